@@ -1,0 +1,50 @@
+"""Every exception of the package, one class per mistake.
+
+A message is one sentence that names the argument, what was given, what was expected
+and what to do. All classes descend from `ThroughtimeError`; `base` holds it, each
+other file the mistakes of one subject. Imports nothing of the package and no torch.
+
+Next: `graph`, what is computed.
+"""
+
+from throughtime.errors.base import ThroughtimeError
+from throughtime.errors.data import (
+    BadStandardiser,
+    DataError,
+    EmptyFile,
+    FeatureCountMismatch,
+    FolderGiven,
+    MissingFile,
+    NonFiniteFeature,
+    NotADataSource,
+    NotPositive,
+    NoTrainingSteps,
+    NotUTF8,
+    OneSymbolText,
+    SymbolOutsideVocabulary,
+    TextTooShort,
+    TooFewSymbols,
+    UnknownDataSet,
+    UnreadableFile,
+)
+
+__all__ = [
+    "BadStandardiser",
+    "DataError",
+    "EmptyFile",
+    "FeatureCountMismatch",
+    "FolderGiven",
+    "MissingFile",
+    "NoTrainingSteps",
+    "NonFiniteFeature",
+    "NotADataSource",
+    "NotPositive",
+    "NotUTF8",
+    "OneSymbolText",
+    "SymbolOutsideVocabulary",
+    "TextTooShort",
+    "ThroughtimeError",
+    "TooFewSymbols",
+    "UnknownDataSet",
+    "UnreadableFile",
+]
