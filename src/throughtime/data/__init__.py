@@ -1,0 +1,47 @@
+"""SEQUENCES from what people have: bundled data sets and text files, in batches.
+
+`load` gives a `SequenceDataset` or a `TextDataset`: what there is to learn, split
+into training, validation and test, with a card of its origin, its licence and the
+results of trivial methods. `SequenceBatches` and `TextStreams` cut it into tensors;
+`Standardiser` scales features by the training part alone.
+
+May import `errors` and the rooms below, NumPy and torch; never the network. The
+files of `bundled/` are made by the scripts in `scripts/` and travel in the wheel,
+each with its licence.
+
+Next: `train`, which learns from these batches.
+"""
+
+from throughtime.data.batches import SequenceBatch, SequenceBatches, pad
+from throughtime.data.card import Card
+from throughtime.data.datasets import Dataset, SequenceDataset, Split, TextDataset
+from throughtime.data.loading import cards, describe, licence, load
+from throughtime.data.standardiser import Standardiser
+from throughtime.data.streams import IGNORED, TextChunk, TextStreams
+from throughtime.data.text import UNKNOWN, decode, encode, read_text, text_dataset
+from throughtime.data.trivial import trivial_baselines
+
+__all__ = [
+    "IGNORED",
+    "UNKNOWN",
+    "Card",
+    "Dataset",
+    "SequenceBatch",
+    "SequenceBatches",
+    "SequenceDataset",
+    "Split",
+    "Standardiser",
+    "TextChunk",
+    "TextDataset",
+    "TextStreams",
+    "cards",
+    "decode",
+    "describe",
+    "encode",
+    "licence",
+    "load",
+    "pad",
+    "read_text",
+    "text_dataset",
+    "trivial_baselines",
+]

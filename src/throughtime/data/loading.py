@@ -1,0 +1,114 @@
+"""From a name or a path to a data set."""
+
+import gzip
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from os import PathLike, fspath, sep
+from pathlib import Path
+
+import numpy as np
+
+from throughtime.data.card import Card
+from throughtime.data.datasets import Dataset, SequenceDataset, Split
+from throughtime.data.text import read_text, text_dataset
+from throughtime.errors import NotADataSource, UnknownDataSet
+from throughtime.errors.base import did_you_mean
+
+_BUNDLED = files("throughtime.data") / "bundled"
+_SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+
+def load(data: str | PathLike[str]) -> Dataset:
+    """Load a bundled data set by its name, or a text file by its path.
+
+    Parameters
+    ----------
+    data
+        The name of a bundled data set (`cards()` lists them), or the path of any
+        UTF-8 text file. A bundled name comes before a file of the same name:
+        write `./shakespeare` for the file.
+
+    Returns
+    -------
+    SequenceDataset or TextDataset
+        The data with their split and card. A text file is split in order: 90 %
+        training, 5 % validation, 5 % test.
+
+    Raises
+    ------
+    DataError
+        The data cannot be used; the message says why and what to do.
+    """
+    if isinstance(data, str):
+        if data in _names():
+            return _load_bundled(data)
+        looks_like_a_path = sep in data or "/" in data or bool(Path(data).suffix)
+        if not data or not (looks_like_a_path or _exists(data)):
+            raise _unknown(data)
+    elif not isinstance(data, PathLike) or not isinstance(fspath(data), str):
+        raise NotADataSource(kind=type(data).__name__)
+    return text_dataset(read_text(data), name=fspath(data))
+
+
+def cards() -> tuple[Card, ...]:
+    """Return the cards of the bundled data sets, by name."""
+    return tuple(_card(name) for name in _names())
+
+
+def describe(name: str) -> str:
+    """Return the card of a bundled data set as text to read."""
+    return str(_card(_known(name)))
+
+
+def licence(name: str) -> str:
+    """Return the licence of a bundled data set, word for word."""
+    return (_BUNDLED / _known(name) / "LICENSE").read_text(encoding="utf-8")
+
+
+def _names() -> list[str]:
+    return sorted(folder.name for folder in _BUNDLED.iterdir() if folder.is_dir())
+
+
+def _known(name: str) -> str:
+    if name not in _names():
+        raise _unknown(name)
+    return name
+
+
+def _unknown(name: str) -> UnknownDataSet:
+    hint = did_you_mean(name, _names())
+    return UnknownDataSet(name=name, hint=hint, bundled=", ".join(_names()))
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except OSError:  # a name longer than the system allows
+        return False
+
+
+def _card(name: str) -> Card:
+    return Card.from_json((_BUNDLED / name / "card.json").read_text(encoding="utf-8"))
+
+
+def _load_bundled(name: str) -> Dataset:
+    folder = _BUNDLED / name
+    if (folder / "text.txt.gz").is_file():
+        text = gzip.decompress((folder / "text.txt.gz").read_bytes()).decode("utf-8")
+        return text_dataset(text, name, _card(name))
+    return _load_sequences(name, folder)
+
+
+def _load_sequences(name: str, folder: Traversable) -> SequenceDataset:
+    with (folder / "sequences.npz").open("rb") as file, np.load(file) as stored:
+        frames, lengths = stored["frames"], stored["lengths"].astype(np.int64)
+        split, targets = stored["split"], stored["targets"].astype(np.int64)
+        classes = tuple(str(label) for label in stored["classes"])
+    return SequenceDataset(
+        name=name,
+        sequences=np.split(frames, np.cumsum(lengths)[:-1]),
+        targets=targets,
+        classes=classes,
+        splits={part: np.flatnonzero(split == k) for k, part in enumerate(_SPLITS)},
+        card=_card(name),
+    )
