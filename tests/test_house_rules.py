@@ -70,6 +70,13 @@ def test_there_are_sources_to_judge() -> None:
     assert (PACKAGE / "errors" / "__init__.py") in ROOMS
 
 
+def test_every_folder_of_sources_is_a_package() -> None:
+    # The layers' linter does not see into a folder without `__init__.py`.
+    folders = {folder for path in SOURCES for folder in path.parents}
+    inside = {folder for folder in folders if folder.is_relative_to(PACKAGE)}
+    assert inside - {path.parent for path in ROOMS} == set()
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=relative)
 def test_files_and_functions_are_short(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= MAXIMUM_FILE_LINES

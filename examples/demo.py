@@ -1,0 +1,123 @@
+"""What recurrence buys: four networks on spoken digits, one table, one picture.
+
+Run it with `make demo`, or `python examples/demo.py [FOLDER]` for the run folders and
+the picture (by default `runs/spoken-digits`).
+"""
+
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+from rich.console import Console
+from rich.table import Table
+
+import throughtime as tt
+
+DATA = "spoken-digits"
+HIDDEN_SIZE = 128
+EPOCHS = 20
+SEED = 0
+PICTURE = "learning.png"
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A row of the table: a name, its cell, and how many layers of it are stacked."""
+
+    name: str
+    cell: tt.Cell
+    layers: int = 1
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one training gave."""
+
+    contestant: Contestant
+    test_accuracy: float
+    parameters: int
+    seconds: float
+    best_epoch: int
+    validation_accuracy: list[float]
+
+
+def contestants() -> list[Contestant]:
+    pooled = "its answer is the mean over all frames: it sees them all, in no order"
+    return [
+        Contestant("LSTM", tt.cells.LSTM()),
+        Contestant("GRU", tt.cells.GRU()),
+        Contestant("Elman", tt.cells.Elman()),
+        Contestant("feedforward, 2 layers", tt.cells.Feedforward(), 2, pooled),
+    ]
+
+
+def train(contestant: Contestant, folder: Path) -> Result:
+    start = time.perf_counter()
+    run = tt.fit(
+        contestant.cell,
+        DATA,
+        hidden_size=HIDDEN_SIZE,
+        layers=contestant.layers,
+        epochs=EPOCHS,
+        seed=SEED,
+        out=folder / contestant.name.split(",")[0].lower(),
+    )
+    seconds = time.perf_counter() - start
+    validation = [epoch["validation_accuracy"] for epoch in run.metrics]
+    return Result(
+        contestant,
+        test_accuracy=run.evaluate()["accuracy"],
+        parameters=sum(weight.numel() for weight in tt.load(run.path).parameters()),
+        seconds=seconds,
+        best_epoch=1 + max(range(len(validation)), key=validation.__getitem__),
+        validation_accuracy=validation,
+    )
+
+
+def table(results: list[Result]) -> Table:
+    columns = ["network", "test accuracy", "parameters", "seconds", "best epoch"]
+    rows = Table(title=f"{DATA}: which digit was spoken?")
+    for column in columns:
+        rows.add_column(column, justify="left" if column == "network" else "right")
+    rows.add_column("remark")
+    for result in results:
+        rows.add_row(
+            result.contestant.name,
+            f"{result.test_accuracy:.4f}",
+            f"{result.parameters:,}",
+            f"{result.seconds:.1f}",
+            str(result.best_epoch),
+            result.contestant.remark,
+        )
+    return rows
+
+
+def draw(results: list[Result], path: Path) -> None:
+    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
+    for result in results:
+        epochs = range(1, len(result.validation_accuracy) + 1)
+        label = f"{result.contestant.name} (test {result.test_accuracy:.3f})"
+        axes.plot(epochs, result.validation_accuracy, label=label, marker=".")
+    axes.set(xlabel="epoch", ylabel="validation accuracy", title=DATA)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right")
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def main() -> None:
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("runs") / DATA
+    folder.mkdir(parents=True, exist_ok=True)
+    results = [train(contestant, folder) for contestant in contestants()]
+    draw(results, folder / PICTURE)
+    console = Console()
+    console.print(table(results))
+    console.print(f"The picture: {folder / PICTURE}", highlight=False)
+
+
+if __name__ == "__main__":
+    main()
