@@ -27,24 +27,38 @@ from throughtime.errors.data import (
     UnknownDataSet,
     UnreadableFile,
 )
+from throughtime.errors.language import (
+    CellError,
+    InvalidGraph,
+    NotBuiltYet,
+    OutsideTheLanguage,
+    ShapeMismatch,
+    UnknownFormat,
+)
 
 __all__ = [
     "BadStandardiser",
+    "CellError",
     "DataError",
     "EmptyFile",
     "FeatureCountMismatch",
     "FolderGiven",
+    "InvalidGraph",
     "MissingFile",
     "NoTrainingSteps",
     "NonFiniteFeature",
     "NotADataSource",
+    "NotBuiltYet",
     "NotPositive",
     "NotUTF8",
     "OneSymbolText",
+    "OutsideTheLanguage",
+    "ShapeMismatch",
     "SymbolOutsideVocabulary",
     "TextTooShort",
     "ThroughtimeError",
     "TooFewSymbols",
     "UnknownDataSet",
+    "UnknownFormat",
     "UnreadableFile",
 ]

@@ -1,0 +1,28 @@
+"""What is computed: the graph of one time step and everything derived from it.
+
+In reading order: ``operations`` (the table), ``nodes`` (the graph and its grammar),
+``builder``, ``values`` and ``tracing`` (symbols), ``declarations`` (Cell, Parameter,
+State, Input), ``trace`` (equations to graph), ``simplify``, ``adjoint`` (the graph of
+the δ equations), ``plan`` (what leaves the loop, what is stored), ``show`` (equations
+as text) and ``serialize`` (versioned JSON).
+
+May import: ``errors``. Knows no torch and no machine.
+Next: ``math``, the words that make nodes; ``backends``, which run plans.
+"""
+
+from throughtime.graph.declarations import Cell, Input, Parameter, State
+from throughtime.graph.nodes import Node, StepGraph, verify
+from throughtime.graph.trace import trace
+from throughtime.graph.values import Value
+
+__all__ = [
+    "Cell",
+    "Input",
+    "Node",
+    "Parameter",
+    "State",
+    "StepGraph",
+    "Value",
+    "trace",
+    "verify",
+]

@@ -1,0 +1,124 @@
+"""What a cell declares: parameters, states, further inputs, and its step."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from throughtime.errors import CellError, NotBuiltYet
+from throughtime.graph.sizes import Size
+from throughtime.graph.values import Value
+
+INITIALISATIONS = ("uniform", "fan_in", "orthogonal", "identity", "zeros")
+
+
+class Parameter(Value):
+    """A vector ``Parameter(rows)`` or a matrix ``Parameter(rows, columns)``.
+
+    Parameters
+    ----------
+    rows, columns
+        A size: a number, ``input``, ``hidden``, an attribute of the cell, or a
+        sum, product or whole quotient of these, such as ``"4*hidden"``.
+    init
+        A number, or one of ``"uniform"`` (between ±1/√hidden), ``"fan_in"``
+        (between ±1/√columns), ``"orthogonal"``, ``"identity"``, ``"zeros"``.
+    role
+        ``"bias"`` marks what ``bias=False`` leaves out.
+    """
+
+    __slots__ = ("init", "role", "sizes")
+    __hash__ = object.__hash__
+
+    def __init__(
+        self,
+        rows: Size,
+        columns: Size | None = None,
+        *,
+        init: str | float = "uniform",
+        role: str | None = None,
+    ) -> None:
+        if isinstance(init, str) and init not in INITIALISATIONS:
+            raise CellError(
+                cell="Parameter",
+                reason=f"init is {init!r}; it must be a number or one of "
+                + ", ".join(INITIALISATIONS),
+            )
+        if role not in {None, "bias"}:
+            raise CellError(
+                cell="Parameter", reason=f"role is {role!r}; it must be None or 'bias'"
+            )
+        self.sizes: tuple[Size, ...] = (rows,) if columns is None else (rows, columns)
+        self.init = init
+        self.role = role
+
+    def __repr__(self) -> str:
+        return f"Parameter({', '.join(map(repr, self.sizes))})"
+
+
+class State:
+    """A vector carried from step to step, starting at ``init``."""
+
+    def __init__(self, size: Size, *, init: float | str = 0.0) -> None:
+        if isinstance(init, str):
+            if init == "learned":
+                raise NotBuiltYet(
+                    what='State(init="learned")', advice="Give a number, such as 0.0"
+                )
+            raise CellError(
+                cell="State", reason=f"init is {init!r}; it must be a number"
+            )
+        self.size = size
+        self.init = float(init)
+
+
+class Input:
+    """One more input per step beside ``x``, named by its attribute."""
+
+    def __init__(self, size: Size) -> None:
+        self.size = size
+
+
+Declaration = Parameter | State | Input
+
+
+class Cell:
+    """One time step of a recurrent network, written as equations.
+
+    A subclass declares `Parameter`, `State` and `Input` attributes and defines
+    ``step(self, x, *states, **inputs)``, which returns the new states in
+    declared order; the first is the output. With one value more than there are
+    states, the first is the output and the rest the states.
+    """
+
+    def __repr__(self) -> str:
+        settings = ", ".join(
+            f"{name}={value!r}"
+            for name, value in vars(self).items()
+            if not isinstance(value, (Parameter, State, Input)) and name[0] != "_"
+        )
+        return f"{type(self).__name__}({settings})"
+
+
+def declarations(cell: Cell) -> dict[str, Declaration]:
+    """Declared names in order: bases first, then the instance's own.
+
+    A redeclared name keeps its place; ``name = None`` removes it.
+    """
+    found: dict[str, Declaration] = {}
+    for name, value in _attributes(cell):
+        if isinstance(value, (Parameter, State, Input)):
+            found[name] = value
+        elif value is None:
+            found.pop(name, None)
+    return found
+
+
+def _attributes(cell: Cell) -> Iterator[tuple[str, Any]]:
+    for base in reversed(type(cell).__mro__):
+        yield from vars(base).items()
+    yield from vars(cell).items()
+
+
+def known_sizes(cell: Cell, input_size: int, hidden_size: int) -> Mapping[str, object]:
+    """The names that a size of this cell may use."""
+    settings = dict(_attributes(cell))
+    return {**settings, "input": input_size, "hidden": hidden_size}

@@ -1,0 +1,196 @@
+"""The step graph: a typed, immutable list of nodes, each after its arguments."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from throughtime.errors import InvalidGraph
+from throughtime.graph.operations import (
+    ANY_NUMBER,
+    OPERATIONS,
+    Attribute,
+    Kind,
+    Shape,
+    ShapeError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One value of a time step; arguments are positions of earlier nodes."""
+
+    operation: str
+    arguments: tuple[int, ...]
+    shape: Shape
+    kind: Kind
+    attributes: tuple[Attribute, ...] = ()
+    source: str = field(default="", compare=False)
+    """File and line of the equation; no part of equality, hash or JSON."""
+
+    @property
+    def size(self) -> int:
+        """Number of units of a vector, number of rows of a matrix."""
+        return self.shape[0]
+
+    @property
+    def family(self) -> str:
+        return OPERATIONS[self.operation].family
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterDeclaration:
+    """A parameter with its sizes resolved."""
+
+    name: str
+    shape: Shape
+    init: str | float
+    role: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StateDeclaration:
+    """A value carried from step to step; ``init`` is where it starts."""
+
+    name: str
+    size: int
+    init: float
+
+
+@dataclass(frozen=True, slots=True)
+class InputDeclaration:
+    """One more input per step beside ``x``."""
+
+    name: str
+    size: int
+
+
+@dataclass(frozen=True)
+class StepGraph:
+    """One time step of a cell for fixed sizes."""
+
+    cell: str
+    input_size: int
+    hidden_size: int
+    parameters: tuple[ParameterDeclaration, ...]
+    states: tuple[StateDeclaration, ...]
+    inputs: tuple[InputDeclaration, ...]
+    nodes: tuple[Node, ...]
+    output: int
+    new_states: tuple[int, ...]
+    names: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def output_size(self) -> int:
+        return self.nodes[self.output].size
+
+    @property
+    def has_separate_output(self) -> bool:
+        """Whether the output is a value of its own rather than the first state."""
+        return not self.new_states or self.output != self.new_states[0]
+
+
+def infer(
+    operation: str, arguments: Sequence[Node], attributes: Sequence[Attribute]
+) -> tuple[Shape, Kind]:
+    """Shape and kind of an operation's result.
+
+    Raises
+    ------
+    ShapeError
+        The arguments do not fit the operation.
+    """
+    row = OPERATIONS[operation]
+    if row.arity not in {ANY_NUMBER, len(arguments)}:
+        raise ShapeError(f"It takes {row.arity} operands, not {len(arguments)}.")
+    shape = row.shape([node.shape for node in arguments], attributes)
+    kinds = [node.kind for node in arguments]
+    if row.family == "comparison":
+        return shape, Kind.MASK
+    if operation == "where":
+        if kinds[0] is not Kind.MASK:
+            raise ShapeError("The first operand must be a comparison.")
+        kinds = kinds[1:]
+    if Kind.MASK in kinds:
+        raise ShapeError("A comparison is a mask; only `where` takes it.")
+    if operation in {"input", "state", "gradient"}:
+        return shape, Kind.STEP
+    if operation == "where" or Kind.STEP in kinds:
+        _refuse_matrix(operation, arguments)
+        return shape, Kind.STEP
+    return shape, Kind.PARAMETER
+
+
+def _refuse_matrix(operation: str, arguments: Sequence[Node]) -> None:
+    if operation == "product":
+        if arguments[0].kind is not Kind.PARAMETER:
+            raise ShapeError("The left side of `@` must be made of parameters alone.")
+        return
+    if any(len(node.shape) == 2 for node in arguments):
+        raise ShapeError("A matrix meets a step's value only through `@`.")
+
+
+def verify(graph: StepGraph) -> StepGraph:
+    """Check the grammar of a graph and give it back.
+
+    Raises
+    ------
+    InvalidGraph
+        A node names a later one, or its shape or kind is not what its
+        operation makes of its arguments.
+    """
+    for index, node in enumerate(graph.nodes):
+        _verify_node(graph.nodes, index, node)
+    ends = (graph.output, *graph.new_states, *(index for _, index in graph.names))
+    for end in ends:
+        if not 0 <= end < len(graph.nodes):
+            raise InvalidGraph(index=end, operation="end", reason="no such node")
+    for state, index in zip(graph.states, graph.new_states, strict=True):
+        if graph.nodes[index].shape != (state.size,):
+            raise InvalidGraph(
+                index=index,
+                operation=graph.nodes[index].operation,
+                reason=f"state {state.name} has {state.size} units",
+            )
+    return graph
+
+
+def _verify_node(nodes: Sequence[Node], index: int, node: Node) -> None:
+    def invalid(reason: str) -> InvalidGraph:
+        return InvalidGraph(index=index, operation=node.operation, reason=reason)
+
+    if node.operation not in OPERATIONS:
+        raise invalid("there is no such operation")
+    if any(not 0 <= argument < index for argument in node.arguments):
+        raise invalid("an argument does not come before it")
+    arguments = [nodes[argument] for argument in node.arguments]
+    try:
+        expected = infer(node.operation, arguments, node.attributes)
+    except ShapeError as error:
+        raise invalid(error.advice) from None
+    if expected != (node.shape, node.kind):
+        raise invalid(f"expected {expected}, found {(node.shape, node.kind)}")
+
+
+def ancestors(nodes: Sequence[Node], ends: Iterable[int]) -> set[int]:
+    """Positions of all nodes that the given ones are made from, and themselves."""
+    found: set[int] = set()
+    waiting = list(ends)
+    while waiting:
+        index = waiting.pop()
+        if index not in found:
+            found.add(index)
+            waiting.extend(nodes[index].arguments)
+    return found
+
+
+def dependents(nodes: Sequence[Node], roots: Iterable[int]) -> set[int]:
+    """Positions of all nodes made from one of the given ones, and themselves."""
+    found = set(roots)
+    for index, node in enumerate(nodes):
+        if any(argument in found for argument in node.arguments):
+            found.add(index)
+    return found
+
+
+def without_sources(graph: StepGraph) -> StepGraph:
+    """The same graph as it is after JSON: no file names, no lines."""
+    return replace(graph, nodes=tuple(replace(n, source="") for n in graph.nodes))

@@ -1,0 +1,206 @@
+"""From the equations of a cell to its step graph: run ``step`` on symbols."""
+
+import copy
+import inspect
+from typing import Any
+
+from throughtime.errors import CellError
+from throughtime.graph.builder import prune
+from throughtime.graph.declarations import (
+    Cell,
+    Input,
+    Parameter,
+    State,
+    declarations,
+    known_sizes,
+)
+from throughtime.graph.nodes import (
+    InputDeclaration,
+    ParameterDeclaration,
+    StateDeclaration,
+    StepGraph,
+    verify,
+)
+from throughtime.graph.operations import Kind
+from throughtime.graph.sizes import SizeError, resolve
+from throughtime.graph.tracing import Tracing
+from throughtime.graph.values import Value
+
+
+def trace(
+    cell: Cell, input_size: int, hidden_size: int, *, bias: bool = True
+) -> StepGraph:
+    """The step graph of a cell for given sizes.
+
+    Raises
+    ------
+    CellError
+        A declaration or what ``step`` returns is not possible.
+    ShapeMismatch
+        Two operands of an equation do not fit.
+    OutsideTheLanguage
+        ``step`` does what cannot be written as an equation.
+    """
+    _check_instance(cell)
+    return _Tracer(cell, input_size, hidden_size, bias).graph()
+
+
+def _check_instance(cell: object) -> None:
+    if isinstance(cell, type) and issubclass(cell, Cell):
+        raise CellError(
+            cell=cell.__name__,
+            reason=f"a class was given where an instance is expected; "
+            f"write {cell.__name__}()",
+        )
+    if not isinstance(cell, Cell):
+        raise CellError(
+            cell=repr(cell), reason="this is no Cell; derive it from throughtime.Cell"
+        )
+    if not callable(getattr(cell, "step", None)):
+        raise CellError(
+            cell=type(cell).__name__, reason="it has no step(self, x, *states)"
+        )
+
+
+class _Tracer:
+    def __init__(
+        self, cell: Cell, input_size: int, hidden_size: int, bias: bool
+    ) -> None:
+        self.cell = cell
+        self.name = type(cell).__name__
+        self.sizes = {"input": input_size, "hidden": hidden_size}
+        self.known = known_sizes(cell, input_size, hidden_size)
+        self.bias = bias
+        self.tracing = Tracing(self.name, type(cell))
+        self.parameters: list[ParameterDeclaration] = []
+        self.states: list[StateDeclaration] = []
+        self.inputs: list[InputDeclaration] = []
+        self.arguments: dict[str, Value] = {}
+
+    def graph(self) -> StepGraph:
+        bound = copy.copy(self.cell)
+        self.arguments["x"] = self._leaf("input", "x", self.sizes["input"])
+        for name, declaration in declarations(self.cell).items():
+            self._declare(bound, name, declaration)
+        step: Any = bound.step  # type: ignore[attr-defined]
+        with self.tracing:
+            result = self._call(step)
+            output, states = self._result(result)
+            names = self._names(states)
+        return verify(
+            prune(
+                StepGraph(
+                    cell=self.name,
+                    input_size=self.sizes["input"],
+                    hidden_size=self.sizes["hidden"],
+                    parameters=tuple(self.parameters),
+                    states=tuple(self.states),
+                    inputs=tuple(self.inputs),
+                    nodes=tuple(self.tracing.builder.nodes),
+                    output=output,
+                    new_states=tuple(states),
+                    names=names,
+                )
+            )
+        )
+
+    def _leaf(self, operation: str, name: str, *shape: int) -> Value:
+        index = self.tracing.builder.leaf(operation, name, shape)
+        return Value(self.tracing, index)
+
+    def _declare(
+        self, bound: Cell, name: str, declaration: Parameter | State | Input
+    ) -> None:
+        if isinstance(declaration, Parameter):
+            setattr(bound, name, self._parameter(name, declaration))
+            return
+        size = self._size(name, declaration.size)
+        if isinstance(declaration, State):
+            self.states.append(StateDeclaration(name, size, declaration.init))
+            self.arguments[name] = self._leaf("state", name, size)
+        else:
+            self.inputs.append(InputDeclaration(name, size))
+            self.arguments[name] = self._leaf("input", name, size)
+
+    def _parameter(self, name: str, declaration: Parameter) -> Value:
+        shape = tuple(self._size(name, size) for size in declaration.sizes)
+        if declaration.role == "bias" and not self.bias:
+            return self._leaf("zeros", "", *shape)
+        self.parameters.append(
+            ParameterDeclaration(name, shape, declaration.init, declaration.role)
+        )
+        return self._leaf("parameter", name, *shape)
+
+    def _size(self, name: str, size: int | str) -> int:
+        try:
+            return resolve(size, self.known)
+        except SizeError as error:
+            raise CellError(cell=self.name, reason=f"{name}: {error}") from None
+
+    def _call(self, step: Any) -> Any:
+        states = [self.arguments[state.name] for state in self.states]
+        inputs = {item.name: self.arguments[item.name] for item in self.inputs}
+        try:
+            inspect.signature(step).bind(self.arguments["x"], *states, **inputs)
+        except TypeError as error:
+            expected = ["x", *(s.name for s in self.states), *inputs]
+            raise CellError(
+                cell=self.name,
+                reason=f"step must take ({', '.join(expected)}): {error}",
+            ) from None
+        return step(self.arguments["x"], *states, **inputs)
+
+    def _result(self, result: Any) -> tuple[int, list[int]]:
+        values = list(result) if isinstance(result, (tuple, list)) else [result]
+        states = len(self.states)
+        if len(values) not in {max(states, 1), states + 1}:
+            raise CellError(
+                cell=self.name,
+                reason=f"step returns {len(values)} values, but the cell has {states} "
+                f"states; return {states} or {states + 1}",
+            )
+        indices = [self._returned(value) for value in values]
+        new_states = indices[len(indices) - states :] if states else []
+        for state, index in zip(self.states, new_states, strict=True):
+            size = self.tracing.node(index).shape
+            if size != (state.size,):
+                raise CellError(
+                    cell=self.name,
+                    reason=f"step returns {size[0]} units for state {state.name}, "
+                    f"which has {state.size}",
+                )
+        return indices[0], new_states
+
+    def _returned(self, value: Any) -> int:
+        if not isinstance(value, Value) or value.kind is Kind.MASK:
+            raise CellError(
+                cell=self.name,
+                reason=f"step returns {value!r}; it must return values of the step",
+            )
+        node = self.tracing.node(value.index)
+        if node.kind is not Kind.STEP:
+            raise CellError(
+                cell=self.name,
+                reason="step returns a value that depends on neither x nor a state",
+            )
+        return value.index
+
+    def _names(self, new_states: list[int]) -> tuple[tuple[str, int], ...]:
+        """Names of values: locals of every step, marks, then the states."""
+        given = {name: value.index for name, value in self.arguments.items()}
+        names: dict[str, int] = {}
+        for scope in self.tracing.locals():
+            for name, value in scope.items():
+                if isinstance(value, Value) and not isinstance(value, Parameter):
+                    if given.get(name) != value.index:
+                        names[name] = value.index
+        names.update(self.tracing.marked)
+        for state, index in zip(self.states, new_states, strict=True):
+            names[state.name] = index
+        steps = (Kind.STEP, Kind.MASK)
+        return tuple(
+            (name, index)
+            for name, index in names.items()
+            if self.tracing.node(index).kind in steps
+            and self.tracing.node(index).operation not in {"state", "input"}
+        )

@@ -1,0 +1,174 @@
+"""Symbolic values: what a step computes with while it is traced."""
+
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from throughtime.graph.operations import Attribute, Kind, Shape
+from throughtime.graph.tracing import Tracing, current_tracing
+
+Number = int | float
+Operand = "Value | Number"
+
+
+class Value:
+    """A node of the graph being traced, with the operators of the language."""
+
+    __slots__ = ("_tracing", "index")
+
+    def __init__(self, tracing: Tracing, index: int) -> None:
+        self._tracing = tracing
+        self.index = index
+
+    @property
+    def shape(self) -> Shape:
+        """``(n,)`` of a vector, ``(rows, columns)`` of a matrix."""
+        return self._tracing.node(self.index).shape
+
+    @property
+    def kind(self) -> Kind:
+        return self._tracing.node(self.index).kind
+
+    @property
+    def T(self) -> "Value":
+        """The transpose of a matrix of parameters."""
+        return apply("transpose", self)
+
+    def __add__(self, other: "Value | Number") -> "Value":
+        return apply("add", self, other)
+
+    def __radd__(self, other: "Value | Number") -> "Value":
+        return apply("add", other, self)
+
+    def __sub__(self, other: "Value | Number") -> "Value":
+        return apply("subtract", self, other)
+
+    def __rsub__(self, other: "Value | Number") -> "Value":
+        return apply("subtract", other, self)
+
+    def __mul__(self, other: "Value | Number") -> "Value":
+        return apply("multiply", self, other)
+
+    def __rmul__(self, other: "Value | Number") -> "Value":
+        return apply("multiply", other, self)
+
+    def __truediv__(self, other: "Value | Number") -> "Value":
+        return apply("divide", self, other)
+
+    def __rtruediv__(self, other: "Value | Number") -> "Value":
+        return apply("divide", other, self)
+
+    def __matmul__(self, other: "Value") -> "Value":
+        return apply("product", self, other)
+
+    def __rmatmul__(self, other: object) -> "Value":
+        return apply("product", other, self)
+
+    def __pow__(self, exponent: Number) -> "Value":
+        if isinstance(exponent, Value):
+            outside("an exponent must be a number", "Write exp(log(a) * b)")
+        return apply("power", self, attributes=(float(exponent),))
+
+    def __neg__(self) -> "Value":
+        return apply("negate", self)
+
+    def __pos__(self) -> "Value":
+        return self
+
+    def __abs__(self) -> "Value":
+        return apply("abs", self)
+
+    def __lt__(self, other: "Value | Number") -> "Value":
+        return apply("less", self, other)
+
+    def __le__(self, other: "Value | Number") -> "Value":
+        return apply("less_equal", self, other)
+
+    def __gt__(self, other: "Value | Number") -> "Value":
+        return apply("greater", self, other)
+
+    def __ge__(self, other: "Value | Number") -> "Value":
+        return apply("greater_equal", self, other)
+
+    def __eq__(self, other: object) -> "Value":  # type: ignore[override]
+        return apply("equal", self, other)
+
+    def __ne__(self, other: object) -> "Value":  # type: ignore[override]
+        return apply("not_equal", self, other)
+
+    __hash__ = object.__hash__
+
+    def __bool__(self) -> NoReturn:
+        outside(
+            "a value of a step is no truth value, so it cannot choose a branch",
+            "Write where(condition, a, b) from throughtime.math",
+        )
+
+    def __float__(self) -> NoReturn:
+        outside(
+            "a value of a step is not yet a number",
+            "Compute with it as it is, or with functions of throughtime.math",
+        )
+
+    __int__ = __index__ = __complex__ = __float__
+
+    def __iter__(self) -> Iterator["Value"]:
+        outside(
+            "a value of a step cannot be looped over, unpacked or given to the "
+            "builtin `sum`",
+            "Write split(value, n), or sum(value), from throughtime.math",
+        )
+
+    def __len__(self) -> NoReturn:
+        outside(
+            "a value of a step has no length",
+            "Read its size from value.shape",
+        )
+
+    def __getitem__(self, key: object) -> NoReturn:
+        outside(
+            "a value of a step cannot be indexed",
+            "Write split(value, [sizes]) from throughtime.math",
+        )
+
+    def __array__(self, *_: object, **__: object) -> NoReturn:
+        _foreign("NumPy")
+
+    def __array_ufunc__(self, *_: object, **__: object) -> NoReturn:
+        _foreign("NumPy")
+
+    @classmethod
+    def __torch_function__(cls, *_: object, **__: object) -> NoReturn:
+        _foreign("torch")
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(map(str, self.shape))
+        return f"<{self.kind.value} value of shape ({sizes})>"
+
+
+def _foreign(library: str) -> NoReturn:
+    outside(
+        f"a function of {library} was given a value of a step",
+        "Use the function of the same name from throughtime.math",
+    )
+
+
+def outside(reason: str, advice: str) -> NoReturn:
+    """Refuse what is not an equation, with the line it stands on."""
+    current_tracing().outside(reason, advice)
+
+
+def apply(
+    operation: str, *operands: Any, attributes: tuple[Attribute, ...] = ()
+) -> Value:
+    """The value of an operation on values and numbers.
+
+    Raises
+    ------
+    ShapeMismatch
+        The operands do not fit each other.
+    OutsideTheLanguage
+        An operand is neither a value nor a number.
+    """
+    tracing = current_tracing()
+    indices = [tracing.operand(operand, operation) for operand in operands]
+    return Value(tracing, tracing.emit(operation, *indices, attributes=attributes))
