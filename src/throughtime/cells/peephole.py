@@ -6,7 +6,9 @@ from throughtime.math import sigmoid, split, tanh
 
 
 class PeepholeLSTM(LSTM):
-    r"""LSTM with peepholes (Gers & Schmidhuber, Recurrent nets that time and count, 2000).
+    r"""LSTM with peepholes.
+
+    After Gers & Schmidhuber, Recurrent nets that time and count (2000).
 
     .. math::
         i &= \sigma(a_i + p_i\,c_{t-1}), \quad f = \sigma(a_f + p_f\,c_{t-1}) \\

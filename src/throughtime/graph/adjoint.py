@@ -7,6 +7,7 @@ every node; carried from step to step this is backpropagation through time
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from throughtime.graph.builder import Builder
 from throughtime.graph.derivatives import DERIVATIVES
@@ -140,8 +141,8 @@ class _Reverse:
         bounds = sorted(
             {0, size, *(b for start, stop, _ in parts for b in (start, stop))}
         )
-        pieces = []
-        for low, high in zip(bounds, bounds[1:], strict=False):
+        pieces: list[int] = []
+        for low, high in pairwise(bounds):
             total = None
             for start, stop, value in parts:
                 if start <= low and high <= stop:

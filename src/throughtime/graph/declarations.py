@@ -36,7 +36,8 @@ class Parameter(Value):
         init: str | float = "uniform",
         role: str | None = None,
     ) -> None:
-        if isinstance(init, str) and init not in INITIALISATIONS:
+        unknown = isinstance(init, str) and init not in INITIALISATIONS
+        if unknown or not _is_number_or_text(init):
             raise CellError(
                 cell="Parameter",
                 reason=f"init is {init!r}; it must be a number or one of "
@@ -54,15 +55,21 @@ class Parameter(Value):
         return f"Parameter({', '.join(map(repr, self.sizes))})"
 
 
+def _is_number_or_text(init: object) -> bool:
+    """Whether it is a text or a number; NaN is, as it says, no number."""
+    known = isinstance(init, (str, int, float)) and not isinstance(init, bool)
+    return known and init == init
+
+
 class State:
     """A vector carried from step to step, starting at ``init``."""
 
     def __init__(self, size: Size, *, init: float | str = 0.0) -> None:
-        if isinstance(init, str):
-            if init == "learned":
-                raise NotBuiltYet(
-                    what='State(init="learned")', advice="Give a number, such as 0.0"
-                )
+        if init == "learned":
+            raise NotBuiltYet(
+                what='State(init="learned")', advice="Give a number, such as 0.0"
+            )
+        if isinstance(init, str) or not _is_number_or_text(init):
             raise CellError(
                 cell="State", reason=f"init is {init!r}; it must be a number"
             )

@@ -151,7 +151,8 @@ def _expand(b: Builder, node: Node, y: int, g: int) -> Contributions:
 
 
 def _concat(b: Builder, node: Node, y: int, g: int) -> Contributions:
-    pieces, offset = [], 0
+    pieces: list[int] = []
+    offset = 0
     for argument in node.arguments:
         span = (offset, offset + b.size(argument))
         pieces.append(b.emit("slice", g, attributes=span))

@@ -1,5 +1,6 @@
 """The step graph: a typed, immutable list of nodes, each after its arguments."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -11,7 +12,10 @@ from throughtime.graph.operations import (
     Kind,
     Shape,
     ShapeError,
+    check_attributes,
 )
+
+STEP_LEAVES = frozenset({"input", "state", "gradient", "stream", "previous", "carry"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,13 @@ class Node:
     attributes: tuple[Attribute, ...] = ()
     source: str = field(default="", compare=False)
     """File and line of the equation; no part of equality, hash or JSON."""
+
+    def __post_init__(self) -> None:
+        # Every NaN becomes the one NaN, which is the same object as itself: else a
+        # node with it would not equal its copy.
+        if any(value != value for value in self.attributes):
+            one = tuple(math.nan if v != v else v for v in self.attributes)
+            object.__setattr__(self, "attributes", one)
 
     @property
     def size(self) -> int:
@@ -111,7 +122,7 @@ def infer(
         kinds = kinds[1:]
     if Kind.MASK in kinds:
         raise ShapeError("A comparison is a mask; only `where` takes it.")
-    if operation in {"input", "state", "gradient"}:
+    if operation in STEP_LEAVES:
         return shape, Kind.STEP
     if operation == "where" or Kind.STEP in kinds:
         _refuse_matrix(operation, arguments)
@@ -134,23 +145,55 @@ def verify(graph: StepGraph) -> StepGraph:
     Raises
     ------
     InvalidGraph
-        A node names a later one, or its shape or kind is not what its
-        operation makes of its arguments.
+        A node names a later one, its shape or kind is not what its operation
+        makes of its arguments, or a leaf or an end is not as declared.
     """
+    declared = _declared_leaves(graph)
     for index, node in enumerate(graph.nodes):
         _verify_node(graph.nodes, index, node)
-    ends = (graph.output, *graph.new_states, *(index for _, index in graph.names))
-    for end in ends:
-        if not 0 <= end < len(graph.nodes):
-            raise InvalidGraph(index=end, operation="end", reason="no such node")
-    for state, index in zip(graph.states, graph.new_states, strict=True):
-        if graph.nodes[index].shape != (state.size,):
-            raise InvalidGraph(
-                index=index,
-                operation=graph.nodes[index].operation,
-                reason=f"state {state.name} has {state.size} units",
-            )
+        if node.operation in {"input", "state", "parameter"}:
+            name, shape = str(node.attributes[0]), node.shape
+            if declared.get((node.operation, name)) != shape:
+                reason = f"no {node.operation} {name!r} of shape {shape} is declared"
+                raise InvalidGraph(index=index, operation=node.operation, reason=reason)
+    _verify_ends(graph)
     return graph
+
+
+def _declared_leaves(graph: StepGraph) -> dict[tuple[str, str], Shape]:
+    rows = [("input", "x", (graph.input_size,))]
+    rows += [("input", item.name, (item.size,)) for item in graph.inputs]
+    rows += [("state", item.name, (item.size,)) for item in graph.states]
+    rows += [("parameter", item.name, item.shape) for item in graph.parameters]
+    names = [name for _, name, _ in rows]
+    for name in names:
+        if names.count(name) > 1:
+            reason = f"{name!r} is declared twice"
+            raise InvalidGraph(index=-1, operation="declaration", reason=reason)
+    return {(kind, name): shape for kind, name, shape in rows}
+
+
+def _verify_ends(graph: StepGraph) -> None:
+    def invalid(index: int, operation: str, reason: str) -> InvalidGraph:
+        return InvalidGraph(index=index, operation=operation, reason=reason)
+
+    named = [index for _, index in graph.names]
+    for end in (graph.output, *graph.new_states, *named):
+        if not 0 <= end < len(graph.nodes):
+            raise invalid(end, "end", "no such node")
+    if len(graph.states) != len(graph.new_states):
+        counts = f"{len(graph.states)} states, {len(graph.new_states)} new values"
+        raise invalid(-1, "end", f"it has {counts}")
+    for end in (graph.output, *graph.new_states):
+        node = graph.nodes[end]
+        if node.kind is not Kind.STEP:
+            reason = "an output or a new state must be a value of the step"
+            raise invalid(end, node.operation, reason)
+    for state, index in zip(graph.states, graph.new_states, strict=True):
+        node = graph.nodes[index]
+        if node.shape != (state.size,):
+            reason = f"state {state.name} has {state.size} units"
+            raise invalid(index, node.operation, reason)
 
 
 def _verify_node(nodes: Sequence[Node], index: int, node: Node) -> None:
@@ -163,6 +206,7 @@ def _verify_node(nodes: Sequence[Node], index: int, node: Node) -> None:
         raise invalid("an argument does not come before it")
     arguments = [nodes[argument] for argument in node.arguments]
     try:
+        check_attributes(node.operation, node.attributes)
         expected = infer(node.operation, arguments, node.attributes)
     except ShapeError as error:
         raise invalid(error.advice) from None

@@ -109,6 +109,10 @@ def _declared(_: Sequence[Shape], attributes: Sequence[Attribute]) -> Shape:
     return tuple(int(size) for size in attributes[1:])
 
 
+def _placed(_: Sequence[Shape], attributes: Sequence[Attribute]) -> Shape:
+    return (int(attributes[2]),)
+
+
 def _one(_: Sequence[Shape], __: Sequence[Attribute]) -> Shape:
     return (1,)
 
@@ -134,12 +138,18 @@ COMPARISONS = {
     "not_equal": "!=",
 }
 LEAVES = ("input", "state", "parameter", "zeros", "gradient")
+PLACED = ("stream", "previous")
+"""Leaves of a program: a value at this step's row of a buffer, at the last step's."""
+CARRIED = ("carry", "operand")
+"""Leaves of a program: a value kept between steps, a matrix or vector of the call."""
 REDUCTIONS = ("sum", "mean", "max")
 ANY_NUMBER = -1
 
 
 def _table() -> dict[str, Operation]:
     rows = [Operation(name, 0, _declared, "leaf") for name in LEAVES]
+    rows += [Operation(name, 0, _placed, "leaf") for name in PLACED]
+    rows += [Operation(name, 0, _declared, "leaf") for name in CARRIED]
     rows.append(Operation("constant", 0, _one, "leaf"))
     rows += [Operation(name, 1, _broadcast, "pointwise") for name in UNARY]
     rows += [Operation(n, 2, _broadcast, "pointwise", s) for n, s in BINARY.items()]
@@ -163,3 +173,35 @@ def _table() -> dict[str, Operation]:
 
 
 OPERATIONS = _table()
+
+# What an operation carries beside its arguments; all others carry nothing.
+ATTRIBUTES: dict[str, tuple[type, ...]] = {
+    "constant": (float,),
+    "power": (float,),
+    "clip": (float, float),
+    "slice": (int, int),
+    "slice_columns": (int, int),
+    "expand": (int,),
+}
+
+
+def check_attributes(operation: str, attributes: Sequence[Attribute]) -> None:
+    """Refuse attributes of another number or type than the operation carries.
+
+    Raises
+    ------
+    ShapeError
+        They do not fit.
+    """
+    given = tuple(type(value) for value in attributes)
+    expected = ATTRIBUTES.get(operation, ())
+    if operation in LEAVES:
+        # A name and the sizes of a vector or a matrix.
+        expected = (str, int) if len(given) == 2 else (str, int, int)
+    if given != expected:
+        words = ", ".join(kind.__name__ for kind in expected) or "nothing"
+        raise ShapeError(f"Its attributes are {tuple(attributes)}; expected {words}.")
+    if operation in (*LEAVES, "expand"):
+        sizes = [value for value in attributes if isinstance(value, int)]
+        if any(size < 1 for size in sizes):
+            raise ShapeError("Sizes must be at least 1.")

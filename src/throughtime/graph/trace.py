@@ -191,9 +191,9 @@ class _Tracer:
         names: dict[str, int] = {}
         for scope in self.tracing.locals():
             for name, value in scope.items():
-                if isinstance(value, Value) and not isinstance(value, Parameter):
-                    if given.get(name) != value.index:
-                        names[name] = value.index
+                made = isinstance(value, Value) and not isinstance(value, Parameter)
+                if made and given.get(name) != value.index:
+                    names[name] = value.index
         names.update(self.tracing.marked)
         for state, index in zip(self.states, new_states, strict=True):
             names[state.name] = index

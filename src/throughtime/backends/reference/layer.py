@@ -24,7 +24,8 @@ class Rows:
 
     def spans(self, reverse: bool = False) -> Iterator[tuple[int, int]]:
         """First row and number of rows of each step, in order of computation."""
-        starts, total = [], 0
+        starts: list[tuple[int, int]] = []
+        total = 0
         for count in self.counts:
             starts.append((total, count))
             total += count
@@ -72,7 +73,8 @@ def run_layer(
     if not graph.states:
         return _full(known[graph.output], like, graph.output_size), []
     names = {str(nodes[i].attributes[0]): i for i in states}
-    current, outputs = list(initial), []
+    current = list(initial)
+    outputs: list[Tensor] = []
     for start, count in rows.spans(reverse):
         at_step = {i: v[start : start + count] for i, v in varying.items()}
         for state, value in zip(graph.states, current, strict=True):
@@ -159,7 +161,8 @@ def _states_before(
     steps: Sequence[tuple[int, int]],
 ) -> list[list[Tensor]]:
     """States that each step starts from, in order of computation."""
-    before, current = [], list(initial)
+    before: list[list[Tensor]] = []
+    current = list(initial)
     leaves = _leaves(graph, inputs, parameters)
     for start, count in steps:
         before.append([value[:count] for value in current])
