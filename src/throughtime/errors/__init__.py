@@ -35,8 +35,10 @@ from throughtime.errors.language import (
     ShapeMismatch,
     UnknownFormat,
 )
+from throughtime.errors.modules import BadSetting, UnsuitableInitialisation
 
 __all__ = [
+    "BadSetting",
     "BadStandardiser",
     "CellError",
     "DataError",
@@ -61,4 +63,5 @@ __all__ = [
     "UnknownDataSet",
     "UnknownFormat",
     "UnreadableFile",
+    "UnsuitableInitialisation",
 ]
