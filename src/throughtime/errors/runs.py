@@ -1,0 +1,172 @@
+"""Mistakes around a training: its settings, its cell, its run folder, its result."""
+
+from throughtime.errors.base import ThroughtimeError
+
+
+class SettingError(ThroughtimeError, ValueError):
+    """A setting of a training has a value that it cannot have."""
+
+
+class NumberOutOfRange(SettingError):
+    """A number outside the range of its setting."""
+
+    message = "{argument}={given!r}, expected {expected}: give such a number."
+
+
+class UnknownChoice(SettingError):
+    """A word that is none of those a setting knows."""
+
+    message = (
+        "{argument}={given!r} is not known{hint}, expected one of {known}: give one "
+        "of these."
+    )
+
+
+class HeadSizeMismatch(SettingError):
+    """An output layer that is given another number of units than it was built for."""
+
+    message = (
+        "{head} is given the shape {given}, expected (…, {expected}) as it was built: "
+        "give input_size the units of the network before it."
+    )
+
+
+class DeviceMissing(SettingError):
+    """A device that this machine or this PyTorch does not have."""
+
+    message = (
+        "device={given!r} cannot be used ({reason}), expected a device that PyTorch "
+        "sees here: use device='cpu', or install the PyTorch build for your GPU."
+    )
+
+
+class LooksAhead(SettingError):
+    """A network that would see what it is to predict."""
+
+    message = (
+        "bidirectional=True, expected False for the next symbol of '{data}': the "
+        "reverse direction would read the answer: leave bidirectional out."
+    )
+
+
+class UnknownCell(SettingError):
+    """A name that is no built-in cell."""
+
+    message = (
+        "cell={given!r} is not known{hint}, expected one of {known}, or "
+        "FILE.py:Class for a cell of your own: give one of these."
+    )
+
+
+class CellNotInFile(SettingError):
+    """A file that has no such class."""
+
+    message = (
+        "'{path}' has no cell class '{name}'{hint}, expected a class derived from "
+        "throughtime.Cell; in it are {found}: give one of these, or add it."
+    )
+
+
+class CellNeedsArguments(SettingError):
+    """A user's class that cannot be made without arguments."""
+
+    message = (
+        "{name} of '{path}' needs arguments ({reason}), expected a class that is made "
+        "by {name}(): give its arguments defaults, or derive a class that sets them."
+    )
+
+
+class CellFileFails(SettingError):
+    """A user's file that raises an error while it is read."""
+
+    message = (
+        "'{path}' fails at line {line} with {reason}, expected a Python file that can "
+        "be imported: mend that line."
+    )
+
+
+class RunError(ThroughtimeError, ValueError):
+    """A run folder cannot be used as asked."""
+
+
+class NotARun(RunError):
+    """A path that leads to no run folder."""
+
+    message = (
+        "'{path}' is not a run folder ({reason}), expected the folder that "
+        "`throughtime train` wrote: check the path."
+    )
+
+
+class DamagedModel(RunError):
+    """A `model.json` that does not describe a model."""
+
+    message = (
+        "'{path}' is damaged ({reason}), expected what `throughtime train` wrote: "
+        "restore the file from a copy, or train again."
+    )
+
+
+class DamagedWeights(RunError):
+    """Weights that cannot be read, or do not fit their model."""
+
+    message = (
+        "'{path}' is damaged ({reason}), expected the weights that belong to "
+        "model.json: restore the file from a copy, or train again."
+    )
+
+
+class RunExists(RunError):
+    """A folder for a new run that holds something already."""
+
+    message = (
+        "out='{path}' holds something already, expected a new or empty folder: give "
+        "another one, so that nothing is overwritten."
+    )
+
+
+class CannotWrite(RunError):
+    """A file of a run that the system does not let us write."""
+
+    message = (
+        "'{path}' cannot be written ({reason}; what was saved before is kept): free "
+        "some space or mend the permissions, or give another folder as out."
+    )
+
+
+class DataChanged(RunError):
+    """Data that are no longer those of the training."""
+
+    message = (
+        "'{path}' is not what it was in training (its checksum differs), expected the "
+        "same content so that the test part was never seen: restore it, or train "
+        "again."
+    )
+
+
+class DrawsNoSymbols(RunError):
+    """A model of another task, asked to draw symbols."""
+
+    message = (
+        "The model of '{path}' has learned the task '{task}', expected one that "
+        "predicts the next symbol: train one on a text first."
+    )
+
+
+class UnknownPrompt(RunError):
+    """A prompt with characters that training never saw."""
+
+    message = (
+        "prompt holds {symbols}, expected characters of the training text alone: leave "
+        "them out."
+    )
+
+
+class TrainingDiverged(ThroughtimeError, ArithmeticError):
+    """A loss or gradient that is no longer a finite number."""
+
+    message = (
+        "{what} is {given} at step {step} of epoch {epoch}, expected a finite number "
+        "(the best weights so far are kept in '{path}'): use a smaller learning_rate "
+        "than {learning_rate:g}, or a smaller clip than {clip:g}."
+    )

@@ -1,0 +1,250 @@
+"""Outputs and their losses: three pairs, one δ.
+
+===========  ====================  ==================================  ==============
+head         output                loss of one answer                  δ = ∂loss/∂a
+===========  ====================  ==================================  ==============
+`Softmax`    ``exp a / Σ exp a``   cross-entropy of the class          output − target
+`Sigmoid`    ``σ(a)``, per label   sum of the binary cross-entropies   output − target
+`Linear`     ``a``                 half the squared error, summed      output − target
+===========  ====================  ==================================  ==============
+
+``a`` are the logits, one linear map of what the network gives; it runs through the
+same engine as every layer. A loss is computed from logits, never from outputs, so it
+stays finite where a probability rounds to 0.
+
+`pool` makes one answer of all steps of a sequence, `mean_loss` one number of all losses
+of a batch.
+"""
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from throughtime.cells import Feedforward
+from throughtime.errors import HeadSizeMismatch, UnknownChoice
+from throughtime.graph import trace
+from throughtime.nn.execution import run_layer
+from throughtime.nn.layers import check_size
+
+Pooling = Literal["last", "mean", "max"]
+Reduction = Literal["mean", "sum"]
+
+
+class Head(nn.Module):
+    """A linear map to logits; subclasses add what is read from them, and a loss.
+
+    Parameters
+    ----------
+    input_size
+        H, the units that the network gives.
+    output_size
+        K, the numbers of one answer.
+    backend
+        As in `Recurrent`.
+    device, dtype
+        Of the weights, as in `torch.nn.Linear`, which also draws them so.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        output_size: int,
+        *,
+        backend: str = "auto",
+        device: torch.device | str | int | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        check_size("input_size", input_size)
+        check_size("output_size", output_size)
+        self.input_size, self.output_size = input_size, output_size
+        self.backend = backend
+        self.graph = trace(Feedforward("identity"), input_size, output_size)
+        shape = (output_size, input_size)
+        self.weight = nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
+        self.bias = nn.Parameter(torch.empty(output_size, device=device, dtype=dtype))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the weights anew, the numbers that `torch.nn.Linear` would draw."""
+        bound = 1 / math.sqrt(self.input_size)
+        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+        nn.init.uniform_(self.bias, -bound, bound)
+
+    def logits(self, input: Tensor) -> Tensor:
+        """Map ``(…, H)`` to ``(…, K)``."""
+        if input.shape[-1] != self.input_size:
+            raise HeadSizeMismatch(
+                head=type(self).__name__,
+                given=tuple(input.shape),
+                expected=self.input_size,
+            )
+        rows = input.reshape(-1, self.input_size)
+        answers, _ = run_layer(
+            self.graph,
+            {"x": rows},
+            [],
+            {"weight": self.weight, "bias": self.bias},
+            steps=1,
+            batch=rows.shape[0],
+            counts=None,
+            reverse=False,
+            backend=self.backend,
+        )
+        return answers.reshape(*input.shape[:-1], self.output_size)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Give the outputs ``(…, K)`` for ``(…, H)``."""
+        return self.activate(self.logits(input))
+
+    def activate(self, logits: Tensor) -> Tensor:
+        """Turn logits into outputs, both ``(…, K)``."""
+        raise NotImplementedError
+
+    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Give the loss of each answer ``(…)``, not reduced."""
+        raise NotImplementedError
+
+    def extra_repr(self) -> str:
+        return f"{self.input_size}, {self.output_size}"
+
+
+class Softmax(Head):
+    """One of K classes.
+
+    Targets are classes, ``(…)`` whole numbers. The loss of the target −100, torch's
+    mark for what does not count, is 0.
+    """
+
+    def activate(self, logits: Tensor) -> Tensor:
+        """Give the probability of each class ``(…, K)``."""
+        return torch.softmax(logits, -1)
+
+    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Give the cross-entropy of each answer ``(…)``, in nats."""
+        losses = functional.cross_entropy(
+            logits.reshape(-1, self.output_size),
+            target.reshape(-1),
+            reduction="none",
+        )
+        return losses.reshape(target.shape)
+
+
+class Sigmoid(Head):
+    """Any of K labels, each on its own. Targets are ``(…, K)``, 0 or 1."""
+
+    def activate(self, logits: Tensor) -> Tensor:
+        """Give the probability of each label ``(…, K)``."""
+        return torch.sigmoid(logits)
+
+    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Give the binary cross-entropies of each answer, summed: ``(…)``, in nats."""
+        losses = functional.binary_cross_entropy_with_logits(
+            logits, target, reduction="none"
+        )
+        return losses.sum(-1)
+
+
+class Linear(Head):
+    """K real numbers. Targets are ``(…, K)``."""
+
+    def activate(self, logits: Tensor) -> Tensor:
+        """Give the logits themselves ``(…, K)``."""
+        return logits
+
+    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Give half the squared error of each answer, summed over K: ``(…)``."""
+        return (logits - target).square().sum(-1) / 2
+
+
+def pool(
+    output: Tensor, lengths: Tensor, how: Pooling = "last", *, directions: int = 1
+) -> Tensor:
+    """Make one vector of all steps of a sequence.
+
+    Parameters
+    ----------
+    output
+        ``(T, B, D·H)``, as `Recurrent` gives it.
+    lengths
+        ``(B,)``, the steps of each sequence that count.
+    how
+        ``"last"``: the step that a direction computes last, which for the reverse
+        direction is the first. ``"mean"`` and ``"max"``: over the steps that count.
+        A sequence of length 0 gives zeros.
+    directions
+        D.
+
+    Returns
+    -------
+    torch.Tensor
+        ``(B, D·H)``.
+    """
+    alive = _alive(output, lengths)
+    match how:
+        case "last":
+            last = (lengths.to(output.device) - 1).clamp(min=0)
+            at_end = output[last, torch.arange(output.shape[1], device=output.device)]
+            if directions == 2:
+                half = output.shape[2] // 2
+                at_end = torch.cat([at_end[:, :half], output[0, :, half:]], -1)
+            return at_end.where(alive[0, :, None], 0)
+        case "mean":
+            total = output.where(alive[..., None], 0).sum(0)
+            return total / lengths.to(total).clamp(min=1)[:, None]
+        case "max":
+            highest = output.where(alive[..., None], -math.inf).amax(0)
+            return highest.where(alive[0, :, None], 0)
+        case _:
+            raise UnknownChoice(
+                argument="how", given=how, hint="", known="'last', 'mean', 'max'"
+            )
+
+
+def mean_loss(
+    losses: Tensor,
+    lengths: Tensor | None = None,
+    *,
+    time: Reduction = "mean",
+    batch: Reduction = "mean",
+) -> Tensor:
+    """Make one number of all losses: over the steps of a sequence, then the batch.
+
+    With ``batch="mean"`` the loss of a padded batch, and so its gradient, is exactly
+    the mean of those of its sequences alone, whatever their lengths.
+
+    Parameters
+    ----------
+    losses
+        ``(B,)`` for one answer per sequence, ``(T, B)`` for one per step.
+    lengths
+        ``(B,)``, for ``(T, B)``: later steps do not count. None: all steps count.
+    time
+        ``"mean"``: every sequence weighs the same. ``"sum"``: every step does.
+    batch
+        ``"mean"`` over the sequences, or their ``"sum"``.
+    """
+    for argument, how in (("time", time), ("batch", batch)):
+        if how not in {"mean", "sum"}:
+            raise UnknownChoice(
+                argument=argument, given=how, hint="", known="'mean', 'sum'"
+            )
+    if losses.dim() == 2:
+        losses = _over_time(losses, lengths, time)
+    return losses.mean() if batch == "mean" else losses.sum()
+
+
+def _over_time(losses: Tensor, lengths: Tensor | None, time: Reduction) -> Tensor:
+    if lengths is None:
+        return losses.mean(0) if time == "mean" else losses.sum(0)
+    total = losses.where(_alive(losses, lengths), 0).sum(0)
+    return total / lengths.to(total).clamp(min=1) if time == "mean" else total
+
+
+def _alive(steps: Tensor, lengths: Tensor) -> Tensor:
+    """Which steps count: ``(T, B)`` for anything that begins with T, B."""
+    step = torch.arange(steps.shape[0], device=steps.device)
+    return step[:, None] < lengths.to(steps.device)
