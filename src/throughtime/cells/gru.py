@@ -28,13 +28,13 @@ class GRU(Cell):
         self.reset_after = reset_after
 
     def step(self, x: Value, h: Value) -> Value:
-        xr, xz, xn = split(self.weight_ih @ x + self.bias_ih, 3)
+        inputs = split(self.weight_ih @ x + self.bias_ih, 3)
         weights = split(self.weight_hh, 3)
         biases = split(self.bias_hh, 3)
-        r = sigmoid(xr + weights[0] @ h + biases[0])
-        z = sigmoid(xz + weights[1] @ h + biases[1])
+        r = sigmoid(inputs[0] + weights[0] @ h + biases[0])
+        z = sigmoid(inputs[1] + weights[1] @ h + biases[1])
         if self.reset_after:
-            n = tanh(xn + r * (weights[2] @ h + biases[2]))
+            n = tanh(inputs[2] + r * (weights[2] @ h + biases[2]))
         else:
-            n = tanh(xn + weights[2] @ (r * h) + biases[2])
+            n = tanh(inputs[2] + weights[2] @ (r * h) + biases[2])
         return (1 - z) * n + z * h

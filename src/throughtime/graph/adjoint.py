@@ -5,11 +5,11 @@ every node; carried from step to step this is backpropagation through time
 (Rumelhart, Hinton & Williams 1986; Werbos 1990).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from throughtime.graph.builder import Builder
+from throughtime.graph.builder import Builder, Rule
 from throughtime.graph.derivatives import DERIVATIVES
 from throughtime.graph.nodes import Node, StepGraph
 from throughtime.graph.operations import Kind
@@ -44,21 +44,27 @@ class AdjointGraph:
     terms: tuple[ParameterTerm, ...]
     deltas: Mapping[int, int]
     """Adjoint of each forward node that error reaches."""
+    incoming: Mapping[int, int]
+    """Adjoint of the argument of each function of one argument, through this
+    function alone."""
 
 
-def adjoint(graph: StepGraph) -> AdjointGraph:
-    """The δ equations of a step graph."""
-    return _Reverse(graph).run()
+def adjoint(
+    graph: StepGraph, rules: Sequence[Rule] = (*ALGEBRA, *SPLITTING)
+) -> AdjointGraph:
+    """The δ equations of a step graph, written by the rules as they grow."""
+    return _Reverse(graph, rules).run()
 
 
 class _Reverse:
-    def __init__(self, graph: StepGraph) -> None:
+    def __init__(self, graph: StepGraph, rules: Sequence[Rule]) -> None:
         self.graph = graph
-        self.builder = Builder(graph.nodes, rules=(*ALGEBRA, *SPLITTING))
+        self.builder = Builder(graph.nodes, rules=rules)
         # Parts of the adjoint of each node: (first unit, unit behind the last, value).
         self.parts: dict[int, list[tuple[int, int, int]]] = {}
         self.terms: list[ParameterTerm] = []
         self.deltas: dict[int, int] = {}
+        self.incoming: dict[int, int] = {}
 
     def run(self) -> AdjointGraph:
         self._seed()
@@ -79,6 +85,7 @@ class _Reverse:
             },
             terms=tuple(self.terms),
             deltas=self.deltas,
+            incoming=self.incoming,
         )
 
     def _zeros(self, size: int) -> int:
@@ -105,6 +112,8 @@ class _Reverse:
             self._contribute(node.arguments[0], total, start, stop)
             return
         contributions = DERIVATIVES[node.operation](self.builder, node, index, total)
+        if len(contributions) == 1 and contributions[0] is not None:
+            self.incoming[index] = contributions[0]
         if node.operation == "product":
             self._term(node.arguments[0], total, node.arguments[1])
         for argument, contribution in zip(node.arguments, contributions, strict=True):

@@ -114,6 +114,12 @@ class _Tracer:
         if isinstance(declaration, Parameter):
             setattr(bound, name, self._parameter(name, declaration))
             return
+        if name == "x":
+            raise CellError(
+                cell=self.name,
+                reason="x is the input of every step, so no state or further input "
+                "can have this name; give it another",
+            )
         size = self._size(name, declaration.size)
         if isinstance(declaration, State):
             self.states.append(StateDeclaration(name, size, declaration.init))

@@ -1,0 +1,69 @@
+"""Step graphs and their δ equations as text, the way a textbook prints them.
+
+A value with a name has a line of its own, unless it is only what another named
+value's function takes: ``h_t = tanh(W_ih x_t + …)``. Every δ is ∂L/∂(what the node's
+function takes); where the node is no function of one argument, ∂L/∂(the node).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from throughtime.graph.expressions import Expression, SizeText, text, value
+from throughtime.graph.letters import letters, merge
+from throughtime.graph.lines import Lines, choose_lines
+from throughtime.graph.nodes import StepGraph
+from throughtime.graph.reader import Reader
+from throughtime.graph.show_adjoint import AdjointLines
+
+
+@dataclass(frozen=True)
+class Equations:
+    """The lines of a cell, without any heading."""
+
+    forward: tuple[str, ...]
+    """One line per value, and what sums of parameters stand for."""
+    deltas: tuple[str, ...]
+    """One line per δ, from the output back to the inputs."""
+    gradients: tuple[str, ...]
+    """One line per parameter, or per parameters with the same gradient."""
+    notes: tuple[str, ...]
+    """What symbols of the δ equations mean that no equation defines."""
+
+
+def equations(graph: StepGraph, size_text: SizeText = str) -> Equations:
+    """What a graph computes and how error flows back through it.
+
+    Parameters
+    ----------
+    graph
+        As traced: with names.
+    size_text
+        How to write a number of units, such as the bounds of ``a_t[0:128]``.
+    """
+    lines = choose_lines(graph)
+    short = letters([item.name for item in graph.parameters])
+    symbols = {index: value(name) for index, name in lines.symbols.items()}
+    reader = Reader(graph.nodes, short, symbols, forward=len(graph.nodes))
+    forward = list(_forward(graph, lines, reader))
+    back = AdjointLines(graph, lines, short)
+    backward = [*back.deltas(), *back.input_gradients()]
+    merged_sides, merged = merge([side for _, side in (*forward, *backward)])
+    written = [
+        f"{left} = {text(right, size_text)}"
+        for (left, _), right in zip((*forward, *backward), merged_sides, strict=True)
+    ]
+    return Equations(
+        forward=(*written[: len(forward)], *(one.line() for one in merged)),
+        deltas=tuple(written[len(forward) :]),
+        gradients=tuple(back.gradients(size_text)),
+        notes=tuple(back.notes()),
+    )
+
+
+def _forward(
+    graph: StepGraph, lines: Lines, reader: Reader
+) -> Iterator[tuple[str, Expression]]:
+    for index, name in sorted(lines.symbols.items()):
+        yield text(value(name)), reader.define(index)
+    for name, index in lines.aliases:
+        yield text(value(name)), reader.read(index)
