@@ -1,12 +1,22 @@
-"""Mistakes in how a torch module is built or called."""
+"""Mistakes in how a torch module is built or called.
+
+Where `torch.nn` refuses the same, the kind of exception is the same, and the message
+starts with its words.
+"""
 
 from throughtime.errors.base import ThroughtimeError
 
 
 class BadSetting(ThroughtimeError, ValueError):
-    """A module is built with a setting that it cannot have."""
+    """A module is built with a value that a setting cannot have."""
 
-    message = "{argument} is {given}, expected {expected}: {advice}."
+    message = "{argument} {expected}, got {given}: {advice}."
+
+
+class BadSettingType(ThroughtimeError, TypeError):
+    """A module is built with a setting of the wrong type."""
+
+    message = "{argument} should be of type {expected}, got: {given}; {advice}."
 
 
 class UnsuitableInitialisation(ThroughtimeError, ValueError):
@@ -16,3 +26,146 @@ class UnsuitableInitialisation(ThroughtimeError, ValueError):
         "{cell}: init={init!r} of parameter {name} needs a matrix, but its shape is "
         "{shape}: give a number, 'uniform' or 'zeros'."
     )
+
+
+class UnevenLayers(ThroughtimeError, ValueError):
+    """Layers that cannot be stacked."""
+
+    message = (
+        "Layer {layer} has {given}, expected {expected} as the layer below it gives: "
+        "{advice}."
+    )
+
+
+class UnknownBackend(ThroughtimeError, ValueError):
+    """A name that is no backend."""
+
+    message = "backend={given!r} is no backend{hint}, expected one of {known}."
+
+
+class BackendCannotServe(ThroughtimeError, RuntimeError):
+    """A backend that was asked for by name cannot run this."""
+
+    message = (
+        "backend={backend!r} cannot run {cell} in {dtype} on {device}, because "
+        "{reason}: give backend='auto', or change what stands in the way."
+    )
+
+
+class NotASequence(ThroughtimeError, ValueError):
+    """A tensor without the axes of a sequence."""
+
+    message = (
+        "{module}: Expected {argument} to be {expected}, got {given} instead: its axes "
+        "are {axes}."
+    )
+
+
+class InputSizeMismatch(ThroughtimeError, RuntimeError):
+    """Another number of features than the module was built for."""
+
+    message = (
+        "{argument}.size(-1) must be equal to {setting}. Expected {expected}, got "
+        "{given}: give that many features, or build the module with {given}."
+    )
+
+
+class InputShapeMismatch(ThroughtimeError, ValueError):
+    """A further input that does not run beside the first."""
+
+    message = (
+        "{argument} is of shape {given}, expected {expected} to run beside the input: "
+        "give one value per step and sequence."
+    )
+
+
+class MissingInput(ThroughtimeError, TypeError):
+    """A cell's further input was not given."""
+
+    message = "{cell} reads the input {name!r} at every step: call it with {name}=…."
+
+
+class UnknownInput(ThroughtimeError, TypeError):
+    """An argument that the cell has no input for."""
+
+    message = "{cell} has no input {name!r}{hint}; it reads {known}: leave it out."
+
+
+class DtypeMismatch(ThroughtimeError, ValueError):
+    """Numbers of another type than the parameters."""
+
+    message = (
+        "RNN {argument} dtype ({given}) does not match weight dtype ({expected}). "
+        "Convert it: {argument}.to({expected}), or convert the model: "
+        "model.to({given})."
+    )
+
+
+class DeviceMismatch(ThroughtimeError, RuntimeError):
+    """A tensor on another device than the parameters."""
+
+    message = (
+        "{argument} is on {given}, but the parameters are on {expected}: move one of "
+        "them, with {argument}.to({expected!r}) or model.to({given!r})."
+    )
+
+
+class StateShapeMismatch(ThroughtimeError, RuntimeError):
+    """A state of another shape than the network carries."""
+
+    message = (
+        "Expected {argument} size {expected}, got {given}: its axes are (layers · "
+        "directions, batch, units), without batch for one sequence alone."
+    )
+
+
+class StateDimensions(ThroughtimeError, RuntimeError):
+    """A state for a batch with one sequence alone, or the other way round."""
+
+    message = (
+        "For {form} input, {argument} should also be {expected}-D but got {given}-D "
+        "tensor: its axes are {axes}."
+    )
+
+
+class StateCountMismatch(ThroughtimeError, ValueError):
+    """Another number of states than the cell has."""
+
+    message = (
+        "{given} given as state, expected {expected} ({names}) for {cell}: give what "
+        "a call returned, or None to start anew."
+    )
+
+
+class BadLengths(ThroughtimeError, ValueError):
+    """Lengths that do not describe the batch."""
+
+    message = (
+        "lengths is {given}, expected {batch} whole numbers from 0 to {steps}, one per "
+        "sequence: give the number of steps that each sequence has."
+    )
+
+
+class LengthsOfPacked(ThroughtimeError, ValueError):
+    """Lengths beside a batch that knows its own."""
+
+    message = (
+        "lengths was given with a PackedSequence, which has its own: give the one or "
+        "the other."
+    )
+
+
+class TwoDirections(ThroughtimeError, RuntimeError):
+    """A single step of a network that also reads from the end."""
+
+    message = (
+        "step() was called on a bidirectional module, whose reverse direction starts "
+        "at a sequence's end: call the module on whole sequences, or build it with "
+        "bidirectional=False."
+    )
+
+
+class CannotConvert(ThroughtimeError, ValueError):
+    """A recurrent module of torch's that has no equal here."""
+
+    message = "{path} is {given}, which convert() cannot replace: {reason}."

@@ -1,6 +1,7 @@
 """The one way through which every layer runs, whatever the backend."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -8,6 +9,23 @@ from torch import Tensor
 from throughtime.backends import reference
 from throughtime.backends.reference.layer import Rows
 from throughtime.graph import StepGraph
+
+Result = tuple[Tensor, list[Tensor]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One layer in one direction, as `run_layer` was asked for it."""
+
+    graph: StepGraph
+    inputs: Mapping[str, Tensor]
+    initial: Sequence[Tensor]
+    parameters: Mapping[str, Tensor]
+    steps: int
+    batch: int
+    counts: Tensor | None
+    reverse: bool
+    operation: str
 
 
 def run_layer(
@@ -21,7 +39,8 @@ def run_layer(
     counts: Tensor | None,
     reverse: bool,
     backend: str,
-) -> tuple[Tensor, list[Tensor]]:
+    operation: str = "",
+) -> Result:
     """Output ``(N, H)`` and final states ``(B, n)`` of one layer and direction.
 
     Parameters
@@ -38,34 +57,80 @@ def run_layer(
         T and B.
     counts
         Number of sequences alive at each step, ``(T,)`` int64 on the CPU, falling:
-        the first rows of a step are alive. N may exceed their sum; the rows behind
+        the first rows of a step are alive. N is at least their sum; the rows behind
         it are not read, and 0 in the output. None: all are alive, N = T·B.
     reverse
-        Run from the last step to the first.
-    backend
-        One that `choice` has named.
+        Run from the last step to the first; never with counts.
+    backend, operation
+        What `choose` answered.
     """
-    return _reference(graph, inputs, initial, parameters, steps, batch, counts, reverse)
-
-
-def _reference(
-    graph: StepGraph,
-    inputs: Mapping[str, Tensor],
-    initial: Sequence[Tensor],
-    parameters: Mapping[str, Tensor],
-    steps: int,
-    batch: int,
-    counts: Tensor | None,
-    reverse: bool,
-) -> tuple[Tensor, list[Tensor]]:
-    alive = (batch,) * steps if counts is None else tuple(counts.tolist())
-    behind = inputs["x"].shape[0] - sum(alive)
-    if behind:
-        inputs = {name: value[: sum(alive)] for name, value in inputs.items()}
-    output, finals = reference.run_layer(
-        graph, inputs, initial, parameters, Rows(alive), reverse
+    run = Run(
+        graph, inputs, initial, parameters, steps, batch, counts, reverse, operation
     )
-    if behind:
-        padding = output.new_zeros((behind, output.shape[1]))
-        output = torch.cat([output, padding])
-    return output, finals
+    return RUNNERS[backend](run)
+
+
+def _living(run: Run) -> tuple[tuple[int, ...], int]:
+    """Sequences alive at each step, and the number of their rows."""
+    if run.counts is None:
+        return (run.batch,) * run.steps, run.steps * run.batch
+    counts = tuple(int(count) for count in run.counts.tolist())
+    return counts, sum(counts)
+
+
+def _with_rows_behind(output: Tensor, rows: int) -> Tensor:
+    behind = rows - output.shape[0]
+    if not behind:
+        return output
+    return torch.cat([output, output.new_zeros((behind, output.shape[1]))])
+
+
+def _reference(run: Run) -> Result:
+    counts, alive = _living(run)
+    rows = run.inputs["x"].shape[0]
+    output, finals = reference.run_layer(
+        run.graph,
+        {name: value[:alive] for name, value in run.inputs.items()},
+        run.initial,
+        run.parameters,
+        Rows(counts),
+        run.reverse,
+    )
+    return _with_rows_behind(output, rows), finals
+
+
+def _cudnn(run: Run) -> Result:
+    """One of torch's own cells, through the operation that torch.nn calls."""
+    operation: Callable[..., tuple[Tensor, ...]] = getattr(torch._VF, run.operation)
+    weights = list(run.parameters.values())
+    # Settings of torch's operations: biases, layers, dropout, training, directions.
+    # A backward pass needs the training mode, which without dropout changes nothing.
+    settings = (weights, len(weights) == 4, 1, 0.0, torch.is_grad_enabled(), False)
+    counts, alive = _living(run)
+    present = counts[0] if counts else 0
+    if not alive:
+        x = run.inputs["x"]
+        return x.new_zeros((x.shape[0], run.graph.output_size)), list(run.initial)
+    states = [state[:present].unsqueeze(0).contiguous() for state in run.initial]
+    state = tuple(states) if len(states) > 1 else states[0]
+    x = run.inputs["x"][:alive]
+    if run.counts is None:
+        x = x.view(run.steps, run.batch, x.shape[1])
+        x = x.flip(0) if run.reverse else x
+        output, *finals = operation(x, state, *settings, False)
+        output = output.flip(0) if run.reverse else output
+        output = output.reshape(alive, output.shape[2])
+    else:
+        filled = run.counts[run.counts > 0]
+        output, *finals = operation(x, filled, state, *settings)
+    ends = [
+        torch.cat([final[0], start[present:]])
+        for final, start in zip(finals, run.initial, strict=True)
+    ]
+    return _with_rows_behind(output, run.inputs["x"].shape[0]), ends
+
+
+RUNNERS: dict[str, Callable[[Run], Result]] = {
+    "reference": _reference,
+    "cudnn": _cudnn,
+}

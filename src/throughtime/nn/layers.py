@@ -1,52 +1,21 @@
 """A stack of recurrent layers: its parameters, and rows through all of them."""
 
-import math
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from throughtime.errors import BadSetting
-from throughtime.graph import Cell, StepGraph, trace
+from throughtime.graph import StepGraph
+from throughtime.nn.choice import Choice, check_backend, choose, plain_operation
 from throughtime.nn.execution import run_layer
 from throughtime.nn.initialisation import check_initialisation, draw
+from throughtime.nn.packing import Packing
+from throughtime.nn.settings import check_flag, check_stack, checked_dropout
+from throughtime.nn.states import state_class
 
-
-def trace_layers(
-    cell: Cell,
-    input_size: int,
-    hidden_size: int,
-    num_layers: int,
-    *,
-    bias: bool,
-    bidirectional: bool,
-) -> tuple[StepGraph, ...]:
-    """The graph of every layer; layers of the same input size share theirs."""
-    check_size("input_size", input_size)
-    check_size("hidden_size", hidden_size)
-    check_size("num_layers", num_layers)
-    known: dict[int, StepGraph] = {}
-    graphs: list[StepGraph] = []
-    size = input_size
-    for _ in range(num_layers):
-        if size not in known:
-            known[size] = trace(cell, size, hidden_size, bias=bias)
-        graphs.append(known[size])
-        size = graphs[-1].output_size * (2 if bidirectional else 1)
-    return tuple(graphs)
-
-
-def check_size(argument: str, value: object) -> None:
-    """Refuse what is no whole number of at least 1."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise BadSetting(
-            argument=argument,
-            given=repr(value),
-            expected="a whole number of at least 1",
-            advice=f"give a larger {argument}" if value == 0 else "give such a number",
-        )
+Device = torch.device | str | int | None
 
 
 class Layers(nn.Module):
@@ -56,10 +25,12 @@ class Layers(nn.Module):
     ----------
     graphs
         One step graph per layer.
-    bidirectional
-        Whether every layer also runs from the last step to the first.
+    batch_first
+        Whether sequences are given as ``(B, T, F)``.
     dropout
         Probability that a value between two layers is zeroed in training.
+    bidirectional
+        Whether every layer also runs from the last step to the first.
     backend
         ``"auto"`` or the name of the backend that has to serve.
     device, dtype
@@ -70,26 +41,35 @@ class Layers(nn.Module):
         self,
         graphs: Sequence[StepGraph],
         *,
-        bidirectional: bool = False,
+        batch_first: bool = False,
         dropout: float = 0.0,
+        bidirectional: bool = False,
         backend: str = "auto",
-        device: torch.device | str | int | None = None,
+        device: Device = None,
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
+        check_flag("batch_first", batch_first)
+        check_flag("bidirectional", bidirectional)
         self.graphs = tuple(graphs)
-        self.num_layers = len(self.graphs)
-        self.bidirectional = bidirectional
-        self.dropout = _checked_dropout(dropout, self.num_layers)
-        self.backend = backend
         self.input_size = self.graphs[0].input_size
         self.hidden_size = self.graphs[0].hidden_size
+        self.num_layers = len(self.graphs)
+        self.batch_first = batch_first
+        self.dropout = checked_dropout(dropout, self.num_layers)
+        self.bidirectional = bidirectional
+        self.backend = check_backend(backend)
+        check_stack(self.graphs, self.directions)
+        self.state_class = state_class(self.state_names)
+        operations = {plain_operation(graph) for graph in self.graphs}
+        self._operation = operations.pop() if len(operations) == 1 else ""
         for layer, direction, graph in self._runs():
             for declaration in graph.parameters:
                 check_initialisation(declaration, graph.cell)
                 empty = torch.empty(declaration.shape, device=device, dtype=dtype)
                 name = self._parameter_name(declaration.name, layer, direction)
                 self.register_parameter(name, nn.Parameter(empty))
+        self.flatten_parameters()
         self.reset_parameters()
 
     @property
@@ -97,12 +77,34 @@ class Layers(nn.Module):
         """D: 2 if the module is bidirectional, else 1."""
         return 2 if self.bidirectional else 1
 
+    @property
+    def state_names(self) -> tuple[str, ...]:
+        """Names of what is carried from step to step."""
+        return tuple(state.name for state in self.graphs[0].states)
+
     def reset_parameters(self) -> None:
         """Draw all parameters anew, in order, from torch's generator."""
         for layer, direction, graph in self._runs():
             parameters = self._parameters_of(graph, layer, direction)
             for declaration in graph.parameters:
                 draw(parameters[declaration.name], declaration, self.hidden_size)
+
+    def choice(self, dtype: torch.dtype, device: torch.device) -> Choice:
+        """Which backend serves for such numbers there, and why."""
+        return choose(self.backend, self.graphs, self._operation, dtype, device)
+
+    def flatten_parameters(self) -> None:
+        """Lay each layer's parameters out as cuDNN wants them; elsewhere do nothing."""
+        if not self._operation:
+            return
+        for layer, direction, graph in self._runs():
+            weights = list(self._parameters_of(graph, layer, direction).values())
+            _flatten(weights, self._operation, graph)
+
+    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Self:
+        super()._apply(fn, recurse)
+        self.flatten_parameters()
+        return self
 
     def _runs(self) -> Iterator[tuple[int, int, StepGraph]]:
         for layer, graph in enumerate(self.graphs):
@@ -122,7 +124,7 @@ class Layers(nn.Module):
             for declaration in graph.parameters
         }
 
-    def _first_states(self, batch: int, like: Tensor) -> list[Tensor]:
+    def first_states(self, batch: int, like: Tensor) -> list[Tensor]:
         """Where the cell starts: a tensor ``(L·D, B, n)`` per state."""
         shape = (self.num_layers * self.directions, batch)
         return [
@@ -130,32 +132,34 @@ class Layers(nn.Module):
             for state in self.graphs[0].states
         ]
 
-    def _run(
+    def run_rows(
         self,
         inputs: Mapping[str, Tensor],
         states: Sequence[Tensor],
         steps: int,
         batch: int,
+        packing: Packing | None = None,
     ) -> tuple[Tensor, list[Tensor]]:
-        """Rows ``(N, F)`` through all layers: rows ``(N, D·H)`` and final states."""
+        """Rows ``(N, F)`` through all layers: rows ``(N, D·H)`` and final states.
+
+        States are ``(L·D, B, n)``; with a packing, rows and states are in its order.
+        """
         value = inputs["x"]
+        choice = self.choice(value.dtype, value.device)
         finals: list[list[Tensor]] = [[] for _ in states]
-        for layer, graph in enumerate(self.graphs):
+        for layer in range(self.num_layers):
             if layer:
                 value = functional.dropout(value, self.dropout, self.training)
             outputs: list[Tensor] = []
             for direction in range(self.directions):
                 run = layer * self.directions + direction
-                output, ends = run_layer(
-                    graph,
+                output, ends = self._direction(
+                    layer,
+                    direction,
                     {**inputs, "x": value},
                     [state[run] for state in states],
-                    self._parameters_of(graph, layer, direction),
-                    steps=steps,
-                    batch=batch,
-                    counts=None,
-                    reverse=direction == 1,
-                    backend=self.backend,
+                    (steps, batch, packing),
+                    choice,
                 )
                 outputs.append(output)
                 for final, end in zip(finals, ends, strict=True):
@@ -163,20 +167,57 @@ class Layers(nn.Module):
             value = torch.cat(outputs, -1) if self.bidirectional else outputs[0]
         return value, [torch.stack(final) for final in finals]
 
+    def _direction(
+        self,
+        layer: int,
+        direction: int,
+        inputs: Mapping[str, Tensor],
+        initial: Sequence[Tensor],
+        extent: tuple[int, int, Packing | None],
+        choice: Choice,
+    ) -> tuple[Tensor, list[Tensor]]:
+        steps, batch, packing = extent
+        # Packed sequences end at different steps: each is mirrored by itself.
+        mirror = packing.mirror if packing is not None and direction else None
+        if mirror is not None:
+            inputs = {
+                name: rows.index_select(0, mirror) for name, rows in inputs.items()
+            }
+        graph = self.graphs[layer]
+        output, finals = run_layer(
+            graph,
+            inputs,
+            initial,
+            self._parameters_of(graph, layer, direction),
+            steps=steps,
+            batch=batch,
+            counts=None if packing is None else packing.counts,
+            reverse=direction == 1 and mirror is None,
+            backend=choice.backend,
+            operation=choice.operation,
+        )
+        return output if mirror is None else output.index_select(0, mirror), finals
 
-def _checked_dropout(dropout: float, num_layers: int) -> float:
-    is_number = isinstance(dropout, (int, float)) and not isinstance(dropout, bool)
-    if not is_number or not 0 <= dropout <= 1 or math.isnan(dropout):
-        raise BadSetting(
-            argument="dropout",
-            given=repr(dropout),
-            expected="a number from 0 to 1",
-            advice="it is the probability that a value between two layers is zeroed",
-        )
-    if dropout > 0 and num_layers == 1:
-        warnings.warn(
-            f"dropout={dropout} acts between layers, so it does nothing with "
-            "num_layers=1: give more layers or dropout=0.",
-            stacklevel=4,
-        )
-    return float(dropout)
+
+@torch.no_grad()
+def _flatten(weights: list[Tensor], operation: str, graph: StepGraph) -> None:
+    """Make one layer's weights neighbours in memory, where cuDNN can use it."""
+    ours = {(weight.dtype, weight.device) for weight in weights}
+    first = weights[0]
+    if len(ours) > 1 or not first.is_cuda:
+        return
+    if not torch.backends.cudnn.is_acceptable(first):
+        return
+    from torch.backends.cudnn import rnn
+
+    torch._cudnn_rnn_flatten_weight(
+        weights,
+        len(weights),
+        graph.input_size,
+        rnn.get_cudnn_mode(operation.upper()),
+        graph.hidden_size,
+        0,  # no projection
+        1,  # one layer
+        False,  # time first
+        False,  # one direction
+    )

@@ -1,18 +1,57 @@
 """`Recurrent`: any cell as a torch module."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
-from throughtime.graph import Cell
-from throughtime.nn.layers import Layers, trace_layers
-from throughtime.nn.states import make_state
+from throughtime.errors import (
+    NotASequence,
+    NotBuiltYet,
+    TwoDirections,
+)
+from throughtime.graph import Cell, StepGraph
+from throughtime.nn.layers import Device, Layers
+from throughtime.nn.sequences import Lengths, Sequences, read, read_states
+from throughtime.nn.settings import trace_layers
+
+State = Tensor | Sequence[Tensor]
 
 
 class Recurrent(Layers):
-    """Recurrent layers of any cell."""
+    """Recurrent layers of any cell.
+
+    The cell is traced once per distinct layer input size; the module keeps the
+    graphs, not the cell. Parameters are named ``<name>_l<layer>`` and
+    ``<name>_l<layer>_reverse``, so that `torch.nn` and this module load each other's
+    ``state_dict``.
+
+    Parameters
+    ----------
+    cell
+        One time step, an instance.
+    input_size
+        F, the number of input features.
+    hidden_size
+        H, what the cell's declarations call ``hidden``.
+    num_layers
+        L; each layer reads the output of the one below.
+    bias
+        Whether parameters of role ``"bias"`` are there.
+    batch_first
+        Whether input, further inputs and output are ``(B, T, F)``; states never are.
+    dropout
+        Probability that a value between two layers is zeroed in training.
+    bidirectional
+        Whether every layer also runs from the last step to the first; outputs of
+        both directions stand side by side.
+    backend
+        ``"auto"``, ``"llvm"``, ``"cudnn"`` or ``"reference"``. One that is named
+        serves or raises.
+    device, dtype
+        Of the parameters, as in `torch.nn`.
+    """
 
     def __init__(
         self,
@@ -26,7 +65,7 @@ class Recurrent(Layers):
         dropout: float = 0.0,
         bidirectional: bool = False,
         backend: str = "auto",
-        device: torch.device | str | int | None = None,
+        device: Device = None,
         dtype: torch.dtype | None = None,
     ) -> None:
         graphs = trace_layers(
@@ -39,27 +78,135 @@ class Recurrent(Layers):
         )
         super().__init__(
             graphs,
-            bidirectional=bidirectional,
+            batch_first=batch_first,
             dropout=dropout,
+            bidirectional=bidirectional,
             backend=backend,
             device=device,
             dtype=dtype,
         )
-        self.batch_first = batch_first
+
+    @classmethod
+    def from_graphs(
+        cls,
+        graphs: Sequence[StepGraph],
+        *,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        backend: str = "auto",
+        device: Device = None,
+        dtype: torch.dtype | None = None,
+    ) -> Self:
+        """A module of stored graphs, one per layer, without the cell's source."""
+        module = cls.__new__(cls)
+        Layers.__init__(
+            module,
+            graphs,
+            batch_first=batch_first,
+            dropout=dropout,
+            bidirectional=bidirectional,
+            backend=backend,
+            device=device,
+            dtype=dtype,
+        )
+        return module
 
     def forward(
-        self, input: Tensor, state: Sequence[Tensor] | None = None, **inputs: Tensor
+        self,
+        input: Sequences,
+        state: State | None = None,
+        *,
+        lengths: Lengths | None = None,
+        resets: Tensor | None = None,
+        return_all: bool = False,
+        **inputs: Sequences,
+    ) -> tuple[Any, Any]:
+        """Run over whole sequences.
+
+        Parameters
+        ----------
+        input
+            ``(T, B, F)``, ``(B, T, F)`` with ``batch_first``, ``(T, F)`` for one
+            sequence, or a ``PackedSequence``.
+        state
+            What an earlier call returned: a tensor ``(L·D, B, n)`` per state of the
+            cell, in order; a cell with one state also takes the tensor alone. None
+            starts anew.
+        lengths
+            Number of steps of each sequence, ``(B,)``, in any order, 0 allowed. What
+            lies behind is not read; there the output is 0.
+        resets, return_all
+            Not part of this version.
+        **inputs
+            The cell's further inputs by name, shaped like ``input``.
+
+        Returns
+        -------
+        output
+            ``(T, B, D·H)``, in the form of ``input``.
+        state
+            A named tuple of the states after each sequence's last step,
+            ``(L·D, B, n)``.
+        """
+        if resets is not None:
+            raise NotBuiltYet(what="resets", advice="Give sequences one by one")
+        if return_all:
+            raise NotBuiltYet(
+                what="return_all=True", advice="Return the value from the cell's step"
+            )
+        batch = read(self, input, inputs, lengths)
+        labels = [f"state.{name}" for name in self.state_names]
+        start = read_states(self, batch, state, labels)
+        rows, finals = self.run_rows(
+            batch.rows, start, batch.steps, batch.size, batch.packing
+        )
+        return batch.output(rows), self.state_class(*batch.finals(finals))
+
+    def step(
+        self, x: Tensor, state: State | None = None, **inputs: Tensor
     ) -> tuple[Tensor, Any]:
-        """Run over whole sequences ``(T, B, F)``: output ``(T, B, D·H)`` and state."""
-        sequences = {"x": input, **inputs}
-        if self.batch_first:
-            sequences = {name: s.transpose(0, 1) for name, s in sequences.items()}
-        steps, batch = sequences["x"].shape[:2]
-        rows = {n: s.reshape(steps * batch, s.shape[2]) for n, s in sequences.items()}
-        start = self._first_states(batch, input) if state is None else list(state)
-        value, finals = self._run(rows, start, steps, batch)
-        output = value.reshape(steps, batch, value.shape[1])
-        if self.batch_first:
-            output = output.transpose(0, 1)
-        names = tuple(state.name for state in self.graphs[0].states)
-        return output, make_state(names, finals)
+        """Run one time step.
+
+        Parameters
+        ----------
+        x
+            ``(B, F)``.
+        state
+            As in a call.
+        **inputs
+            The cell's further inputs by name, ``(B, n)``.
+
+        Returns
+        -------
+        output
+            ``(B, H)``.
+        state
+            A named tuple, ``(L, B, n)`` each.
+        """
+        if self.bidirectional:
+            raise TwoDirections
+        if x.dim() != 2:
+            raise NotASequence(
+                module="step",
+                argument="x",
+                expected="2D",
+                given=f"{x.dim()}D tensor",
+                axes="(B, F)",
+            )
+        axis = 1 if self.batch_first else 0
+        sequences = {name: value.unsqueeze(axis) for name, value in inputs.items()}
+        output, after = self(x.unsqueeze(axis), state, **sequences)
+        return output.squeeze(axis), after
+
+    def extra_repr(self) -> str:
+        """Settings that differ from their defaults."""
+        text = f"{self.graphs[0].cell}, {self.input_size}, {self.hidden_size}"
+        if self.num_layers > 1:
+            text += f", num_layers={self.num_layers}"
+        if any(node.operation == "zeros" for node in self.graphs[0].nodes):
+            text += ", bias=False"
+        for name in ("batch_first", "dropout", "bidirectional"):
+            if getattr(self, name):
+                text += f", {name}={getattr(self, name)}"
+        return text if self.backend == "auto" else f"{text}, backend={self.backend!r}"

@@ -1,8 +1,7 @@
 """What a network carries from step to step, as named tuples of tensors."""
 
-from collections import namedtuple
+import collections
 from collections.abc import Iterable
-from functools import cache
 from typing import Any
 
 from torch import Tensor
@@ -10,27 +9,40 @@ from torch.utils import _pytree as pytree
 
 from throughtime.errors import CellError
 
+_CLASSES: dict[tuple[str, ...], type[Any]] = {}
 
-@cache
+
 def state_class(names: tuple[str, ...]) -> type[Any]:
     """The one named-tuple class for these state names.
 
     Its instances and itself cross processes by pickle, and ``torch.export`` saves
     programs that take or return it.
     """
+    if names not in _CLASSES:
+        _CLASSES[names] = _make_class(names)
+    return _CLASSES[names]
+
+
+def _make_class(names: tuple[str, ...]) -> type[Any]:
     label = f"State({','.join(names)})"
+    # Type checkers want the fields of a named tuple written out.
+    make: Any = getattr(collections, "namedtuple")  # noqa: B009
     try:
-        made: Any = namedtuple("State", names, module=__name__)
+        made = make("State", names, module=__name__)
     except ValueError as error:
         raise CellError(cell=label, reason=f"{error}; rename the state") from None
     made.__doc__ = f"The states {', '.join(names)}, each of shape (L·D, B, n)."
     made.__qualname__ = label
-    made.__reduce__ = lambda self: (make_state, (names, tuple(self)))
+    made.__reduce__ = _reduce
     pytree._register_namedtuple(made, serialized_type_name=f"throughtime.{label}")
     return made
 
 
-def make_state(names: tuple[str, ...], values: Iterable[Tensor]) -> Any:
+def _reduce(state: Any) -> tuple[Any, ...]:
+    return make_state, (state._fields, tuple(state))
+
+
+def make_state(names: Iterable[str], values: Iterable[Tensor]) -> Any:
     """States under their names."""
     return state_class(tuple(names))(*values)
 

@@ -1,0 +1,28 @@
+"""The LLVM backend: plans compiled for the CPU this process runs on.
+
+It takes pointers and sizes, no tensors, and gives functions that run a whole layer
+over all its time steps. `available` says whether code can be compiled here at all;
+where it cannot, the reference backend serves. `vector_math` holds the functions of
+vectors that stay in registers.
+
+May import: ``math``, ``graph``, ``errors`` and llvmlite; no torch, no other backend.
+Next: ``vector_math``; ``nn``, which gives it the addresses of tensors.
+"""
+
+from functools import cache
+
+__all__ = ["available"]
+
+
+@cache
+def available() -> tuple[bool, str]:
+    """Whether LLVM can compile for this machine, and if not, why."""
+    try:
+        from llvmlite import binding
+
+        binding.initialize_native_target()
+        binding.initialize_native_asmprinter()
+        machine = binding.Target.from_default_triple().create_target_machine()
+    except (ImportError, OSError, RuntimeError) as error:
+        return False, f"llvmlite cannot compile here ({error})"
+    return True, f"llvmlite compiles for {machine.triple}"

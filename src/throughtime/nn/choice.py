@@ -1,0 +1,159 @@
+"""Which backend serves, and why."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from throughtime.backends import llvm
+from throughtime.cells import GRU, LSTM, Elman
+from throughtime.errors import BackendCannotServe, UnknownBackend
+from throughtime.errors.base import did_you_mean
+from throughtime.graph import Cell, StepGraph, trace
+from throughtime.nn.execution import RUNNERS
+
+LLVM_DTYPES = (torch.float32, torch.float64)
+CUDNN_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+PLAIN: dict[str, Cell] = {
+    "rnn_tanh": Elman("tanh"),
+    "rnn_relu": Elman("relu"),
+    "lstm": LSTM(),
+    "gru": GRU(),
+}
+PLAIN_PARAMETERS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+BACKENDS = ("llvm", "cudnn", "reference")
+# Asked once and here: a compiled graph can read it, but not find it out.
+COMPILER = llvm.available()
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A backend and why it serves."""
+
+    backend: str
+    reason: str
+    operation: str = ""
+    """The operation of torch that is this cell, for ``"cudnn"``."""
+
+
+def plain_operation(graph: StepGraph) -> str:
+    """Name of torch's own operation that computes this graph, or nothing."""
+    names = tuple(declaration.name for declaration in graph.parameters)
+    if names not in {PLAIN_PARAMETERS, PLAIN_PARAMETERS[:2]}:
+        return ""
+    bias = names == PLAIN_PARAMETERS
+    for operation, cell in PLAIN.items():
+        plain = trace(cell, graph.input_size, graph.hidden_size, bias=bias)
+        if _equations(plain) == _equations(graph):
+            return operation
+    return ""
+
+
+def _equations(graph: StepGraph) -> tuple[object, ...]:
+    states = tuple(state.name for state in graph.states)
+    return states, graph.nodes, graph.output, graph.new_states
+
+
+def choose(
+    requested: str,
+    graphs: Sequence[StepGraph],
+    operation: str,
+    dtype: torch.dtype,
+    device: torch.device,
+) -> Choice:
+    """The backend that serves these graphs.
+
+    Parameters
+    ----------
+    requested
+        ``"auto"`` or the name of a backend.
+    graphs
+        One per layer.
+    operation
+        What `plain_operation` says of all of them.
+    dtype, device
+        Of input and parameters.
+
+    Raises
+    ------
+    UnknownBackend
+        There is none of that name.
+    BackendCannotServe
+        The requested one cannot run this.
+    """
+    obstacles = {
+        "llvm": _llvm_obstacle(dtype, device),
+        "cudnn": _cudnn_obstacle(operation, dtype, device),
+        "reference": "",
+    }
+    if requested == "auto":
+        return _automatic(obstacles, operation, device)
+    check_backend(requested)
+    if obstacles[requested]:
+        raise BackendCannotServe(
+            backend=requested,
+            cell=graphs[0].cell,
+            dtype=dtype,
+            device=device,
+            reason=obstacles[requested],
+        )
+    return Choice(requested, "it was asked for by name", operation)
+
+
+def check_backend(name: str) -> str:
+    """Give the name back if it is ``"auto"`` or a backend's, else raise."""
+    known = ("auto", *BACKENDS)
+    if name not in known:
+        hint = did_you_mean(str(name), known)
+        raise UnknownBackend(given=name, hint=hint, known=", ".join(known))
+    return name
+
+
+def _automatic(
+    obstacles: dict[str, str], operation: str, device: torch.device
+) -> Choice:
+    if not obstacles["llvm"]:
+        return Choice("llvm", "float32 and float64 on the CPU are compiled")
+    if not obstacles["cudnn"]:
+        return Choice("cudnn", f"torch has {operation} for this device", operation)
+    possible, reason = COMPILER
+    if device.type == "cpu" and "llvm" in RUNNERS and not possible:
+        _warn_once(reason)
+    reason = obstacles["cudnn"] if device.type == "cuda" else obstacles["llvm"]
+    return Choice("reference", reason)
+
+
+def _llvm_obstacle(dtype: torch.dtype, device: torch.device) -> str:
+    if "llvm" not in RUNNERS:
+        return "the compiler is not part of this version"
+    if device.type != "cpu":
+        return f"it compiles for the CPU, not for {device.type}"
+    if dtype not in LLVM_DTYPES:
+        return f"it compiles float32 and float64, not {dtype}"
+    possible, reason = COMPILER
+    return "" if possible else reason
+
+
+def _cudnn_obstacle(operation: str, dtype: torch.dtype, device: torch.device) -> str:
+    if not operation:
+        return "the cell is none of torch's own (Elman with tanh or relu, LSTM, GRU)"
+    if device.type != "cuda":
+        return f"cuDNN needs a CUDA device, not {device.type}"
+    if dtype not in CUDNN_DTYPES:
+        return f"cuDNN has no recurrent layers in {dtype}"
+    return ""
+
+
+def _warn_once(reason: str) -> None:
+    if reason in _warned or torch.compiler.is_compiling():
+        return
+    _warned.add(reason)
+    warnings.warn(
+        f"throughtime runs its slow reference backend, because {reason}.",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+
+
+_warned: set[str] = set()

@@ -1,0 +1,264 @@
+"""The forms in which people give sequences, as rows and back."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
+
+from throughtime.errors import (
+    DeviceMismatch,
+    DtypeMismatch,
+    InputShapeMismatch,
+    InputSizeMismatch,
+    LengthsOfPacked,
+    MissingInput,
+    NotASequence,
+    StateCountMismatch,
+    StateDimensions,
+    StateShapeMismatch,
+    UnknownInput,
+)
+from throughtime.errors.base import did_you_mean
+from throughtime.nn.layers import Layers
+from throughtime.nn.packing import Packing, checked_lengths, pack, packed
+
+Sequences = Tensor | PackedSequence
+Lengths = Sequence[int] | Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Sequences as rows, and what is needed to give rows their form again."""
+
+    rows: dict[str, Tensor]
+    """``x`` and each further input, ``(N, n)``."""
+    steps: int
+    size: int
+    packing: Packing | None
+    batched: bool
+    batch_first: bool
+    source: PackedSequence | None = None
+
+    def states(self, states: Sequence[Tensor]) -> list[Tensor]:
+        """States ``(L·D, B, n)`` as given, in the order of the rows."""
+        if not self.batched:
+            return [state.unsqueeze(1) for state in states]
+        return _selected(states, self._order())
+
+    def finals(self, states: Sequence[Tensor]) -> list[Tensor]:
+        """States in the order of the rows, as they are to be returned."""
+        if not self.batched:
+            return [state.squeeze(1) for state in states]
+        if self.source is not None:
+            return _selected(states, self.source.unsorted_indices)
+        return _selected(states, self.packing.rank if self.packing else None)
+
+    def output(self, rows: Tensor) -> Sequences:
+        """Rows ``(N, n)`` in the form of the input."""
+        if self.source is not None:
+            return self.source._replace(data=rows)
+        if self.packing is not None and self.packing.scatter is not None:
+            rows = rows.index_select(0, self.packing.scatter)
+        if not self.batched:
+            return rows
+        output = rows.view(self.steps, self.size, rows.shape[1])
+        return output.transpose(0, 1) if self.batch_first else output
+
+    def _order(self) -> Tensor | None:
+        if self.source is not None:
+            return self.source.sorted_indices
+        return self.packing.order if self.packing else None
+
+
+def _selected(states: Sequence[Tensor], order: Tensor | None) -> list[Tensor]:
+    if order is None:
+        return list(states)
+    return [state.index_select(1, order) for state in states]
+
+
+def read(
+    module: Layers,
+    input: Sequences,
+    inputs: Mapping[str, Sequences],
+    lengths: Lengths | None,
+) -> Batch:
+    """The rows of one call, after every check that needs no computing."""
+    given = {"x": input, **_known_inputs(module, inputs)}
+    if isinstance(input, PackedSequence):
+        if lengths is not None:
+            raise LengthsOfPacked
+        return _read_packed(module, input, given)
+    axes = "(B, T, F)" if module.batch_first else "(T, B, F)"
+    tensors: dict[str, Tensor] = {}
+    for name, value in given.items():
+        if not isinstance(value, Tensor):
+            raise InputShapeMismatch(
+                argument=name, given=type(value).__name__, expected="a tensor"
+            )
+        tensors[name] = value
+    if input.dim() not in (2, 3):
+        raise NotASequence(
+            module=type(module).__name__,
+            argument="input",
+            expected="2D or 3D",
+            given=f"{input.dim()}D tensor",
+            axes=f"{axes}, or (T, F) for one sequence",
+        )
+    return _read_padded(module, tensors, lengths)
+
+
+def _read_padded(
+    module: Layers, given: dict[str, Tensor], lengths: Lengths | None
+) -> Batch:
+    batched = given["x"].dim() == 3
+    leading = given["x"].shape[:-1]
+    rows: dict[str, Tensor] = {}
+    steps, size = leading[0], 1
+    if batched:
+        steps, size = reversed(leading) if module.batch_first else leading
+    for name, value in given.items():
+        value = checked_rows(module, name, value, leading)
+        if batched and module.batch_first:
+            value = value.transpose(0, 1)
+        rows[name] = value.reshape(steps * size, value.shape[-1])
+    packing = None
+    if lengths is not None:
+        known = checked_lengths(lengths, steps, size)
+        packing = pack(known, steps, rows["x"].device, module.bidirectional)
+        assert packing.gather is not None  # it is missing only where torch has packed
+        gather = packing.gather
+        rows = {name: value.index_select(0, gather) for name, value in rows.items()}
+    return Batch(rows, steps, size, packing, batched, module.batch_first)
+
+
+def _read_packed(
+    module: Layers, input: PackedSequence, given: Mapping[str, Sequences]
+) -> Batch:
+    counts = input.batch_sizes
+    rows: dict[str, Tensor] = {}
+    for name, value in given.items():
+        same = isinstance(value, PackedSequence) and torch.equal(
+            value.batch_sizes, counts
+        )
+        if not isinstance(value, PackedSequence) or not same:
+            raise InputShapeMismatch(
+                argument=name,
+                given="another form or other lengths",
+                expected="a PackedSequence of the same lengths",
+            )
+        if value.data.dim() != 2:
+            raise NotASequence(
+                module=type(module).__name__,
+                argument=f"{name}.data",
+                expected="2D",
+                given=f"{value.data.dim()}D tensor",
+                axes="(rows, F)",
+            )
+        rows[name] = checked_rows(module, name, value.data, value.data.shape[:1])
+    x = rows["x"]
+    packing = packed(counts, x.shape[0], x.device, module.bidirectional)
+    size = int(counts[0])
+    return Batch(rows, len(counts), size, packing, True, False, source=input)
+
+
+def _known_inputs(
+    module: Layers, inputs: Mapping[str, Sequences]
+) -> Mapping[str, Sequences]:
+    graph = module.graphs[0]
+    known = [declared.name for declared in graph.inputs]
+    for name in inputs:
+        if name not in known:
+            raise UnknownInput(
+                cell=graph.cell,
+                name=name,
+                hint=did_you_mean(name, known),
+                known=", ".join(["x", *known]),
+            )
+    for name in known:
+        if name not in inputs:
+            raise MissingInput(cell=graph.cell, name=name)
+    return inputs
+
+
+def checked_rows(
+    module: Layers, name: str, value: Tensor, leading: torch.Size
+) -> Tensor:
+    """One input, if its shape, dtype and device are what the module needs."""
+    label = "input" if name == "x" else name
+    sizes = {"x": module.input_size}
+    sizes |= {declared.name: declared.size for declared in module.graphs[0].inputs}
+    expected = (*leading, sizes[name])
+    if value.dim() == len(expected) and value.shape[-1] != sizes[name]:
+        raise InputSizeMismatch(
+            argument=label,
+            setting="input_size" if name == "x" else f"the size of Input {name}",
+            expected=sizes[name],
+            given=value.shape[-1],
+        )
+    if tuple(value.shape) != expected:
+        raise InputShapeMismatch(
+            argument=label, given=tuple(value.shape), expected=expected
+        )
+    return matched(module, label, value)
+
+
+def matched(module: Layers, label: str, value: Tensor) -> Tensor:
+    """A tensor, if it is of the parameters' dtype and on their device."""
+    like = next(module.parameters(), value)
+    if value.device != like.device:
+        raise DeviceMismatch(
+            argument=label, given=str(value.device), expected=str(like.device)
+        )
+    if value.dtype == like.dtype:
+        return value
+    if torch.is_autocast_enabled(value.device.type) and value.is_floating_point():
+        # A neighbour of lower precision gave it; the equations run in their own.
+        return value.to(like.dtype)
+    raise DtypeMismatch(argument=label, given=value.dtype, expected=like.dtype)
+
+
+def read_states(
+    module: Layers,
+    batch: Batch,
+    state: Tensor | Sequence[Tensor] | None,
+    labels: Sequence[str],
+) -> list[Tensor]:
+    """The states to start from, ``(L·D, B, n)`` each, in the order of the rows.
+
+    ``labels`` are what messages call them.
+    """
+    declared = module.graphs[0].states
+    if state is None:
+        return module.first_states(batch.size, batch.rows["x"])
+    values = [state] if isinstance(state, Tensor) else list(state)
+    if len(values) != len(declared):
+        raise StateCountMismatch(
+            given=f"{len(values)} tensor{'' if len(values) == 1 else 's'}",
+            expected=len(declared),
+            names=", ".join(module.state_names) or "none",
+            cell=module.graphs[0].cell,
+        )
+    runs = module.num_layers * module.directions
+    for value, one, label in zip(values, declared, labels, strict=True):
+        shape = (batch.size, one.size) if batch.batched else (one.size,)
+        _check_state(value, (runs, *shape), label)
+        matched(module, label, value)
+    return batch.states([matched(module, "state", value) for value in values])
+
+
+def _check_state(value: Tensor, shape: tuple[int, ...], label: str) -> None:
+    if value.dim() != len(shape):
+        batched = len(shape) == 3
+        raise StateDimensions(
+            form="batched 3-D" if batched else "unbatched 2-D",
+            argument=label,
+            expected=len(shape),
+            given=value.dim(),
+            axes="(L·D, B, n)" if batched else "(L·D, n)",
+        )
+    if tuple(value.shape) != shape:
+        raise StateShapeMismatch(
+            argument=label, expected=shape, given=list(value.shape)
+        )
