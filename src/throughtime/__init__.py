@@ -9,3 +9,47 @@ The rooms, each standing only on those to its right::
 This file only opens doors: it loads no torch until something needs it, and nobody
 inside the package imports it. Start reading at `cells`, then `graph`.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from throughtime import cells, data, errors, math, nn
+    from throughtime.graph import Cell, Input, Parameter, State
+    from throughtime.nn import convert
+
+__all__ = [
+    "Cell",
+    "Input",
+    "Parameter",
+    "State",
+    "cells",
+    "convert",
+    "data",
+    "errors",
+    "math",
+    "nn",
+]
+
+# The room behind each name that is no room itself.
+_ROOMS = {
+    "Cell": "graph",
+    "Input": "graph",
+    "Parameter": "graph",
+    "State": "graph",
+    "convert": "nn",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first asked for."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    room = import_module(f"{__name__}.{_ROOMS.get(name, name)}")
+    value = getattr(room, name) if name in _ROOMS else room
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__
