@@ -27,6 +27,12 @@ from throughtime.errors.data import (
     UnknownDataSet,
     UnreadableFile,
 )
+from throughtime.errors.explaining import (
+    BadExtent,
+    GradientShapeMismatch,
+    NoParameters,
+    NotExplainable,
+)
 from throughtime.errors.language import (
     CellError,
     InvalidGraph,
@@ -82,6 +88,7 @@ from throughtime.errors.runs import (
 
 __all__ = [
     "BackendCannotServe",
+    "BadExtent",
     "BadLengths",
     "BadSetting",
     "BadSettingType",
@@ -103,6 +110,7 @@ __all__ = [
     "EmptyFile",
     "FeatureCountMismatch",
     "FolderGiven",
+    "GradientShapeMismatch",
     "HeadSizeMismatch",
     "InputShapeMismatch",
     "InputSizeMismatch",
@@ -111,12 +119,14 @@ __all__ = [
     "LooksAhead",
     "MissingFile",
     "MissingInput",
+    "NoParameters",
     "NoTrainingSteps",
     "NonFiniteFeature",
     "NotADataSource",
     "NotARun",
     "NotASequence",
     "NotBuiltYet",
+    "NotExplainable",
     "NotPositive",
     "NotUTF8",
     "NumberOutOfRange",

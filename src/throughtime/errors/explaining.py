@@ -1,0 +1,39 @@
+"""Mistakes in asking what a cell or a module does."""
+
+from throughtime.errors.base import ThroughtimeError
+
+
+class NotExplainable(ThroughtimeError, TypeError):
+    """Something else than a cell or a recurrent module was to be explained."""
+
+    message = (
+        "explain() was given {given}, expected a Cell instance or a recurrent module "
+        "of throughtime.nn: give one of these."
+    )
+
+
+class BadExtent(ThroughtimeError, ValueError):
+    """A number of steps or sequences that is none."""
+
+    message = (
+        "{argument}={given!r}, expected a whole number of at least 1, or None: give "
+        "such a number."
+    )
+
+
+class NoParameters(ThroughtimeError, ValueError):
+    """δ of a cell alone, which has no parameters to compute it with."""
+
+    message = (
+        "The cell {cell} alone has no parameters, and δ needs some: explain a module "
+        "of it, such as tt.nn.Recurrent({cell}(), 3, 4)."
+    )
+
+
+class GradientShapeMismatch(ThroughtimeError, ValueError):
+    """A gradient that is not shaped like what it is the gradient of."""
+
+    message = (
+        "grad_output is {given}, expected a tensor of shape {expected}, that of the "
+        "output: give the gradient of the loss with respect to the output."
+    )

@@ -1,0 +1,160 @@
+"""What a cell or a module computes, in words and signs: `explain`."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from throughtime.errors import (
+    BadExtent,
+    NoParameters,
+    NotExplainable,
+    ShapeMismatch,
+)
+from throughtime.graph import Cell, StepGraph, trace
+from throughtime.graph.expressions import SizeText
+from throughtime.graph.show import Equations, equations
+from throughtime.graph.size_names import HIDDEN_STAND_IN, INPUT_STAND_IN, size_letters
+from throughtime.nn.choice import Choice, choose, plain_operation
+from throughtime.nn.layers import Layers
+from throughtime.nn.node_deltas import Deltas, node_deltas
+from throughtime.nn.sequences import Sequences
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What `explain` found; print it to read it."""
+
+    title: str
+    graphs: tuple[StepGraph, ...]
+    """As traced, one per layer; of a cell alone the one graph of a layer."""
+    choice: Choice
+    """The backend that serves, and why."""
+    size_text: SizeText = str
+    module: Layers | None = None
+    time: int | None = None
+    batch: int | None = None
+
+    def __str__(self) -> str:
+        return "\n".join([self.title, *self._layers(), *self._backend()])
+
+    def equations(self, layer: int = 0) -> Equations:
+        """Equations, δ equations and gradients of a layer, line by line."""
+        return equations(self.graphs[layer], self.size_text)
+
+    def deltas(
+        self,
+        input: Sequences,
+        grad_output: Tensor,
+        state: Tensor | Sequence[Tensor] | None = None,
+        **inputs: Sequences,
+    ) -> Deltas:
+        """δ = ∂L/∂(incoming activation) of every node with a name.
+
+        The adjoint graph computes it, in the dtype of the input. The incoming
+        activation of a function of one argument is its argument; any other node
+        is its own. Dropout between layers is left out.
+
+        Parameters
+        ----------
+        input, state, **inputs
+            As in a call of the module, without lengths.
+        grad_output
+            ∂L/∂output, shaped like the output. No error comes from the final state.
+
+        Returns
+        -------
+        deltas
+            ``(layer, direction, name) -> (T, B, n)``. An activation without a name
+            is ``tanh#1``: the first of its function in the order of the graph.
+        """
+        if self.module is None:
+            raise NoParameters(cell=self.graphs[0].cell)
+        return node_deltas(self.module, input, grad_output, state, **inputs)
+
+    def _layers(self) -> Iterator[str]:
+        shown: list[Equations] = []
+        for layer in range(len(self.graphs)):
+            lines = self.equations(layer)
+            if lines in shown:
+                continue
+            shown.append(lines)
+            suffix = f" of layer {layer}" if len(shown) > 1 else ""
+            yield from _block(f"Equations{suffix}", lines.forward)
+            yield from _block(
+                f"δ equations{suffix}: δv_t = ∂L/∂(what the function of v_t takes); "
+                "0 behind the last step",
+                lines.deltas,
+            )
+            yield from ("    " + note for note in lines.notes)
+            yield from _block(f"Gradients{suffix}", lines.gradients)
+
+    def _backend(self) -> Iterator[str]:
+        yield from _block("Backend", [f"{self.choice.backend}: {self.choice.reason}"])
+
+
+def _block(title: str, lines: Sequence[str]) -> Iterator[str]:
+    yield from ("", title)
+    yield from ("  " + line for line in lines)
+
+
+def explain(
+    target: Cell | Layers, *, time: int | None = None, batch: int | None = None
+) -> Explanation:
+    """What a cell or a module computes, and how.
+
+    Parameters
+    ----------
+    target
+        A cell, or a recurrent module such as ``Recurrent(LSTM(), 64, 128)``. A cell
+        alone has no sizes yet; they are written H, the hidden size, and I, the input
+        size.
+    time, batch
+        T and B, to say how much memory what is stored takes.
+    """
+    for argument, given in (("time", time), ("batch", batch)):
+        number = isinstance(given, int) and not isinstance(given, bool)
+        if given is not None and (not number or given < 1):
+            raise BadExtent(argument=argument, given=given)
+    if isinstance(target, Layers):
+        return _of_module(target, time, batch)
+    if isinstance(target, Cell):
+        return _of_cell(target, time, batch)
+    if isinstance(target, type):
+        raise NotExplainable(given=f"the class {target.__name__}")
+    raise NotExplainable(given=f"a {type(target).__name__}")
+
+
+def _of_module(module: Layers, time: int | None, batch: int | None) -> Explanation:
+    like = next(module.parameters(), torch.empty(0))
+    return Explanation(
+        title=repr(module),
+        graphs=module.graphs,
+        choice=module.choice(like.dtype, like.device),
+        module=module,
+        time=time,
+        batch=batch,
+    )
+
+
+def _of_cell(cell: Cell, time: int | None, batch: int | None) -> Explanation:
+    graph = _trace_with_stand_ins(cell)
+    dtype, device = torch.get_default_dtype(), torch.get_default_device()
+    choice = choose("auto", (graph,), plain_operation(graph), dtype, device)
+    return Explanation(
+        title=repr(cell),
+        graphs=(graph,),
+        choice=choice,
+        size_text=size_letters,
+        time=time,
+        batch=batch,
+    )
+
+
+def _trace_with_stand_ins(cell: Cell) -> StepGraph:
+    try:
+        return trace(cell, INPUT_STAND_IN, HIDDEN_STAND_IN)
+    except ShapeMismatch:
+        # A cell that adds x to its state has equations only where I is H.
+        return trace(cell, HIDDEN_STAND_IN, HIDDEN_STAND_IN)
