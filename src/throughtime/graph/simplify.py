@@ -88,7 +88,8 @@ def _slices(b: Builder, op: str, args: Arguments, attrs: Attributes) -> int | No
 
 
 def _slice_of_concat(b: Builder, node: Node, start: int, stop: int) -> int:
-    pieces, offset = [], 0
+    pieces: list[int] = []
+    offset = 0
     for part in node.arguments:
         low, high = max(start, offset), min(stop, offset + b.size(part))
         if low < high:
@@ -247,21 +248,25 @@ def order_sums(graph: StepGraph) -> StepGraph:
 
 
 def ordered_nodes(
-    nodes: Sequence[Node], ends: Iterable[int], recurrent: Iterable[int]
+    nodes: Sequence[Node],
+    ends: Iterable[int],
+    recurrent: Iterable[int],
+    first: int = 0,
 ) -> tuple[tuple[Node, ...], list[int]]:
     """Nodes with every sum reordered, and the new position of each old one.
 
     Products come last among equals: a kernel starts from the other terms and
     accumulates the products on top, so the bits do not depend on where the loop
-    takes up.
+    takes up. Nodes before ``first`` stay as they are.
     """
     late = dependents(nodes, recurrent)
     uses = [0] * len(nodes)
     for index in (*ends, *(a for node in nodes for a in node.arguments)):
         uses[index] += 1
-    builder, positions = Builder(), []
-    for node in nodes:
-        if node.operation == "add" and node.kind is Kind.STEP:
+    builder = Builder()
+    positions: list[int] = []
+    for index, node in enumerate(nodes):
+        if index >= first and node.operation == "add" and node.kind is Kind.STEP:
             terms = _terms(nodes, node, uses)
             terms.sort(key=lambda term: _rank(nodes[term], term in late))
             positions.append(_chain(builder, [positions[term] for term in terms]))

@@ -1,0 +1,201 @@
+"""The loop over time of one program, for the rows of one thread."""
+
+from llvmlite import ir
+
+from throughtime.backends.llvm.layout import (
+    BATCH,
+    CHUNK,
+    PANELS,
+    ROWS,
+    SCRATCH,
+    STEPS,
+    TABLE,
+    Arguments,
+    Layout,
+    Sweep,
+    carried_sizes,
+    places,
+    row_stride,
+)
+from throughtime.backends.llvm.schedule import Schedule
+from throughtime.backends.llvm.sweep import SweepWriter
+from throughtime.backends.llvm.tiles import Tiles
+from throughtime.backends.llvm.vector_math import VectorMath
+from throughtime.backends.llvm.writer import INDEX, POINTER, VOID, Writer, index
+from throughtime.graph.programs import Program
+
+
+class BodyWriter:
+    """Writes ``body(arguments, thread, team)``: all steps for a share of the rows."""
+
+    def __init__(
+        self,
+        module: ir.Module,
+        name: str,
+        program: Program,
+        layout: Layout,
+        arguments: Arguments,
+        widths: dict[str, int],
+        tiles: Tiles,
+        math: VectorMath,
+    ) -> None:
+        kind = ir.FunctionType(VOID, [POINTER, INDEX, INDEX])
+        self.function = ir.Function(module, kind, name)
+        builder = ir.IRBuilder(self.function.append_basic_block("entry"))
+        self.writer = Writer(builder, tiles.element, tiles.lanes, tiles.item_bytes)
+        self.program = program
+        self.layout = layout
+        self.schedule: Schedule = layout.schedule
+        self.arguments = arguments
+        self.widths = widths
+        self.sizes = {
+            **carried_sizes(program),
+            "scratch": max(1, layout.schedule.scratch_width),
+        }
+        self.tiles = tiles
+        self.math = math
+
+    def write(self) -> ir.Function:
+        w, builder = self.writer, self.writer.builder
+        table, thread, team = self.function.args
+        self.table = table
+        self.addresses = {
+            name: w.pointer(table, self.arguments.position(name))
+            for name in self._names()
+        }
+        self.panels = w.pointer(table, PANELS)
+        self._find_rows(table)
+        self.sums = self._reserve()
+        low = builder.sdiv(builder.mul(self.rows, thread), team)
+        high = builder.sdiv(
+            builder.mul(self.rows, builder.add(thread, index(1))), team
+        )
+        share = builder.mul(thread, index(CHUNK * self.sizes["scratch"]))
+        self.own_scratch = w.at(w.pointer(table, SCRATCH), share)
+        with w.loop(low, high, CHUNK) as chunk:
+            end = w.minimum(builder.add(chunk, index(CHUNK)), high)
+            if self.program.recurrent:
+                with w.loop(index(0), self.steps) as iteration:
+                    self._step(iteration, chunk, end)
+            else:
+                self._phases(self._row_addresses(chunk), builder.sub(end, chunk))
+        builder.ret_void()
+        return self.function
+
+    def _names(self) -> list[str]:
+        """Named words that this program needs."""
+        names: dict[str, None] = {}
+        for place in places(self.program.nodes, self.schedule):
+            kind, _, name = place.partition(" ")
+            if kind in {"buffer", "previous"}:
+                names[f"buffer {name}"] = None
+            elif kind in {"old", "new"}:
+                names[f"carry {name}"] = None
+        for node in self.program.nodes:
+            if node.operation == "operand":
+                names[f"operand {node.attributes[0]}"] = None
+        return list(names)
+
+    def _find_rows(self, table: ir.Value) -> None:
+        w = self.writer
+        if self.program.recurrent:
+            self.steps = w.count(table, STEPS)
+            self.batch = w.count(table, BATCH)
+            self.rows = self.batch
+            self.row_table = w.pointer(table, TABLE)
+        else:
+            self.rows = w.count(table, ROWS)
+
+    def _reserve(self) -> ir.Value:
+        """Memory for the accumulators of one tile, on the stack."""
+        most = max(
+            (
+                len(sweep.group.accumulators) * sweep.vectors * sweep.block
+                for sweep in self.layout.sweeps
+            ),
+            default=0,
+        )
+        return self.writer.reserve(max(1, most))
+
+    def _step(self, iteration: ir.Value, chunk: ir.Value, end: ir.Value) -> None:
+        w, builder = self.writer, self.writer.builder
+        step = iteration
+        if self.program.backwards:
+            last = builder.sub(self.steps, index(1))
+            step = builder.sub(last, iteration)
+        double = builder.add(self.steps, self.steps)
+        start = w.count(self.row_table, step)
+        before = w.count(self.row_table, builder.add(step, self.steps))
+        alive = w.count(self.row_table, builder.add(step, double))
+        active = builder.sub(w.minimum(alive, end), chunk)
+        with builder.if_then(builder.icmp_signed(">", active, index(0))):
+            self._phases(
+                self._step_addresses(iteration, start, before, chunk), active
+            )
+
+    def _address(self, place: str, row: ir.Value) -> ir.Value:
+        w = self.writer
+        stride = row_stride(place, self.widths, self.sizes)
+        name = place.partition(" ")[2]
+        return w.at(self.addresses[f"buffer {name}"], w.times(row, stride))
+
+    def _row_addresses(self, chunk: ir.Value) -> dict[str, ir.Value]:
+        found: dict[str, ir.Value] = {}
+        for place in places(self.program.nodes, self.schedule):
+            found[place] = (
+                self.own_scratch
+                if place == "scratch"
+                else self._address(place, chunk)
+            )
+        return found
+
+    def _step_addresses(
+        self,
+        iteration: ir.Value,
+        start: ir.Value,
+        before: ir.Value,
+        chunk: ir.Value,
+    ) -> dict[str, ir.Value]:
+        w, builder = self.writer, self.writer.builder
+        own = builder.add(start, chunk)
+        last = builder.add(before, chunk)
+        slot = builder.and_(iteration, index(1))
+        other = builder.xor(slot, index(1))
+        found: dict[str, ir.Value] = {}
+        for place in places(self.program.nodes, self.schedule):
+            kind, _, name = place.partition(" ")
+            if kind in {"buffer", "previous"}:
+                found[place] = self._address(place, own if kind == "buffer" else last)
+            elif kind in {"old", "new"}:
+                side = other if kind == "old" else slot
+                row = builder.add(builder.mul(side, self.batch), chunk)
+                offset = w.times(row, self.sizes[place])
+                found[place] = w.at(self.addresses[f"carry {name}"], offset)
+            else:
+                found[place] = self.own_scratch
+        return found
+
+    def _phases(self, bases: dict[str, ir.Value], active: ir.Value) -> None:
+        for sweep in self.layout.sweeps:
+            self._sweep(sweep, bases, active)
+
+    def _sweep(
+        self, sweep: Sweep, bases: dict[str, ir.Value], active: ir.Value
+    ) -> None:
+        SweepWriter(
+            self.writer,
+            self.math,
+            self.tiles,
+            self.program.nodes,
+            self.schedule,
+            sweep,
+            bases=bases,
+            strides={p: row_stride(p, self.widths, self.sizes) for p in bases},
+            operands={
+                int(name.partition(" ")[2]): address
+                for name, address in self.addresses.items()
+                if name.startswith("operand ")
+            },
+            panels=self.panels,
+            sums=self.sums,
+        ).write(active)

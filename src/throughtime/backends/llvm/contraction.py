@@ -1,0 +1,269 @@
+"""Gradients of parameters: sums over all rows of outer products, in a fixed order.
+
+Rows are taken ``BLOCK`` at a time: each block is summed in registers and added to the
+result, so every number is the same sum in the same order however the result is
+divided among threads, and long sums lose little accuracy.
+"""
+
+from collections.abc import Sequence
+
+from llvmlite import ir
+
+from throughtime.backends.llvm.layout import (
+    COUNT,
+    ROWS,
+    SEGMENTS,
+    Arguments,
+)
+from throughtime.backends.llvm.target import Target
+from throughtime.backends.llvm.vector_math import VectorMath
+from throughtime.backends.llvm.writer import INDEX, POINTER, VOID, Writer, index
+from throughtime.graph.programs import Contraction
+
+BLOCK = 128
+
+
+class ContractionWriter:
+    """Writes ``body(arguments, thread, team)`` for all contractions of a plan."""
+
+    def __init__(
+        self,
+        module: ir.Module,
+        name: str,
+        target: Target,
+        element: ir.Type,
+        item_bytes: int,
+        math: VectorMath,
+        arguments: Arguments,
+        widths: dict[str, int],
+        columns: Sequence[int],
+    ) -> None:
+        self.module = module
+        self.target = target
+        self.element = element
+        self.lanes = target.lanes(item_bytes)
+        self.item_bytes = item_bytes
+        self.math = math
+        self.arguments = arguments
+        self.widths = widths
+        self.columns = columns
+        kind = ir.FunctionType(VOID, [POINTER, INDEX, INDEX])
+        self.function = ir.Function(module, kind, name)
+        builder = ir.IRBuilder(self.function.append_basic_block("entry"))
+        self.writer = Writer(builder, element, self.lanes, item_bytes)
+        self._tiles: dict[tuple[int, int, bool, int, int, int], ir.Function] = {}
+
+    def write(self, contractions: Sequence[Contraction]) -> ir.Function:
+        for contraction in contractions:
+            self._contraction(contraction)
+        self.writer.builder.ret_void()
+        return self.function
+
+    def _share(self, whole: int, step: int) -> tuple[ir.Value, ir.Value]:
+        """This thread's part of ``whole`` rows of the result, in whole tiles."""
+        builder = self.writer.builder
+        _, thread, team = self.function.args
+        pieces = index(-(-whole // step))
+        low = builder.sdiv(builder.mul(pieces, thread), team)
+        high = builder.sdiv(
+            builder.mul(pieces, builder.add(thread, index(1))), team
+        )
+        last = self.writer.minimum(self.writer.times(high, step), index(whole))
+        return self.writer.times(low, step), last
+
+    def _contraction(self, contraction: Contraction) -> None:
+        w, table = self.writer, self.function.args[0]
+        left = contraction.left.span
+        name = f"gradient operand {contraction.operand}"
+        result = w.pointer(table, self.arguments.position(name))
+        lefts = w.pointer(table, self.arguments.position(f"buffer {left.buffer}"))
+        if contraction.right is None:
+            self._column_sums(contraction, result, lefts)
+            return
+        right = contraction.right.span
+        rights = w.pointer(table, self.arguments.position(f"buffer {right.buffer}"))
+        shifted = contraction.left.state is not None, contraction.right.state is not None
+        if not any(shifted):
+            zero = index(0)
+            rows = w.count(table, ROWS)
+            self._segment(contraction, result, lefts, rights, (zero, zero, rows))
+            return
+        segments = w.pointer(table, SEGMENTS)
+        with w.loop(index(0), w.count(table, COUNT)) as segment:
+            place = w.times(segment, 3)
+            numbers = [
+                w.count(segments, w.builder.add(place, index(i))) for i in range(3)
+            ]
+            own, before, rows = numbers
+            starts = [before if moved else own for moved in shifted]
+            self._segment(contraction, result, lefts, rights, (*starts, rows))
+
+    def _segment(
+        self,
+        contraction: Contraction,
+        result: ir.Value,
+        lefts: ir.Value,
+        rights: ir.Value,
+        rows: tuple[ir.Value, ir.Value, ir.Value],
+    ) -> None:
+        """Add the rows of one segment, block by block."""
+        w, builder = self.writer, self.writer.builder
+        left, right = contraction.left.span, self._right(contraction)
+        left_stride, right_stride = self.widths[left.buffer], self.widths[right.buffer]
+        lefts = w.at(lefts, w.times(rows[0], left_stride), left.start)
+        rights = w.at(rights, w.times(rows[1], right_stride), right.start)
+        columns = self.columns[contraction.operand]
+        corner = contraction.rows[0] * columns + contraction.columns[0]
+        target = w.at(result, corner)
+        width = min(self.target.largest_tile, -(-right.size // self.lanes))
+        height = self.target.rows(width)
+        low, high = self._share(left.size, height)
+        with w.loop(index(0), rows[2], BLOCK) as block:
+            count = w.minimum(builder.sub(rows[2], block), index(BLOCK))
+            own_left = w.at(lefts, w.times(block, left_stride))
+            own_right = w.at(rights, w.times(block, right_stride))
+            for start, vectors, masked in self._columns(right.size, width):
+                with w.loop(*start) as column, w.loop(low, high, height) as row:
+                    self._call_tiles(
+                        (height, vectors, masked, left_stride, right_stride, columns),
+                        w.at(own_left, row),
+                        w.at(own_right, column),
+                        w.at(target, w.times(row, columns), column),
+                        builder.sub(high, row),
+                        count,
+                        builder.sub(index(right.size), column),
+                    )
+
+    @staticmethod
+    def _right(contraction: Contraction):  # noqa: ANN205
+        assert contraction.right is not None, "a sum has no right side"
+        return contraction.right.span
+
+    def _columns(
+        self, size: int, width: int
+    ) -> list[tuple[tuple[ir.Value, ir.Value, int], int, bool]]:
+        """Loops over columns: whole tiles, then whole vectors, then a part of one."""
+        step = width * self.lanes
+        whole = size // step * step
+        vectors = size // self.lanes * self.lanes
+        found = []
+        if whole:
+            found.append(((index(0), index(whole), step), width, False))
+        if vectors > whole:
+            span = (index(whole), index(vectors), vectors - whole)
+            found.append((span, (vectors - whole) // self.lanes, False))
+        if size > vectors:
+            found.append(((index(vectors), index(size), self.lanes), 1, True))
+        return found
+
+    def _call_tiles(
+        self,
+        shape: tuple[int, int, bool, int, int, int],
+        left: ir.Value,
+        right: ir.Value,
+        target: ir.Value,
+        rows: ir.Value,
+        count: ir.Value,
+        columns: ir.Value,
+    ) -> None:
+        """Full tiles by one function, what remains row by row by another."""
+        w, builder = self.writer, self.writer.builder
+        full = builder.icmp_signed(">=", rows, index(shape[0]))
+        with builder.if_else(full) as (then, otherwise):
+            with then:
+                builder.call(
+                    self._tile(shape), [left, right, target, count, columns]
+                )
+            with otherwise, w.loop(index(0), rows) as row:
+                single = (1, *shape[1:])
+                builder.call(
+                    self._tile(single),
+                    [
+                        w.at(left, row),
+                        right,
+                        w.at(target, w.times(row, shape[5])),
+                        count,
+                        columns,
+                    ],
+                )
+
+    def _tile(self, shape: tuple[int, int, bool, int, int, int]) -> ir.Function:
+        if shape not in self._tiles:
+            kind = ir.FunctionType(VOID, [POINTER, POINTER, POINTER, INDEX, INDEX])
+            name = f"outer.{len(self._tiles)}"
+            function = ir.Function(self.module, kind, name)
+            function.linkage = "internal"
+            function.attributes.add("noinline")
+            for argument in function.args[:3]:
+                argument.add_attribute("noalias")
+            self._tiles[shape] = function
+            self._write_tile(function, shape)
+        return self._tiles[shape]
+
+    def _write_tile(
+        self, function: ir.Function, shape: tuple[int, int, bool, int, int, int]
+    ) -> None:
+        height, vectors, masked, left_stride, right_stride, columns = shape
+        builder = ir.IRBuilder(function.append_basic_block("entry"))
+        w = Writer(builder, self.element, self.lanes, self.item_bytes)
+        left, right, target, count, width = function.args
+        mask = self._partial_mask(w, width) if masked else None
+        entry, loop = builder.block, function.append_basic_block("rows")
+        behind = function.append_basic_block("behind")
+        builder.branch(loop)
+        builder.position_at_end(loop)
+        row = builder.phi(INDEX, "row")
+        row.add_incoming(index(0), entry)
+        totals = [builder.phi(w.vector) for _ in range(height * vectors)]
+        lines, across = w.times(row, right_stride), w.times(row, left_stride)
+        weights = [
+            w.load(w.at(right, lines, v * self.lanes), mask) for v in range(vectors)
+        ]
+        added = []
+        for unit in range(height):
+            repeated = w.splat(w.number(w.at(left, across, unit)))
+            for v, weight in enumerate(weights):
+                total = totals[unit * vectors + v]
+                added.append(self.math.fma(builder, weight, repeated, total))
+        following = builder.add(row, index(1), flags=["nsw", "nuw"])
+        row.add_incoming(following, loop)
+        for total, value in zip(totals, added, strict=True):
+            total.add_incoming(w.constant(0.0), entry)
+            total.add_incoming(value, loop)
+        builder.cbranch(builder.icmp_signed("<", following, count), loop, behind)
+        builder.position_at_end(behind)
+        for unit in range(height):
+            for v in range(vectors):
+                place = w.at(target, unit * columns + v * self.lanes)
+                before = w.load(place, mask)
+                total = builder.fadd(before, added[unit * vectors + v])
+                w.store(total, place, mask)
+        builder.ret_void()
+
+    def _partial_mask(self, w: Writer, width: ir.Value) -> ir.Value:
+        first = w.builder.sub(index(self.lanes), width)
+        return w.mask(first, self.lanes)
+
+    def _column_sums(
+        self, contraction: Contraction, result: ir.Value, lefts: ir.Value
+    ) -> None:
+        """Sum of each column, a vector of columns at a time."""
+        w, builder = self.writer, self.writer.builder
+        span = contraction.left.span
+        stride = self.widths[span.buffer]
+        rows = w.count(self.function.args[0], ROWS)
+        low, high = self._share(span.size, self.lanes)
+        partial = w.reserve(1)
+        with w.loop(low, high, self.lanes) as column:
+            mask = w.mask(column, span.size) if span.size % self.lanes else None
+            place = w.at(result, column, contraction.rows[0])
+            with w.loop(index(0), rows, BLOCK) as block:
+                end = w.minimum(rows, builder.add(block, index(BLOCK)))
+                builder.store(w.constant(0.0), partial)
+                with w.loop(block, end) as row:
+                    address = w.at(lefts, w.times(row, stride), column, span.start)
+                    before = builder.load(partial, typ=w.vector)
+                    total = builder.fadd(before, w.load(address, mask))
+                    builder.store(total, partial)
+                total = builder.load(partial, typ=w.vector)
+                w.store(builder.fadd(w.load(place, mask), total), place, mask)

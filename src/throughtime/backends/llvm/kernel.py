@@ -1,0 +1,214 @@
+"""Compiled halves of a plan, as functions of addresses."""
+
+import ctypes
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from throughtime.backends.llvm.cache import cached, version
+from throughtime.backends.llvm.compile import Code, load, object_code
+from throughtime.backends.llvm.layout import CHUNK, FIXED
+from throughtime.backends.llvm.module import (
+    Source,
+    Work,
+    body_name,
+    threads_word,
+    write_module,
+)
+from throughtime.backends.llvm.target import Target, host
+from throughtime.backends.llvm.threads import OpenMP, openmp, run_in_pool
+from throughtime.graph.programs import Contraction, Plan, Program
+
+SMALLEST_SHARE = 200_000
+"""Multiply-adds that are worth waking another thread for."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """How many rows there are and where they lie.
+
+    ``table`` is the address of three rows of ``steps`` 64-bit numbers: the first row
+    of each step, that of the step before it, and the number of rows alive.
+    ``segments`` is the address of ``segment_count`` triples: first row, first row of
+    the step before, number of rows; together they cover all rows.
+    """
+
+    steps: int
+    batch: int
+    total: int
+    table: int
+    segments: int
+    segment_count: int
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a caller must know of a compiled half."""
+
+    names: tuple[str, ...]
+    panel_size: int
+    scratch_width: int
+    regions: tuple[Work, ...]
+
+
+class Kernel:
+    """Programs and contractions of one half of a plan, compiled."""
+
+    def __init__(self, facts: Facts, code: Code, programs: int) -> None:
+        self.facts = facts
+        self._code = code
+        self._run = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(code.address("run"))
+        self._programs = programs
+
+    def threads(self, rows: Rows, most: int) -> list[int]:
+        """Threads of each region: no more than rows, none for too little work."""
+        found = []
+        for work in self.facts.regions:
+            several = work.per_row * rows.total // SMALLEST_SHARE
+            limit = rows.batch if work.recurrent else rows.total
+            found.append(max(1, min(most, several, limit)))
+        return found
+
+    def workspace(self, threads: int) -> int:
+        """Numbers of scratch memory for a call with so many threads."""
+        return self.facts.panel_size + CHUNK * threads * self.facts.scratch_width
+
+    def run(
+        self,
+        addresses: Mapping[str, int],
+        rows: Rows,
+        workspace: int,
+        item_bytes: int,
+        threads: int,
+        library: OpenMP | None = None,
+    ) -> None:
+        """Compute.
+
+        Parameters
+        ----------
+        addresses
+            Of every word in ``facts.names`` that is not a number of threads.
+        rows
+            Where the rows lie.
+        workspace
+            Address of as many numbers as `workspace` says, 64-byte aligned.
+        item_bytes
+            Size of one number.
+        threads
+            How many threads may be used.
+        library
+            Whose threads; by default those of the process's OpenMP, else a pool.
+        """
+        found = library or openmp()
+        counts = self.threads(rows, threads)
+        given = {threads_word(i): count for i, count in enumerate(counts)}
+        named = [
+            given[name] if name in given else addresses.get(name, 1)
+            for name in self.facts.names
+        ]
+        functions = (found.parallel, found.thread, found.team) if found else (0, 0, 0)
+        scratch = workspace + self.facts.panel_size * item_bytes
+        fixed = [
+            rows.steps,
+            rows.batch,
+            rows.total,
+            rows.table,
+            *functions,
+            workspace,
+            scratch,
+            rows.segments,
+            rows.segment_count,
+        ]
+        assert len(fixed) == FIXED, "the table of arguments and its layout differ"
+        table = (ctypes.c_int64 * (FIXED + len(named)))(*fixed, *named)
+        if found is None and max(counts) > 1:
+            self._run_in_pool(table, counts)
+        else:
+            self._run(ctypes.addressof(table))
+
+    def _run_in_pool(self, table: ctypes.Array[ctypes.c_int64], counts: list[int]) -> None:
+        address = ctypes.addressof(table)
+        once = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+        shared = ctypes.CFUNCTYPE(
+            None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64
+        )
+        once(self._code.address("pack_all"))(address)
+        for region, threads in enumerate(counts):
+            name = body_name(region, self._programs)
+            body = shared(self._code.address(name))
+            run_in_pool(
+                lambda number, body=body, threads=threads: body(
+                    address, number, threads
+                ),
+                threads,
+            )
+
+
+def compile_half(
+    plan: Plan,
+    key: str,
+    *,
+    backward: bool,
+    widths: Mapping[str, int],
+    item_bytes: int,
+    target: Target | None = None,
+) -> Kernel:
+    """Compile the forward or the backward half of a plan.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    key
+        Text from which the plan follows, for the cache.
+    backward
+        Which half.
+    widths
+        Columns of all buffers, the caller's own included.
+    item_bytes
+        4 for float32, 8 for float64.
+    target
+        The processor; by default the one this process runs on.
+    """
+    chosen = target or host()
+    programs = plan.backward if backward else plan.forward
+    contractions = plan.contractions if backward else ()
+
+    def make() -> tuple[dict[str, object], bytes]:
+        source = _write(plan, programs, contractions, widths, chosen, item_bytes)
+        facts = {
+            "names": list(source.names),
+            "panel_size": source.panel_size,
+            "scratch_width": source.scratch_width,
+            "regions": [asdict(work) for work in source.regions],
+        }
+        return facts, object_code(source.text, chosen)
+
+    half = "backward" if backward else "forward"
+    full = f"{half} {item_bytes} {chosen} {version()} {sorted(widths.items())} {key}"
+    facts, code = cached(full, make)
+    return Kernel(_facts(facts), load(code, chosen), len(programs))
+
+
+def _write(
+    plan: Plan,
+    programs: tuple[Program, ...],
+    contractions: tuple[Contraction, ...],
+    widths: Mapping[str, int],
+    target: Target,
+    item_bytes: int,
+) -> Source:
+    shapes = [plan.nodes[index].shape for index in plan.operands]
+    columns = [shape[1] if len(shape) == 2 else 1 for shape in shapes]
+    return write_module(programs, contractions, widths, columns, target, item_bytes)
+
+
+def _facts(stored: dict[str, object]) -> Facts:
+    regions = stored["regions"]
+    names = stored["names"]
+    assert isinstance(regions, list) and isinstance(names, list)
+    return Facts(
+        names=tuple(str(name) for name in names),
+        panel_size=int(str(stored["panel_size"])),
+        scratch_width=int(str(stored["scratch_width"])),
+        regions=tuple(Work(**work) for work in regions),
+    )

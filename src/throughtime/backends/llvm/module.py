@@ -1,0 +1,261 @@
+"""A whole module: programs, contractions and the one function that callers enter."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from llvmlite import ir
+
+from throughtime.backends.llvm.body import BodyWriter
+from throughtime.backends.llvm.contraction import ContractionWriter
+from throughtime.backends.llvm.layout import (
+    FIXED,
+    PARALLEL,
+    TEAM,
+    THREAD,
+    Arguments,
+    Layout,
+)
+from throughtime.backends.llvm.packing import (
+    PanelWriter,
+    pack_function,
+    write_pack_function,
+)
+from throughtime.backends.llvm.schedule import schedule
+from throughtime.backends.llvm.target import Target
+from throughtime.backends.llvm.tiles import Tiles
+from throughtime.backends.llvm.vector_math import VectorMath
+from throughtime.backends.llvm.writer import INDEX, POINTER, VOID, Writer, index
+from throughtime.graph.programs import Contraction, Program
+
+ELEMENTS = {4: ir.FloatType(), 8: ir.DoubleType()}
+SMALL = ir.IntType(32)
+
+
+@dataclass(frozen=True)
+class Work:
+    """Multiply-adds of one region, to decide on its threads: per row, and fixed."""
+
+    per_row: int
+    recurrent: bool
+
+
+@dataclass(frozen=True)
+class Source:
+    """A module's text and what its callers must give it."""
+
+    text: str
+    names: tuple[str, ...]
+    """Words of the table of arguments behind the fixed ones and the threads."""
+    panel_size: int
+    scratch_width: int
+    regions: tuple[Work, ...]
+
+
+def write_module(
+    programs: Sequence[Program],
+    contractions: Sequence[Contraction],
+    widths: Mapping[str, int],
+    columns: Sequence[int],
+    target: Target,
+    item_bytes: int,
+) -> Source:
+    """LLVM IR of programs run one after the other, then of contractions.
+
+    Parameters
+    ----------
+    programs, contractions
+        Halves of a plan, forward or backward.
+    widths
+        Columns of every buffer.
+    columns
+        Columns of every operand; 1 for a vector.
+    target
+        The processor.
+    item_bytes
+        4 for float32, 8 for float64.
+    """
+    return _ModuleWriter(widths, columns, target, item_bytes).write(
+        programs, contractions
+    )
+
+
+class _ModuleWriter:
+    def __init__(
+        self,
+        widths: Mapping[str, int],
+        columns: Sequence[int],
+        target: Target,
+        item_bytes: int,
+    ) -> None:
+        self.module = ir.Module("throughtime")
+        self.element = ELEMENTS[item_bytes]
+        self.item_bytes = item_bytes
+        self.target = target
+        self.lanes = target.lanes(item_bytes)
+        self.widths = dict(widths)
+        self.columns = columns
+        self.arguments = Arguments()
+        self.math = VectorMath(
+            self.module, self.element, self.lanes, fused=target.fused
+        )
+        self.tiles = Tiles(self.module, self.element, self.lanes, self.math)
+        self.scratch_width = 1
+
+    def write(
+        self, programs: Sequence[Program], contractions: Sequence[Contraction]
+    ) -> Source:
+        layouts = self._layouts(programs)
+        self._reserve_threads(len(programs) + 1)
+        bodies = [
+            BodyWriter(
+                self.module,
+                f"body.{number}",
+                program,
+                layout,
+                self.arguments,
+                self.widths,
+                self.tiles,
+                self.math,
+            ).write()
+            for number, (program, layout) in enumerate(
+                zip(programs, layouts, strict=True)
+            )
+        ]
+        work = [_work(program) for program in programs]
+        if contractions:
+            bodies.append(self._contractions(contractions))
+            work.append(_contraction_work(contractions))
+        pack = self._pack(layouts)
+        self._enter(pack, bodies)
+        return Source(
+            text=str(self.module),
+            names=tuple(self.arguments.names),
+            panel_size=max((layout.panel_end for layout in layouts), default=0),
+            scratch_width=self.scratch_width,
+            regions=tuple(work),
+        )
+
+    def _layouts(self, programs: Sequence[Program]) -> list[Layout]:
+        layouts, start = [], 0
+        for program in programs:
+            plan = schedule(program, self.lanes)
+            layout = Layout(program, plan, self.target, self.item_bytes, start)
+            start = layout.panel_end
+            self.scratch_width = max(self.scratch_width, plan.scratch_width)
+            layouts.append(layout)
+        return layouts
+
+    def _reserve_threads(self, regions: int) -> None:
+        for region in range(regions):
+            self.arguments.position(threads_word(region))
+
+    def _contractions(self, contractions: Sequence[Contraction]) -> ir.Function:
+        return ContractionWriter(
+            self.module,
+            "body.contractions",
+            self.target,
+            self.element,
+            self.item_bytes,
+            self.math,
+            self.arguments,
+            self.widths,
+            self.columns,
+        ).write(contractions)
+
+    def _pack(self, layouts: Sequence[Layout]) -> ir.Function:
+        pack = pack_function(self.module, self.element, self.item_bytes)
+        write_pack_function(pack, self.element, self.lanes, self.item_bytes)
+        kind = ir.FunctionType(VOID, [POINTER])
+        function = ir.Function(self.module, kind, "pack_all")
+        builder = ir.IRBuilder(function.append_basic_block("entry"))
+        writer = Writer(builder, self.element, self.lanes, self.item_bytes)
+        for layout in layouts:
+            PanelWriter(
+                writer, pack, layout, self.arguments, function.args[0]
+            ).write()
+        builder.ret_void()
+        return function
+
+    def _enter(self, pack: ir.Function, bodies: Sequence[ir.Function]) -> None:
+        """``run(arguments)``: pack, then each region with its number of threads."""
+        kind = ir.FunctionType(VOID, [POINTER])
+        function = ir.Function(self.module, kind, "run")
+        builder = ir.IRBuilder(function.append_basic_block("entry"))
+        writer = Writer(builder, self.element, self.lanes, self.item_bytes)
+        table = function.args[0]
+        builder.call(pack, [table])
+        for region, body in enumerate(bodies):
+            task = self._task(region, body)
+            word = self.arguments.position(threads_word(region))
+            threads = writer.count(table, word)
+            several = builder.icmp_signed(">", threads, index(1))
+            with builder.if_else(several) as (then, otherwise):
+                with then:
+                    self._parallel(writer, table, task, threads)
+                with otherwise:
+                    builder.call(body, [table, index(0), index(1)])
+        builder.ret_void()
+
+    def _parallel(
+        self, writer: Writer, table: ir.Value, task: ir.Function, threads: ir.Value
+    ) -> None:
+        """``GOMP_parallel(task, arguments, threads, 0)``, its address being given."""
+        builder = writer.builder
+        kind = ir.FunctionType(VOID, [POINTER, POINTER, SMALL, SMALL])
+        parallel = _callable(writer.pointer(table, PARALLEL), kind)
+        team = builder.trunc(threads, SMALL)
+        flags = ir.Constant(SMALL, 0)
+        builder.call(parallel, [task, table, team, flags])
+
+    def _task(self, region: int, body: ir.Function) -> ir.Function:
+        """What each thread of a team runs: it asks for its number."""
+        kind = ir.FunctionType(VOID, [POINTER])
+        function = ir.Function(self.module, kind, f"task.{region}")
+        builder = ir.IRBuilder(function.append_basic_block("entry"))
+        writer = Writer(builder, self.element, self.lanes, self.item_bytes)
+        table = function.args[0]
+        asking = ir.FunctionType(SMALL, [])
+        numbers = [
+            builder.sext(
+                builder.call(_callable(writer.pointer(table, word), asking), []),
+                INDEX,
+            )
+            for word in (THREAD, TEAM)
+        ]
+        builder.call(body, [table, *numbers])
+        builder.ret_void()
+        return function
+
+
+def _callable(address: ir.Value, kind: ir.FunctionType) -> ir.Value:
+    """An address as a function: llvmlite wants the type on the value itself."""
+    address.type = kind.as_pointer()
+    return address
+
+
+def threads_word(region: int) -> str:
+    return f"threads {region}"
+
+
+def body_name(region: int, programs: int) -> str:
+    """Name of a region's function; the last region may be the contractions."""
+    return f"body.{region}" if region < programs else "body.contractions"
+
+
+def _work(program: Program) -> Work:
+    nodes = program.nodes
+    products = sum(
+        node.size * nodes[node.arguments[1]].size
+        for node in nodes
+        if node.operation == "product"
+    )
+    others = sum(8 * node.size for node in nodes if len(node.shape) == 1)
+    return Work(products + others, program.recurrent)
+
+
+def _contraction_work(contractions: Sequence[Contraction]) -> Work:
+    total = sum(
+        c.left.span.size * (1 if c.right is None else c.right.span.size)
+        for c in contractions
+    )
+    return Work(total, recurrent=False)

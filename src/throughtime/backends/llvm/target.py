@@ -1,0 +1,81 @@
+"""The processor that code is made for: vector width, registers, fused arithmetic."""
+
+from dataclasses import dataclass
+from functools import cache
+
+from llvmlite import binding
+
+AVX512 = "avx512f"
+AVX2 = "avx2"
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the emitter and the compiler know of a processor."""
+
+    cpu: str
+    features: str
+    vector_bytes: int
+    registers: int
+    fused: bool
+
+    def lanes(self, item_bytes: int) -> int:
+        """Numbers in one vector register."""
+        return self.vector_bytes // item_bytes
+
+    @property
+    def largest_tile(self) -> int:
+        """Vectors side by side in a tile of products."""
+        return 4 if self.registers >= 32 else 2
+
+    def rows(self, vectors: int) -> int:
+        """Rows of a tile so that accumulators and operands fit the registers."""
+        accumulators = self.registers - self.registers // 4
+        return max(1, min(12, accumulators // vectors))
+
+    def machine(self) -> binding.TargetMachine:
+        """LLVM's code generator for this processor."""
+        prepare()
+        triple = binding.Target.from_default_triple()
+        return triple.create_target_machine(
+            cpu=self.cpu, features=self.features, opt=3, codemodel="jitdefault"
+        )
+
+
+@cache
+def prepare() -> None:
+    """Make LLVM know the processor of this process."""
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+
+
+@cache
+def host() -> Target:
+    """The processor that this process runs on."""
+    prepare()
+    found = binding.get_host_cpu_features()
+    return target_for(binding.get_host_cpu_name(), found.flatten(), dict(found))
+
+
+def target_for(cpu: str, features: str, found: dict[str, bool]) -> Target:
+    """A target from LLVM's feature names; the widest vectors that they allow."""
+    if found.get(AVX512) and found.get("avx512vl") and found.get("avx512dq"):
+        return Target(cpu, features, 64, 32, fused=True)
+    if found.get(AVX2) and found.get("fma"):
+        return Target(cpu, features, 32, 16, fused=True)
+    if found.get("neon"):
+        return Target(cpu, features, 16, 32, fused=True)
+    return Target(cpu, features, 16, 16, fused=False)
+
+
+FORCED = {
+    "avx2": ("haswell", ""),
+    "baseline": ("x86-64", ""),
+}
+
+
+def forced(name: str) -> Target:
+    """A weaker x86-64 than the host, to try the code paths of other machines."""
+    cpu, features = FORCED[name]
+    found = {AVX2: True, "fma": True} if name == "avx2" else {}
+    return target_for(cpu, features, found)

@@ -1,0 +1,163 @@
+"""A few words for writing LLVM IR: loops, vectors in memory, masks."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from llvmlite import ir
+
+INDEX = ir.IntType(64)
+POINTER = ir.PointerType()
+VOID = ir.VoidType()
+
+
+def index(value: int) -> ir.Constant:
+    """A 64-bit constant."""
+    return ir.Constant(INDEX, value)
+
+
+class Writer:
+    """An IR builder with numbers of one type and vectors of one width."""
+
+    def __init__(
+        self, builder: ir.IRBuilder, element: ir.Type, lanes: int, item_bytes: int
+    ) -> None:
+        self.builder = builder
+        self.element = element
+        self.lanes = lanes
+        self.vector = ir.VectorType(element, lanes)
+        self.item_bytes = item_bytes
+
+    @contextmanager
+    def loop(
+        self, start: ir.Value, stop: ir.Value, step: int = 1
+    ) -> Iterator[ir.Value]:
+        """Count from ``start`` up to ``stop``, which is not reached."""
+        function = self.builder.function
+        before = self.builder.block
+        head = function.append_basic_block("head")
+        body = function.append_basic_block("body")
+        behind = function.append_basic_block("behind")
+        self.builder.branch(head)
+        self.builder.position_at_end(head)
+        counter = self.builder.phi(INDEX, "i")
+        counter.add_incoming(start, before)
+        inside = self.builder.icmp_signed("<", counter, stop)
+        self.builder.cbranch(inside, body, behind)
+        self.builder.position_at_end(body)
+        yield counter
+        following = self.builder.add(counter, index(step), flags=["nsw"])
+        counter.add_incoming(following, self.builder.block)
+        self.builder.branch(head)
+        self.builder.position_at_end(behind)
+
+    def reserve(self, vectors: int) -> ir.Value:
+        """Address of memory for vectors on the stack, aligned for any of them."""
+        with self.builder.goto_entry_block():
+            place = self.builder.alloca(ir.ArrayType(self.vector, vectors))
+        place.align = 64
+        place.type = POINTER
+        return place
+
+    def minimum(self, a: ir.Value, b: ir.Value) -> ir.Value:
+        """Smaller of two indices."""
+        return self.builder.select(self.builder.icmp_signed("<", a, b), a, b)
+
+    def at(self, base: ir.Value, *offsets: ir.Value | int) -> ir.Value:
+        """Address of the number that lies the sum of offsets behind the base."""
+        total: ir.Value | None = None
+        fixed = 0
+        for offset in offsets:
+            if isinstance(offset, int):
+                fixed += offset
+            elif total is None:
+                total = offset
+            else:
+                total = self.builder.add(total, offset, flags=["nsw"])
+        if total is None:
+            total = index(fixed)
+        elif fixed:
+            total = self.builder.add(total, index(fixed), flags=["nsw"])
+        return self.builder.gep(base, [total], source_etype=self.element)
+
+    def times(self, value: ir.Value, factor: int) -> ir.Value:
+        if factor == 1:
+            return value
+        return self.builder.mul(value, index(factor), flags=["nsw"])
+
+    def load(self, pointer: ir.Value, mask: ir.Value | None = None) -> ir.Value:
+        """A vector; lanes that the mask leaves out are 0 and not read."""
+        if mask is None:
+            return self.builder.load(
+                pointer, typ=self.vector, align=self.item_bytes
+            )
+        function = self._masked("load", self.vector)
+        zero = ir.Constant(self.vector, None)
+        alignment = ir.Constant(ir.IntType(32), self.item_bytes)
+        return self.builder.call(function, [pointer, alignment, mask, zero])
+
+    def store(
+        self, value: ir.Value, pointer: ir.Value, mask: ir.Value | None = None
+    ) -> None:
+        """Write a vector; lanes that the mask leaves out stay as they are."""
+        if mask is None:
+            self.builder.store(value, pointer, align=self.item_bytes)
+            return
+        function = self._masked("store", VOID)
+        alignment = ir.Constant(ir.IntType(32), self.item_bytes)
+        self.builder.call(function, [value, pointer, alignment, mask])
+
+    def _masks(self) -> ir.Type:
+        return ir.VectorType(ir.IntType(1), self.lanes)
+
+    def _masked(self, name: str, result: ir.Type) -> ir.Function:
+        letter = "f32" if self.item_bytes == 4 else "f64"
+        full = f"llvm.masked.{name}.v{self.lanes}{letter}.p0"
+        module = self.builder.module
+        if full in module.globals:
+            return module.globals[full]
+        width = ir.IntType(32)
+        if name == "load":
+            arguments = [POINTER, width, self._masks(), self.vector]
+        else:
+            arguments = [self.vector, POINTER, width, self._masks()]
+        return ir.Function(module, ir.FunctionType(result, arguments), full)
+
+    def number(self, pointer: ir.Value) -> ir.Value:
+        return self.builder.load(pointer, typ=self.element, align=self.item_bytes)
+
+    def splat(self, number: ir.Value) -> ir.Value:
+        """A vector with one number in every lane."""
+        undefined = ir.Constant(self.vector, ir.Undefined)
+        zero = ir.Constant(ir.IntType(32), 0)
+        first = self.builder.insert_element(undefined, number, zero)
+        lanes = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), None)
+        return self.builder.shuffle_vector(first, undefined, lanes)
+
+    def constant(self, value: float) -> ir.Constant:
+        return ir.Constant(self.vector, [ir.Constant(self.element, value)] * self.lanes)
+
+    def mask(self, first: ir.Value, size: int) -> ir.Value:
+        """The lanes that hold units ``first + lane`` below ``size``."""
+        kind = ir.IntType(32)
+        wide = ir.VectorType(kind, self.lanes)
+        left = self.builder.trunc(
+            self.builder.sub(index(size), first, flags=["nsw"]), kind
+        )
+        undefined = ir.Constant(wide, ir.Undefined)
+        one = self.builder.insert_element(undefined, left, ir.Constant(kind, 0))
+        remaining = self.builder.shuffle_vector(
+            one, undefined, ir.Constant(wide, None)
+        )
+        lanes = ir.Constant(wide, [ir.Constant(kind, i) for i in range(self.lanes)])
+        return self.builder.icmp_signed("<", lanes, remaining)
+
+    def pointer(self, arguments: ir.Value, position: int) -> ir.Value:
+        """An address from the table of arguments."""
+        place = self.builder.gep(arguments, [index(position)], source_etype=INDEX)
+        return self.builder.load(place, typ=POINTER, align=8)
+
+    def count(self, arguments: ir.Value, position: ir.Value | int) -> ir.Value:
+        """A whole number from a table of them."""
+        where = index(position) if isinstance(position, int) else position
+        place = self.builder.gep(arguments, [where], source_etype=INDEX)
+        return self.builder.load(place, typ=INDEX, align=8)

@@ -1,0 +1,118 @@
+"""What a plan is made of: programs over rows of buffers, and contractions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from throughtime.graph.nodes import Node, StepGraph
+
+OUTPUT = "output"
+SAVED = "saved"
+EARLY = "early"
+LATE = "late"
+DELTA = "delta"
+EARLY_DELTA = "early delta"
+GRADIENT = "gradient"
+"""Buffers; ``gradient NAME`` is the gradient of an input or of the output."""
+
+
+def gradient_of(name: str) -> str:
+    """Buffer with the gradient of an input, or of the output."""
+    return f"{GRADIENT} {name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Columns of a buffer; its rows are the packed rows of all steps."""
+
+    buffer: str
+    start: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A node whose value is written to this step's row of a buffer."""
+
+    node: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Carry:
+    """A value handed from step to step outside the buffers.
+
+    ``node`` is its new value; the leaf ``("carry", state, size)`` its old one.
+    """
+
+    state: int
+    node: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """What a row leaves behind of a state: its span's row, or else its carry."""
+
+    state: int
+    size: int
+    span: Span | None
+
+
+@dataclass(frozen=True)
+class Program:
+    """Nodes computed for every row, over time (``recurrent``) or all rows at once.
+
+    Leaves are ``stream`` (this step's row of a buffer), ``previous`` (the last
+    step's row, at the first step an initial state), ``carry``, ``operand`` and
+    ``constant``. ``backwards`` runs from the last step to the first.
+    """
+
+    nodes: tuple[Node, ...]
+    stores: tuple[Store, ...]
+    carries: tuple[Carry, ...] = ()
+    finals: tuple[Final, ...] = ()
+    recurrent: bool = False
+    backwards: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One side of a contraction: a span, at the step itself or the one before."""
+
+    span: Span
+    state: int | None = None
+    """Position of the state whose initial value precedes the first step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contraction:
+    """Part of an operand's gradient: ``Σ left ⊗ right`` over all rows.
+
+    It is added to the given rows and columns. Without ``right`` it is ``Σ left``.
+    """
+
+    operand: int
+    rows: tuple[int, int]
+    columns: tuple[int, int]
+    left: Source
+    right: Source | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a step graph runs: what leaves the loop, what is stored, in which buffers.
+
+    ``operands`` are positions in ``nodes`` of the expressions of parameters alone
+    that programs read, computed once per call.
+    """
+
+    graph: StepGraph
+    nodes: tuple[Node, ...]
+    operands: tuple[int, ...]
+    forward: tuple[Program, ...]
+    backward: tuple[Program, ...]
+    contractions: tuple[Contraction, ...]
+    widths: Mapping[str, int]
+    """Columns of each buffer that the plan owns."""
+    states: tuple[Span | None, ...]
+    """Where the forward loop keeps each state; None for a carry."""
