@@ -9,7 +9,9 @@ import pytest
 
 import throughtime
 
-PUBLIC = "Cell Input Parameter State cells convert data errors math nn".split()
+PUBLIC = (
+    "Cell Input Parameter State cells convert data errors fit load math nn train"
+).split()
 MOST_NAMES = 30
 
 

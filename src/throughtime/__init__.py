@@ -14,9 +14,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from throughtime import cells, data, errors, math, nn
+    from throughtime import cells, data, errors, math, nn, train
     from throughtime.graph import Cell, Input, Parameter, State
     from throughtime.nn import convert
+    from throughtime.train import fit, load
 
 __all__ = [
     "Cell",
@@ -27,8 +28,11 @@ __all__ = [
     "convert",
     "data",
     "errors",
+    "fit",
+    "load",
     "math",
     "nn",
+    "train",
 ]
 
 # The room behind each name that is no room itself.
@@ -38,6 +42,8 @@ _ROOMS = {
     "Parameter": "graph",
     "State": "graph",
     "convert": "nn",
+    "fit": "train",
+    "load": "train",
 }
 
 

@@ -6,7 +6,7 @@ one way a layer runs), ``layers`` (parameters, and rows through all layers),
 ``packing`` (lengths as a permutation of rows), ``sequences`` (what people give, as
 rows), ``states`` (what is carried, as named tuples), ``recurrent`` (`Recurrent`),
 ``compatibility`` and ``compatible_cells`` (`torch.nn`'s own classes), ``conversion``
-(`convert`).
+(`convert`), ``heads`` (outputs and their losses).
 
 May import: ``cells``, ``backends``, ``math``, ``graph``, ``errors`` and torch.
 Next: ``train``, which teaches these modules.
@@ -15,6 +15,7 @@ Next: ``train``, which teaches these modules.
 from throughtime.nn.compatibility import GRU, LSTM, RNN
 from throughtime.nn.compatible_cells import GRUCell, LSTMCell, RNNCell
 from throughtime.nn.conversion import convert
+from throughtime.nn.heads import Linear, Sigmoid, Softmax, mean_loss, pool
 from throughtime.nn.recurrent import Recurrent
 
 __all__ = [
@@ -23,7 +24,12 @@ __all__ = [
     "RNN",
     "GRUCell",
     "LSTMCell",
+    "Linear",
     "RNNCell",
     "Recurrent",
+    "Sigmoid",
+    "Softmax",
     "convert",
+    "mean_loss",
+    "pool",
 ]

@@ -26,8 +26,9 @@ from torch.nn import functional
 from throughtime.cells import Feedforward
 from throughtime.errors import HeadSizeMismatch, UnknownChoice
 from throughtime.graph import trace
+from throughtime.nn.choice import check_backend, choose
 from throughtime.nn.execution import run_layer
-from throughtime.nn.layers import check_size
+from throughtime.nn.settings import check_size
 
 Pooling = Literal["last", "mean", "max"]
 Reduction = Literal["mean", "sum"]
@@ -61,7 +62,7 @@ class Head(nn.Module):
         check_size("input_size", input_size)
         check_size("output_size", output_size)
         self.input_size, self.output_size = input_size, output_size
-        self.backend = backend
+        self.backend = check_backend(backend)
         self.graph = trace(Feedforward("identity"), input_size, output_size)
         shape = (output_size, input_size)
         self.weight = nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
@@ -83,6 +84,7 @@ class Head(nn.Module):
                 expected=self.input_size,
             )
         rows = input.reshape(-1, self.input_size)
+        choice = choose(self.backend, (self.graph,), "", rows.dtype, rows.device)
         answers, _ = run_layer(
             self.graph,
             {"x": rows},
@@ -92,7 +94,7 @@ class Head(nn.Module):
             batch=rows.shape[0],
             counts=None,
             reverse=False,
-            backend=self.backend,
+            backend=choice.backend,
         )
         return answers.reshape(*input.shape[:-1], self.output_size)
 

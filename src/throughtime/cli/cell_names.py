@@ -1,0 +1,101 @@
+"""From `--cell` to a cell: a built-in name, or a class in a file of the user's."""
+
+import importlib.util
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+
+from throughtime.cells import GRU, LSTM, Elman, Feedforward, PeepholeLSTM
+from throughtime.data import read_text
+from throughtime.errors import (
+    CellFileFails,
+    CellNeedsArguments,
+    CellNotInFile,
+    UnknownCell,
+)
+from throughtime.errors.base import did_you_mean
+from throughtime.graph import Cell
+
+BUILT_IN = {
+    "elman": Elman(),
+    "lstm": LSTM(),
+    "peephole-lstm": PeepholeLSTM(),
+    "gru": GRU(),
+    "gru-reset-before": GRU(reset_after=False),
+    "feedforward": Feedforward(),
+}
+
+
+def find_cell(given: str) -> Cell:
+    """Return the cell that `--cell` names.
+
+    Raises
+    ------
+    UnknownCell, MissingFile, CellFileFails, CellNotInFile, CellNeedsArguments
+        There is none.
+    """
+    if given in BUILT_IN:
+        return BUILT_IN[given]
+    path, colon, name = given.rpartition(":")
+    if not colon or not path.endswith(".py") or not name.isidentifier():
+        raise UnknownCell(
+            given=given, hint=did_you_mean(given, BUILT_IN), known=", ".join(BUILT_IN)
+        )
+    read_text(path)  # says clearly what is wrong with a file that cannot be read
+    return _make(_class_of(_run_file(Path(path)), name, path), path)
+
+
+def _run_file(path: Path) -> ModuleType:
+    """Import the file under a name that shadows nothing, its neighbours in reach."""
+    spec = importlib.util.spec_from_file_location(f"user_cells.{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise CellFileFails(path=path, line=1, reason="no loader for such a file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    sys.path.insert(0, str(path.resolve().parent))
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise CellFileFails(
+            path=path,
+            line=_line(error, path),
+            reason=f"{type(error).__name__}: {error}",
+        ) from error
+    finally:
+        sys.path.remove(str(path.resolve().parent))
+    return module
+
+
+def _line(error: Exception, path: Path) -> int | None:
+    if isinstance(error, SyntaxError):
+        return error.lineno
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [f.lineno for f in frames if Path(f.filename).name == path.name]
+    return lines[-1] if lines else 1
+
+
+def _class_of(module: ModuleType, name: str, path: str) -> type[Cell]:
+    found = {
+        key: value
+        for key, value in vars(module).items()
+        if isinstance(value, type) and issubclass(value, Cell) and value is not Cell
+    }
+    if name not in found:
+        raise CellNotInFile(
+            path=path,
+            name=name,
+            hint=did_you_mean(name, found),
+            found=", ".join(found) or "no cells",
+        )
+    return found[name]
+
+
+def _make(kind: type[Cell], path: str) -> Cell:
+    try:
+        return kind()
+    except TypeError as error:
+        reason = str(error)
+        raise CellNeedsArguments(
+            path=path, name=kind.__name__, reason=reason
+        ) from error

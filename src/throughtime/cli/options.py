@@ -1,0 +1,70 @@
+"""Options that several commands share, and how they print."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import rich_click as click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+RUN = click.Path()
+
+
+def where(command: Command) -> Command:
+    """Add where and how to compute."""
+    for option in (
+        click.option(
+            "--threads", type=int, help="Threads to use; by default all that there are."
+        ),
+        click.option("--device", default="cpu", show_default=True, help="cpu or cuda."),
+        click.option(
+            "--backend",
+            default="auto",
+            show_default=True,
+            help="llvm, reference or cudnn; auto takes the fastest that serves.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def machine_readable(command: Command) -> Command:
+    """Add `--json`."""
+    return click.option(
+        "--json",
+        "as_json",
+        is_flag=True,
+        help="Print one JSON object on standard output, all else on standard error.",
+    )(command)
+
+
+def show(
+    result: Mapping[str, Any], lines: list[str], as_json: bool, quiet: bool = False
+) -> None:
+    """Print a result for a machine, or for a person."""
+    if as_json:
+        click.echo(json.dumps(result, ensure_ascii=False))
+    if not (as_json and quiet):
+        for line in lines:
+            click.echo(line, err=as_json)
+
+
+def beside(metric: str, baselines: Mapping[str, float]) -> list[str]:
+    """Say what trivial methods reach in the same metric."""
+    return [
+        f"  {name}: {value:.4f} {metric.replace('_', ' ')} (trivial)"
+        for name, value in baselines.items()
+    ]
+
+
+def use_threads(threads: int | None) -> None:
+    """Set the number of threads of this process."""
+    if threads is None:
+        return
+    import torch
+
+    from throughtime.train.settings import check_count
+
+    check_count("threads", threads, at_least=1)
+    torch.set_num_threads(threads)

@@ -1,0 +1,108 @@
+"""The files of a run, each written whole or not at all."""
+
+import os
+import re
+from itertools import count
+from pathlib import Path
+
+from throughtime.errors import CannotWrite, NotARun, RunExists
+
+MODEL = "model.json"
+WEIGHTS = "model.safetensors"
+INITIAL = "initial.safetensors"
+METRICS = "metrics.jsonl"
+CURVE = "curve.png"
+COMMAND = "command.txt"
+
+
+def make_folder(out: str | os.PathLike[str] | None, data: str, cell: str) -> Path:
+    """Make the folder of a new run.
+
+    Parameters
+    ----------
+    out
+        Where; None: `runs/<data>-<cell>-<n>`, n the first number that is free.
+    data, cell
+        Names for the default.
+
+    Raises
+    ------
+    RunExists
+        There is something at `out`.
+    CannotWrite
+        The system does not let us.
+    """
+    if out is None:
+        return _next_free(Path("runs"), f"{_plain(Path(data).stem)}-{_plain(cell)}")
+    path = Path(out)
+    try:
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise RunExists(path=path)
+        path.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise _cannot_write(path, error) from None
+    return path
+
+
+def write(path: Path, content: bytes) -> None:
+    """Replace a file by new content; after any failure the old one is whole.
+
+    Raises
+    ------
+    CannotWrite
+        The system does not let us.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise _cannot_write(path, error) from None
+
+
+def check_run(path: str | os.PathLike[str]) -> Path:
+    """Give the path back if a run lies there.
+
+    Raises
+    ------
+    NotARun
+        There is none.
+    """
+    folder = Path(path)
+    if not folder.exists():
+        raise NotARun(path=folder, reason="there is nothing")
+    if not folder.is_dir():
+        raise NotARun(path=folder, reason="it is a file")
+    for name in (MODEL, WEIGHTS):
+        if not (folder / name).is_file():
+            raise NotARun(path=folder, reason=f"it has no {name}")
+    return folder
+
+
+def _next_free(parent: Path, name: str) -> Path:
+    try:
+        parent.mkdir(exist_ok=True)
+        for number in count(1):
+            path = parent / f"{name}-{number}"
+            try:
+                path.mkdir()
+            except FileExistsError:
+                continue
+            return path
+    except OSError as error:
+        raise _cannot_write(parent, error) from None
+    raise AssertionError  # the loop only ends by `return`
+
+
+def _plain(name: str) -> str:
+    """Words of letters and digits, joined by hyphens; `PeepholeLSTM` in two."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name)
+    return re.sub(r"[^\w]+", "-", words).strip("-").lower()
+
+
+def _cannot_write(path: Path, error: Exception) -> CannotWrite:
+    return CannotWrite(path=path, reason=getattr(error, "strerror", None) or error)

@@ -1,0 +1,38 @@
+"""Ctrl-C as a wish to stop soon rather than an explosion somewhere."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Interruption:
+    """Whether the person has asked to stop."""
+
+    def __init__(self) -> None:
+        self.wanted = False
+
+
+@contextmanager
+def interruptible() -> Iterator[Interruption]:
+    """Turn the first SIGINT into a flag; the second one raises KeyboardInterrupt.
+
+    Only the main thread can watch for signals: in any other one nothing changes, and
+    Ctrl-C is the main thread's business.
+    """
+    interruption = Interruption()
+    if threading.current_thread() is not threading.main_thread():
+        yield interruption
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def ask(signum: int, frame: FrameType | None) -> None:
+        interruption.wanted = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield interruption
+    finally:
+        signal.signal(signal.SIGINT, before)

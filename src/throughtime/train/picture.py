@@ -1,0 +1,115 @@
+"""`curve.png`: how loss and metric went, with the result in the title."""
+
+import io
+from collections.abc import Mapping, Sequence
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from throughtime.train.progress import Row, words
+
+TRAINING, VALIDATION, QUIET = "#8aa4c8", "#c2410c", "#6b7280"
+STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 10.0,
+    "axes.edgecolor": "#d1d5db",
+    "axes.labelcolor": "#374151",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#eef0f3",
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "lines.linewidth": 1.8,
+    "lines.solid_capstyle": "round",
+}
+
+
+def draw_curve(
+    rows: Sequence[Row],
+    metric: str,
+    title: str,
+    best_epoch: int,
+    baselines: Mapping[str, float],
+) -> bytes:
+    """Draw the course of a training.
+
+    Parameters
+    ----------
+    rows
+        What `metrics.jsonl` holds, an epoch each.
+    metric
+        The metric's name.
+    title
+        What was trained, and its test result.
+    best_epoch
+        The epoch whose weights were kept.
+    baselines
+        Results of trivial methods in the same metric; the best is drawn.
+
+    Returns
+    -------
+    bytes
+        A PNG.
+    """
+    with rc_context(STYLE):
+        figure = Figure(figsize=(9, 3.8), layout="constrained")
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+        left, right = figure.subplots(1, 2)
+        _draw(left, rows, "loss", best_epoch)
+        left.set_title("loss (nats)", loc="left", color=QUIET, fontsize=10)
+        _draw(right, rows, metric, best_epoch)
+        right.set_title(words(metric), loc="left", color=QUIET, fontsize=10)
+        _draw_baseline(right, metric, baselines)
+        left.legend(frameon=False, labelcolor="#374151")
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=150, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _draw(axes: Axes, rows: Sequence[Row], name: str, best_epoch: int) -> None:
+    epochs = [row["epoch"] for row in rows]
+    training = [row[name] for row in rows]
+    validation = [row[f"validation_{name}"] for row in rows]
+    # A single epoch is no line; a dot shows it.
+    marker = "o" if len(rows) == 1 else ""
+    axes.plot(epochs, training, color=TRAINING, label="training", marker=marker)
+    axes.plot(epochs, validation, color=VALIDATION, label="validation", marker=marker)
+    if best_epoch:
+        at = epochs.index(best_epoch)
+        axes.plot(
+            best_epoch,
+            validation[at],
+            "o",
+            color=VALIDATION,
+            markersize=8,
+            markeredgecolor="white",
+            markeredgewidth=1.5,
+            label=f"kept: epoch {best_epoch}",
+            zorder=3,
+        )
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
+def _draw_baseline(axes: Axes, metric: str, baselines: Mapping[str, float]) -> None:
+    if not baselines:
+        return
+    higher_is_better = metric == "accuracy"
+    choose = max if higher_is_better else min
+    name = choose(baselines, key=baselines.__getitem__)
+    axes.axhline(baselines[name], color=QUIET, linewidth=1, linestyle=(0, (4, 3)))
+    axes.annotate(
+        f"{name}: {baselines[name]:.3f} on test",
+        (1, baselines[name]),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, 4 if higher_is_better else -4),
+        textcoords="offset points",
+        ha="right",
+        va="bottom" if higher_is_better else "top",
+        color=QUIET,
+        fontsize=9,
+    )

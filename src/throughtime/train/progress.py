@@ -1,0 +1,108 @@
+"""What a person sees of a training, on standard error."""
+
+from typing import Any, Protocol, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+Row = dict[str, Any]
+"""What `metrics.jsonl` says of one epoch."""
+
+
+class Reporter(Protocol):
+    """Told of all that happens in a training."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *details: object) -> None: ...
+
+    def say(self, text: str) -> None:
+        """Show a line."""
+
+    def batch(self, epoch: int, done: int, of: int, loss: float, rate: float) -> None:
+        """After an update: how many of the epoch, its loss, sequences per second."""
+
+    def epoch(self, row: Row) -> None:
+        """After an epoch."""
+
+
+class Silent:
+    """Shows nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        """Nothing was opened."""
+
+    def say(self, text: str) -> None:
+        """Show nothing."""
+
+    def batch(self, epoch: int, done: int, of: int, loss: float, rate: float) -> None:
+        """Show nothing."""
+
+    def epoch(self, row: Row) -> None:
+        """Show nothing."""
+
+
+class Live:
+    """A bar that moves on a terminal, one line per epoch anywhere else.
+
+    Parameters
+    ----------
+    epochs
+        How many there will be at most.
+    metric
+        The metric beside the loss.
+    """
+
+    def __init__(self, epochs: int, metric: str) -> None:
+        self.console = Console(stderr=True, highlight=False)
+        self.epochs, self.metric = epochs, metric
+        self._last = ""
+        self._bar = Progress(
+            TextColumn("epoch {task.fields[epoch]:>3}/{task.fields[epochs]}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[numbers]}"),
+            TimeRemainingColumn(compact=True),
+            console=self.console,
+            transient=True,
+            disable=not self.console.is_terminal,
+        )
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self._bar.stop()
+
+    def say(self, text: str) -> None:
+        """Show a line above the bar."""
+        self.console.print(text, markup=False, soft_wrap=True)
+
+    def batch(self, epoch: int, done: int, of: int, loss: float, rate: float) -> None:
+        """Move the bar."""
+        numbers = f"loss {loss:.4f}{self._last}  {rate:,.0f} sequences/s"
+        fields = {"epoch": epoch, "epochs": self.epochs, "numbers": numbers}
+        completed, total = (epoch - 1) * of + done, self.epochs * of
+        if self._task is None:
+            self._task = self._bar.add_task("", total=total, **fields)
+        self._bar.update(self._task, completed=completed, total=total, **fields)
+
+    def epoch(self, row: Row) -> None:
+        """Leave a line behind."""
+        value = row[f"validation_{self.metric}"]
+        self._last = f"  {words(self.metric)} {value:.4f}"
+        self.say(
+            f"epoch {row['epoch']:>3}  loss {row['loss']:.4f}  validation loss "
+            f"{row['validation_loss']:.4f} {words(self.metric)} {value:.4f}  "
+            f"{row['sequences_per_second']:,.0f} sequences/s"
+            + ("  best" if row["best"] else "")
+        )
+
+
+def words(metric: str) -> str:
+    """Say a metric's name in words."""
+    return metric.replace("_", " ")

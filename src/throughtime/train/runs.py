@@ -1,0 +1,284 @@
+"""A run after its training: what it measured, and its model."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from throughtime.data import (
+    Dataset,
+    Split,
+    TextDataset,
+    cards,
+    read_text,
+    text_dataset,
+    trivial_baselines,
+)
+from throughtime.data import load as load_data
+from throughtime.errors import (
+    DamagedModel,
+    DataChanged,
+)
+from throughtime.train.folder import METRICS, MODEL, write
+from throughtime.train.metrics import measure
+from throughtime.train.model import Model
+from throughtime.train.settings import Settings, check_choice
+from throughtime.train.storage import (
+    FORMAT,
+    VERSION,
+    describe,
+    field,
+    load_model,
+    one_line,
+    read_document,
+)
+from throughtime.train.tasks import Task, make_task
+
+SPLITS: dict[str, Split] = {
+    "train": "train",
+    "validation": "validation",
+    "test": "test",
+}
+
+
+class Run:
+    """A training that has ended, or is read from its folder.
+
+    Parameters
+    ----------
+    path
+        The folder.
+    document
+        What its `model.json` says.
+    metrics
+        A mapping per epoch: what `metrics.jsonl` says.
+    settings
+        Those of the training.
+    dataset
+        The data, if they are loaded already.
+    backend, device
+        Where the model shall run.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        document: Mapping[str, Any],
+        metrics: list[dict[str, Any]],
+        settings: Settings,
+        *,
+        dataset: Dataset | None = None,
+        backend: str = "auto",
+        device: str = "cpu",
+    ) -> None:
+        self.path, self.metrics, self.settings = path, metrics, settings
+        self._document = document
+        self._dataset = dataset
+        self._backend, self._device = backend, device
+        self._model: Model | None = None
+        self._measured: dict[str, dict[str, float]] = {}
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
+    @property
+    def cell(self) -> str:
+        """Name of the cell's class."""
+        return self._document["model"]["graphs"][0]["cell"]
+
+    @property
+    def data(self) -> str:
+        """Name of the data, or the path of the text."""
+        return self._document["data"]["name"]
+
+    @property
+    def task(self) -> str:
+        """`"classify"` or `"next"`."""
+        return self._document["task"]
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch whose weights were kept; 0: those before the first step."""
+        return self._document["training"]["best_epoch"]
+
+    @property
+    def stopped(self) -> str | None:
+        """Why training ended: `"epochs"`, `"patience"`, `"interrupted"`.
+
+        None if it never came to its end.
+        """
+        return self._document["training"]["stopped"]
+
+    @property
+    def model(self) -> Model:
+        """The model with its best weights, in evaluation mode."""
+        if self._model is None:
+            self._model = load_model(
+                self.path, backend=self._backend, device=self._device
+            )
+        return self._model
+
+    @property
+    def dataset(self) -> Dataset:
+        """The data of the training.
+
+        Raises
+        ------
+        DataChanged
+            They are not what they were.
+        """
+        if self._dataset is None:
+            self._dataset = self._load_data()
+        return self._dataset
+
+    def evaluate(self, split: str = "test") -> dict[str, float]:
+        """Measure the best weights on one part of the data.
+
+        Parameters
+        ----------
+        split
+            `"train"`, `"validation"` or `"test"`.
+
+        Returns
+        -------
+        dict
+            `loss` in nats per answer, and `accuracy` (per sequence) or
+            `bits_per_character`.
+        """
+        check_choice("split", split, SPLITS)
+        if split not in self._measured:
+            self._measured[split] = measure(self._task(), self.model, SPLITS[split])
+        return dict(self._measured[split])
+
+    def baselines(self) -> dict[str, float]:
+        """Return what trivial methods reach on the test part, from the data's card."""
+        known = dict(self.dataset.card.baselines)
+        return known or trivial_baselines(self.dataset)
+
+    @property
+    def metric(self) -> str:
+        """Name of what is measured beside the loss."""
+        return self._task().metric
+
+    def _task(self) -> Task:
+        return make_task(self.dataset, self.settings)
+
+    def _load_data(self) -> Dataset:
+        name = self.data
+        bundled = name in {card.name for card in cards()}
+        dataset = load_data(name) if bundled else text_dataset(read_text(name), name)
+        if checksum(dataset) != self._document["data"]["checksum"]:
+            raise DataChanged(path=name)
+        return dataset
+
+
+def write_document(
+    path: Path,
+    model: Model,
+    task: Task,
+    settings: Settings,
+    data: Mapping[str, str],
+    training: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Write the `model.json` of a run, and give back what it says."""
+    document = {
+        "format": FORMAT,
+        "version": VERSION,
+        "task": task.name,
+        "data": dict(data),
+        "model": describe(model),
+        "settings": settings.to_json(),
+        "training": dict(training),
+    }
+    text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    write(path / MODEL, text.encode("utf-8", "surrogatepass"))
+    return document
+
+
+def open_run(
+    path: str | os.PathLike[str], *, backend: str = "auto", device: str = "cpu"
+) -> Run:
+    """Open the folder of a run.
+
+    Raises
+    ------
+    NotARun, DamagedModel
+        There is none, or it is damaged.
+    """
+    folder = Path(path)
+    document = read_document(folder)
+    try:
+        settings = _read_settings(document)
+    except (TypeError, ValueError) as error:
+        raise DamagedModel(path=folder / MODEL, reason=one_line(error)) from None
+    metrics = _read_metrics(folder / METRICS)
+    return Run(folder, document, metrics, settings, backend=backend, device=device)
+
+
+def load(
+    path: str | os.PathLike[str], *, backend: str = "auto", device: str = "cpu"
+) -> Model:
+    """Load the model of a run: preprocessing, network and output.
+
+    Everything comes from the folder: no pickle, and not the source of the cell.
+
+    Parameters
+    ----------
+    path
+        The folder that `fit` or `throughtime train` wrote.
+    backend
+        As in `Recurrent`.
+    device
+        Where the model shall live.
+
+    Returns
+    -------
+    Model
+        With the best weights, in evaluation mode.
+
+    Raises
+    ------
+    NotARun, DamagedModel, DamagedWeights
+        There is no run, or it is damaged.
+    """
+    return load_model(Path(path), backend=backend, device=device)
+
+
+def checksum(dataset: Dataset) -> str:
+    """Return a fingerprint of what is to be learned."""
+    digest = hashlib.sha256()
+    if isinstance(dataset, TextDataset):
+        digest.update("\0".join(dataset.vocabulary).encode("utf-8", "surrogatepass"))
+        digest.update(dataset.symbols.tobytes())
+    else:
+        digest.update(dataset.targets.tobytes())
+        for sequence in dataset.sequences:
+            digest.update(sequence.tobytes())
+    return digest.hexdigest()
+
+
+def _read_settings(document: dict[str, Any]) -> Settings:
+    """Read the settings, and look whether all that `Run` reads is there."""
+    data, training = field(document, "data", dict), field(document, "training", dict)
+    for part, name, kind in [
+        (document, "task", str),
+        (data, "name", str),
+        (data, "checksum", str),
+        (training, "best_epoch", int),
+        (training, "stopped", str | None),
+    ]:
+        field(part, name, kind)
+    return Settings.from_json(field(document, "settings", dict))
+
+
+def _read_metrics(path: Path) -> list[dict[str, Any]]:
+    """Read a line per epoch; none if not one epoch was finished."""
+    if not path.exists():
+        return []
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines]
+    except (OSError, ValueError) as error:
+        raise DamagedModel(path=path, reason=error) from None

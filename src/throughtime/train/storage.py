@@ -1,0 +1,206 @@
+"""A model as data: what `model.json` and the files of weights hold, both ways.
+
+Reading trusts nothing: a file may have been cut off, edited, or belong to another
+model.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import nn
+
+from throughtime.data import Standardiser
+from throughtime.errors import (
+    BackendCannotServe,
+    DamagedModel,
+    DamagedWeights,
+    ThroughtimeError,
+    UnknownBackend,
+)
+from throughtime.graph.serialize import from_json, to_json
+from throughtime.nn import Recurrent
+from throughtime.nn.heads import Softmax
+from throughtime.train.folder import MODEL, WEIGHTS, check_run, write
+from throughtime.train.model import Model
+from throughtime.train.readers import Embed, Standardise
+from throughtime.train.settings import DTYPES, check_device
+
+FORMAT: Final = "throughtime model"
+VERSION: Final = 1
+_POOLINGS = (None, "last", "mean", "max")
+
+
+def describe(model: Model) -> dict[str, Any]:
+    """Return all that `build` needs beside the weights, as JSON can hold it."""
+    network = model.network
+    return {
+        "reader": _describe_reader(model.reader),
+        "graphs": [json.loads(to_json(graph)) for graph in network.graphs],
+        "bidirectional": network.bidirectional,
+        "output": "softmax",
+        "labels": list(model.labels),
+        "pooling": model.pooling,
+        "dtype": str(model.head.weight.dtype).removeprefix("torch."),
+    }
+
+
+def build(described: dict[str, Any], backend: str, device: str) -> Model:
+    """Make the model that was described; its weights are not yet those of training.
+
+    Raises
+    ------
+    ThroughtimeError, ValueError
+        The description is damaged.
+    """
+    dtype = DTYPES[_choice(described, "dtype", DTYPES)]
+    _choice(described, "output", ("softmax",))
+    labels = field(described, "labels", list)
+    if not labels or not all(isinstance(label, str) for label in labels):
+        raise ValueError("`labels` is no list of texts")
+    graphs = [from_json(json.dumps(g)) for g in field(described, "graphs", list)]
+    if not graphs:
+        raise ValueError("`graphs` is empty")
+    # The first weights are about to be replaced: no draw of the caller's is used up.
+    with torch.random.fork_rng(devices=[]):
+        network = Recurrent.from_graphs(
+            graphs,
+            bidirectional=field(described, "bidirectional", bool),
+            backend=backend,
+            device=device,
+            dtype=dtype,
+        )
+        units = graphs[-1].output_size * network.directions
+        head = Softmax(
+            units,
+            len(labels),
+            backend=_head_backend(backend),
+            device=device,
+            dtype=dtype,
+        )
+        reader = _build_reader(field(described, "reader", dict), dtype, device)
+    if reader.size != graphs[0].input_size:
+        raise ValueError(f"the reader gives {reader.size} numbers to the network")
+    pooling = _choice(described, "pooling", _POOLINGS)
+    return Model(reader, network, head, labels, pooling).eval()
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """Read the `model.json` of a run.
+
+    Raises
+    ------
+    NotARun, DamagedModel
+        It is missing or damaged.
+    """
+    file = check_run(path) / MODEL
+    try:
+        document = json.loads(file.read_bytes().decode("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DamagedModel(path=file, reason=one_line(error)) from None
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise DamagedModel(path=file, reason=f"its format is not '{FORMAT}'")
+    if document.get("version") != VERSION:
+        version = document.get("version")
+        reason = f"its version is {version!r}, this package reads {VERSION}"
+        raise DamagedModel(path=file, reason=reason)
+    return document
+
+
+def load_model(
+    path: Path, *, weights: str = WEIGHTS, backend: str = "auto", device: str = "cpu"
+) -> Model:
+    """Make the model of a run with its weights.
+
+    Raises
+    ------
+    NotARun, DamagedModel, DamagedWeights
+        The folder is no run, or a file of it is damaged.
+    """
+    check_device(device)
+    document = read_document(path)
+    try:
+        model = build(field(document, "model", dict), backend, device)
+    except (UnknownBackend, BackendCannotServe):
+        raise  # no fault of the file
+    except (ThroughtimeError, ValueError, TypeError) as error:
+        raise DamagedModel(path=path / MODEL, reason=one_line(error)) from None
+    read_weights(path / weights, model)
+    return model
+
+
+def write_weights(path: Path, model: nn.Module) -> None:
+    """Write all weights to a file, whole or not at all."""
+    weights = {name: w.detach().cpu().contiguous() for name, w in _named(model)}
+    write(path, save(weights))
+
+
+def read_weights(path: Path, model: nn.Module) -> None:
+    """Give a model the weights of a file.
+
+    Raises
+    ------
+    DamagedWeights
+        They cannot be read, or are not those of this model.
+    """
+    try:
+        stored = load(path.read_bytes())
+    except (OSError, SafetensorError) as error:
+        raise DamagedWeights(path=path, reason=one_line(error)) from None
+    expected = {name: (w.shape, w.dtype) for name, w in _named(model)}
+    found = {name: (weight.shape, weight.dtype) for name, weight in stored.items()}
+    for name in sorted(expected.keys() | found.keys()):
+        if expected.get(name) != found.get(name):
+            raise DamagedWeights(path=path, reason=f"'{name}' is missing or differs")
+    model.load_state_dict(stored)
+
+
+def _named(model: nn.Module) -> list[tuple[str, torch.Tensor]]:
+    return list(model.state_dict().items())
+
+
+def _describe_reader(reader: Standardise | Embed) -> dict[str, Any]:
+    if isinstance(reader, Standardise):
+        return {"kind": "standardise", **reader.standardiser.to_json()}
+    return {"kind": "embed", "symbols": reader.symbols, "size": reader.size}
+
+
+def _build_reader(
+    stored: dict[str, Any], dtype: torch.dtype, device: str
+) -> Standardise | Embed:
+    if _choice(stored, "kind", ("standardise", "embed")) == "standardise":
+        return Standardise(Standardiser.from_json(stored))
+    symbols, size = field(stored, "symbols", int), field(stored, "size", int)
+    return Embed(symbols, size, dtype=dtype, device=device)
+
+
+def _head_backend(backend: str) -> str:
+    """Leave the output to the others where the layers are cuDNN's: it has no other."""
+    return "auto" if backend == "cudnn" else backend
+
+
+def field(document: dict[str, Any], name: str, kind: Any) -> Any:
+    """Return an entry that must be of some kind.
+
+    Raises
+    ------
+    ValueError
+        It is missing or of another kind.
+    """
+    if name not in document or not isinstance(document[name], kind):
+        raise ValueError(f"`{name}` is missing or damaged")
+    return document[name]
+
+
+def _choice(document: dict[str, Any], name: str, known: Any) -> Any:
+    if name not in document or document[name] not in known:
+        raise ValueError(f"`{name}` is {document.get(name)!r}")
+    return document[name]
+
+
+def one_line(error: Exception) -> str:
+    """Say an error as part of a sentence."""
+    return " ".join(str(error).split()).rstrip(".")
