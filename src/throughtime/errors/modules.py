@@ -79,6 +79,15 @@ class InputShapeMismatch(ThroughtimeError, ValueError):
     )
 
 
+class EmptySequence(ThroughtimeError, RuntimeError):
+    """Sequences without a step, where torch's own class refuses them."""
+
+    message = (
+        "Expected sequence length to be larger than 0 in RNN, as in torch.nn.{module}: "
+        "give at least one step, or build Recurrent, which allows none."
+    )
+
+
 class MissingInput(ThroughtimeError, TypeError):
     """A cell's further input was not given."""
 

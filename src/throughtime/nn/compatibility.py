@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from throughtime.cells import elman, gru, lstm
-from throughtime.errors import BadSetting, NotBuiltYet
+from throughtime.errors import BadSetting, EmptySequence, NotBuiltYet
 from throughtime.graph import Cell
 from throughtime.nn.layers import Device, Layers
 from throughtime.nn.sequences import Sequences, read, read_states
@@ -78,6 +78,8 @@ class TorchLayers(Layers):
             The state after each sequence's last step, in the form of ``hx``.
         """
         batch = read(self, input, {}, None)
+        if not batch.steps:
+            raise EmptySequence(module=type(self).__name__)
         start = read_states(self, batch, hx, self.labels)
         rows, finals = self.run_rows(
             batch.rows, start, batch.steps, batch.size, batch.packing

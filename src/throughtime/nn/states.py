@@ -4,6 +4,7 @@ import collections
 from collections.abc import Iterable
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
@@ -45,6 +46,10 @@ def _reduce(state: Any) -> tuple[Any, ...]:
 def make_state(names: Iterable[str], values: Iterable[Tensor]) -> Any:
     """States under their names."""
     return state_class(tuple(names))(*values)
+
+
+# Without this, `torch.load` refuses a checkpoint that holds a state.
+torch.serialization.add_safe_globals([make_state])
 
 
 def __getattr__(label: str) -> type[Any]:
