@@ -82,8 +82,8 @@ def _transpose(shapes: Sequence[Shape], _: Sequence[Attribute]) -> Shape:
 
 
 def _concat(shapes: Sequence[Shape], _: Sequence[Attribute]) -> Shape:
-    if any(len(shape) != 1 for shape in shapes):
-        raise ShapeError("`concat` joins vectors.")
+    if not shapes or any(len(shape) != 1 for shape in shapes):
+        raise ShapeError("`concat` joins vectors, one at least.")
     return (sum(shape[0] for shape in shapes),)
 
 

@@ -64,9 +64,35 @@ class Value:
         return apply("product", other, self)
 
     def __pow__(self, exponent: Number) -> "Value":
-        if isinstance(exponent, Value):
+        number = isinstance(exponent, (int, float)) and not isinstance(exponent, bool)
+        if not number:
             outside("an exponent must be a number", "Write exp(log(a) * b)")
         return apply("power", self, attributes=(float(exponent),))
+
+    def __rpow__(self, base: object) -> NoReturn:
+        outside("an exponent must be a number", "Write exp(value * c), c = log(base)")
+
+    def __floordiv__(self, other: object) -> NoReturn:
+        outside(
+            "whole quotients, remainders and rounding are no part of the language",
+            "Compute with / and comparisons",
+        )
+
+    __rfloordiv__ = __mod__ = __rmod__ = __divmod__ = __rdivmod__ = __floordiv__
+
+    def __round__(self, digits: int | None = None) -> NoReturn:
+        self.__floordiv__(digits)
+
+    def __and__(self, other: object) -> NoReturn:
+        outside(
+            "comparisons cannot be joined by `&`, `|`, `^` or `~`",
+            "Write where(a, where(b, v, w), w) for `a and b`",
+        )
+
+    __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = __and__
+
+    def __invert__(self) -> NoReturn:
+        self.__and__(None)
 
     def __neg__(self) -> "Value":
         return apply("negate", self)
@@ -117,6 +143,9 @@ class Value:
             "builtin `sum`",
             "Write split(value, n), or sum(value), from throughtime.math",
         )
+
+    def __contains__(self, item: object) -> bool:
+        return next(iter(self)) is item
 
     def __len__(self) -> NoReturn:
         outside(

@@ -131,6 +131,11 @@ def where(condition: Value, a: Value | Number, b: Value | Number) -> Value:
 
 def split(value: Value, parts: int | Sequence[int]) -> tuple[Value, ...]:
     """Cut a vector, or the rows of a matrix, into equal parts or given sizes."""
+    if not isinstance(value, Value):
+        outside(
+            f"`split` was given a {type(value).__name__}",
+            "Give it a value of the step or a parameter of the cell",
+        )
     total = value.shape[0]
     if isinstance(parts, int):
         if parts < 1 or total % parts:
