@@ -45,6 +45,16 @@ _FIELDS = {
 _Kind = TypeVar("_Kind")
 
 
+def text_of(graph: StepGraph) -> str:
+    """`to_json`, written once per graph object."""
+    text = getattr(graph, "_text", "")
+    if not text:
+        text = to_json(graph)
+        # The graph is immutable, so its text never changes.
+        object.__setattr__(graph, "_text", text)
+    return text
+
+
 def to_json(graph: StepGraph) -> str:
     """One line of JSON; equal graphs give equal texts."""
     document = {

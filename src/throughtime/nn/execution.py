@@ -9,6 +9,8 @@ from torch import Tensor
 from throughtime.backends import reference
 from throughtime.backends.reference.layer import Rows
 from throughtime.graph import StepGraph
+from throughtime.graph.serialize import text_of
+from throughtime.nn import operators
 
 Result = tuple[Tensor, list[Tensor]]
 
@@ -130,7 +132,30 @@ def _cudnn(run: Run) -> Result:
     return _with_rows_behind(output, run.inputs["x"].shape[0]), ends
 
 
+def _llvm(run: Run) -> Result:
+    """Machine code; a backward pass is planned where one may follow."""
+    inputs, parameters = list(run.inputs.values()), list(run.parameters.values())
+    differentiated = [*inputs, *run.initial, *parameters]
+    training = torch.is_grad_enabled() and any(t.requires_grad for t in differentiated)
+    wanted = tuple(
+        name for name, value in run.inputs.items() if training and value.requires_grad
+    )
+    return operators.run(
+        text_of(run.graph),
+        training,
+        wanted,
+        inputs,
+        run.initial,
+        parameters,
+        run.counts,
+        run.steps,
+        run.batch,
+        run.reverse,
+    )
+
+
 RUNNERS: dict[str, Callable[[Run], Result]] = {
+    "llvm": _llvm,
     "reference": _reference,
     "cudnn": _cudnn,
 }

@@ -2,11 +2,14 @@
 
 It takes pointers and sizes, no tensors, and gives functions that run a whole layer
 over all its time steps. `available` says whether code can be compiled here at all;
-where it cannot, the reference backend serves. `vector_math` holds the functions of
-vectors that stay in registers.
+where it cannot, the reference backend serves. In order: ``schedule`` (phases of a
+step), ``layout`` (tiles, panels, the table of arguments), ``body`` and ``sweep`` (the
+loop over time), ``tiles``, ``pointwise`` and ``vector_math`` (what stays in registers),
+``contraction`` (gradients of parameters), ``module``, ``compile``, ``object_cache``, and
+``kernel``, which callers use.
 
 May import: ``math``, ``graph``, ``errors`` and llvmlite; no torch, no other backend.
-Next: ``vector_math``; ``nn``, which gives it the addresses of tensors.
+Next: ``kernel``; ``nn``, which gives it the addresses of tensors.
 """
 
 from functools import cache

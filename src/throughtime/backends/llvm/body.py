@@ -22,7 +22,9 @@ from throughtime.backends.llvm.sweep import SweepWriter
 from throughtime.backends.llvm.tiles import Tiles
 from throughtime.backends.llvm.vector_math import VectorMath
 from throughtime.backends.llvm.writer import INDEX, POINTER, VOID, Writer, index
-from throughtime.graph.programs import Program
+from throughtime.graph.programs import OUTPUT, Program
+
+FROM_OUTPUT = f"previous {OUTPUT}"
 
 
 class BodyWriter:
@@ -89,6 +91,8 @@ class BodyWriter:
             kind, _, name = place.partition(" ")
             if kind in {"buffer", "previous"}:
                 names[f"buffer {name}"] = None
+            if place == FROM_OUTPUT:
+                names[f"initial {self._output_state()}"] = None
             elif kind in {"old", "new"}:
                 names[f"carry {name}"] = None
         for node in self.program.nodes:
@@ -164,7 +168,9 @@ class BodyWriter:
         found: dict[str, ir.Value] = {}
         for place in places(self.program.nodes, self.schedule):
             kind, _, name = place.partition(" ")
-            if kind in {"buffer", "previous"}:
+            if place == FROM_OUTPUT:
+                found[place] = self._previous_output(iteration, last, chunk)
+            elif kind in {"buffer", "previous"}:
                 found[place] = self._address(place, own if kind == "buffer" else last)
             elif kind in {"old", "new"}:
                 side = other if kind == "old" else slot
@@ -174,6 +180,28 @@ class BodyWriter:
             else:
                 found[place] = self.own_scratch
         return found
+
+    def _output_state(self) -> int:
+        """The state whose rows are the output's."""
+        return next(
+            int(node.attributes[3])
+            for node in self.program.nodes
+            if node.operation == "previous" and node.attributes[0] == OUTPUT
+        )
+
+    def _previous_output(
+        self, iteration: ir.Value, last: ir.Value, chunk: ir.Value
+    ) -> ir.Value:
+        """Rows of the step before: the output belongs to the user, so that what
+        comes before its first step lies elsewhere."""
+        w, builder = self.writer, self.writer.builder
+        start = self.addresses[f"initial {self._output_state()}"]
+        initial = w.at(start, w.times(chunk, self.widths[OUTPUT]))
+        end = index(0)
+        if self.program.backwards:
+            end = builder.sub(self.steps, index(1))
+        first = builder.icmp_signed("==", iteration, end)
+        return builder.select(first, initial, self._address(FROM_OUTPUT, last))
 
     def _phases(self, bases: dict[str, ir.Value], active: ir.Value) -> None:
         for sweep in self.layout.sweeps:

@@ -13,12 +13,14 @@ from throughtime.backends.llvm.layout import (
     COUNT,
     ROWS,
     SEGMENTS,
+    STEPS,
+    TABLE,
     Arguments,
 )
 from throughtime.backends.llvm.target import Target
 from throughtime.backends.llvm.vector_math import VectorMath
 from throughtime.backends.llvm.writer import INDEX, POINTER, VOID, Writer, index
-from throughtime.graph.programs import Contraction
+from throughtime.graph.programs import OUTPUT, Contraction
 
 BLOCK = 128
 
@@ -88,15 +90,45 @@ class ContractionWriter:
             rows = w.count(table, ROWS)
             self._segment(contraction, result, lefts, rights, (zero, zero, rows))
             return
+        self._first_step(contraction, result, lefts, rights, shifted)
         segments = w.pointer(table, SEGMENTS)
         with w.loop(index(0), w.count(table, COUNT)) as segment:
             place = w.times(segment, 3)
-            numbers = [
+            own, before, rows = (
                 w.count(segments, w.builder.add(place, index(i))) for i in range(3)
-            ]
-            own, before, rows = numbers
+            )
             starts = [before if moved else own for moved in shifted]
             self._segment(contraction, result, lefts, rights, (*starts, rows))
+
+    def _first_step(
+        self,
+        contraction: Contraction,
+        result: ir.Value,
+        lefts: ir.Value,
+        rights: ir.Value,
+        shifted: tuple[bool, bool],
+    ) -> None:
+        """Rows whose step before is the initial state."""
+        w, builder = self.writer, self.writer.builder
+        table = self.function.args[0]
+        numbers = w.pointer(table, TABLE)
+        steps = w.count(table, STEPS)
+        own = w.count(numbers, index(0))
+        before = w.count(numbers, steps)
+        rows = w.count(numbers, builder.add(steps, steps))
+        bases, starts = [], []
+        sides = (contraction.left, contraction.right)
+        for base, side, moved in zip((lefts, rights), sides, shifted, strict=True):
+            assert side is not None, "a shifted contraction has two sides"
+            outside = moved and side.span.buffer == OUTPUT
+            if outside:
+                word = self.arguments.position(f"initial {side.state}")
+                bases.append(w.pointer(table, word))
+            else:
+                bases.append(base)
+            starts.append(index(0) if outside else before if moved else own)
+        extent = (starts[0], starts[1], rows)
+        self._segment(contraction, result, bases[0], bases[1], extent)
 
     def _segment(
         self,

@@ -4,7 +4,6 @@ import ctypes
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from throughtime.backends.llvm.cache import cached, version
 from throughtime.backends.llvm.compile import Code, load, object_code
 from throughtime.backends.llvm.layout import CHUNK, FIXED
 from throughtime.backends.llvm.module import (
@@ -14,30 +13,14 @@ from throughtime.backends.llvm.module import (
     threads_word,
     write_module,
 )
+from throughtime.backends.llvm.object_cache import cached, version
+from throughtime.backends.llvm.rows import Rows
 from throughtime.backends.llvm.target import Target, host
 from throughtime.backends.llvm.threads import OpenMP, openmp, run_in_pool
 from throughtime.graph.programs import Contraction, Plan, Program
 
 SMALLEST_SHARE = 200_000
 """Multiply-adds that are worth waking another thread for."""
-
-
-@dataclass(frozen=True)
-class Rows:
-    """How many rows there are and where they lie.
-
-    ``table`` is the address of three rows of ``steps`` 64-bit numbers: the first row
-    of each step, that of the step before it, and the number of rows alive.
-    ``segments`` is the address of ``segment_count`` triples: first row, first row of
-    the step before, number of rows; together they cover all rows.
-    """
-
-    steps: int
-    batch: int
-    total: int
-    table: int
-    segments: int
-    segment_count: int
 
 
 @dataclass(frozen=True)

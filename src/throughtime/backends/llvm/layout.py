@@ -17,7 +17,8 @@ STEPS, BATCH, ROWS, TABLE, PARALLEL, THREAD, TEAM, PANELS, SCRATCH, SEGMENTS, CO
 )
 """Fixed words: time steps, sequences, rows of all steps, the table of rows (starts,
 starts of the step before, counts), addresses of three OpenMP functions, workspaces,
-and the segments of rows that contractions over the previous step run over."""
+and the segments of rows behind the first step that contractions with the step before
+run over."""
 FIXED = 11
 CHUNK = 192
 """Rows that one thread takes through all phases before the next ones: they stay in

@@ -8,7 +8,6 @@ from llvmlite import ir
 from throughtime.backends.llvm.body import BodyWriter
 from throughtime.backends.llvm.contraction import ContractionWriter
 from throughtime.backends.llvm.layout import (
-    FIXED,
     PARALLEL,
     TEAM,
     THREAD,

@@ -1,0 +1,412 @@
+"""Compiled layers: tensors in, tensors out, pointers between.
+
+What an operator does when it runs: allocate the buffers of a plan, say where the rows
+lie, enter the machine code, and read the final states.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from throughtime.backends.llvm.rows import Rows
+from throughtime.backends.reference import evaluate_parameters
+from throughtime.graph.plan import plan
+from throughtime.graph.programs import OUTPUT, SAVED, Plan, gradient_of
+from throughtime.graph.serialize import from_json
+
+if TYPE_CHECKING:
+    from throughtime.backends.llvm.kernel import Kernel
+
+_compiling = Lock()
+WORD = torch.int64
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How many rows there are, where they lie, and which are the last ones."""
+
+    steps: int
+    batch: int
+    alive: int
+    table: Tensor
+    segments: Tensor
+    last: Tensor | None
+    """Row of each sequence's last step, ``(B,)``; None: the last step's rows."""
+    lengths: Tensor | None
+
+    def rows(self) -> Rows:
+        return Rows(
+            self.steps,
+            self.batch,
+            self.alive,
+            self.table.data_ptr(),
+            self.segments.data_ptr(),
+            self.segments.shape[0],
+        )
+
+
+@lru_cache(maxsize=256)
+def dense_extent(steps: int, batch: int, reverse: bool) -> Extent:
+    """All sequences have all steps; ``reverse`` starts at the last one."""
+    starts = torch.arange(steps, dtype=WORD) * batch
+    if reverse:
+        starts = starts.flip(0)
+    before = torch.cat([torch.full((1,), -batch, dtype=WORD), starts[:-1]])
+    counts = torch.full((steps,), batch, dtype=WORD)
+    rest = (steps - 1) * batch
+    segment = (0, batch, rest) if reverse else (batch, 0, rest)
+    segments = torch.tensor([segment] if rest else [], dtype=WORD).reshape(-1, 3)
+    table = torch.stack([starts, before[:steps], counts]).contiguous()
+    return Extent(steps, batch, steps * batch, table, segments, None, None)
+
+
+def ragged_extent(batch: int, counts: Tensor) -> Extent:
+    """``counts[t]`` sequences are alive at step t, the first ones."""
+    counts = counts[counts > 0]
+    steps = counts.shape[0]
+    starts = counts.cumsum(0) - counts
+    before = torch.cat([torch.full((1,), -batch, dtype=WORD), starts[:-1]])[:steps]
+    table = torch.stack([starts, before, counts]).contiguous()
+    segments = table.T[1:].contiguous()
+    lengths = (counts[:, None] > torch.arange(batch)).sum(0)
+    ends = (lengths - 1).clamp(min=0)
+    last = torch.arange(batch) + (starts[ends] if steps else 0)
+    last = torch.where(lengths > 0, last, torch.arange(batch) - batch)
+    alive = int(counts.sum())
+    return Extent(steps, batch, alive, table, segments, last, lengths)
+
+
+class Engine:
+    """One step graph, planned for training or not, compiled when first run.
+
+    Parameters
+    ----------
+    text
+        The step graph as JSON.
+    training
+        Whether a backward pass may follow.
+    wanted
+        Names of the inputs whose gradient it has to give.
+    dtype
+        Of all tensors.
+    """
+
+    def __init__(
+        self, text: str, training: bool, wanted: tuple[str, ...], dtype: torch.dtype
+    ) -> None:
+        graph = from_json(text)
+        self.plan: Plan = plan(graph, training=training, input_gradients=wanted)
+        self.graph = graph
+        self.training = training
+        self.wanted = wanted
+        self.dtype = dtype
+        self.item_bytes = dtype.itemsize
+        self._key = f"{training} {wanted} {text}"
+        sizes = {"x": graph.input_size}
+        sizes |= {declared.name: declared.size for declared in graph.inputs}
+        self.input_sizes = sizes
+        self.widths = {
+            **sizes,
+            **{gradient_of(name): size for name, size in sizes.items()},
+            gradient_of(OUTPUT): graph.output_size,
+            **self.plan.widths,
+        }
+
+    @cached_property
+    def _forward(self) -> "Kernel":
+        return self._compile(backward=False)
+
+    @cached_property
+    def _backward(self) -> "Kernel":
+        return self._compile(backward=True)
+
+    def _compile(self, *, backward: bool) -> "Kernel":
+        # Needs llvmlite, which the other backends do without.
+        from throughtime.backends.llvm.kernel import compile_half
+
+        with _compiling:
+            return compile_half(
+                self.plan,
+                self._key,
+                backward=backward,
+                widths=self.widths,
+                item_bytes=self.item_bytes,
+            )
+
+    @property
+    def saved_width(self) -> int:
+        """Columns of what the backward pass reads; 0 if that is the output alone."""
+        return self.plan.widths.get(SAVED, 0)
+
+    def forward(
+        self,
+        inputs: Sequence[Tensor],
+        initial: Sequence[Tensor],
+        parameters: Sequence[Tensor],
+        extent: Extent,
+    ) -> tuple[Tensor, list[Tensor], Tensor]:
+        """Output ``(N, H)``, final states ``(B, n)``, and what is saved.
+
+        The saved rows begin with B rows for the initial states.
+        """
+        like, rows = inputs[0], inputs[0].shape[0]
+        output = like.new_empty((rows, self.graph.output_size))
+        output[extent.alive :].zero_()
+        lead = extent.batch if self.graph.states else 0
+        saved = like.new_empty((lead + rows, self.saved_width))
+        carries = {
+            position: _two(state)
+            for position, (state, span) in enumerate(
+                zip(initial, self.plan.states, strict=True)
+            )
+            if span is None
+        }
+        for state, span in zip(initial, self.plan.states, strict=True):
+            if span is not None and span.buffer == SAVED:
+                saved[:lead, span.start : span.start + span.size] = state
+        if extent.alive:
+            buffers = {OUTPUT: output, SAVED: saved, **self._named(inputs)}
+            operands = self._operands(parameters)
+            self._run(self._forward, buffers, initial, operands, carries, extent)
+        finals = [
+            self._final(position, initial, output, saved, carries, extent)
+            for position in range(len(initial))
+        ]
+        return output, finals, saved
+
+    def backward(
+        self,
+        inputs: Sequence[Tensor],
+        initial: Sequence[Tensor],
+        parameters: Sequence[Tensor],
+        extent: Extent,
+        output: Tensor,
+        saved: Tensor,
+        output_gradient: Tensor,
+        final_gradients: Sequence[Tensor],
+    ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+        """Gradients of the wanted inputs, of initial states and of parameters."""
+        gradients = {
+            gradient_of(name): torch.empty_like(value)
+            for name, value in self._named(inputs).items()
+            if name in self.wanted
+        }
+        for value in gradients.values():
+            value[extent.alive :].zero_()
+        carries = {i: _two(value) for i, value in enumerate(final_gradients)}
+        operands = self._operands(parameters)
+        operand_gradients = [torch.zeros_like(operand) for operand in operands]
+        if extent.alive:
+            buffers = {
+                OUTPUT: output,
+                SAVED: saved,
+                gradient_of(OUTPUT): output_gradient,
+                **self._named(inputs),
+                **gradients,
+            }
+            self._run(
+                self._backward,
+                buffers,
+                initial,
+                operands,
+                carries,
+                extent,
+                operand_gradients,
+            )
+        slot = (extent.steps - 1) & 1 if extent.alive else 0
+        reached = self._reached()
+        return (
+            [
+                value if name in reached else value.zero_()
+                for name, value in gradients.items()
+            ],
+            [carries[position][slot] for position in range(len(initial))],
+            self._parameter_gradients(parameters, operand_gradients),
+        )
+
+    def _operands(self, parameters: Sequence[Tensor]) -> list[Tensor]:
+        """Values of the expressions of parameters that programs read."""
+        named = self._named_parameters(parameters)
+        values = evaluate_parameters(
+            self.plan.nodes, self.plan.operands, named, self._like(parameters)
+        )
+        return [value.contiguous() for value in values]
+
+    def _named_parameters(self, parameters: Sequence[Tensor]) -> dict[str, Tensor]:
+        names = (declared.name for declared in self.graph.parameters)
+        return dict(zip(names, parameters, strict=True))
+
+    def _like(self, parameters: Sequence[Tensor]) -> Tensor:
+        return parameters[0] if parameters else torch.empty(0, dtype=self.dtype)
+
+    def _parameter_gradients(
+        self, parameters: Sequence[Tensor], gradients: Sequence[Tensor]
+    ) -> list[Tensor]:
+        """From gradients of the expressions back to those of the parameters."""
+        found: dict[str, Tensor] = {}
+        composed: list[tuple[int, Tensor]] = []
+        for index, gradient in zip(self.plan.operands, gradients, strict=True):
+            names = self._sum_of(index)
+            if names is None:
+                composed.append((index, gradient))
+                continue
+            for name in names:
+                before = found.get(name)
+                found[name] = gradient.clone() if before is None else before + gradient
+        if composed:
+            self._add_composed(parameters, composed, found)
+        return [
+            found[name] if name in found else torch.zeros_like(value)
+            for name, value in self._named_parameters(parameters).items()
+        ]
+
+    def _sum_of(self, index: int) -> list[str] | None:
+        """Names of the parameters whose plain sum an expression is."""
+        node = self.plan.nodes[index]
+        if node.operation == "parameter":
+            return [str(node.attributes[0])]
+        if node.operation != "add":
+            return None
+        names: list[str] = []
+        for argument in node.arguments:
+            same = self.plan.nodes[argument].shape == node.shape
+            inner = self._sum_of(argument) if same else None
+            if inner is None:
+                return None
+            names += inner
+        return names
+
+    def _add_composed(
+        self,
+        parameters: Sequence[Tensor],
+        composed: Sequence[tuple[int, Tensor]],
+        found: dict[str, Tensor],
+    ) -> None:
+        """Gradients through expressions that are more than sums, by autograd."""
+        with torch.enable_grad():
+            leaves = [value.detach().requires_grad_() for value in parameters]
+            named = self._named_parameters(leaves)
+            indices = [index for index, _ in composed]
+            values = evaluate_parameters(
+                self.plan.nodes, indices, named, self._like(parameters)
+            )
+            pairs = [
+                (value, gradient)
+                for value, (_, gradient) in zip(values, composed, strict=True)
+                if value.requires_grad
+            ]
+            gradients = torch.autograd.grad(
+                [value for value, _ in pairs],
+                leaves,
+                [gradient for _, gradient in pairs],
+                allow_unused=True,
+            )
+        for name, gradient in zip(named, gradients, strict=True):
+            if gradient is not None:
+                before = found.get(name)
+                found[name] = gradient if before is None else before + gradient
+
+    def _reached(self) -> set[str]:
+        """Buffers of gradients that the backward programs fill."""
+        return {
+            store.span.buffer
+            for program in self.plan.backward
+            for store in program.stores
+        }
+
+    def _named(self, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
+        return dict(zip(self.input_sizes, inputs, strict=True))
+
+    def _run(
+        self,
+        kernel: "Kernel",
+        buffers: dict[str, Tensor],
+        initial: Sequence[Tensor],
+        operands: Sequence[Tensor],
+        carries: dict[int, Tensor],
+        extent: Extent,
+        operand_gradients: Sequence[Tensor] = (),
+    ) -> None:
+        like = buffers["x"]
+        lead = extent.batch * self.item_bytes if self.graph.states else 0
+        words = {f"buffer {name}": value.data_ptr() for name, value in buffers.items()}
+        words[f"buffer {SAVED}"] += lead * self.saved_width
+        # Buffers that live no longer than this call.
+        own = [
+            (name, like.new_empty((extent.alive, self.widths[name])))
+            for name in self._transient(kernel, buffers)
+        ]
+        words |= {f"buffer {name}": value.data_ptr() for name, value in own}
+        words |= _addresses("initial", initial)
+        words |= _addresses("operand", operands)
+        words |= _addresses("gradient operand", operand_gradients)
+        words |= {f"carry {i}": value.data_ptr() for i, value in carries.items()}
+        threads = torch.get_num_threads()
+        workspace = like.new_empty(kernel.workspace(threads))
+        kernel.run(
+            words, extent.rows(), workspace.data_ptr(), self.item_bytes, threads
+        )
+
+    def _transient(self, kernel: "Kernel", buffers: dict[str, Tensor]) -> list[str]:
+        named = [
+            name.removeprefix("buffer ")
+            for name in kernel.facts.names
+            if name.startswith("buffer ")
+        ]
+        return [name for name in named if name not in buffers]
+
+    def _final(
+        self,
+        position: int,
+        initial: Sequence[Tensor],
+        output: Tensor,
+        saved: Tensor,
+        carries: dict[int, Tensor],
+        extent: Extent,
+    ) -> Tensor:
+        """A state after each sequence's last step."""
+        start, span = initial[position], self.plan.states[position]
+        if not extent.alive:
+            return start.clone()
+        if span is None:
+            pair = carries[position]
+            if extent.lengths is None:
+                return pair[(extent.steps - 1) & 1].clone()
+            own = torch.arange(extent.batch)
+            return pair[(extent.lengths - 1) & 1, own]
+        if span.buffer == OUTPUT:
+            if extent.last is None or extent.lengths is None:
+                return output.narrow(0, self._last_row(extent), extent.batch).clone()
+            ends = output[extent.last.clamp(min=0)]
+            return torch.where((extent.lengths > 0)[:, None], ends, start)
+        columns = saved[:, span.start : span.start + span.size]
+        if extent.last is None:
+            first = extent.batch + self._last_row(extent)
+            return columns.narrow(0, first, extent.batch).clone()
+        return columns[extent.last + extent.batch]
+
+    @staticmethod
+    def _last_row(extent: Extent) -> int:
+        return int(extent.table[0, -1])
+
+
+def _two(value: Tensor) -> Tensor:
+    """Both places of a carried value, each holding where it starts."""
+    return value.expand(2, *value.shape).contiguous()
+
+
+def _addresses(kind: str, values: Iterable[Tensor]) -> dict[str, int]:
+    return {f"{kind} {i}": value.data_ptr() for i, value in enumerate(values)}
+
+
+@lru_cache(maxsize=512)
+def engine(
+    text: str, training: bool, wanted: tuple[str, ...], dtype: torch.dtype
+) -> Engine:
+    """The engine of a graph, made once per process."""
+    return Engine(text, training, wanted, dtype)
