@@ -1,0 +1,329 @@
+"""explain(): what it prints, and δ of every node against finite differences."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from throughtime import cells, math
+from throughtime.backends.reference import run_layer
+from throughtime.backends.reference.layer import Rows
+from throughtime.errors import (
+    BadExtent,
+    CellError,
+    GradientShapeMismatch,
+    InputShapeMismatch,
+    NoParameters,
+    NotExplainable,
+)
+from throughtime.graph import Cell, Input, Parameter, State, StepGraph, Value
+from throughtime.graph.builder import Builder
+from throughtime.graph.names import FUNCTIONS, value_names
+from throughtime.graph.nodes import InputDeclaration, verify
+from throughtime.nn import LSTM, Recurrent
+from throughtime.nn.explain import explain
+
+INPUT_SIZE, HIDDEN_SIZE, TIME, BATCH, LAYERS = 2, 3, 3, 2, 2
+STEP = 1e-5
+# A central difference of this step in float64 is right to about STEP².
+CLOSE = 1e-8
+NUDGE = "nudge"
+
+
+class Residual(Cell):
+    """Uses activations without a name, a clip, a choice and a further input."""
+
+    w = Parameter("hidden", "input")
+    u = Parameter("hidden", "hidden")
+    h = State("hidden")
+    d = Input(1)
+
+    def step(self, x: Value, h: Value, d: Value) -> Value:
+        a = self.w @ x + self.u @ h
+        both = math.tanh(a) + a
+        gate = math.sigmoid(both * d) * math.sigmoid(h)
+        near = math.clip(a, -2, 2)
+        return math.softmax(gate) + math.where(a > 0.1, near, math.silu(both))
+
+
+CELLS = [
+    cells.Elman(),
+    cells.Elman("sigmoid"),
+    cells.Elman("identity"),
+    cells.LSTM(),
+    cells.GRU(),
+    cells.GRU(reset_after=False),
+    cells.PeepholeLSTM(),
+    cells.Feedforward("tanh"),
+    Residual(),
+]
+
+
+def nudged(graph: StepGraph, node: int) -> StepGraph:
+    """The graph with one more input, added to a node's incoming activation."""
+    builder, positions = Builder(), []
+    source = graph.nodes[node]
+    size = graph.nodes[source.arguments[0]].size
+    if source.operation not in FUNCTIONS:
+        size = source.size
+    nudge = builder.leaf("input", NUDGE, (size,))
+    for index, old in enumerate(graph.nodes):
+        arguments = [positions[argument] for argument in old.arguments]
+        if index == node and source.operation in FUNCTIONS:
+            arguments = [builder.emit("add", arguments[0], nudge)]
+        new = builder.emit(old.operation, *arguments, attributes=old.attributes)
+        if index == node and source.operation not in FUNCTIONS:
+            new = builder.emit("add", new, nudge)
+        positions.append(new)
+    return verify(
+        replace(
+            graph,
+            nodes=tuple(builder.nodes),
+            inputs=(*graph.inputs, InputDeclaration(NUDGE, size)),
+            output=positions[graph.output],
+            new_states=tuple(positions[index] for index in graph.new_states),
+            names=(),
+        )
+    )
+
+
+def losses(
+    module: Recurrent,
+    inputs: dict[str, Tensor],
+    states: list[Tensor],
+    gradient: Tensor,
+    place: tuple[int, int],
+    graph: StepGraph,
+    nudges: Tensor,
+) -> Tensor:
+    """⟨output, gradient⟩ of every sequence, with one layer's graph exchanged."""
+    batch = states[0].shape[1] if states else inputs["x"].shape[1]
+    value = inputs["x"].flatten(0, 1)
+    for layer in range(module.num_layers):
+        outputs: list[Tensor] = []
+        for direction in range(module.directions):
+            here = (layer, direction) == place
+            run = layer * module.directions + direction
+            end = f"_l{layer}{'_reverse' if direction else ''}"
+            output, _ = run_layer(
+                graph if here else module.graphs[layer],
+                {k: v.flatten(0, 1) for k, v in inputs.items()}
+                | {"x": value, NUDGE: nudges.flatten(0, 1)},
+                [state[run] for state in states],
+                {
+                    name.removesuffix(end): parameter
+                    for name, parameter in module.named_parameters()
+                    if name.endswith(end)
+                },
+                Rows((batch,) * TIME),
+                bool(direction),
+            )
+            outputs.append(output)
+        value = torch.cat(outputs, -1)
+    return (value.view(TIME, batch, -1) * gradient).sum((0, 2))
+
+
+@torch.no_grad()
+def finite_differences(
+    module: Recurrent,
+    inputs: dict[str, Tensor],
+    states: list[Tensor],
+    gradient: Tensor,
+    place: tuple[int, int],
+    node: int,
+) -> Tensor:
+    """δ ``(T, B, n)``: every unit nudged up and down, all in one large batch."""
+    graph = nudged(module.graphs[place[0]], node)
+    size = graph.inputs[-1].size
+    nudges = STEP * torch.eye(TIME * size, dtype=torch.float64)
+    nudges = torch.cat([nudges, -nudges]).view(-1, TIME, size).transpose(0, 1)
+    copies = nudges.shape[1]
+
+    def many(value: Tensor) -> Tensor:
+        return value.repeat(1, copies, 1)
+
+    found = losses(
+        module,
+        {name: many(value) for name, value in inputs.items()},
+        [many(state) for state in states],
+        many(gradient),
+        place,
+        graph,
+        nudges.repeat_interleave(BATCH, 1),
+    )
+    up, down = found.view(2, TIME, size, BATCH)
+    return ((up - down) / (2 * STEP)).transpose(1, 2)
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=repr)
+def test_deltas_equal_finite_differences_node_by_node(cell: Cell) -> None:
+    torch.manual_seed(0)
+    module = Recurrent(
+        cell,
+        INPUT_SIZE,
+        HIDDEN_SIZE,
+        LAYERS,
+        bidirectional=True,
+        dtype=torch.float64,
+    )
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.normal_()
+    graph = module.graphs[0]
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(*shape, dtype=torch.float64)
+
+    inputs = {"x": normal(TIME, BATCH, INPUT_SIZE)}
+    inputs |= {item.name: normal(TIME, BATCH, item.size) for item in graph.inputs}
+    states = [normal(2 * LAYERS, BATCH, state.size) for state in graph.states]
+    gradient = normal(TIME, BATCH, 2 * HIDDEN_SIZE)
+    others = {name: value for name, value in inputs.items() if name != "x"}
+    deltas = explain(module).deltas(inputs["x"], gradient, states or None, **others)
+    expected_keys = {
+        (layer, direction, name)
+        for layer, one in enumerate(module.graphs)
+        for direction in range(2)
+        for name in value_names(one)
+    }
+    assert deltas.keys() == expected_keys
+    for (layer, direction, name), delta in deltas.items():
+        node = value_names(module.graphs[layer])[name]
+        expected = finite_differences(
+            module, inputs, states, gradient, (layer, direction), node
+        )
+        label = f"layer {layer}, direction {direction}, {name}"
+        torch.testing.assert_close(
+            delta,
+            expected,
+            rtol=CLOSE,
+            atol=CLOSE,
+            msg=lambda text, label=label: f"{label}: {text}",
+        )
+
+
+def test_deltas_of_a_textbook_lstm_have_the_names_of_its_equations() -> None:
+    module = LSTM(INPUT_SIZE, HIDDEN_SIZE)
+    found = explain(module).deltas(torch.zeros(5, 4, 2), torch.ones(5, 4, 3))
+    assert {key: tuple(value.shape) for key, value in found.items()} == {
+        (0, 0, "h"): (5, 4, 3),
+        (0, 0, "c"): (5, 4, 3),
+        (0, 0, "a"): (5, 4, 12),
+        (0, 0, "i"): (5, 4, 3),
+        (0, 0, "f"): (5, 4, 3),
+        (0, 0, "g"): (5, 4, 3),
+        (0, 0, "o"): (5, 4, 3),
+        (0, 0, "tanh#1"): (5, 4, 3),
+    }
+
+
+def test_deltas_follow_the_layout_of_the_module() -> None:
+    torch.manual_seed(0)
+    first = Recurrent(cells.GRU(), 2, 3)
+    second = Recurrent(cells.GRU(), 2, 3, batch_first=True)
+    second.load_state_dict(first.state_dict())
+    x, gradient = torch.randn(5, 4, 2), torch.randn(5, 4, 3)
+    one = explain(first).deltas(x, gradient)
+    other = explain(second).deltas(x.transpose(0, 1), gradient.transpose(0, 1))
+    alone = explain(first).deltas(x[:, 0], gradient[:, 0])
+    for key, value in one.items():
+        torch.testing.assert_close(other[key], value)
+        torch.testing.assert_close(alone[key], value[:, :1])
+
+
+def test_deltas_give_the_gradients_of_the_parameters() -> None:
+    torch.manual_seed(0)
+    module = Recurrent(cells.Elman(), 2, 3, dtype=torch.float64)
+    x = torch.randn(5, 4, 2, dtype=torch.float64)
+    gradient = torch.randn(5, 4, 3, dtype=torch.float64)
+    output, _ = module(x)
+    output.backward(gradient)
+    delta = explain(module).deltas(x, gradient)[0, 0, "a"]
+    expected = torch.einsum("tbh,tbf->hf", delta, x)
+    torch.testing.assert_close(module.weight_ih_l0.grad, expected)
+    torch.testing.assert_close(module.bias_hh_l0.grad, delta.sum((0, 1)))
+
+
+def test_it_prints_the_textbook() -> None:
+    text = str(explain(cells.Elman()))
+    assert text.startswith("Elman(activation='tanh')\n")
+    for line in [
+        "h_t = tanh(W_ih x_t + W_hh h_{t−1} + b)",
+        "b = b_ih + b_hh",
+        "δa_t = (1 − h_t²) ⊙ (e_t + W_hhᵀ δa_{t+1})",
+        "∂L/∂W_hh = Σ_t δa_t h_{t−1}ᵀ",
+    ]:
+        assert f"  {line}\n" in text
+
+
+def test_it_says_which_backend_serves_and_why() -> None:
+    module = Recurrent(cells.LSTM(), 2, 3, backend="reference")
+    text = str(explain(module))
+    assert "reference: it was asked for by name" in text
+
+
+def test_layers_that_differ_are_printed_one_by_one() -> None:
+    class Halves(Cell):
+        w = Parameter("hidden", "input/2")
+        h = State("hidden")
+
+        def step(self, x: Value, h: Value) -> Value:
+            low, high = math.split(x, 2)
+            return math.tanh(self.w @ (low * high)) * h
+
+    assert str(explain(Recurrent(cells.LSTM(), 2, 3, 3))).count("\nEquations") == 1
+    text = str(explain(Recurrent(Halves(), 2, 2, 3, bidirectional=True)))
+    assert text.count("\nEquations") == 2
+    assert "Equations of layer 1\n  low_t = x_t[0:2]" in text
+
+
+def test_a_cell_whose_sizes_must_agree_is_shown_too() -> None:
+    class Skip(Cell):
+        h = State("hidden")
+
+        def step(self, x: Value, h: Value) -> Value:
+            return x + math.tanh(h)
+
+    assert explain(Skip()).equations().forward == ("h_t = x_t + tanh(h_{t−1})",)
+
+
+def test_a_cell_with_a_mistake_says_so() -> None:
+    class Wrong(Cell):
+        h = State("hidden")
+        w = Parameter(3, 4)
+
+        def step(self, x: Value, h: Value) -> Value:
+            return self.w @ h
+
+    with pytest.raises(CellError, match=r"Wrong, test_explain\.py"):
+        explain(Wrong())
+
+
+@pytest.mark.parametrize("given", [cells.LSTM, torch.nn.LSTM(2, 3), None, "lstm"])
+def test_only_cells_and_modules_are_explained(given: Any) -> None:
+    with pytest.raises(NotExplainable, match="expected a Cell instance or"):
+        explain(given)
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 2.0, True, "5"])
+@pytest.mark.parametrize("argument", ["time", "batch"])
+def test_an_extent_is_a_positive_number(argument: str, wrong: Any) -> None:
+    with pytest.raises(BadExtent, match=f"{argument}="):
+        explain(cells.LSTM(), **{argument: wrong})
+
+
+def test_deltas_of_a_cell_alone_are_refused() -> None:
+    with pytest.raises(NoParameters, match="LSTM alone has no parameters"):
+        explain(cells.LSTM()).deltas(torch.zeros(1, 1, 1), torch.zeros(1, 1, 1))
+
+
+def test_arguments_of_deltas_are_checked() -> None:
+    found = explain(Recurrent(cells.LSTM(), 2, 3))
+    with pytest.raises(GradientShapeMismatch, match=r"\(5, 4, 3\)"):
+        found.deltas(torch.zeros(5, 4, 2), torch.zeros(5, 4, 2))
+    with pytest.raises(GradientShapeMismatch, match="float"):
+        found.deltas(torch.zeros(5, 4, 2), 1.0)
+    with pytest.raises(InputShapeMismatch):
+        found.deltas(None, torch.zeros(5, 4, 3))
