@@ -11,7 +11,6 @@ from throughtime.cells import GRU, LSTM, Elman
 from throughtime.errors import BackendCannotServe, UnknownBackend
 from throughtime.errors.base import did_you_mean
 from throughtime.graph import Cell, StepGraph, trace
-from throughtime.nn.execution import RUNNERS
 
 LLVM_DTYPES = (torch.float32, torch.float64)
 CUDNN_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -118,15 +117,13 @@ def _automatic(
     if not obstacles["cudnn"]:
         return Choice("cudnn", f"torch has {operation} for this device", operation)
     possible, reason = COMPILER
-    if device.type == "cpu" and "llvm" in RUNNERS and not possible:
+    if device.type == "cpu" and not possible:
         _warn_once(reason)
     reason = obstacles["cudnn"] if device.type == "cuda" else obstacles["llvm"]
     return Choice("reference", reason)
 
 
 def _llvm_obstacle(dtype: torch.dtype, device: torch.device) -> str:
-    if "llvm" not in RUNNERS:
-        return "the compiler is not part of this version"
     if device.type != "cpu":
         return f"it compiles for the CPU, not for {device.type}"
     if dtype not in LLVM_DTYPES:

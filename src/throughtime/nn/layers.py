@@ -202,11 +202,12 @@ class Layers(nn.Module):
 @torch.no_grad()
 def _flatten(weights: list[Tensor], operation: str, graph: StepGraph) -> None:
     """Make one layer's weights neighbours in memory, where cuDNN can use it."""
-    ours = {(weight.dtype, weight.device) for weight in weights}
     first = weights[0]
-    if len(ours) > 1 or not first.is_cuda:
+    if not first.is_cuda or not torch.backends.cudnn.is_acceptable(first):
         return
-    if not torch.backends.cudnn.is_acceptable(first):
+    alike = len({(weight.dtype, weight.device) for weight in weights}) == 1
+    apart = len({weight.data_ptr() for weight in weights}) == len(weights)
+    if not alike or not apart or not torch._use_cudnn_rnn_flatten_weight():
         return
     from torch.backends.cudnn import rnn
 
