@@ -327,3 +327,20 @@ def test_arguments_of_deltas_are_checked() -> None:
         found.deltas(torch.zeros(5, 4, 2), 1.0)
     with pytest.raises(InputShapeMismatch):
         found.deltas(None, torch.zeros(5, 4, 3))
+
+
+def test_it_says_what_leaves_the_loop_and_what_is_stored() -> None:
+    module = Recurrent(cells.LSTM(), 3, 4, 2, bidirectional=True, dtype=torch.float64)
+    text = str(explain(module, time=100, batch=32))
+    assert "Before the loop, over all steps at once\n  W_ih x_t\n" in text
+    assert "At each step\n  W_hh h_{t−1}\n" in text
+    assert "  c_t, i_t, f_t, g_t, o_t, tanh(c_t): 24 numbers\n" in text
+    # (4 + 24 + 16) numbers of 8 bytes, 2 layers, 2 directions, 3200 steps.
+    assert "T = 100, B = 32: 4.3 MiB of torch.float64 in all layers" in text
+    alone = str(explain(cells.LSTM(), time=100, batch=32))
+    assert "T = 100, B = 32: 3200 · (11H) numbers" in alone
+
+
+def test_a_plan_that_does_not_serve_is_marked() -> None:
+    served = Recurrent(cells.LSTM(), 3, 4, backend="reference")
+    assert "As the llvm backend, which does not serve here" in str(explain(served))

@@ -14,7 +14,9 @@ from throughtime.errors import (
 )
 from throughtime.graph import Cell, StepGraph, trace
 from throughtime.graph.expressions import SizeText
+from throughtime.graph.plan import plan
 from throughtime.graph.show import Equations, equations
+from throughtime.graph.show_plan import PlanText, plan_text
 from throughtime.graph.size_names import HIDDEN_STAND_IN, INPUT_STAND_IN, size_letters
 from throughtime.nn.choice import Choice, choose, plain_operation
 from throughtime.nn.layers import Layers
@@ -31,17 +33,26 @@ class Explanation:
     """As traced, one per layer; of a cell alone the one graph of a layer."""
     choice: Choice
     """The backend that serves, and why."""
+    dtype: torch.dtype
     size_text: SizeText = str
     module: Layers | None = None
     time: int | None = None
     batch: int | None = None
 
     def __str__(self) -> str:
-        return "\n".join([self.title, *self._layers(), *self._backend()])
+        lines = [self.title, *self._layers(), *self._plan(), *self._backend()]
+        return "\n".join(lines)
 
     def equations(self, layer: int = 0) -> Equations:
         """Equations, δ equations and gradients of a layer, line by line."""
         return equations(self.graphs[layer], self.size_text)
+
+    def plan(self, layer: int = 0) -> PlanText:
+        """What of a layer leaves the loop and what is stored, in training."""
+        graph = self.graphs[layer]
+        inputs = ["x", *(item.name for item in graph.inputs)]
+        made = plan(graph, training=True, input_gradients=inputs)
+        return plan_text(graph, made, self.size_text)
 
     def deltas(
         self,
@@ -90,13 +101,52 @@ class Explanation:
             yield from ("    " + note for note in lines.notes)
             yield from _block(f"Gradients{suffix}", lines.gradients)
 
+    def _plan(self) -> Iterator[str]:
+        if self.choice.backend != "llvm":
+            yield from (
+                "",
+                "As the llvm backend, which does not serve here, would run:",
+            )
+        shown: list[PlanText] = []
+        for layer in range(len(self.graphs)):
+            found = self.plan(layer)
+            if found in shown:
+                continue
+            shown.append(found)
+            suffix = f" of layer {layer}" if len(shown) > 1 else ""
+            place = "Before the loop" if self.graphs[layer].states else "Without a loop"
+            yield from _block(f"{place}{suffix}, over all steps at once", found.before)
+            yield from _block(f"At each step{suffix}", found.inside)
+            yield from _block(
+                f"Behind the loop{suffix}, over all steps at once", found.behind
+            )
+            yield from _block(
+                f"Stored{suffix} for the backward pass, per step and sequence",
+                found.stored,
+            )
+        yield from ("  " + line for line in self._memory())
+
+    def _memory(self) -> Iterator[str]:
+        """How much is stored, as far as sizes are known."""
+        if self.time is None or self.batch is None:
+            return
+        count = self.time * self.batch
+        numbers = sum(self.plan(layer).numbers for layer in range(len(self.graphs)))
+        if self.module is None:
+            amount = f"{count} · ({self.size_text(numbers)}) numbers"
+        else:
+            size = numbers * self.module.directions * count * self.dtype.itemsize
+            amount = f"{size / 2**20:.1f} MiB of {self.dtype} in all layers"
+        yield f"T = {self.time}, B = {self.batch}: {amount}"
+
     def _backend(self) -> Iterator[str]:
         yield from _block("Backend", [f"{self.choice.backend}: {self.choice.reason}"])
 
 
 def _block(title: str, lines: Sequence[str]) -> Iterator[str]:
-    yield from ("", title)
-    yield from ("  " + line for line in lines)
+    if lines:
+        yield from ("", title)
+        yield from ("  " + line for line in lines)
 
 
 def explain(
@@ -132,6 +182,7 @@ def _of_module(module: Layers, time: int | None, batch: int | None) -> Explanati
         title=repr(module),
         graphs=module.graphs,
         choice=module.choice(like.dtype, like.device),
+        dtype=like.dtype,
         module=module,
         time=time,
         batch=batch,
@@ -146,6 +197,7 @@ def _of_cell(cell: Cell, time: int | None, batch: int | None) -> Explanation:
         title=repr(cell),
         graphs=(graph,),
         choice=choice,
+        dtype=dtype,
         size_text=size_letters,
         time=time,
         batch=batch,

@@ -1,0 +1,171 @@
+"""A plan in words: which products leave the loop, and what is stored."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from throughtime.graph.expressions import Expression, SizeText, Span, text, value
+from throughtime.graph.fingerprints import Fingerprints, GraphPrints
+from throughtime.graph.letters import letters
+from throughtime.graph.lines import choose_lines
+from throughtime.graph.nodes import Node, StepGraph
+from throughtime.graph.programs import DELTA, OUTPUT, SAVED, Plan, Program
+from throughtime.graph.reader import Reader
+
+Product = tuple[Expression, Expression, Span | None, int]
+"""Matrix without its range, vector, range of rows, all rows."""
+
+
+@dataclass(frozen=True)
+class PlanText:
+    """What a plan does, as lines."""
+
+    before: tuple[str, ...]
+    """Products over all steps at once, before the loop."""
+    inside: tuple[str, ...]
+    """Products of each step."""
+    behind: tuple[str, ...]
+    """Products over all steps at once that only the output needs."""
+    stored: tuple[str, ...]
+    """What each step keeps until the backward pass."""
+    numbers: int
+    """How many numbers each step keeps for each sequence, δ included."""
+
+
+def plan_text(graph: StepGraph, plan: Plan, size_text: SizeText = str) -> PlanText:
+    """A training plan in words.
+
+    Parameters
+    ----------
+    graph
+        As traced: with the names of its values.
+    plan
+        Of this graph, for training.
+    size_text
+        How to write a number of units.
+    """
+    return _PlanReader(graph, plan, size_text).text()
+
+
+class _PlanReader:
+    def __init__(self, graph: StepGraph, plan: Plan, size_text: SizeText) -> None:
+        self.graph = graph
+        self.plan = plan
+        self.size_text = size_text
+        self.letters = letters([item.name for item in graph.parameters])
+        self.shared = Fingerprints()
+        lines = choose_lines(graph)
+        traced = self.shared.of(graph.nodes, self._leaf)
+        self.names = {traced.of(i): value(name) for i, name in lines.symbols.items()}
+        self.stored: dict[tuple[str, int, int], int] = {}
+        self.texts: dict[tuple[str, int, int], str] = {}
+
+    def text(self) -> PlanText:
+        before: list[Product] = []
+        inside: list[Product] = []
+        behind: list[Product] = []
+        place = before
+        for program in self.plan.forward:
+            place = inside if program.recurrent else place
+            place.extend(self._read(program))
+            place = behind if program.recurrent else place
+        widths = self.plan.widths
+        stored = [line for name in (OUTPUT, SAVED) if (line := self._buffer(name))]
+        if widths.get(DELTA):
+            stored.append(f"δ: {self.size_text(widths[DELTA])} numbers")
+        return PlanText(
+            before=tuple(self._products(before)),
+            inside=tuple(self._products(inside)),
+            behind=tuple(self._products(behind)),
+            stored=tuple(stored),
+            numbers=sum(widths.get(name, 0) for name in (OUTPUT, SAVED, DELTA)),
+        )
+
+    def _read(self, program: Program) -> Iterator[Product]:
+        prints = self.shared.of(program.nodes, self._leaf)
+        symbols = dict(self._symbols(program.nodes, prints))
+        reader = Reader(program.nodes, self.letters, symbols, len(program.nodes))
+        for store in program.stores:
+            span = store.span
+            place = (span.buffer, span.start, span.size)
+            self.stored[place] = prints.of(store.node)
+            self.texts[place] = text(reader.read(store.node), self.size_text)
+        for node in program.nodes:
+            if node.operation == "product":
+                matrix, vector = (reader.read(argument) for argument in node.arguments)
+                root = program.nodes[node.arguments[0]]
+                if root.operation == "slice":
+                    root = program.nodes[root.arguments[0]]
+                yield replace(matrix, span=None), vector, matrix.span, root.size
+
+    def _symbols(
+        self, nodes: tuple[Node, ...], prints: GraphPrints
+    ) -> Iterator[tuple[int, Expression]]:
+        for index, node in enumerate(nodes):
+            if node.operation == "operand":
+                yield index, self._operand(int(node.attributes[0]))
+            elif node.operation in {"previous", "carry"}:
+                position = node.attributes[-1 if node.operation == "previous" else 0]
+                yield index, value(self.graph.states[int(position)].name, -1)
+            elif prints.of(index) in self.names:
+                yield index, self.names[prints.of(index)]
+            elif node.operation == "stream":
+                yield index, value(str(node.attributes[0]))
+
+    def _operand(self, position: int) -> Expression:
+        nodes = self.plan.nodes
+        return Reader(nodes, self.letters, {}, len(nodes)).read(
+            self.plan.operands[position]
+        )
+
+    def _leaf(self, node: Node, span: Span | None) -> int:
+        number = self.shared.number
+        first = node.attributes[0]
+        match node.operation:
+            case "zeros":
+                return number("zero")
+            case "constant":
+                return number("zero" if first == 0 else ("constant", first))
+            case "operand":
+                nodes = self.plan.nodes
+                inner = self.shared.of(nodes, self._leaf)
+                return inner.of(self.plan.operands[int(first)], span)
+            case "previous" | "carry":
+                position = node.attributes[-1 if node.operation == "previous" else 0]
+                return number(("state", self.graph.states[int(position)].name, span))
+            case "stream":
+                place = (str(first), int(node.attributes[1]), int(node.attributes[2]))
+                if place in self.stored and span is None:
+                    return self.stored[place]
+                return number(("input", first, span))
+        return number((node.operation, first, span))
+
+    def _products(self, products: Iterable[Product]) -> Iterator[str]:
+        """Each product once, neighbouring ranges of rows joined."""
+        ranges: dict[tuple[Expression, Expression], list[Span]] = {}
+        sizes: dict[Expression, int] = {}
+        for matrix, vector, span, size in products:
+            sizes[matrix] = size
+            ranges.setdefault((matrix, vector), []).append(span or (0, size))
+        for (matrix, vector), spans in ranges.items():
+            for span in _joined(spans):
+                whole = span == (0, sizes[matrix])
+                part = replace(matrix, span=None if whole else span)
+                yield text(Expression("product", (part, vector)), self.size_text)
+
+    def _buffer(self, name: str) -> str:
+        width = self.plan.widths.get(name, 0)
+        places = sorted(place for place in self.texts if place[0] == name)
+        if not width:
+            return ""
+        values = ", ".join(dict.fromkeys(self.texts[place] for place in places))
+        return f"{values}: {self.size_text(width)} numbers"
+
+
+def _joined(spans: Iterable[Span]) -> list[Span]:
+    found: list[Span] = []
+    for span in sorted(set(spans)):
+        if found and found[-1][1] == span[0]:
+            found[-1] = (found[-1][0], span[1])
+        else:
+            found.append(span)
+    return found
