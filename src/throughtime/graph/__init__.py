@@ -3,8 +3,9 @@
 In reading order: ``operations`` (the table), ``nodes`` (the graph and its grammar),
 ``builder``, ``values`` and ``tracing`` (symbols), ``declarations`` (Cell, Parameter,
 State, Input), ``trace`` (equations to graph), ``simplify``, ``adjoint`` (the graph of
-the δ equations), ``plan`` (what leaves the loop, what is stored), ``show`` (equations
-as text) and ``serialize`` (versioned JSON).
+the δ equations), ``plan`` (what leaves the loop, what is stored), ``serialize``
+(versioned JSON), ``show`` and ``show_plan`` (graphs and plans as text, by ``lines``,
+``reader``, ``expressions``).
 
 May import: ``errors``. Knows no torch and no machine.
 Next: ``math``, the words that make nodes; ``backends``, which run plans.

@@ -151,8 +151,28 @@ def text(expression: Expression, size_text: SizeText = str) -> str:
     return _written(expression, size_text)[0]
 
 
+# What stands before the part, how tightly the part and the whole are bound.
+PREFIXES = {
+    "negate": ("−", Binding.TIMES, Binding.SUM),
+    "summed": ("Σ_t ", Binding.TIMES, Binding.TIMES),
+    "root": ("√", Binding.ATOM, Binding.SIGNED),
+}
+# What stands between two parts, how tightly they and the whole are bound.
+INFIXES = {
+    "over": (" / ", Binding.TIMES, Binding.SIGNED, Binding.TIMES),
+    "product": (" ", Binding.SIGNED, Binding.PRODUCT, Binding.PRODUCT),
+}
+# What stands before, between and behind the parts.
+BRACKETS = {
+    "function": ("(", ", ", ")"),
+    "concat": ("[", "; ", "]"),
+    "iverson": ("[", "", "]"),
+    "absolute": ("|", "", "|"),
+}
+
+
 def _written(expression: Expression, sizes: SizeText) -> tuple[str, Binding]:
-    parts = expression.parts
+    head, parts = expression.head, expression.parts
 
     def within(part: Expression, least: Binding) -> str:
         inner, binding = _written(part, sizes)
@@ -161,7 +181,17 @@ def _written(expression: Expression, sizes: SizeText) -> tuple[str, Binding]:
     def listed(separator: str) -> str:
         return separator.join(within(part, Binding.SUM) for part in parts)
 
-    match expression.head:
+    if head in PREFIXES:
+        sign, least, binding = PREFIXES[head]
+        return sign + within(parts[0], least), binding
+    if head in INFIXES:
+        sign, left, right, binding = INFIXES[head]
+        return within(parts[0], left) + sign + within(parts[1], right), binding
+    if head in BRACKETS:
+        opening, separator, closing = BRACKETS[head]
+        inner = opening + listed(separator) + closing
+        return expression.name + inner, Binding.ATOM
+    match head:
         case "symbol":
             return _symbol(expression, sizes), Binding.ATOM
         case "number":
@@ -170,33 +200,12 @@ def _written(expression: Expression, sizes: SizeText) -> tuple[str, Binding]:
             return written, Binding.SUM if negative else Binding.ATOM
         case "sum":
             return _sum(parts, within), Binding.SUM
-        case "negate":
-            return "−" + within(parts[0], Binding.TIMES), Binding.SUM
         case "times":
             return _times(parts, within), Binding.TIMES
-        case "over":
-            above = within(parts[0], Binding.TIMES)
-            return f"{above} / {within(parts[1], Binding.SIGNED)}", Binding.TIMES
-        case "product":
-            matrix = within(parts[0], Binding.SIGNED)
-            return f"{matrix} {within(parts[1], Binding.PRODUCT)}", Binding.PRODUCT
-        case "summed":
-            return f"Σ_t {within(parts[0], Binding.TIMES)}", Binding.TIMES
-        case "function":
-            return f"{expression.name}({listed(', ')})", Binding.ATOM
         case "compare":
             return listed(f" {expression.name} "), Binding.SUM
-        case "concat":
-            return f"[{listed('; ')}]", Binding.ATOM
-        case "iverson":
-            return f"[{listed('')}]", Binding.ATOM
-        case "absolute":
-            return f"|{listed('')}|", Binding.ATOM
-        case "root":
-            return "√" + within(parts[0], Binding.ATOM), Binding.SIGNED
     base = within(parts[0], Binding.ATOM)
-    indexed = expression.head in {"columns", "range"}
-    binding = Binding.ATOM if indexed else Binding.SIGNED
+    binding = Binding.ATOM if head in {"columns", "range"} else Binding.SIGNED
     return base + _suffix(expression, sizes), binding
 
 

@@ -103,10 +103,8 @@ class Explanation:
 
     def _plan(self) -> Iterator[str]:
         if self.choice.backend != "llvm":
-            yield from (
-                "",
-                "As the llvm backend, which does not serve here, would run:",
-            )
+            yield ""
+            yield "As the llvm backend, which does not serve here, would run it:"
         shown: list[PlanText] = []
         for layer in range(len(self.graphs)):
             found = self.plan(layer)
