@@ -14,10 +14,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from throughtime import cells, data, errors, math, nn, train
     from throughtime.graph import Cell, Input, Parameter, State
-    from throughtime.nn import convert
+    from throughtime.nn import convert, explain
     from throughtime.train import fit, load
+
+    from . import cells, data, errors, math, nn, train
 
 __all__ = [
     "Cell",
@@ -28,6 +29,7 @@ __all__ = [
     "convert",
     "data",
     "errors",
+    "explain",
     "fit",
     "load",
     "math",
@@ -42,6 +44,7 @@ _ROOMS = {
     "Parameter": "graph",
     "State": "graph",
     "convert": "nn",
+    "explain": "nn",
     "fit": "train",
     "load": "train",
 }

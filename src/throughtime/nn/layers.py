@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from throughtime.graph import StepGraph
+from throughtime.graph.serialize import text_of
 from throughtime.nn.choice import Choice, check_backend, choose, plain_operation
 from throughtime.nn.execution import run_layer
 from throughtime.nn.initialisation import check_initialisation, draw
@@ -61,6 +62,8 @@ class Layers(nn.Module):
         self.backend = check_backend(backend)
         check_stack(self.graphs, self.directions)
         self.state_class = state_class(self.state_names)
+        for graph in self.graphs:
+            text_of(graph)  # a program that torch compiles can read it, not write it
         operations = {plain_operation(graph) for graph in self.graphs}
         self._operation = operations.pop() if len(operations) == 1 else ""
         for layer, direction, graph in self._runs():
