@@ -125,3 +125,11 @@ def test_without_biases_no_zero_is_left() -> None:
     )
     graph = simplify(trace(cell, 2, 3, bias=False))
     assert all(node.operation != "zeros" for node in graph.nodes)
+
+
+@pytest.mark.parametrize("power", [0, 1, 2, 3, 64, -1, -2, 0.5, -0.5, 1.7, -3.3])
+def test_powers_written_with_other_functions_stay_powers(power: float) -> None:
+    def step(self: Cell, x: Value, h: Value) -> Value:
+        return (0.5 + math.sigmoid(h + math.sum(x))) ** power
+
+    assert_equal_meaning(cell_of(step, h=State("hidden")))
