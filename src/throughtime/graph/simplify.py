@@ -184,9 +184,9 @@ def _expand_power(
 
 def _whole_power(b: Builder, base: int, exponent: int) -> int:
     if exponent == 0:
+        # Still a value of the step, which an output or a state has to be; also of NaN.
         one = b.constant(1.0)
-        size = b.size(base)
-        return one if size == 1 else b.emit("expand", one, attributes=(size,))
+        return b.emit("where", b.emit("equal", base, base), one, one)
     result, square = -1, base
     while exponent:
         if exponent & 1:
