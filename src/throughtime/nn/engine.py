@@ -18,6 +18,7 @@ from throughtime.backends.reference import evaluate_parameters
 from throughtime.graph.plan import plan
 from throughtime.graph.programs import OUTPUT, SAVED, Plan, gradient_of
 from throughtime.graph.serialize import from_json
+from throughtime.nn.scratch import scratch
 
 if TYPE_CHECKING:
     from throughtime.backends.llvm.kernel import Kernel
@@ -336,23 +337,20 @@ class Engine:
         lead = extent.batch * self.item_bytes if self.graph.states else 0
         words = {f"buffer {name}": value.data_ptr() for name, value in buffers.items()}
         words[f"buffer {SAVED}"] += lead * self.saved_width
-        # Buffers that live no longer than this call.
-        own = [
-            (name, like.new_empty((extent.alive, self.widths[name])))
-            for name in self._transient(kernel, buffers)
-        ]
-        words |= {f"buffer {name}": value.data_ptr() for name, value in own}
+        transient = self._transient(kernel, buffers)
+        threads = torch.get_num_threads()
+        sizes = [extent.alive * self.widths[name] for name in transient]
+        *own, workspace = scratch(like.dtype, [*sizes, kernel.workspace(threads)])
+        for name, piece in zip(transient, own, strict=True):
+            words[f"buffer {name}"] = piece.data_ptr()
         words |= _addresses("initial", initial)
         words |= _addresses("operand", operands)
         words |= _addresses("gradient operand", operand_gradients)
         words |= {f"carry {i}": value.data_ptr() for i, value in carries.items()}
-        threads = torch.get_num_threads()
-        workspace = like.new_empty(kernel.workspace(threads))
-        kernel.run(
-            words, extent.rows(), workspace.data_ptr(), self.item_bytes, threads
-        )
+        kernel.run(words, extent.rows(), workspace.data_ptr(), self.item_bytes, threads)
 
     def _transient(self, kernel: "Kernel", buffers: dict[str, Tensor]) -> list[str]:
+        """Buffers that live no longer than the call."""
         named = [
             name.removeprefix("buffer ")
             for name in kernel.facts.names

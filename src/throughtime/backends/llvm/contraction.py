@@ -23,6 +23,9 @@ from throughtime.backends.llvm.writer import INDEX, POINTER, VOID, Writer, index
 from throughtime.graph.programs import OUTPUT, Contraction
 
 BLOCK = 128
+PANEL_BYTES = 400_000
+"""Of the result, taken through all rows before the next part: it stays in the L2
+cache."""
 
 
 class ContractionWriter:
@@ -149,8 +152,14 @@ class ContractionWriter:
         target = w.at(result, corner)
         width = min(self.target.largest_tile, -(-right.size // self.lanes))
         height = self.target.rows(width)
-        low, high = self._share(left.size, height)
-        with w.loop(index(0), rows[2], BLOCK) as block:
+        first, last = self._share(left.size, height)
+        panel = PANEL_BYTES // (right.size * self.item_bytes * height)
+        for_cache = height * max(1, panel)
+        with (
+            w.loop(first, last, for_cache) as low,
+            w.loop(index(0), rows[2], BLOCK) as block,
+        ):
+            high = w.minimum(builder.add(low, index(for_cache)), last)
             count = w.minimum(builder.sub(rows[2], block), index(BLOCK))
             own_left = w.at(lefts, w.times(block, left_stride))
             own_right = w.at(rights, w.times(block, right_stride))

@@ -1,0 +1,45 @@
+"""Memory that a call needs while it runs, kept by each thread for its next call.
+
+Fresh memory costs a page fault for every four kilobytes; a training step would spend a
+tenth of its time in them.
+"""
+
+from collections.abc import Sequence
+from threading import local
+
+import torch
+from torch import Tensor
+
+ALIGNMENT = 16
+"""Numbers; 64 bytes of float32, so that every piece starts on a cache line."""
+
+
+class _Kept(local):
+    def __init__(self) -> None:
+        self.memory: dict[torch.dtype, Tensor] = {}
+
+
+_kept = _Kept()
+
+
+def scratch(dtype: torch.dtype, sizes: Sequence[int]) -> list[Tensor]:
+    """Pieces of this thread's scratch memory, of so many numbers each.
+
+    They hold until the thread's next call of this function.
+    """
+    starts, total = [], 0
+    for size in sizes:
+        starts.append(total)
+        total += -(-size // ALIGNMENT) * ALIGNMENT
+    memory = _kept.memory.get(dtype)
+    if memory is None or memory.numel() < total:
+        memory = torch.empty(total, dtype=dtype)
+        _kept.memory[dtype] = memory
+    return [
+        memory.narrow(0, start, size) for start, size in zip(starts, sizes, strict=True)
+    ]
+
+
+def release() -> None:
+    """Give this thread's scratch memory back."""
+    _kept.memory.clear()
