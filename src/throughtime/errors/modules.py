@@ -174,6 +174,15 @@ class TwoDirections(ThroughtimeError, RuntimeError):
     )
 
 
+class CapturedWithoutGradient(ThroughtimeError, RuntimeError):
+    """A captured program is asked for a gradient that it was captured without."""
+
+    message = (
+        "This program was captured without {missing}, which is now asked for: capture "
+        "it again, with gradients enabled, from tensors that require them."
+    )
+
+
 class CannotConvert(ThroughtimeError, ValueError):
     """A recurrent module of torch's that has no equal here."""
 

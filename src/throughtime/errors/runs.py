@@ -49,6 +49,15 @@ class LooksAhead(SettingError):
     )
 
 
+class CellNeedsInput(SettingError):
+    """A cell with a further input, for which the data have no column."""
+
+    message = (
+        "{cell} has the Input '{name}', expected a cell whose only input is x (data "
+        "cannot feed others yet): leave it out, or train the module in your own loop."
+    )
+
+
 class UnknownCell(SettingError):
     """A name that is no built-in cell."""
 

@@ -15,7 +15,7 @@ from throughtime.data import (
     cards,
 )
 from throughtime.data import load as load_data
-from throughtime.errors import LooksAhead, NotBuiltYet
+from throughtime.errors import CellNeedsInput, LooksAhead
 from throughtime.graph import Cell
 from throughtime.train.folder import (
     COMMAND,
@@ -248,11 +248,8 @@ def _numbers(settings: Settings) -> Iterator[None]:
 def _check_inputs(model: Model) -> None:
     for declared in model.network.graphs[0].inputs:
         if declared.name != "x":
-            raise NotBuiltYet(
-                what=f"Training {model.network.graphs[0].cell}, which has an Input "
-                f"`{declared.name}`,",
-                advice="Columns cannot feed it yet; use a cell without Input",
-            )
+            cell = model.network.graphs[0].cell
+            raise CellNeedsInput(cell=cell, name=declared.name)
 
 
 def _source(dataset: Dataset) -> str:

@@ -36,11 +36,13 @@ def make_folder(out: str | os.PathLike[str] | None, data: str, cell: str) -> Pat
         return _next_free(Path("runs"), f"{_plain(Path(data).stem)}-{_plain(cell)}")
     path = Path(out)
     try:
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise RunExists(path=path)
-        path.mkdir(parents=True, exist_ok=True)
+        taken = path.exists() and (not path.is_dir() or any(path.iterdir()))
+        if not taken:
+            path.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
         raise _cannot_write(path, error) from None
+    if taken:
+        raise RunExists(path=path)
     return path
 
 

@@ -96,7 +96,7 @@ class Loop:
 
     def _epoch(self, epoch: int) -> Row:
         model, task = self.model.train(), self.task
-        meter = Meter(task.metric, model.head.weight.device)
+        meter = Meter(task.metric, model.head.output_size, model.head.weight.device)
         started, sequences, steps, updates, clipped = time.perf_counter(), 0, 0, 0, 0
         for answers in task.train(model, self.order):
             loss = answers.loss()

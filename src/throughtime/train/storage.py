@@ -85,6 +85,8 @@ def build(described: dict[str, Any], backend: str, device: str) -> Model:
     if reader.size != graphs[0].input_size:
         raise ValueError(f"the reader gives {reader.size} numbers to the network")
     pooling = _choice(described, "pooling", _POOLINGS)
+    if (pooling is None) != isinstance(reader, Embed):
+        raise ValueError(f"`pooling` {pooling!r} does not fit the reader")
     return Model(reader, network, head, labels, pooling).eval()
 
 

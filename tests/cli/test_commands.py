@@ -1,0 +1,282 @@
+"""The commands: what they print where, and the sentence for every mistake."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+import throughtime as tt
+from throughtime.cli import main
+from throughtime.train import open_run
+
+SENTENCE = "the quick brown fox jumps over the lazy dog.\n"
+QUICK = "--hidden-size 6 --epochs 2 --threads 1".split()
+CELLS = """
+from throughtime import Cell, Input, Parameter, State
+from throughtime.math import tanh
+
+class Plain(Cell):
+    weight = Parameter("hidden", "input")
+    recurrent = Parameter("hidden", "hidden")
+    h = State("hidden")
+
+    def step(self, x, h):
+        return tanh(self.weight @ x + self.recurrent @ h)
+
+class Needy(Plain):
+    def __init__(self, size):
+        self.size = size
+
+class Timed(Plain):
+    gap = Input(1)
+
+    def step(self, x, h, gap):
+        return tanh(self.weight @ x + self.recurrent @ h) * gap
+
+class NoCell:
+    pass
+"""
+
+
+def call(*words: str) -> Result:
+    return CliRunner().invoke(main, list(words))
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.txt").write_text(SENTENCE * 20)
+    (tmp_path / "mine.py").write_text(CELLS)
+    return tmp_path
+
+
+def run_process(*words: str, **options: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "throughtime", *words]
+    return subprocess.run(
+        command, check=False, capture_output=True, text=True, **options
+    )
+
+
+def test_a_text_is_learned_measured_and_drawn(folder: Path) -> None:
+    trained = call("train", "text.txt", *QUICK, "--cell", "gru")
+    assert trained.exit_code == 0, trained.output
+    assert trained.stderr.startswith("backend ")
+    assert "test bits per character" in trained.stdout
+    assert "bigram" in trained.stdout
+    assert "run: runs/text-gru-1" in trained.stdout
+    measured = call("evaluate", "runs/text-gru-1")
+    assert measured.stdout.splitlines()[0] in trained.stdout
+    drawn = call("sample", "runs/text-gru-1", "--length", "30", "--prompt", "fox")
+    assert drawn.stdout.startswith("fox")
+    assert len(drawn.stdout) == 3 + 30 + 1
+    command = Path("runs/text-gru-1/command.txt").read_text()
+    assert command.startswith("throughtime ")
+
+
+def test_json_is_alone_on_standard_output(folder: Path) -> None:
+    trained = call("train", "text.txt", *QUICK, "--json", "--out", "run")
+    result = json.loads(trained.stdout)
+    assert "sequences/s" in trained.stderr
+    run = open_run("run")
+    assert result["run"] == "run"
+    assert result["cell"] == "LSTM"
+    assert result["test"] == run.evaluate()
+    assert result["parameters"] == sum(p.numel() for p in run.model.parameters())
+    assert set(result["baselines"]) == {"unigram", "bigram"}
+    measured = json.loads(call("evaluate", "run", "--json").stdout)
+    assert measured["bits_per_character"] == result["test"]["bits_per_character"]
+    drawn = json.loads(call("sample", "run", "--json", "--length", "5").stdout)
+    assert len(drawn["text"]) == 5
+
+
+def test_quiet_is_quiet(folder: Path) -> None:
+    trained = call("train", "text.txt", *QUICK, "--quiet")
+    assert trained.stderr == ""
+    assert trained.stdout.startswith("test ")
+    silent = call("train", "text.txt", *QUICK, "--quiet", "--json")
+    assert silent.stderr == ""
+    json.loads(silent.stdout)
+
+
+def test_every_option_reaches_the_training(folder: Path) -> None:
+    words = """--cell feedforward --layers 2 --hidden-size 5 --optimizer sgd --epochs 1
+        --batch-size 3 --learning-rate 0.01 --clip 0.5 --seed 7 --backend reference
+        --dtype float64 --device cpu --threads 1 --steps 9 --patience 4 --out there"""
+    trained = call("train", "text.txt", *words.split())
+    assert trained.exit_code == 0, trained.output
+    assert trained.stderr.startswith("backend reference: it was asked for by name")
+    stored = json.loads(Path("there/model.json").read_text())["settings"]
+    assert stored == {
+        "hidden_size": 5,
+        "num_layers": 2,
+        "bidirectional": False,
+        "optimizer": "sgd",
+        "epochs": 1,
+        "patience": 4,
+        "batch_size": 3,
+        "steps": 9,
+        "learning_rate": 0.01,
+        "clip": 0.5,
+        "seed": 7,
+        "backend": "reference",
+        "dtype": "float64",
+        "device": "cpu",
+        "threads": 1,
+    }
+    assert open_run("there").cell == "Feedforward"
+
+
+@pytest.mark.parametrize(
+    ("name", "cell"),
+    [
+        ("elman", "Elman"),
+        ("gru-reset-before", "GRU"),
+        ("peephole-lstm", "PeepholeLSTM"),
+        ("mine.py:Plain", "Plain"),
+    ],
+)
+def test_cells_go_by_name_and_by_file(folder: Path, name: str, cell: str) -> None:
+    trained = call("train", "text.txt", *QUICK, "--cell", name, "--json", "--quiet")
+    assert trained.exit_code == 0, trained.output
+    assert json.loads(trained.stdout)["cell"] == cell
+
+
+def test_a_users_cell_is_drawn_from_where_its_file_is_gone(folder: Path) -> None:
+    words = ["train", "text.txt", *QUICK, "--cell", "mine.py:Plain", "--out", "run"]
+    assert run_process(*words).returncode == 0
+    Path("mine.py").unlink()
+    drawn = run_process("sample", "run", "--length", "12")
+    assert drawn.returncode == 0, drawn.stderr
+    assert len(drawn.stdout) == 13
+
+
+def lines(name: str, text: str) -> Callable[[], None]:
+    return lambda: (Path(name).write_text(text), None)[1]
+
+
+def half_a_run() -> None:
+    assert call("train", "text.txt", *QUICK, "--out", "run").exit_code == 0
+
+
+def damaged(file: str, size: int) -> Callable[[], None]:
+    def damage() -> None:
+        half_a_run()
+        path = Path("run") / file
+        path.write_bytes(path.read_bytes()[:size])
+
+    return damage
+
+
+TRAIN = ["train", "text.txt", *QUICK]
+MISTAKES = {
+    "a missing file": (None, ["train", "no.txt"], "no file 'no.txt'"),
+    "an unknown name": (None, ["train", "shakespear"], "did you mean 'shakespeare'"),
+    "a folder": (None, ["train", "."], "is a folder"),
+    "an empty file": (lines("e.txt", ""), ["train", "e.txt"], "'e.txt' is empty"),
+    "one symbol": (lines("a.txt", "a" * 99), ["train", "a.txt"], "one symbol only"),
+    "a short text": (lines("s.txt", "abc"), ["train", "s.txt"], "3 characters"),
+    "an unknown cell": (None, [*TRAIN, "--cell", "lstn"], "did you mean 'lstm'"),
+    "a cell without class": (None, [*TRAIN, "--cell", "mine.py"], "FILE.py:Class"),
+    "a missing cell file": (None, [*TRAIN, "--cell", "no.py:A"], "no file 'no.py'"),
+    "a missing class": (None, [*TRAIN, "--cell", "mine.py:Plan"], "'Plain'"),
+    "no cell": (None, [*TRAIN, "--cell", "mine.py:NoCell"], "no cell class 'NoCell'"),
+    "needs arguments": (None, [*TRAIN, "--cell", "mine.py:Needy"], "needs arguments"),
+    "has an Input": (None, [*TRAIN, "--cell", "mine.py:Timed"], "Input 'gap'"),
+    "a faulty cell file": (
+        lines("bad.py", "x = 1\ny = 1 / 0\n"),
+        [*TRAIN, "--cell", "bad.py:A"],
+        "'bad.py' fails at line 2 with ZeroDivisionError",
+    ),
+    "no Python": (
+        lines("bad.py", "x = = 1\n"),
+        [*TRAIN, "--cell", "bad.py:A"],
+        "line 1 with SyntaxError",
+    ),
+    "both directions": (None, [*TRAIN, "--bidirectional"], "leave bidirectional out"),
+    "an unknown optimiser": (None, [*TRAIN, "--optimizer", "adma"], "'adam'"),
+    "no epochs": (None, [*TRAIN, "--epochs", "0"], "epochs=0"),
+    "a strange backend": (None, [*TRAIN, "--backend", "fast"], "backend"),
+    "out is a file": (None, [*TRAIN, "--out", "text.txt"], "holds something already"),
+    "out is in a file": (None, [*TRAIN, "--out", "text.txt/r"], "cannot be written"),
+    "out is a run": (half_a_run, [*TRAIN, "--out", "run"], "give another one"),
+    "no run": (None, ["evaluate", "nowhere"], "is not a run folder (there is nothing)"),
+    "not a run": (None, ["sample", "."], "it has no model.json"),
+    "a damaged model": (damaged("model.json", 99), ["evaluate", "run"], "is damaged"),
+    "damaged weights": (
+        damaged("model.safetensors", 99),
+        ["sample", "run"],
+        "model.safetensors' is damaged",
+    ),
+    "a strange prompt": (half_a_run, ["sample", "run", "--prompt", "Ω"], "'Ω'"),
+    "no length": (half_a_run, ["sample", "run", "--length", "0"], "length=0"),
+    "no threads": (half_a_run, ["evaluate", "run", "--threads", "0"], "threads=0"),
+    "a strange split": (half_a_run, ["evaluate", "run", "--split", "tst"], "'test'"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_sentence_and_exit_code_2(folder: Path, mistake: str) -> None:
+    prepare, words, expected = MISTAKES[mistake]
+    if prepare is not None:
+        prepare()
+    before = set(folder.rglob("*"))
+    result = call(*words)
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    (sentence,) = result.stderr.splitlines()
+    assert sentence.startswith("Error: ")
+    assert expected in sentence
+    assert ". " not in sentence.removesuffix(".")
+    made = {path for path in folder.rglob("*") if "__pycache__" not in path.parts}
+    assert made <= before, "nothing is left behind"
+
+
+def test_a_full_disk_is_said_and_what_was_saved_is_kept(folder: Path) -> None:
+    # The system refuses to write more than 20,000 bytes into a file: the first weights
+    # fit, the picture does not.
+    limited = run_process(
+        *[*TRAIN, "--out", "run"],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000)),
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    assert limited.returncode == 2, limited.stderr
+    last = limited.stderr.splitlines()[-1]
+    assert last.startswith("Error: 'run/curve.png' cannot be written (File too large")
+    assert "what was saved before is kept" in last
+    tt.load("run")
+
+
+def test_an_unexpected_error_keeps_its_traceback(folder: Path) -> None:
+    faulty = """
+class Odd(Plain):
+    def step(self, x, h):
+        raise RuntimeError("of the user")
+"""
+    Path("odd.py").write_text(CELLS + faulty)
+    result = run_process(*TRAIN, "--cell", "odd.py:Odd")
+    assert result.returncode == 1
+    assert "Traceback" in result.stderr
+    assert "RuntimeError: of the user" in result.stderr
+
+
+def test_help_answers_without_torch(folder: Path) -> None:
+    program = (
+        "import sys\nfrom throughtime.cli import main\n"
+        "try: main(['train', '--help'])\nexcept SystemExit: pass\n"
+        "print('torch' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    assert "--hidden-size" in done.stdout
+    assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_the_version_is_printed() -> None:
+    assert "0.1.0" in call("--version").stdout

@@ -1,0 +1,29 @@
+"""`curve.png`: a picture that shows what was measured."""
+
+import io
+
+import pytest
+from matplotlib.image import imread
+
+from throughtime.train.picture import draw_curve
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 50])
+@pytest.mark.parametrize("metric", ["accuracy", "bits_per_character"])
+def test_it_is_a_picture_for_any_number_of_epochs(epochs: int, metric: str) -> None:
+    rows = [
+        {
+            "epoch": k,
+            "loss": 1 / k,
+            "validation_loss": 1.1 / k,
+            metric: 1 - 0.5 / k,
+            f"validation_{metric}": 0.9 - 0.5 / k,
+        }
+        for k in range(1, epochs + 1)
+    ]
+    drawn = draw_curve(rows, metric, "a title", epochs, {"majority": 0.1, "ridge": 0.8})
+    picture = imread(io.BytesIO(drawn))
+    assert picture.shape[0] > 400 < picture.shape[1]
+    colours = {tuple(pixel) for pixel in picture.reshape(-1, 4)}
+    assert len(colours) > 10
+    assert draw_curve(rows, metric, "a title", 0, {}) != drawn

@@ -1,0 +1,81 @@
+"""Settings: what suits the data, and refusals that name the argument."""
+
+import pytest
+
+from tests.train.conftest import SENTENCE, make_sequences
+from throughtime.data import text_dataset
+from throughtime.errors import DeviceMissing, NumberOutOfRange, SettingError
+from throughtime.train.settings import Settings, settle
+
+GIVEN = {
+    "num_layers": 1,
+    "bidirectional": False,
+    "optimizer": "adam",
+    "steps": 64,
+    "clip": 1.0,
+    "seed": 0,
+    "backend": "auto",
+    "dtype": "float32",
+    "device": "cpu",
+    "hidden_size": None,
+}
+
+
+def test_what_is_not_given_suits_the_data() -> None:
+    sequences = settle(make_sequences(), GIVEN)
+    text = settle(text_dataset(SENTENCE * 1000, "t"), GIVEN)
+    short = settle(text_dataset(SENTENCE * 2, "t"), GIVEN)
+    assert (sequences.hidden_size, text.hidden_size) == (128, 256)
+    assert (sequences.batch_size, text.batch_size, short.batch_size) == (32, 32, 1)
+    assert settle(make_sequences(), {**GIVEN, "hidden_size": 7}).hidden_size == 7
+    sgd = settle(make_sequences(), {**GIVEN, "optimizer": "sgd"})
+    assert sgd.learning_rate > sequences.learning_rate
+
+
+def test_settings_survive_json_and_come_back_to_the_cpu() -> None:
+    settings = settle(make_sequences(), GIVEN)
+    assert Settings.from_json(settings.to_json()) == settings
+    elsewhere = {**settings.to_json(), "device": "cuda:3"}
+    assert Settings.from_json(elsewhere) == settings
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "words"),
+    [
+        ("hidden_size", 0, "hidden_size=0, expected a whole number of at least 1"),
+        ("num_layers", 1.5, r"num_layers=1\.5"),
+        ("epochs", True, "epochs=True"),
+        ("patience", -1, "patience=-1"),
+        ("batch_size", 0, "batch_size=0"),
+        ("steps", 0, "steps=0"),
+        ("threads", 0, "threads=0"),
+        ("seed", -1, "seed=-1, expected a whole number of at least 0"),
+        ("learning_rate", 0.0, r"learning_rate=0\.0, expected a finite number above 0"),
+        ("learning_rate", float("nan"), "learning_rate=nan"),
+        ("clip", -0.1, r"clip=-0\.1, expected a finite number of at least 0"),
+        ("optimizer", "adma", r"optimizer='adma'.*did you mean 'adam'"),
+        ("dtype", "float16", "dtype='float16'.*'float64'"),
+        ("device", "tpu", "device='tpu'"),
+        ("device", "meta", "device='meta'"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_by_name(
+    argument: str, value: object, words: str
+) -> None:
+    with pytest.raises(SettingError, match=words):
+        settle(make_sequences(), {**GIVEN, argument: value})
+
+
+def test_a_clip_of_zero_is_no_limit_and_no_mistake() -> None:
+    assert settle(make_sequences(), {**GIVEN, "clip": 0}).clip == 0
+    with pytest.raises(NumberOutOfRange):
+        settle(make_sequences(), {**GIVEN, "clip": True})
+
+
+def test_a_missing_gpu_is_said() -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(DeviceMissing, match="use device='cpu'"):
+        settle(make_sequences(), {**GIVEN, "device": "cuda"})
