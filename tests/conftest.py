@@ -1,8 +1,12 @@
 """Fixtures and settings that all tests share."""
 
+import os
+import time
+
 import pytest
 from hypothesis import settings
 
+from throughtime.backends.llvm.object_cache import VARIABLE
 from throughtime.nn.execution import RUNNERS
 
 # The first is the judge of the others.
@@ -11,6 +15,20 @@ BACKENDS = [name for name in ("reference", "llvm") if name in RUNNERS]
 # The same examples in every run: a red test stays red until it is understood.
 settings.register_profile("fixed", derandomize=True, deadline=None, max_examples=25)
 settings.load_profile("fixed")
+
+
+COMPILED_CODE_LIVES = 3 * 24 * 3600
+"""Seconds; what an older version of the compiler wrote goes after them."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep compiled cells between runs, apart from the user's own."""
+    place = config.cache.mkdir("compiled")
+    place.chmod(0o700)
+    for path in place.iterdir():
+        if path.stat().st_mtime < time.time() - COMPILED_CODE_LIVES:
+            path.unlink(missing_ok=True)
+    os.environ[VARIABLE] = str(place)
 
 
 @pytest.fixture(scope="session", params=BACKENDS)

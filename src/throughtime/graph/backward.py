@@ -103,7 +103,9 @@ def _in_place(nodes: Sequence[Node], index: int, graph: StepGraph) -> bool:
     return nodes[index].operation in {"input", "state"}
 
 
-def ancestors_behind(nodes: Sequence[Node], ends: Iterable[int], first: int) -> set[int]:
+def ancestors_behind(
+    nodes: Sequence[Node], ends: Iterable[int], first: int
+) -> set[int]:
     """Forward nodes that the needed δ equations read directly."""
     needed = [index for index in ancestors(nodes, ends) if index >= first]
     direct = {a for index in needed for a in nodes[index].arguments if a < first}
@@ -208,7 +210,7 @@ class _Backward:
         """Columns of the δ buffer, so that ranges of one parameter lie side by side."""
         self.deltas: dict[int, Span] = {}
         output = gradient_of(OUTPUT_GRADIENT)
-        for parameter, delta, _ in self._sorted_terms():
+        for _, delta, _ in self._sorted_terms():
             node = self.nodes[delta]
             if delta in self.deltas or node.kind is Kind.PARAMETER:
                 continue

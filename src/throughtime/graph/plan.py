@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from throughtime.graph.adjoint import adjoint
 from throughtime.graph.backward import BackwardPlan, plan_backward
-from throughtime.graph.builder import Builder
+from throughtime.graph.builder import Builder, prune
 from throughtime.graph.nodes import Node, StepGraph, ancestors, dependents
 from throughtime.graph.operations import Kind
 from throughtime.graph.programs import (
@@ -55,7 +55,7 @@ def plan(
     prepared = prepare(graph)
     if training:
         return _Forward(*_with_adjoint(prepared, tuple(input_gradients))).plan()
-    return _Forward(prepared, None).plan()
+    return _Forward(prune(_expand(prepared)[1]), None).plan()
 
 
 def prepare(graph: StepGraph) -> StepGraph:
@@ -203,7 +203,7 @@ class _Forward:
                 span = None
             self.spans.append(span)
             if span is not None:
-                self.available[index] = span
+                self.available.setdefault(index, span)
 
     def _stream(self, index: int, saved: Iterable[int], transient: str) -> None:
         if index not in self.available:
@@ -228,11 +228,12 @@ class _Forward:
     def _fill(
         self, section: Section, filled: Iterable[int], finals: Iterable[int] = ()
     ) -> tuple[Store, ...]:
-        stores = []
-        for index in sorted(set(filled)):
-            stores.append(Store(section.emit(index), self.available[index]))
-        for index in finals:
-            stores.append(Store(section.emit(index), Span(OUTPUT, 0, self.widths[OUTPUT])))
+        stores = [
+            Store(section.emit(index), self.available[index])
+            for index in sorted(set(filled))
+        ]
+        output = Span(OUTPUT, 0, self.widths[OUTPUT])
+        stores += [Store(section.emit(index), output) for index in finals]
         return tuple(stores)
 
     def _before(self, saved: Iterable[int]) -> Program | None:
@@ -250,7 +251,8 @@ class _Forward:
     def _frontier(self, saved: Iterable[int]) -> list[int]:
         """What products that need no state hand to the loop."""
         graph, nodes = self.graph, self.graph.nodes
-        weighty = heavy(nodes) - self.late
+        free = heavy(nodes) - self.late
+        weighty = {i for i in free if nodes[i].kind is not Kind.PARAMETER}
         used = {a for i in self.late for a in nodes[i].arguments}
         used |= {graph.output, *graph.new_states, *saved}
         frontier = set()
@@ -288,7 +290,7 @@ class _Forward:
         section = self._section({i: s for i, s in early.items() if i not in filled})
         stored = any(self.available[i].buffer == OUTPUT for i in filled)
         finals = [] if stored or graph.output in self.after else [graph.output]
-        stores = self._fill(section, filled, finals)
+        stores = self._fill(section, filled, finals) + self._copies(section)
         carries = tuple(
             Carry(position, section.emit(index), self.nodes[index].size)
             for position, index in enumerate(graph.new_states)
@@ -303,6 +305,14 @@ class _Forward:
                 for position, state in enumerate(graph.states)
             ),
             recurrent=True,
+        )
+
+    def _copies(self, section: Section) -> tuple[Store, ...]:
+        """A value that two states take lies in the rows of both: they start apart."""
+        return tuple(
+            Store(section.emit(index), span)
+            for index, span in zip(self.graph.new_states, self.spans, strict=True)
+            if span is not None and span != self.available[index]
         )
 
     def _cut(self) -> list[int]:

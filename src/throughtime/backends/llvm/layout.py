@@ -7,7 +7,15 @@ decided here, so that the code that is written and the caller agree.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from throughtime.backends.llvm.schedule import Group, Location, Schedule, leaf_location
+from throughtime.backends.llvm.schedule import (
+    SCRATCH as SCRATCH_PLACE,
+)
+from throughtime.backends.llvm.schedule import (
+    Group,
+    Location,
+    Schedule,
+    leaf_location,
+)
 from throughtime.backends.llvm.target import Target
 from throughtime.graph.nodes import Node
 from throughtime.graph.programs import Program
@@ -170,4 +178,6 @@ def places(nodes: Iterable[Node], schedule: Schedule) -> list[str]:
     for group in schedule.groups:
         for write in group.writes:
             found[write.place] = None
+    if schedule.partials:
+        found[SCRATCH_PLACE] = None
     return list(found)

@@ -69,7 +69,12 @@ def run_layer(
     ]
     known = evaluate(nodes, early, known, like)
     constant = {i: v for i, v in known.items() if nodes[i].kind is Kind.PARAMETER}
-    varying = {i: v for i, v in known.items() if nodes[i].kind is not Kind.PARAMETER}
+    # What is made of parameters alone, such as a `where`, has no rows of its own yet.
+    varying = {
+        i: _full(v, like, v.shape[-1])
+        for i, v in known.items()
+        if nodes[i].kind is not Kind.PARAMETER
+    }
     if not graph.states:
         return _full(known[graph.output], like, graph.output_size), []
     names = {str(nodes[i].attributes[0]): i for i in states}
@@ -173,7 +178,7 @@ def _states_before(
         known |= _state_leaves(graph, before[-1])
         values = evaluate(graph.nodes, graph.new_states, known, inputs["x"])
         current = [
-            torch.cat([values[index], value[count:]])
+            torch.cat([values[index].expand(count, -1), value[count:]])
             for index, value in zip(graph.new_states, current, strict=True)
         ]
     return before

@@ -1,0 +1,149 @@
+"""One layer, run by any backend: values to try, everything it gives, how far off."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from throughtime.graph import StepGraph
+from throughtime.nn.execution import run_layer
+
+
+@dataclass(frozen=True)
+class Case:
+    """Numbers for one call of a layer, and for the loss behind it."""
+
+    inputs: Mapping[str, Tensor]
+    initial: Sequence[Tensor]
+    parameters: Mapping[str, Tensor]
+    gradient: Tensor
+    state_gradients: Sequence[Tensor]
+    steps: int
+    batch: int
+    counts: Tensor | None = None
+    reverse: bool = False
+
+    def to(self, dtype: torch.dtype) -> "Case":
+        return Case(
+            inputs={name: value.to(dtype) for name, value in self.inputs.items()},
+            initial=[value.to(dtype) for value in self.initial],
+            parameters={n: value.to(dtype) for n, value in self.parameters.items()},
+            gradient=self.gradient.to(dtype),
+            state_gradients=[value.to(dtype) for value in self.state_gradients],
+            steps=self.steps,
+            batch=self.batch,
+            counts=self.counts,
+            reverse=self.reverse,
+        )
+
+
+def draw(
+    graph: StepGraph,
+    steps: int,
+    batch: int,
+    *,
+    seed: int = 0,
+    lengths: Sequence[int] | None = None,
+    reverse: bool = False,
+    weights: float = 0.5,
+) -> Case:
+    """Normal numbers; ``lengths`` in falling order. float32 can hold each of them."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator).double()
+
+    counts, rows = None, steps * batch
+    if lengths is not None:
+        counts = (torch.arange(steps)[:, None] < torch.tensor(lengths)).sum(1)
+    sizes = {"x": graph.input_size} | {i.name: i.size for i in graph.inputs}
+    return Case(
+        inputs={name: normal(rows, size) for name, size in sizes.items()},
+        initial=[normal(batch, state.size) for state in graph.states],
+        parameters={
+            p.name: (weights * normal(*p.shape)).float().double()
+            for p in graph.parameters
+        },
+        gradient=normal(rows, graph.output_size),
+        state_gradients=[normal(batch, state.size) for state in graph.states],
+        steps=steps,
+        batch=batch,
+        counts=counts,
+        reverse=reverse,
+    )
+
+
+def forward(graph: StepGraph, case: Case, backend: str) -> dict[str, Tensor]:
+    """Output and final states without a backward pass."""
+    with torch.no_grad():
+        output, finals = _run(graph, case, backend)
+    return {"output": output} | {f"final {i}": v for i, v in enumerate(finals)}
+
+
+def results(graph: StepGraph, case: Case, backend: str) -> dict[str, Tensor]:
+    """Output, final states, and the gradients of everything."""
+    tracked = Case(
+        inputs={n: v.detach().requires_grad_() for n, v in case.inputs.items()},
+        initial=[value.detach().requires_grad_() for value in case.initial],
+        parameters={n: v.detach().requires_grad_() for n, v in case.parameters.items()},
+        gradient=case.gradient,
+        state_gradients=case.state_gradients,
+        steps=case.steps,
+        batch=case.batch,
+        counts=case.counts,
+        reverse=case.reverse,
+    )
+    output, finals = _run(graph, tracked, backend)
+    loss = (output * case.gradient).sum()
+    for final, gradient in zip(finals, case.state_gradients, strict=True):
+        loss = loss + (final * gradient).sum()
+    leaves = {f"gradient of input {n}": v for n, v in tracked.inputs.items()}
+    leaves |= {f"gradient of state {i}": v for i, v in enumerate(tracked.initial)}
+    leaves |= {f"gradient of {n}": v for n, v in tracked.parameters.items()}
+    found = {"output": output.detach()}
+    found |= {f"final {i}": value.detach() for i, value in enumerate(finals)}
+    if not loss.requires_grad:
+        return found | {name: torch.zeros_like(v) for name, v in leaves.items()}
+    slopes = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)
+    return found | {
+        name: torch.zeros_like(leaf) if slope is None else slope
+        for (name, leaf), slope in zip(leaves.items(), slopes, strict=True)
+    }
+
+
+def _run(graph: StepGraph, case: Case, backend: str) -> tuple[Tensor, list[Tensor]]:
+    return run_layer(
+        graph,
+        case.inputs,
+        case.initial,
+        case.parameters,
+        steps=case.steps,
+        batch=case.batch,
+        counts=case.counts,
+        reverse=case.reverse,
+        backend=backend,
+    )
+
+
+def assert_near(
+    found: Mapping[str, Tensor], reference: Mapping[str, Tensor], tolerance: float
+) -> None:
+    """Within the tolerance of each tensor's largest number, at least of 1."""
+    assert found.keys() == reference.keys()
+    for name, expected in reference.items():
+        assert found[name].shape == expected.shape, name
+        assert found[name].dtype == expected.dtype, name
+        if expected.numel():
+            scale = max(1.0, float(expected.abs().max()))
+            error = float((found[name] - expected).abs().max())
+            assert error <= tolerance * scale, f"{name} is {error:.3g} off"
+
+
+def assert_equal_bits(
+    found: Mapping[str, Tensor], expected: Mapping[str, Tensor]
+) -> None:
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        same = torch.equal(found[name].view(torch.uint8), value.view(torch.uint8))
+        assert same, f"{name} differs in its bits"
