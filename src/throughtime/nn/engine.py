@@ -5,7 +5,6 @@ lie, enter the machine code, and read the final states.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -13,73 +12,17 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from throughtime.backends.llvm.rows import Rows
-from throughtime.backends.reference import evaluate_parameters
 from throughtime.graph.plan import plan
 from throughtime.graph.programs import OUTPUT, SAVED, Plan, gradient_of
 from throughtime.graph.serialize import from_json
+from throughtime.nn.extents import CPU, Extent
+from throughtime.nn.operands import Operands
 from throughtime.nn.scratch import scratch
 
 if TYPE_CHECKING:
     from throughtime.backends.llvm.kernel import Kernel
 
 _compiling = Lock()
-WORD = torch.int64
-
-
-@dataclass(frozen=True)
-class Extent:
-    """How many rows there are, where they lie, and which are the last ones."""
-
-    steps: int
-    batch: int
-    alive: int
-    table: Tensor
-    segments: Tensor
-    last: Tensor | None
-    """Row of each sequence's last step, ``(B,)``; None: the last step's rows."""
-    lengths: Tensor | None
-
-    def rows(self) -> Rows:
-        return Rows(
-            self.steps,
-            self.batch,
-            self.alive,
-            self.table.data_ptr(),
-            self.segments.data_ptr(),
-            self.segments.shape[0],
-        )
-
-
-@lru_cache(maxsize=256)
-def dense_extent(steps: int, batch: int, reverse: bool) -> Extent:
-    """All sequences have all steps; ``reverse`` starts at the last one."""
-    starts = torch.arange(steps, dtype=WORD) * batch
-    if reverse:
-        starts = starts.flip(0)
-    before = torch.cat([torch.full((1,), -batch, dtype=WORD), starts[:-1]])
-    counts = torch.full((steps,), batch, dtype=WORD)
-    rest = (steps - 1) * batch
-    segment = (0, batch, rest) if reverse else (batch, 0, rest)
-    segments = torch.tensor([segment] if rest else [], dtype=WORD).reshape(-1, 3)
-    table = torch.stack([starts, before[:steps], counts]).contiguous()
-    return Extent(steps, batch, steps * batch, table, segments, None, None)
-
-
-def ragged_extent(batch: int, counts: Tensor) -> Extent:
-    """``counts[t]`` sequences are alive at step t, the first ones."""
-    counts = counts[counts > 0]
-    steps = counts.shape[0]
-    starts = counts.cumsum(0) - counts
-    before = torch.cat([torch.full((1,), -batch, dtype=WORD), starts[:-1]])[:steps]
-    table = torch.stack([starts, before, counts]).contiguous()
-    segments = table.T[1:].contiguous()
-    lengths = (counts[:, None] > torch.arange(batch)).sum(0)
-    ends = (lengths - 1).clamp(min=0)
-    last = torch.arange(batch) + (starts[ends] if steps else 0)
-    last = torch.where(lengths > 0, last, torch.arange(batch) - batch)
-    alive = int(counts.sum())
-    return Extent(steps, batch, alive, table, segments, last, lengths)
 
 
 class Engine:
@@ -92,22 +35,21 @@ class Engine:
     training
         Whether a backward pass may follow.
     wanted
-        Names of the inputs whose gradient it has to give.
+        Names of the inputs whose gradient it has to give, with spaces between.
     dtype
         Of all tensors.
     """
 
     def __init__(
-        self, text: str, training: bool, wanted: tuple[str, ...], dtype: torch.dtype
+        self, text: str, training: bool, wanted: str, dtype: torch.dtype
     ) -> None:
         graph = from_json(text)
-        self.plan: Plan = plan(graph, training=training, input_gradients=wanted)
+        self.wanted = tuple(wanted.split())
+        self.plan: Plan = plan(graph, training=training, input_gradients=self.wanted)
         self.graph = graph
-        self.training = training
-        self.wanted = wanted
-        self.dtype = dtype
         self.item_bytes = dtype.itemsize
-        self._key = f"{training} {wanted} {text}"
+        self.operands = Operands(self.plan, dtype)
+        self._key = f"{training} {self.wanted} {text}"
         sizes = {"x": graph.input_size}
         sizes |= {declared.name: declared.size for declared in graph.inputs}
         self.input_sizes = sizes
@@ -160,6 +102,9 @@ class Engine:
         output[extent.alive :].zero_()
         lead = extent.batch if self.graph.states else 0
         saved = like.new_empty((lead + rows, self.saved_width))
+        # No part of what an operator returns may be left to chance.
+        saved[:lead].zero_()
+        saved[lead + extent.alive :].zero_()
         carries = {
             position: _two(state)
             for position, (state, span) in enumerate(
@@ -172,7 +117,7 @@ class Engine:
                 saved[:lead, span.start : span.start + span.size] = state
         if extent.alive:
             buffers = {OUTPUT: output, SAVED: saved, **self._named(inputs)}
-            operands = self._operands(parameters)
+            operands = self.operands.values(parameters)
             self._run(self._forward, buffers, initial, operands, carries, extent)
         finals = [
             self._final(position, initial, output, saved, carries, extent)
@@ -200,7 +145,7 @@ class Engine:
         for value in gradients.values():
             value[extent.alive :].zero_()
         carries = {i: _two(value) for i, value in enumerate(final_gradients)}
-        operands = self._operands(parameters)
+        operands = self.operands.values(parameters)
         operand_gradients = [torch.zeros_like(operand) for operand in operands]
         if extent.alive:
             buffers = {
@@ -220,98 +165,17 @@ class Engine:
                 operand_gradients,
             )
         slot = (extent.steps - 1) & 1 if extent.alive else 0
-        reached = self._reached()
+        reached = self._reached
         return (
             [
                 value if name in reached else value.zero_()
                 for name, value in gradients.items()
             ],
             [carries[position][slot] for position in range(len(initial))],
-            self._parameter_gradients(parameters, operand_gradients),
+            self.operands.gradients(parameters, operand_gradients),
         )
 
-    def _operands(self, parameters: Sequence[Tensor]) -> list[Tensor]:
-        """Values of the expressions of parameters that programs read."""
-        named = self._named_parameters(parameters)
-        values = evaluate_parameters(
-            self.plan.nodes, self.plan.operands, named, self._like(parameters)
-        )
-        return [value.contiguous() for value in values]
-
-    def _named_parameters(self, parameters: Sequence[Tensor]) -> dict[str, Tensor]:
-        names = (declared.name for declared in self.graph.parameters)
-        return dict(zip(names, parameters, strict=True))
-
-    def _like(self, parameters: Sequence[Tensor]) -> Tensor:
-        return parameters[0] if parameters else torch.empty(0, dtype=self.dtype)
-
-    def _parameter_gradients(
-        self, parameters: Sequence[Tensor], gradients: Sequence[Tensor]
-    ) -> list[Tensor]:
-        """From gradients of the expressions back to those of the parameters."""
-        found: dict[str, Tensor] = {}
-        composed: list[tuple[int, Tensor]] = []
-        for index, gradient in zip(self.plan.operands, gradients, strict=True):
-            names = self._sum_of(index)
-            if names is None:
-                composed.append((index, gradient))
-                continue
-            for name in names:
-                before = found.get(name)
-                found[name] = gradient.clone() if before is None else before + gradient
-        if composed:
-            self._add_composed(parameters, composed, found)
-        return [
-            found[name] if name in found else torch.zeros_like(value)
-            for name, value in self._named_parameters(parameters).items()
-        ]
-
-    def _sum_of(self, index: int) -> list[str] | None:
-        """Names of the parameters whose plain sum an expression is."""
-        node = self.plan.nodes[index]
-        if node.operation == "parameter":
-            return [str(node.attributes[0])]
-        if node.operation != "add":
-            return None
-        names: list[str] = []
-        for argument in node.arguments:
-            same = self.plan.nodes[argument].shape == node.shape
-            inner = self._sum_of(argument) if same else None
-            if inner is None:
-                return None
-            names += inner
-        return names
-
-    def _add_composed(
-        self,
-        parameters: Sequence[Tensor],
-        composed: Sequence[tuple[int, Tensor]],
-        found: dict[str, Tensor],
-    ) -> None:
-        """Gradients through expressions that are more than sums, by autograd."""
-        with torch.enable_grad():
-            leaves = [value.detach().requires_grad_() for value in parameters]
-            named = self._named_parameters(leaves)
-            indices = [index for index, _ in composed]
-            values = evaluate_parameters(
-                self.plan.nodes, indices, named, self._like(parameters)
-            )
-            pairs = [
-                (value, gradient)
-                for value, (_, gradient) in zip(values, composed, strict=True)
-                if value.requires_grad
-            ]
-            gradients = torch.autograd.grad(
-                [value for value, _ in pairs],
-                leaves,
-                [gradient for _, gradient in pairs],
-                allow_unused=True,
-            )
-        for name, gradient in zip(named, gradients, strict=True):
-            if gradient is not None:
-                before = found.get(name)
-                found[name] = gradient if before is None else before + gradient
-
+    @cached_property
     def _reached(self) -> set[str]:
         """Buffers of gradients that the backward programs fill."""
         return {
@@ -347,7 +211,7 @@ class Engine:
         words |= _addresses("operand", operands)
         words |= _addresses("gradient operand", operand_gradients)
         words |= {f"carry {i}": value.data_ptr() for i, value in carries.items()}
-        kernel.run(words, extent.rows(), workspace.data_ptr(), self.item_bytes, threads)
+        kernel.run(words, extent.rows, workspace.data_ptr(), self.item_bytes, threads)
 
     def _transient(self, kernel: "Kernel", buffers: dict[str, Tensor]) -> list[str]:
         """Buffers that live no longer than the call."""
@@ -375,22 +239,18 @@ class Engine:
             pair = carries[position]
             if extent.lengths is None:
                 return pair[(extent.steps - 1) & 1].clone()
-            own = torch.arange(extent.batch)
+            own = torch.arange(extent.batch, device=CPU)
             return pair[(extent.lengths - 1) & 1, own]
         if span.buffer == OUTPUT:
             if extent.last is None or extent.lengths is None:
-                return output.narrow(0, self._last_row(extent), extent.batch).clone()
+                return output.narrow(0, extent.last_row, extent.batch).clone()
             ends = output[extent.last.clamp(min=0)]
             return torch.where((extent.lengths > 0)[:, None], ends, start)
         columns = saved[:, span.start : span.start + span.size]
         if extent.last is None:
-            first = extent.batch + self._last_row(extent)
+            first = extent.batch + extent.last_row
             return columns.narrow(0, first, extent.batch).clone()
         return columns[extent.last + extent.batch]
-
-    @staticmethod
-    def _last_row(extent: Extent) -> int:
-        return int(extent.table[0, -1])
 
 
 def _two(value: Tensor) -> Tensor:
@@ -403,8 +263,6 @@ def _addresses(kind: str, values: Iterable[Tensor]) -> dict[str, int]:
 
 
 @lru_cache(maxsize=512)
-def engine(
-    text: str, training: bool, wanted: tuple[str, ...], dtype: torch.dtype
-) -> Engine:
+def engine(text: str, training: bool, wanted: str, dtype: torch.dtype) -> Engine:
     """The engine of a graph, made once per process."""
     return Engine(text, training, wanted, dtype)

@@ -134,24 +134,22 @@ def _cudnn(run: Run) -> Result:
 
 def _llvm(run: Run) -> Result:
     """Machine code; a backward pass is planned where one may follow."""
-    inputs, parameters = list(run.inputs.values()), list(run.parameters.values())
+    names = ["x", *(declared.name for declared in run.graph.inputs)]
+    inputs = [run.inputs[name] for name in names]
+    parameters = list(run.parameters.values())
     differentiated = [*inputs, *run.initial, *parameters]
     training = torch.is_grad_enabled() and any(t.requires_grad for t in differentiated)
-    wanted = tuple(
-        name for name, value in run.inputs.items() if training and value.requires_grad
-    )
-    return operators.run(
+    wanted = [name for name in names if training and run.inputs[name].requires_grad]
+    output, finals = operators.run(
         text_of(run.graph),
         training,
-        wanted,
+        " ".join(wanted),
         inputs,
         run.initial,
         parameters,
-        run.counts,
-        run.steps,
-        run.batch,
-        run.reverse,
+        (run.counts, run.steps, run.batch, run.reverse),
     )
+    return output, list(finals)
 
 
 RUNNERS: dict[str, Callable[[Run], Result]] = {

@@ -2,79 +2,102 @@
 
 Eager code goes through flat `torch.autograd.Function`s, which `torch.func` can
 transform; a graph captured by `torch.compile` or `torch.export` holds the registered
-operators ``throughtime::layer`` and ``throughtime::layer_backward``. Both end in the
-same two functions of this file, `_forward` and `_backward`.
+operators ``throughtime::layer`` and ``throughtime::layer_backward``, and so does all
+that watches operators from inside eager code (tracers, fake tensors, subclasses of
+tensors). All of them end in the same two functions of this file, `_forward` and
+`_backward`.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from inspect import signature
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
+from torch.autograd import forward_ad
 
-from throughtime.nn.engine import Engine, Extent, dense_extent, engine, ragged_extent
+from throughtime.errors import CapturedWithoutGradient, NotBuiltYet
+from throughtime.nn.engine import Engine, engine
+from throughtime.nn.extents import Extent, dense_extent, ragged_extent
 
 LIBRARY = torch.library.Library("throughtime", "DEF")
 LIBRARY.define(
-    "layer(str graph, bool training, str[] wanted, Tensor[] inputs, Tensor[] initial, "
+    "layer(str graph, bool training, str wanted, Tensor[] inputs, Tensor[] initial, "
     "Tensor[] parameters, Tensor? counts, SymInt steps, SymInt batch, bool reverse) "
     "-> Tensor[]",
     tags=(torch.Tag.pt2_compliant_tag,),
 )
 LIBRARY.define(
-    "layer_backward(str graph, str[] wanted, Tensor[] inputs, Tensor[] initial, "
+    "layer_backward(str graph, str wanted, Tensor[] inputs, Tensor[] initial, "
     "Tensor[] parameters, Tensor? counts, SymInt steps, SymInt batch, bool reverse, "
     "Tensor output, Tensor saved, Tensor output_gradient, Tensor[] final_gradients) "
     "-> Tensor[]",
     tags=(torch.Tag.pt2_compliant_tag,),
 )
+PLAIN = {Tensor, torch.nn.Parameter}
+SLOW_WAY = "Build the module with backend='reference', which is slower and has it."
+Where = tuple[Tensor | None, int, int, bool]
+"""Counts, steps, batch, reverse, as in `execution.run_layer`."""
 
 
 def run(
-    text: str,
+    graph: str,
     training: bool,
-    wanted: tuple[str, ...],
+    wanted: str,
     inputs: Sequence[Tensor],
     initial: Sequence[Tensor],
     parameters: Sequence[Tensor],
-    counts: Tensor | None,
-    steps: int,
-    batch: int,
-    reverse: bool,
-) -> tuple[Tensor, list[Tensor]]:
+    where: Where,
+) -> tuple[Tensor, Sequence[Tensor]]:
     """Output ``(N, H)`` and final states ``(B, n)`` of a compiled layer.
 
     Parameters
     ----------
-    text
+    graph
         The step graph as JSON.
     training
         Whether a backward pass may follow.
     wanted
-        The inputs whose gradient it has to give.
+        The inputs whose gradient it has to give, with spaces between.
     inputs, initial, parameters
         Rows ``(N, n)``, states ``(B, n)``, parameters in the order of the graph.
-    counts, steps, batch, reverse
+    where
         As in `execution.run_layer`.
     """
-    where = (counts, steps, batch, reverse)
+    result: Sequence[Tensor]
+    sizes = len(inputs), len(initial)
     if torch.compiler.is_compiling():
         result = torch.ops.throughtime.layer(
-            text, training, list(wanted), inputs, initial, parameters, *where
-        )
-    elif training:
-        sizes = (len(inputs), len(initial))
-        result = _Layer.apply(
-            text, wanted, sizes, where, *inputs, *initial, *parameters
+            graph, training, wanted, inputs, initial, parameters, *where
         )
     else:
-        result = _forward(text, False, wanted, inputs, initial, parameters, *where)
-    return result[0], list(result[1 : 1 + len(initial)])
+        differentiable = training or _transformed()
+        function = _Layer.apply if differentiable else _Layer.forward
+        result = function(
+            graph, training, wanted, sizes, where, *inputs, *initial, *parameters
+        )
+    return result[0], result[1 : 1 + len(initial)]
+
+
+def _transformed() -> bool:
+    """Whether `torch.func` or forward-mode differentiation looks at the tensors."""
+    functions: bool = torch._C._are_functorch_transforms_active()
+    return functions or forward_ad._current_level >= 0
+
+
+def _watched(tensors: Sequence[Tensor]) -> bool:
+    """Whether something has to see an operator, not only its results."""
+    modes: int = torch._C._len_torch_dispatch_stack()
+    return modes > 0 or not PLAIN.issuperset(map(type, tensors))
 
 
 def _extent(
-    made: Engine, rows: int, counts: Tensor | None, steps: int, batch: int, reverse: bool
+    made: Engine,
+    rows: int,
+    counts: Tensor | None,
+    steps: int,
+    batch: int,
+    reverse: bool,
 ) -> Extent:
     if not made.graph.states:
         alive = rows if counts is None else int(counts.sum())
@@ -84,25 +107,18 @@ def _extent(
     return ragged_extent(batch, counts)
 
 
-def _contiguous(tensors: Sequence[Tensor]) -> list[Tensor]:
-    return [tensor.contiguous() for tensor in tensors]
-
-
 def _forward(
     graph: str,
     training: bool,
-    wanted: Sequence[str],
+    wanted: str,
     inputs: Sequence[Tensor],
     initial: Sequence[Tensor],
     parameters: Sequence[Tensor],
-    counts: Tensor | None,
-    steps: int,
-    batch: int,
-    reverse: bool,
+    *where: Any,
 ) -> list[Tensor]:
     """Output, final states, saved rows."""
-    made = engine(graph, training, tuple(wanted), inputs[0].dtype)
-    extent = _extent(made, inputs[0].shape[0], counts, steps, batch, reverse)
+    made = engine(graph, training, wanted, inputs[0].dtype)
+    extent = _extent(made, inputs[0].shape[0], *where)
     output, finals, saved = made.forward(
         _contiguous(inputs), _contiguous(initial), parameters, extent
     )
@@ -111,7 +127,7 @@ def _forward(
 
 def _backward(
     graph: str,
-    wanted: Sequence[str],
+    wanted: str,
     inputs: Sequence[Tensor],
     initial: Sequence[Tensor],
     parameters: Sequence[Tensor],
@@ -125,7 +141,7 @@ def _backward(
     final_gradients: Sequence[Tensor],
 ) -> list[Tensor]:
     """Gradients of the wanted inputs, of initial states, of parameters."""
-    made = engine(graph, True, tuple(wanted), inputs[0].dtype)
+    made = engine(graph, True, wanted, inputs[0].dtype)
     extent = _extent(made, inputs[0].shape[0], counts, steps, batch, reverse)
     gradients = made.backward(
         _contiguous(inputs),
@@ -135,15 +151,19 @@ def _backward(
         output.contiguous(),
         saved.contiguous(),
         output_gradient.contiguous(),
-        _contiguous(final_gradients),
+        final_gradients,
     )
     return [value for group in gradients for value in group]
+
+
+def _contiguous(tensors: Sequence[Tensor]) -> list[Tensor]:
+    return [tensor.contiguous() for tensor in tensors]
 
 
 def _fake_forward(
     graph: str,
     training: bool,
-    wanted: Sequence[str],
+    wanted: str,
     inputs: Sequence[Tensor],
     initial: Sequence[Tensor],
     parameters: Sequence[Tensor],
@@ -152,7 +172,7 @@ def _fake_forward(
     batch: int,
     reverse: bool,
 ) -> list[Tensor]:
-    made = engine(graph, training, tuple(wanted), inputs[0].dtype)
+    made = engine(graph, training, wanted, inputs[0].dtype)
     rows = inputs[0].shape[0]
     lead = batch if made.graph.states else 0
     return [
@@ -164,18 +184,15 @@ def _fake_forward(
 
 def _fake_backward(
     graph: str,
-    wanted: Sequence[str],
+    wanted: str,
     inputs: Sequence[Tensor],
     initial: Sequence[Tensor],
     parameters: Sequence[Tensor],
     *_: Any,
 ) -> list[Tensor]:
-    made = engine(graph, True, tuple(wanted), inputs[0].dtype)
-    differentiated = [
-        value
-        for name, value in zip(made.input_sizes, inputs, strict=True)
-        if name in wanted
-    ]
+    made = engine(graph, True, wanted, inputs[0].dtype)
+    named = zip(made.input_sizes, inputs, strict=True)
+    differentiated = [value for name, value in named if name in made.wanted]
     every = (*differentiated, *initial, *parameters)
     return [value.new_empty(value.shape) for value in every]
 
@@ -184,69 +201,108 @@ class _Layer(torch.autograd.Function):
     """Forward of a layer, on tensors laid out flat."""
 
     @staticmethod
-    def forward(
-        text: str,
-        wanted: tuple[str, ...],
+    def forward(  # type: ignore[bad-override]
+        graph: str,
+        training: bool,
+        wanted: str,
         sizes: tuple[int, int],
-        where: tuple[Tensor | None, int, int, bool],
+        where: Where,
         *tensors: Tensor,
     ) -> tuple[Tensor, ...]:
-        inputs, initial, parameters = _divide(tensors, sizes)
-        return tuple(_forward(text, True, wanted, inputs, initial, parameters, *where))
+        function = torch.ops.throughtime.layer if _watched(tensors) else _forward
+        divided = _divide(tensors, sizes)
+        return tuple(function(graph, training, wanted, *divided, *where))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        text, wanted, sizes, where, *tensors = inputs
+        graph, _, wanted, sizes, where, *tensors = inputs
         ctx.mark_non_differentiable(output[-1])
         ctx.save_for_backward(*tensors, output[0], output[-1])
-        ctx.settings = text, wanted, sizes, where
+        ctx.settings = graph, wanted, sizes, where
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Any, ...]:
-        text, wanted, sizes, where = ctx.settings
+        graph, wanted, sizes, where = ctx.settings
+        tensors = ctx.saved_tensors
         found = _LayerBackward.apply(
-            text, wanted, sizes, where, *ctx.saved_tensors, *gradients[:-1]
+            graph, wanted, sizes, where, *tensors, *gradients[:-1]
         )
-        return None, None, None, None, *_spread(text, wanted, sizes, found)
+        names = _input_names(graph, wanted, tensors[0].dtype)
+        return None, None, None, None, None, *_spread(names, wanted, found)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[Any, ...], *arguments: Any) -> tuple[Any, Any]:
+        return _one_by_one(_Layer.apply, info.batch_size, in_dims, arguments)
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> NoReturn:
+        raise NotBuiltYet(
+            what="Forward-mode differentiation of a compiled layer", advice=SLOW_WAY
+        )
 
 
 class _LayerBackward(torch.autograd.Function):
     """Backward of a layer; its own derivative is refused."""
 
     @staticmethod
-    def forward(
-        text: str,
-        wanted: tuple[str, ...],
+    def forward(  # type: ignore[bad-override]
+        graph: str,
+        wanted: str,
         sizes: tuple[int, int],
-        where: tuple[Tensor | None, int, int, bool],
+        where: Where,
         *tensors: Tensor,
     ) -> tuple[Tensor, ...]:
+        watched = _watched(tensors)
+        function = torch.ops.throughtime.layer_backward if watched else _backward
         final = len(tensors) - sizes[1]
         *own, output, saved, output_gradient = tensors[:final]
-        inputs, initial, parameters = _divide(own, sizes)
-        return tuple(
-            _backward(
-                text,
-                wanted,
-                inputs,
-                initial,
-                parameters,
-                *where,
-                output,
-                saved,
-                output_gradient,
-                tensors[final:],
-            )
-        )
+        given = output, saved, output_gradient, tensors[final:]
+        return tuple(function(graph, wanted, *_divide(own, sizes), *where, *given))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
         """Nothing is kept: there is no derivative of this derivative."""
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Any, ...]:
-        raise AssertionError("torch refuses a second derivative before this")
+    def backward(ctx: Any, *gradients: Tensor) -> NoReturn:
+        _refuse_second_derivative(ctx, *gradients)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[Any, ...], *arguments: Any) -> tuple[Any, Any]:
+        return _one_by_one(_LayerBackward.apply, info.batch_size, in_dims, arguments)
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> NoReturn:
+        _refuse_second_derivative(ctx, *tangents)
+
+
+# `apply` asks for the signature at every call; written down, it costs a third.
+for _function in (_Layer, _LayerBackward):
+    vars(_function)["forward"].__func__.__signature__ = signature(_function.forward)
+
+
+def _refuse_second_derivative(ctx: Any, *gradients: Any) -> NoReturn:
+    raise NotBuiltYet(what="A second derivative of a compiled layer", advice=SLOW_WAY)
+
+
+def _one_by_one(
+    function: Callable[..., tuple[Tensor, ...]],
+    size: int,
+    in_dims: tuple[Any, ...],
+    arguments: tuple[Any, ...],
+) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
+    """What `torch.func.vmap` runs: a call per element, the results stacked."""
+    results = [
+        function(
+            *(
+                value.select(dim, number) if isinstance(dim, int) else value
+                for value, dim in zip(arguments, in_dims, strict=True)
+            )
+        )
+        for number in range(size)
+    ]
+    stacked = tuple(torch.stack(column) for column in zip(*results, strict=True))
+    return stacked, (0,) * len(stacked)
 
 
 def _divide(
@@ -258,40 +314,45 @@ def _divide(
 
 
 def _spread(
-    text: str,
-    wanted: tuple[str, ...],
-    sizes: tuple[int, int],
-    gradients: Sequence[Tensor],
+    names: Sequence[str], wanted: str, gradients: Sequence[Tensor]
 ) -> list[Tensor | None]:
     """Gradients in the places of all inputs; those that nobody wants are None."""
-    names = _input_names(text)
-    found = iter(gradients[: len(wanted)])
-    places = [next(found) if name in wanted else None for name in names]
-    return [*places, *gradients[len(wanted) :]]
+    some = wanted.split()
+    found = iter(gradients[: len(some)])
+    places = [next(found) if name in some else None for name in names]
+    return [*places, *gradients[len(some) :]]
 
 
-def _input_names(text: str) -> list[str]:
-    return list(engine(text, False, (), torch.float32).input_sizes)
+def _input_names(graph: str, wanted: str, dtype: torch.dtype) -> list[str]:
+    return list(engine(graph, True, wanted, dtype).input_sizes)
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: Sequence[Tensor]) -> None:
-    graph, _, wanted, tensors, initial, parameters, *where = inputs
+    graph, training, wanted, tensors, initial, parameters, *where = inputs
+    ctx.mark_non_differentiable(output[-1])
     ctx.save_for_backward(*tensors, *initial, *parameters, output[0], output[-1])
-    ctx.settings = graph, wanted, (len(tensors), len(initial)), where
+    ctx.settings = graph, training, wanted, (len(tensors), len(initial)), where
 
 
 def _differentiate(ctx: Any, gradients: Sequence[Tensor | None]) -> tuple[Any, ...]:
-    graph, wanted, sizes, where = ctx.settings
+    graph, training, wanted, sizes, where = ctx.settings
     *own, output, saved = ctx.saved_tensors
+    if not training:
+        raise CapturedWithoutGradient(missing="a backward pass")
+    names = _input_names(graph, wanted, output.dtype)
+    for name, needed in zip(names, ctx.needs_input_grad[3], strict=True):
+        if needed and name not in wanted.split():
+            raise CapturedWithoutGradient(missing=f"the gradient of the input {name}")
     inputs, initial, parameters = _divide(own, sizes)
     given = [
         torch.zeros_like(like) if gradient is None else gradient
         for gradient, like in zip(gradients[:-1], (output, *initial), strict=True)
     ]
+    rest = output, saved, given[0], given[1:]
     found = torch.ops.throughtime.layer_backward(
-        graph, wanted, inputs, initial, parameters, *where, output, saved, given[0], given[1:]
+        graph, wanted, inputs, initial, parameters, *where, *rest
     )
-    spread = _spread(graph, tuple(wanted), sizes, found)
+    spread = _spread(names, wanted, found)
     first, second = sizes[0], sum(sizes)
     groups = spread[:first], spread[first:second], spread[second:]
     return None, None, None, *groups, None, None, None, None
@@ -303,4 +364,7 @@ torch.library.register_fake("throughtime::layer", _fake_forward, lib=LIBRARY)
 torch.library.register_fake("throughtime::layer_backward", _fake_backward, lib=LIBRARY)
 torch.library.register_autograd(
     "throughtime::layer", _differentiate, setup_context=_keep, lib=LIBRARY
+)
+torch.library.register_autograd(
+    "throughtime::layer_backward", _refuse_second_derivative, lib=LIBRARY
 )

@@ -27,13 +27,14 @@ def scratch(dtype: torch.dtype, sizes: Sequence[int]) -> list[Tensor]:
 
     They hold until the thread's next call of this function.
     """
-    starts, total = [], 0
+    starts: list[int] = []
+    total = 0
     for size in sizes:
         starts.append(total)
         total += -(-size // ALIGNMENT) * ALIGNMENT
     memory = _kept.memory.get(dtype)
     if memory is None or memory.numel() < total:
-        memory = torch.empty(total, dtype=dtype)
+        memory = torch.empty(total, dtype=dtype, device="cpu")
         _kept.memory[dtype] = memory
     return [
         memory.narrow(0, start, size) for start, size in zip(starts, sizes, strict=True)

@@ -1,0 +1,117 @@
+"""What compiled code reads of parameters: they themselves, sums, other expressions."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from throughtime.backends.reference import evaluate_parameters
+from throughtime.graph.programs import Plan
+
+
+class Operands:
+    """Values of a plan's expressions of parameters, and gradients back through them.
+
+    Most are a parameter or a plain sum of some (the two biases), which needs neither
+    the interpreter nor autograd.
+    """
+
+    def __init__(self, plan: Plan, dtype: torch.dtype) -> None:
+        self.plan = plan
+        self.dtype = dtype
+        self.names = [declared.name for declared in plan.graph.parameters]
+        self._sums = [self._sum_of(index) for index in plan.operands]
+
+    def values(self, parameters: Sequence[Tensor]) -> list[Tensor]:
+        """Values of all operands, contiguous."""
+        sums = [positions for positions in self._sums if positions is not None]
+        if len(sums) == len(self._sums):
+            values = [_total(positions, parameters) for positions in sums]
+        else:
+            named = dict(zip(self.names, parameters, strict=True))
+            values = evaluate_parameters(
+                self.plan.nodes, self.plan.operands, named, self._like(parameters)
+            )
+        return [value.contiguous() for value in values]
+
+    def gradients(
+        self, parameters: Sequence[Tensor], gradients: Sequence[Tensor]
+    ) -> list[Tensor]:
+        """From gradients of the operands to those of the parameters."""
+        found: list[Tensor | None] = [None] * len(parameters)
+        composed: list[tuple[int, Tensor]] = []
+        for index, positions, gradient in zip(
+            self.plan.operands, self._sums, gradients, strict=True
+        ):
+            if positions is None:
+                composed.append((index, gradient))
+                continue
+            for number, position in enumerate(positions):
+                # Parameters may not share the memory of their gradients.
+                own = gradient.clone() if number else gradient
+                before = found[position]
+                found[position] = own if before is None else before + own
+        if composed:
+            self._add_composed(parameters, composed, found)
+        return [
+            torch.zeros_like(value) if gradient is None else gradient
+            for value, gradient in zip(parameters, found, strict=True)
+        ]
+
+    def _sum_of(self, index: int) -> list[int] | None:
+        """Positions of the parameters whose plain sum an expression is."""
+        node = self.plan.nodes[index]
+        if node.operation == "parameter":
+            return [self.names.index(str(node.attributes[0]))]
+        if node.operation != "add":
+            return None
+        positions: list[int] = []
+        for argument in node.arguments:
+            same = self.plan.nodes[argument].shape == node.shape
+            inner = self._sum_of(argument) if same else None
+            if inner is None:
+                return None
+            positions += inner
+        return positions
+
+    def _add_composed(
+        self,
+        parameters: Sequence[Tensor],
+        composed: Sequence[tuple[int, Tensor]],
+        found: list[Tensor | None],
+    ) -> None:
+        """Gradients through expressions that are more than sums, by autograd."""
+        with torch.enable_grad():
+            leaves = [value.detach().requires_grad_() for value in parameters]
+            named = dict(zip(self.names, leaves, strict=True))
+            indices = [index for index, _ in composed]
+            values = evaluate_parameters(
+                self.plan.nodes, indices, named, self._like(parameters)
+            )
+            pairs = [
+                (value, gradient)
+                for value, (_, gradient) in zip(values, composed, strict=True)
+                if value.requires_grad
+            ]
+            if not pairs:
+                return
+            gradients = torch.autograd.grad(
+                [value for value, _ in pairs],
+                leaves,
+                [gradient for _, gradient in pairs],
+                allow_unused=True,
+            )
+        for position, gradient in enumerate(gradients):
+            if gradient is not None:
+                before = found[position]
+                found[position] = gradient if before is None else before + gradient
+
+    def _like(self, parameters: Sequence[Tensor]) -> Tensor:
+        return parameters[0] if parameters else torch.empty(0, dtype=self.dtype)
+
+
+def _total(positions: Sequence[int], parameters: Sequence[Tensor]) -> Tensor:
+    first, *others = (parameters[position] for position in positions)
+    for other in others:
+        first = first + other
+    return first
