@@ -4,12 +4,14 @@ Run it with `make demo`, or `python examples/demo.py [FOLDER]` for the run folde
 the picture (by default `runs/spoken-digits`).
 """
 
+import shutil
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+from matplotlib.ticker import MaxNLocator
 from rich.console import Console
 from rich.table import Table
 
@@ -20,6 +22,8 @@ HIDDEN_SIZE = 128
 EPOCHS = 20
 SEED = 0
 PICTURE = "learning.png"
+BASELINES = {card.name: card for card in tt.data.cards()}[DATA].baselines
+COLORS = ["#1d4ed8", "#0f9d76", "#d97706", "#9333ea"]
 
 
 @dataclass(frozen=True)
@@ -54,16 +58,23 @@ def contestants() -> list[Contestant]:
     ]
 
 
+def free_folder(path: Path) -> Path:
+    """Where a run can go: what an earlier demonstration left there is replaced."""
+    if (path / "model.json").exists():
+        shutil.rmtree(path)
+    return path
+
+
 def train(contestant: Contestant, folder: Path) -> Result:
     start = time.perf_counter()
     run = tt.fit(
         contestant.cell,
         DATA,
         hidden_size=HIDDEN_SIZE,
-        layers=contestant.layers,
+        num_layers=contestant.layers,
         epochs=EPOCHS,
         seed=SEED,
-        out=folder / contestant.name.split(",")[0].lower(),
+        out=free_folder(folder / contestant.name.split(",")[0].lower()),
     )
     seconds = time.perf_counter() - start
     validation = [epoch["validation_accuracy"] for epoch in run.metrics]
@@ -96,16 +107,21 @@ def table(results: list[Result]) -> Table:
 
 
 def draw(results: list[Result], path: Path) -> None:
-    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-    for result in results:
+    figure, axes = plt.subplots(figsize=(8, 4.2), layout="constrained")
+    for result, color in zip(results, COLORS, strict=True):
         epochs = range(1, len(result.validation_accuracy) + 1)
-        label = f"{result.contestant.name} (test {result.test_accuracy:.3f})"
-        axes.plot(epochs, result.validation_accuracy, label=label, marker=".")
-    axes.set(xlabel="epoch", ylabel="validation accuracy", title=DATA)
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.grid(alpha=0.3)
-    axes.legend(loc="lower right")
-    figure.savefig(path, dpi=120)
+        label = f"{result.contestant.name}: {result.test_accuracy:.3f} on test"
+        axes.plot(epochs, result.validation_accuracy, label=label, color=color)
+    (name, value) = max(BASELINES.items(), key=lambda row: row[1])
+    label = f"{name}: {value:.3f} on test"
+    axes.axhline(value, color="#6b7280", linestyle=(0, (4, 3)), lw=1, label=label)
+    axes.set_title("Which digit was spoken? Accuracy on validation data", loc="left")
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", alpha=0.3)
+    axes.legend(frameon=False, loc="lower right")
+    figure.savefig(path, dpi=150)
     plt.close(figure)
 
 
