@@ -259,7 +259,7 @@ class _Backward:
         return Section(self.nodes, available, self._leaf, self.operands)
 
     def _stores(self, section: Section, wanted: Iterable[int]) -> tuple[Store, ...]:
-        stores = []
+        stores: list[Store] = []
         for index in sorted(wanted):
             span = self.deltas.get(index)
             if span is not None and span.buffer == DELTA:

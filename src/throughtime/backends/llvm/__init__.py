@@ -4,9 +4,9 @@ It takes pointers and sizes, no tensors, and gives functions that run a whole la
 over all its time steps. `available` says whether code can be compiled here at all;
 where it cannot, the reference backend serves. In order: ``schedule`` (phases of a
 step), ``layout`` (tiles, panels, the table of arguments), ``body`` and ``sweep`` (the
-loop over time), ``tiles``, ``pointwise`` and ``vector_math`` (what stays in registers),
-``contraction`` (gradients of parameters), ``module``, ``compile``, ``object_cache``, and
-``kernel``, which callers use.
+loop over time), ``tiles``, ``pointwise`` and ``vector_math`` (what stays in
+registers), ``contraction`` (gradients of parameters), ``module``, ``compile``,
+``object_cache``, and ``kernel``, which callers use.
 
 May import: ``math``, ``graph``, ``errors`` and llvmlite; no torch, no other backend.
 Next: ``kernel``; ``nn``, which gives it the addresses of tensors.

@@ -69,9 +69,7 @@ class BodyWriter:
         self._find_rows(table)
         self.sums = self._reserve()
         low = builder.sdiv(builder.mul(self.rows, thread), team)
-        high = builder.sdiv(
-            builder.mul(self.rows, builder.add(thread, index(1))), team
-        )
+        high = builder.sdiv(builder.mul(self.rows, builder.add(thread, index(1))), team)
         share = builder.mul(thread, index(CHUNK * self.sizes["scratch"]))
         self.own_scratch = w.at(w.pointer(table, SCRATCH), share)
         with w.loop(low, high, CHUNK) as chunk:
@@ -133,9 +131,7 @@ class BodyWriter:
         alive = w.count(self.row_table, builder.add(step, double))
         active = builder.sub(w.minimum(alive, end), chunk)
         with builder.if_then(builder.icmp_signed(">", active, index(0))):
-            self._phases(
-                self._step_addresses(iteration, start, before, chunk), active
-            )
+            self._phases(self._step_addresses(iteration, start, before, chunk), active)
 
     def _address(self, place: str, row: ir.Value) -> ir.Value:
         w = self.writer
@@ -147,9 +143,7 @@ class BodyWriter:
         found: dict[str, ir.Value] = {}
         for place in places(self.program.nodes, self.schedule):
             found[place] = (
-                self.own_scratch
-                if place == "scratch"
-                else self._address(place, chunk)
+                self.own_scratch if place == "scratch" else self._address(place, chunk)
             )
         return found
 
@@ -192,8 +186,11 @@ class BodyWriter:
     def _previous_output(
         self, iteration: ir.Value, last: ir.Value, chunk: ir.Value
     ) -> ir.Value:
-        """Rows of the step before: the output belongs to the user, so that what
-        comes before its first step lies elsewhere."""
+        """Rows of the step before, where the output holds a state.
+
+        The output belongs to the user: what comes before its first step lies
+        elsewhere.
+        """
         w, builder = self.writer, self.writer.builder
         start = self.addresses[f"initial {self._output_state()}"]
         initial = w.at(start, w.times(chunk, self.widths[OUTPUT]))

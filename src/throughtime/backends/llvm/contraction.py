@@ -20,7 +20,7 @@ from throughtime.backends.llvm.layout import (
 from throughtime.backends.llvm.target import Target
 from throughtime.backends.llvm.vector_math import VectorMath
 from throughtime.backends.llvm.writer import INDEX, POINTER, VOID, Writer, index
-from throughtime.graph.programs import OUTPUT, Contraction
+from throughtime.graph.programs import OUTPUT, Contraction, Span
 
 BLOCK = 128
 PANEL_BYTES = 400_000
@@ -65,14 +65,12 @@ class ContractionWriter:
         return self.function
 
     def _share(self, whole: int, step: int) -> tuple[ir.Value, ir.Value]:
-        """This thread's part of ``whole`` rows of the result, in whole tiles."""
+        """Give this thread's part of ``whole`` rows of the result, in whole tiles."""
         builder = self.writer.builder
         _, thread, team = self.function.args
         pieces = index(-(-whole // step))
         low = builder.sdiv(builder.mul(pieces, thread), team)
-        high = builder.sdiv(
-            builder.mul(pieces, builder.add(thread, index(1))), team
-        )
+        high = builder.sdiv(builder.mul(pieces, builder.add(thread, index(1))), team)
         last = self.writer.minimum(self.writer.times(high, step), index(whole))
         return self.writer.times(low, step), last
 
@@ -87,7 +85,10 @@ class ContractionWriter:
             return
         right = contraction.right.span
         rights = w.pointer(table, self.arguments.position(f"buffer {right.buffer}"))
-        shifted = contraction.left.state is not None, contraction.right.state is not None
+        shifted = (
+            contraction.left.state is not None,
+            contraction.right.state is not None,
+        )
         if not any(shifted):
             zero = index(0)
             rows = w.count(table, ROWS)
@@ -100,8 +101,8 @@ class ContractionWriter:
             own, before, rows = (
                 w.count(segments, w.builder.add(place, index(i))) for i in range(3)
             )
-            starts = [before if moved else own for moved in shifted]
-            self._segment(contraction, result, lefts, rights, (*starts, rows))
+            left, right = (before if moved else own for moved in shifted)
+            self._segment(contraction, result, lefts, rights, (left, right, rows))
 
     def _first_step(
         self,
@@ -119,7 +120,8 @@ class ContractionWriter:
         own = w.count(numbers, index(0))
         before = w.count(numbers, steps)
         rows = w.count(numbers, builder.add(steps, steps))
-        bases, starts = [], []
+        bases: list[ir.Value] = []
+        starts: list[ir.Value] = []
         sides = (contraction.left, contraction.right)
         for base, side, moved in zip((lefts, rights), sides, shifted, strict=True):
             assert side is not None, "a shifted contraction has two sides"
@@ -176,13 +178,13 @@ class ContractionWriter:
                     )
 
     @staticmethod
-    def _right(contraction: Contraction):  # noqa: ANN205
+    def _right(contraction: Contraction) -> Span:
         assert contraction.right is not None, "a sum has no right side"
         return contraction.right.span
 
     def _columns(
         self, size: int, width: int
-    ) -> list[tuple[tuple[ir.Value, ir.Value, int], int, bool]]:
+    ) -> list[tuple[tuple[ir.Constant, ir.Constant, int], int, bool]]:
         """Loops over columns: whole tiles, then whole vectors, then a part of one."""
         step = width * self.lanes
         whole = size // step * step
@@ -212,9 +214,7 @@ class ContractionWriter:
         full = builder.icmp_signed(">=", rows, index(shape[0]))
         with builder.if_else(full) as (then, otherwise):
             with then:
-                builder.call(
-                    self._tile(shape), [left, right, target, count, columns]
-                )
+                builder.call(self._tile(shape), [left, right, target, count, columns])
             with otherwise, w.loop(index(0), rows) as row:
                 single = (1, *shape[1:])
                 builder.call(

@@ -108,12 +108,12 @@ class Kernel:
         else:
             self._run(ctypes.addressof(table))
 
-    def _run_in_pool(self, table: ctypes.Array[ctypes.c_int64], counts: list[int]) -> None:
+    def _run_in_pool(
+        self, table: ctypes.Array[ctypes.c_int64], counts: list[int]
+    ) -> None:
         address = ctypes.addressof(table)
         once = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
-        shared = ctypes.CFUNCTYPE(
-            None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64
-        )
+        shared = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
         once(self._code.address("pack_all"))(address)
         for region, threads in enumerate(counts):
             name = body_name(region, self._programs)
@@ -158,7 +158,7 @@ def compile_half(
 
     def make() -> tuple[dict[str, object], bytes]:
         source = _write(plan, programs, contractions, widths, chosen, item_bytes)
-        facts = {
+        facts: dict[str, object] = {
             "names": list(source.names),
             "panel_size": source.panel_size,
             "scratch_width": source.scratch_width,

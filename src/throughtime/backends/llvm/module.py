@@ -135,7 +135,8 @@ class _ModuleWriter:
         )
 
     def _layouts(self, programs: Sequence[Program]) -> list[Layout]:
-        layouts, start = [], 0
+        layouts: list[Layout] = []
+        start = 0
         for program in programs:
             plan = schedule(program, self.lanes)
             layout = Layout(program, plan, self.target, self.item_bytes, start)
@@ -169,9 +170,7 @@ class _ModuleWriter:
         builder = ir.IRBuilder(function.append_basic_block("entry"))
         writer = Writer(builder, self.element, self.lanes, self.item_bytes)
         for layout in layouts:
-            PanelWriter(
-                writer, pack, layout, self.arguments, function.args[0]
-            ).write()
+            PanelWriter(writer, pack, layout, self.arguments, function.args[0]).write()
         builder.ret_void()
         return function
 
@@ -226,13 +225,14 @@ class _ModuleWriter:
         return function
 
 
-def _callable(address: ir.Value, kind: ir.FunctionType) -> ir.Value:
+def _callable(address: ir.NamedValue, kind: ir.FunctionType) -> ir.NamedValue:
     """An address as a function: llvmlite wants the type on the value itself."""
     address.type = kind.as_pointer()
     return address
 
 
 def threads_word(region: int) -> str:
+    """Name of the word that holds a region's number of threads."""
     return f"threads {region}"
 
 

@@ -16,9 +16,7 @@ COMPARISONS = {
     "greater_equal": ">=",
     "equal": "==",
 }
-MATHEMATICS = (
-    "sigmoid tanh exp expm1 log log1p softplus erf sqrt rsqrt"
-).split()
+MATHEMATICS = ("sigmoid tanh exp expm1 log log1p softplus erf sqrt rsqrt").split()
 
 
 class Pointwise:

@@ -66,14 +66,17 @@ SCRATCH = "scratch"
 
 
 def buffer_place(buffer: str) -> str:
+    """Place of a buffer at this step."""
     return f"buffer {buffer}"
 
 
 def old_carry(state: int) -> str:
+    """Place of a carried value as the last step left it."""
     return f"old {state}"
 
 
 def new_carry(state: int) -> str:
+    """Place of a carried value as this step leaves it."""
     return f"new {state}"
 
 
@@ -132,7 +135,9 @@ class _Scheduler:
                 self.partials[index] = self.scratch_width
                 self.scratch_width += self.lanes
         for chain in self.chains.values():
-            self._group(chain.root, self.nodes[chain.root].size).accumulators.append(chain)
+            self._group(chain.root, self.nodes[chain.root].size).accumulators.append(
+                chain
+            )
         order = sorted(self.groups, key=lambda key: (key[0], key[1] != 1, key[1]))
         groups = tuple(self.groups[key] for key in order)
         return Schedule(
@@ -221,9 +226,7 @@ class _Scheduler:
             place = buffer_place(store.span.buffer)
             self._write(store.node, place, store.span.start)
             if self.nodes[store.node].family != "leaf":
-                self.locations.setdefault(
-                    store.node, Location(place, store.span.start)
-                )
+                self.locations.setdefault(store.node, Location(place, store.span.start))
         for carry in self.program.carries:
             self._write(carry.node, new_carry(carry.state), 0)
 

@@ -210,10 +210,14 @@ class SweepWriter:
     ) -> ir.Value:
         w = self.writer
         offset = w.times(row, self.strides[location.place])
-        offsets = (offset, location.start) if unit is None else (
-            offset,
-            unit,
-            location.start,
+        offsets = (
+            (offset, location.start)
+            if unit is None
+            else (
+                offset,
+                unit,
+                location.start,
+            )
         )
         return w.at(self.bases[location.place], *offsets)
 

@@ -64,7 +64,9 @@ class Tiles:
             for row in range(shape.rows)
             for slot in shape.slots
         ]
-        start = [builder.load(p, typ=writer.vector, align=self.item_bytes) for p in places]
+        start = [
+            builder.load(p, typ=writer.vector, align=self.item_bytes) for p in places
+        ]
         entry, loop = builder.block, function.append_basic_block("terms")
         behind = function.append_basic_block("behind")
         builder.branch(loop)

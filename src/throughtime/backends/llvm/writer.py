@@ -87,9 +87,7 @@ class Writer:
     def load(self, pointer: ir.Value, mask: ir.Value | None = None) -> ir.Value:
         """A vector; lanes that the mask leaves out are 0 and not read."""
         if mask is None:
-            return self.builder.load(
-                pointer, typ=self.vector, align=self.item_bytes
-            )
+            return self.builder.load(pointer, typ=self.vector, align=self.item_bytes)
         function = self._masked("load", self.vector)
         zero = ir.Constant(self.vector, None)
         alignment = ir.Constant(ir.IntType(32), self.item_bytes)
@@ -145,13 +143,11 @@ class Writer:
         )
         undefined = ir.Constant(wide, ir.Undefined)
         one = self.builder.insert_element(undefined, left, ir.Constant(kind, 0))
-        remaining = self.builder.shuffle_vector(
-            one, undefined, ir.Constant(wide, None)
-        )
+        remaining = self.builder.shuffle_vector(one, undefined, ir.Constant(wide, None))
         lanes = ir.Constant(wide, [ir.Constant(kind, i) for i in range(self.lanes)])
         return self.builder.icmp_signed("<", lanes, remaining)
 
-    def pointer(self, arguments: ir.Value, position: int) -> ir.Value:
+    def pointer(self, arguments: ir.Value, position: int) -> ir.NamedValue:
         """An address from the table of arguments."""
         place = self.builder.gep(arguments, [index(position)], source_etype=INDEX)
         return self.builder.load(place, typ=POINTER, align=8)
