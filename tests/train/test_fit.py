@@ -168,6 +168,26 @@ def test_gradient_descent_is_its_equation(
         assert torch.equal(weight - 0.25 * weight.grad, after[name])
 
 
+def test_the_step_width_falls_along_half_a_cosine_or_stays(
+    signs: SequenceDataset, tmp_path: Path
+) -> None:
+    # With gradients clipped to a fixed norm, each step is as long as its width.
+    def moved(schedule: str) -> float:
+        options = {"optimizer": "sgd", "learning_rate": 1e-4, "clip": 1e-3}
+        out = tmp_path / schedule
+        train(signs, out, schedule=schedule, batch_size=40, dtype="float64", **options)
+        first, last = (
+            torch.cat(
+                [w.flatten() for w in load_file(out / f"{name}.safetensors").values()]
+            )
+            for name in ("initial", "model")
+        )
+        return (last - first).norm().item()
+
+    # Widths of three updates: 1, 3/4, 1/4.
+    assert moved("cosine") / moved("constant") == pytest.approx(2 / 3, rel=1e-2)
+
+
 def test_a_text_is_learned_as_one_pass_with_carried_state(tmp_path: Path) -> None:
     data = text_dataset(SENTENCE * 4, "t")
     options = {"batch_size": 2, "steps": 7, "epochs": 1, "dtype": "float64"}

@@ -43,7 +43,13 @@ _BY_DATA = "By default what suits the data."
     show_default=True,
     help="Steps of a text between two updates.",
 )
-@click.option("--learning-rate", type=float, help=f"Step width. {_BY_DATA}")
+@click.option("--learning-rate", type=float, help=f"First step width. {_BY_DATA}")
+@click.option(
+    "--schedule",
+    default="cosine",
+    show_default=True,
+    help="cosine: it falls to 0 over the epochs; constant.",
+)
 @click.option(
     "--clip",
     type=float,

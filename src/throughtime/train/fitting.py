@@ -49,6 +49,7 @@ def fit(
     batch_size: int | None = None,
     steps: int = 64,
     learning_rate: float | None = None,
+    schedule: str = "cosine",
     clip: float = 1.0,
     seed: int = 0,
     backend: str = "auto",
@@ -90,7 +91,9 @@ def fit(
         Steps of a text between two updates. The state is carried on from one piece to
         the next, the gradient is not. Sequences with a class are never cut.
     learning_rate
-        None: what suits optimiser and data.
+        The first step width. None: what suits optimiser and data.
+    schedule
+        `"cosine"`: it falls to 0 over the epochs along half a cosine. `"constant"`.
     clip
         The norm of the gradient at most; 0 lets every gradient pass.
     seed
@@ -104,7 +107,7 @@ def fit(
     threads
         Threads of PyTorch and of the compiled code; None: as many as PyTorch has.
     out
-        The folder of the run, new or empty. None: `runs/<data>-<cell>-<n>`.
+        The folder of the run, new or empty. None: ``runs/<data>-<cell>-<n>``.
     quiet
         False shows progress on standard error.
     command
@@ -136,6 +139,7 @@ def fit(
             "batch_size": batch_size,
             "steps": steps,
             "learning_rate": learning_rate,
+            "schedule": schedule,
             "clip": clip,
             "seed": seed,
             "backend": backend,

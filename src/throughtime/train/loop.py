@@ -66,6 +66,7 @@ class Loop:
         self.interruption = interruption
         self.parameters = list(model.parameters())
         self.optimizer = make_optimizer(self.parameters, settings)
+        self.updates = 0
         self.order = torch.Generator().manual_seed(settings.seed)
         self.zeros = ZeroCounter(model.network)
         self.outcome = Outcome()
@@ -131,7 +132,18 @@ class Loop:
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, limit)
         self._check_finite("The norm of the gradient", norm, epoch, step)
         self.optimizer.step()
+        self._turn_down()
         return bool(norm > limit)
+
+    def _turn_down(self) -> None:
+        """Set the step width of the next update."""
+        self.updates += 1
+        if self.settings.schedule == "constant":
+            return
+        done = self.updates / (self.settings.epochs * self.task.batches())
+        for group in self.optimizer.param_groups:
+            share = (1 + math.cos(math.pi * done)) / 2
+            group["lr"] = share * self.settings.learning_rate
 
     def _check_finite(self, what: str, value: Tensor, epoch: int, step: int) -> None:
         if not math.isfinite(value.item()):

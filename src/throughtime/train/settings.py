@@ -12,6 +12,7 @@ from throughtime.errors import DeviceMissing, NumberOutOfRange, UnknownChoice
 from throughtime.errors.base import did_you_mean
 
 OPTIMIZERS = ("adam", "sgd")
+SCHEDULES = ("cosine", "constant")
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 # Found by experiments with LSTM and GRU on the bundled data.
@@ -49,9 +50,9 @@ class Settings:
     steps
         Steps of a text between two updates; the state is carried on, the gradient is
         not.
-    learning_rate, clip
-        Step width, and the gradient's norm at most; a `clip` of 0 lets every gradient
-        pass.
+    learning_rate, schedule, clip
+        Step width; whether it falls to 0 over the epochs along half a cosine or stays;
+        and the gradient's norm at most, where 0 lets every gradient pass.
     seed
         Draws first weights and order: the same seed gives the same bits.
     backend, dtype, device, threads
@@ -67,6 +68,7 @@ class Settings:
     batch_size: int
     steps: int
     learning_rate: float
+    schedule: str
     clip: float
     seed: int
     backend: str
@@ -76,6 +78,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         check_choice("optimizer", self.optimizer, OPTIMIZERS)
+        check_choice("schedule", self.schedule, SCHEDULES)
         check_choice("dtype", self.dtype, DTYPES)
         for argument in (
             *("hidden_size", "num_layers", "epochs", "patience"),
