@@ -74,6 +74,25 @@ def draw(
     )
 
 
+def select(case: Case, rows: Tensor) -> Case:
+    """The same numbers for some sequences alone, all of full length."""
+
+    def of(value: Tensor) -> Tensor:
+        steps = value.view(case.steps, case.batch, -1)[:, rows]
+        return steps.reshape(case.steps * len(rows), -1)
+
+    return Case(
+        inputs={name: of(value) for name, value in case.inputs.items()},
+        initial=[value[rows] for value in case.initial],
+        parameters=case.parameters,
+        gradient=of(case.gradient),
+        state_gradients=[value[rows] for value in case.state_gradients],
+        steps=case.steps,
+        batch=len(rows),
+        reverse=case.reverse,
+    )
+
+
 def forward(graph: StepGraph, case: Case, backend: str) -> dict[str, Tensor]:
     """Output and final states without a backward pass."""
     with torch.no_grad():
