@@ -27,7 +27,6 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 autodoc_class_signature = "mixed"
 numpydoc_show_class_members = False
-python_maximum_signature_line_length = 72
 
 # Pages that need nothing from a network: formulas are MathML, which browsers draw.
 html_math_renderer = mathml.RENDERER

@@ -5,12 +5,14 @@ built-in cell with what `explain` finds, `commands` the options of the command l
 `data_sets` the cards of the bundled data.
 """
 
+import ast
 import importlib
 import inspect
 import re
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from textwrap import fill, indent
 
 import rich_click as click
 
@@ -20,12 +22,14 @@ from throughtime.cli.commands import main
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "throughtime"
+WIDTH = 84  # of a line of equations, so that no page has to be scrolled sideways
 
 
 def write(folder: Path) -> None:
     """Write all of them, and touch none that says the same already."""
     texts = {"architecture": architecture(), "commands": commands()}
     texts |= {"data_sets": data_sets(), "errors.txt": errors()}
+    texts["functions.txt"] = functions()
     texts |= {f"cells/{name}": cell(name) for name in tt.cells.__all__}
     for name, text in texts.items():
         path = folder / (name if "." in name else f"{name}.rst")
@@ -41,7 +45,9 @@ def rooms() -> list[str]:
     contracts = project["tool"]["importlinter"]["contracts"]
     (stairs,) = [c for c in contracts if c["name"].startswith("Each room")]
     order = [
-        room.strip(" ()") for step in reversed(stairs["layers"]) for room in step.split("|")
+        room.strip(" ()")
+        for step in reversed(stairs["layers"])
+        for room in step.split("|")
     ]
     folders = [path.parent for path in PACKAGE.rglob("__init__.py")]
     inside = [folder.relative_to(PACKAGE).parts for folder in folders]
@@ -78,12 +84,20 @@ def cell(name: str) -> str:
         f".. autoclass:: throughtime.cells.{name}",
         heading("The source", "-"),
         "All that is written by hand:",
-        block("python", inspect.getsource(kind)),
+        block("python", source(kind)),
     ]
     for word, made in known.items():
         parts += [heading(f"What explain() finds: {made!r}", "-")]
         parts += [f"On the command line ``--cell {word}``.", *found(made)]
     return paragraphs(parts)
+
+
+def source(kind: type[tt.Cell]) -> str:
+    """The class as it is written, without the docstring that stands above it."""
+    text = inspect.getsource(kind)
+    docstring = ast.parse(text).body[0].body[0]
+    lines = text.splitlines()
+    return "\n".join(lines[: docstring.lineno - 1] + lines[docstring.end_lineno + 1 :])
 
 
 def found(made: tt.Cell) -> Iterator[str]:
@@ -96,7 +110,7 @@ def found(made: tt.Cell) -> Iterator[str]:
     )
     for title, shown in [
         ("Equations:", lines.forward),
-        (meaning, [*lines.deltas, *(f"  {note}" for note in lines.notes)]),
+        (meaning, [*lines.deltas, "", *lines.notes]),
         ("Gradients:", lines.gradients),
         ("Before the loop, over all steps at once:", plan.before),
         ("Matrix products left in the loop, at each step:", plan.inside),
@@ -105,7 +119,11 @@ def found(made: tt.Cell) -> Iterator[str]:
     ]:
         if shown:
             yield title
-            yield block("text", "\n".join(shown))
+            yield block("text", "\n".join(map(wrapped, shown)))
+
+
+def wrapped(line: str) -> str:
+    return fill(line, WIDTH, subsequent_indent=" " * 6, break_on_hyphens=False)
 
 
 # --------------------------------------------------------------- commands and data
@@ -149,11 +167,29 @@ def data_sets() -> str:
         rows = [[word, escape(getattr(card, word))] for word in words]
         rows += [[n, f"{v:.4g} {card.metric}"] for n, v in card.baselines.items()]
         rows += [["note", escape(note)] for note in card.notes]
-        parts += [heading(card.name, "-"), card.title.capitalize() + ".", table(rows)]
+        parts += [
+            heading(card.name, "-"),
+            card.title[0].upper() + card.title[1:] + ".",
+            table(rows),
+        ]
     return paragraphs(parts)
 
 
-# --------------------------------------------------------------------------- errors
+# ------------------------------------------------------------- functions and errors
+def functions() -> str:
+    """What `throughtime.math` has, in the order of its file."""
+    known = [getattr(tt.math, name) for name in tt.math.__all__]
+    known.sort(key=lambda function: function.__code__.co_firstlineno)
+    return table([called(one), inspect.cleandoc(one.__doc__)] for one in known)
+
+
+def called(function: Callable[..., object]) -> str:
+    """How it is written, without types."""
+    parameters = inspect.signature(function).parameters.values()
+    bare = [one.replace(annotation=inspect.Parameter.empty) for one in parameters]
+    return f"``{function.__name__}{inspect.Signature(bare)}``"
+
+
 def errors() -> str:
     """Every mistake that is reported, with its message, subject by subject."""
     parts = []
@@ -176,7 +212,8 @@ def subjects() -> list[str]:
 
 def mistake(kind: type[tt.errors.ThroughtimeError]) -> str:
     says = inspect.cleandoc(kind.__doc__ or "").replace("\n", " ")
-    return says if kind.message == "{reason}" else f"{says} ``{kind.message}``"
+    message = " ".join(kind.message.split())
+    return says if message == "{reason}" else f"{says} *{escape(message)}*"
 
 
 # ------------------------------------------------------------------- reStructuredText
@@ -199,6 +236,6 @@ def block(language: str, text: str) -> str:
 
 def table(rows: Iterable[list[str]]) -> str:
     lines = [".. list-table::", "   :widths: 25 75", "   :class: facts", ""]
-    for first, *others in rows:
-        lines += [f"   * - {first}", *(f"     - {other}" for other in others)]
+    for first, second in rows:
+        lines += [f"   * - {first}", f"     - {indent(second, ' ' * 7).lstrip()}"]
     return "\n".join(lines)
