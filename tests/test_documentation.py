@@ -64,7 +64,8 @@ def run_examples(block: Block, text: str, names: dict[str, Any]) -> None:
     )
     assert test.examples
     report: list[str] = []
-    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE  # long lines are wrapped
+    runner = doctest.DocTestRunner(optionflags=flags)
     runner.run(test, out=report.append, clear_globs=False)
     assert not report, "".join(report)
     names.update(test.globs)
