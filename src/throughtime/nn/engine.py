@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from throughtime.backends.llvm.threads import openmp
 from throughtime.graph.plan import plan
 from throughtime.graph.programs import OUTPUT, SAVED, Plan, gradient_of
 from throughtime.graph.serialize import from_json
@@ -48,6 +49,8 @@ class Engine:
         self.plan: Plan = plan(graph, training=training, input_gradients=self.wanted)
         self.graph = graph
         self.item_bytes = dtype.itemsize
+        # Whose threads run it; None: those of a small pool of our own.
+        self.library = openmp()
         self.operands = Operands(self.plan, dtype)
         self._key = f"{training} {self.wanted} {text}"
         sizes = {"x": graph.input_size}
@@ -171,7 +174,7 @@ class Engine:
                 value if name in reached else value.zero_()
                 for name, value in gradients.items()
             ],
-            [carries[position][slot] for position in range(len(initial))],
+            [carry[slot].clone() for carry in carries.values()],
             self.operands.gradients(parameters, operand_gradients),
         )
 
@@ -211,7 +214,14 @@ class Engine:
         words |= _addresses("operand", operands)
         words |= _addresses("gradient operand", operand_gradients)
         words |= {f"carry {i}": value.data_ptr() for i, value in carries.items()}
-        kernel.run(words, extent.rows, workspace.data_ptr(), self.item_bytes, threads)
+        kernel.run(
+            words,
+            extent.rows,
+            workspace.data_ptr(),
+            self.item_bytes,
+            threads,
+            self.library,
+        )
 
     def _transient(self, kernel: "Kernel", buffers: dict[str, Tensor]) -> list[str]:
         """Buffers that live no longer than the call."""

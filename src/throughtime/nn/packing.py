@@ -110,8 +110,9 @@ def checked_lengths(lengths: Sequence[int] | Tensor, steps: int, batch: int) -> 
     values = values.to(torch.int64)
     inside = ((values >= 0) & (values <= steps)).all()
     if torch.compiler.is_compiling():
-        # Inside a compiled graph no branch may look at a value.
-        torch._assert_async(inside, f"lengths must be from 0 to {steps}")
+        # Inside a compiled graph no branch may look at a value, and a message that
+        # named the number of steps would compile anew for every number.
+        torch._assert_async(inside, "lengths must be from 0 to the number of steps")
     elif not inside:
         raise refusal(values.tolist())
     return values

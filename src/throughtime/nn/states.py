@@ -17,7 +17,8 @@ def state_class(names: tuple[str, ...]) -> type[Any]:
     """The one named-tuple class for these state names.
 
     Its instances and itself cross processes by pickle, and ``torch.export`` saves
-    programs that take or return it.
+    programs that take or return it. A process that loads such a program knows the
+    states of the built-in cells; for others, call this function first.
     """
     if names not in _CLASSES:
         _CLASSES[names] = _make_class(names)
@@ -47,6 +48,9 @@ def make_state(names: Iterable[str], values: Iterable[Tensor]) -> Any:
     """States under their names."""
     return state_class(tuple(names))(*values)
 
+
+for _names in ((), ("h",), ("h", "c")):
+    state_class(_names)
 
 # Without this, `torch.load` refuses a checkpoint that holds a state.
 torch.serialization.add_safe_globals([make_state])
