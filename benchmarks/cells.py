@@ -56,23 +56,16 @@ def read_shapes(
 
 
 def measure_all(
-    cells: list[str], shapes: list[Shape], seconds: float, rounds: int
+    cell: str, shapes: list[Shape], seconds: float, rounds: int
 ) -> Iterator[Row]:
-    """Measure every cell in every shape, the machine's peak before each."""
-    for cell in cells:
-        for shape in shapes:
-            peers = contestants(cell, shape)
-            for work in WORKS:
-                peak = peak_gflops(torch.get_num_threads())
-                yield from compare(
-                    peers,
-                    cell,
-                    shape,
-                    work,
-                    seconds=seconds,
-                    rounds=rounds,
-                    peak=peak,
-                )
+    """Measure a cell in every shape, the machine's peak before each row."""
+    for shape in shapes:
+        peers = contestants(cell, shape)
+        for work in WORKS:
+            peak = peak_gflops(torch.get_num_threads())
+            yield from compare(
+                peers, cell, shape, work, seconds=seconds, rounds=rounds, peak=peak
+            )
 
 
 def machine(rows: list[Row]) -> dict[str, object]:
@@ -129,28 +122,32 @@ def main(
 ) -> None:
     if threads is not None:
         torch.set_num_threads(threads)
-    rows: list[Row] = []
-    with Console(stderr=True).status("measuring") as status:
-        for row in measure_all(cells, shapes, seconds, rounds):
-            rows.append(row)
-            status.update(f"{row.cell}, {row.shape}, {row.work}: {row.ratio:.2f}×")
-    found = machine(rows)
-    if as_json:
-        document = {"machine": found, "rows": [row.to_json() for row in rows]}
-        print(json.dumps(document, indent=1, ensure_ascii=False))
-        return
-    show(rows, found)
-
-
-def show(rows: list[Row], found: dict[str, object]) -> None:
-    """Print tables, means, and what must be known to read them."""
     # Into a file or a pipe the tables are as wide as they need to be.
     console = Console(width=None if Console().is_terminal else 120, highlight=False)
-    for table in tables(rows):
-        console.print(table)
+    rows: list[Row] = []
+    with Console(stderr=True).status("measuring") as status:
+        for cell in cells:
+            found: list[Row] = []
+            for row in measure_all(cell, shapes, seconds, rounds):
+                found.append(row)
+                status.update(f"{row.cell}, {row.shape}, {row.work}: {row.ratio:.2f}×")
+            rows += found
+            # A cell that is done is shown, whatever becomes of the others.
+            if not as_json:
+                console.print(*tables(found), sep="\n")
+    if as_json:
+        document = {"machine": machine(rows), "rows": [row.to_json() for row in rows]}
+        print(json.dumps(document, indent=1, ensure_ascii=False))
+        return
+    summarise(rows, console)
+
+
+def summarise(rows: list[Row], console: Console) -> None:
+    """Print means over all cells, and what must be known to read the tables."""
     for work in WORKS:
         ratios = [row.ratio for row in rows if row.work == work]
         console.print(f"geometric mean, {work}: {geometric_mean(ratios):.2f}×")
+    found = machine(rows)
     low, high = min(row.peak for row in rows), max(row.peak for row in rows)
     console.print(
         f"fused multiply-adds in registers: {found['peak_gflops']:.0f} GFLOP/s "
