@@ -107,8 +107,8 @@ def test_quiet_is_quiet(folder: Path) -> None:
 def test_every_option_reaches_the_training(folder: Path) -> None:
     words = """--cell feedforward --layers 2 --hidden-size 5 --optimizer sgd --epochs 1
         --batch-size 3 --learning-rate 0.01 --clip 0.5 --seed 7 --backend reference
-        --dtype float64 --device cpu --threads 1 --steps 9 --schedule constant --patience 4
-        --out there"""
+        --dtype float64 --device cpu --threads 1 --steps 9 --schedule constant
+        --patience 4 --out there"""
     trained = call("train", "text.txt", *words.split())
     assert trained.exit_code == 0, trained.output
     assert trained.stderr.startswith("backend reference: it was asked for by name")

@@ -27,7 +27,7 @@ def test_what_is_not_given_suits_the_data() -> None:
     text = settle(text_dataset(SENTENCE * 1000, "t"), GIVEN)
     short = settle(text_dataset(SENTENCE * 2, "t"), GIVEN)
     assert (sequences.hidden_size, text.hidden_size) == (128, 256)
-    assert (sequences.batch_size, text.batch_size, short.batch_size) == (32, 32, 1)
+    assert (sequences.batch_size, text.batch_size, short.batch_size) == (64, 32, 1)
     assert settle(make_sequences(), {**GIVEN, "hidden_size": 7}).hidden_size == 7
     sgd = settle(make_sequences(), {**GIVEN, "optimizer": "sgd"})
     assert sgd.learning_rate > sequences.learning_rate

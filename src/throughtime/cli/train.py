@@ -39,7 +39,7 @@ _BY_DATA = "By default what suits the data."
 @click.option(
     "--steps",
     type=int,
-    default=64,
+    default=32,
     show_default=True,
     help="Steps of a text between two updates.",
 )

@@ -47,7 +47,7 @@ def fit(
     epochs: int | None = None,
     patience: int | None = None,
     batch_size: int | None = None,
-    steps: int = 64,
+    steps: int = 32,
     learning_rate: float | None = None,
     schedule: str = "cosine",
     clip: float = 1.0,
@@ -85,8 +85,8 @@ def fit(
         Passes over the training data at most, and how many in a row may bring no better
         validation loss. None: 20 and 10 for sequences, 12 and 3 for a text.
     batch_size
-        Sequences, or parallel streams of a text, per update. None: 32, or fewer streams
-        for a text under 32,000 characters.
+        Sequences, or parallel streams of a text, per update. None: 64 sequences, 32
+        streams, or fewer for a text under 32,000 characters.
     steps
         Steps of a text between two updates. The state is carried on from one piece to
         the next, the gradient is not. Sequences with a class are never cut.

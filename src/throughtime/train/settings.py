@@ -19,16 +19,16 @@ DTYPES = {"float32": torch.float32, "float64": torch.float64}
 _SEQUENCES: Mapping[str, Any] = {
     "hidden_size": 128,
     "epochs": 20,
-    "batch_size": 32,
+    "batch_size": 64,
     "patience": 10,
-    "learning_rate": {"adam": 3e-3, "sgd": 0.5},
+    "learning_rate": {"adam": 5e-3, "sgd": 0.5},
 }
 _TEXT: Mapping[str, Any] = {
     "hidden_size": 256,
     "epochs": 12,
     "batch_size": 32,
     "patience": 3,
-    "learning_rate": {"adam": 3e-3, "sgd": 2.0},
+    "learning_rate": {"adam": 4e-3, "sgd": 2.0},
 }
 
 
