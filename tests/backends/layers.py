@@ -7,7 +7,10 @@ import torch
 from torch import Tensor
 
 from throughtime.graph import StepGraph
+from throughtime.graph.serialize import text_of
+from throughtime.nn.engine import Engine
 from throughtime.nn.execution import run_layer
+from throughtime.nn.extents import Extent, dense_extent, ragged_extent
 
 
 @dataclass(frozen=True)
@@ -131,6 +134,43 @@ def results(graph: StepGraph, case: Case, backend: str) -> dict[str, Tensor]:
     }
 
 
+def engine_of(graph: StepGraph, dtype: torch.dtype, *, training: bool) -> Engine:
+    """An engine of one's own, to change; it gives the gradients of all inputs."""
+    names = ["x", *(declared.name for declared in graph.inputs)]
+    wanted = " ".join(names) if training else ""
+    return Engine(text_of(graph), training, wanted, dtype)
+
+
+def through_engine(made: Engine, case: Case) -> dict[str, Tensor]:
+    """What `results` says, or `forward`, by an engine without any operator."""
+    extent = _extent(made, case)
+    tensors = list(case.inputs.values()), case.initial, list(case.parameters.values())
+    output, finals, saved = made.forward(*tensors, extent)
+    found = {"output": output} | {f"final {i}": v for i, v in enumerate(finals)}
+    if not made.wanted:
+        return found
+    slopes = made.backward(
+        *tensors, extent, output, saved, case.gradient, case.state_gradients
+    )
+    found |= {
+        f"gradient of input {n}": v for n, v in zip(case.inputs, slopes[0], strict=True)
+    }
+    found |= {f"gradient of state {i}": v for i, v in enumerate(slopes[1])}
+    names = case.parameters
+    return found | {
+        f"gradient of {n}": v for n, v in zip(names, slopes[2], strict=True)
+    }
+
+
+def _extent(made: Engine, case: Case) -> Extent:
+    if case.counts is not None and made.graph.states:
+        return ragged_extent(case.batch, case.counts)
+    if made.graph.states:
+        return dense_extent(case.steps, case.batch, case.reverse)
+    alive = case.gradient.shape[0] if case.counts is None else int(case.counts.sum())
+    return dense_extent(1, alive, False)
+
+
 def _run(graph: StepGraph, case: Case, backend: str) -> tuple[Tensor, list[Tensor]]:
     return run_layer(
         graph,
@@ -164,5 +204,9 @@ def assert_equal_bits(
 ) -> None:
     assert found.keys() == expected.keys()
     for name, value in expected.items():
-        same = torch.equal(found[name].view(torch.uint8), value.view(torch.uint8))
+        same = torch.equal(_bytes(found[name]), _bytes(value))
         assert same, f"{name} differs in its bits"
+
+
+def _bytes(value: Tensor) -> Tensor:
+    return value.contiguous().view(torch.uint8)

@@ -16,7 +16,7 @@ from throughtime.backends.llvm.module import (
 from throughtime.backends.llvm.object_cache import cached, version
 from throughtime.backends.llvm.rows import Rows
 from throughtime.backends.llvm.target import Target, host
-from throughtime.backends.llvm.threads import OpenMP, openmp, run_in_pool
+from throughtime.backends.llvm.threads import OpenMP, run_in_pool
 from throughtime.graph.programs import Contraction, Plan, Program
 
 SMALLEST_SHARE = 200_000
@@ -62,7 +62,7 @@ class Kernel:
         workspace: int,
         item_bytes: int,
         threads: int,
-        library: OpenMP | None = None,
+        library: OpenMP | None,
     ) -> None:
         """Compute.
 
@@ -79,16 +79,17 @@ class Kernel:
         threads
             How many threads may be used.
         library
-            Whose threads; by default those of the process's OpenMP, else a pool.
+            Whose threads; None for those of a small pool.
         """
-        found = library or openmp()
         counts = self.threads(rows, threads)
         given = {threads_word(i): count for i, count in enumerate(counts)}
         named = [
             given[name] if name in given else addresses.get(name, 1)
             for name in self.facts.names
         ]
-        functions = (found.parallel, found.thread, found.team) if found else (0, 0, 0)
+        functions = (0, 0, 0)
+        if library is not None:
+            functions = (library.parallel, library.thread, library.team)
         scratch = workspace + self.facts.panel_size * item_bytes
         fixed = [
             rows.steps,
@@ -103,7 +104,7 @@ class Kernel:
         ]
         assert len(fixed) == FIXED, "the table of arguments and its layout differ"
         table = (ctypes.c_int64 * (FIXED + len(named)))(*fixed, *named)
-        if found is None and max(counts) > 1:
+        if library is None and max(counts) > 1:
             self._run_in_pool(table, counts)
         else:
             self._run(ctypes.addressof(table))
