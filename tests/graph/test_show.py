@@ -214,6 +214,20 @@ def test_without_biases_none_is_printed() -> None:
     assert found.forward == ("h_t = tanh(W_ih x_t + W_hh h_{t−1})",)
 
 
+def test_gradients_name_what_the_parameters_were_made_into() -> None:
+    def step(self: Any, x: Value, h: Value) -> Value:
+        return (1 - self.rate) * h + self.u.T @ h + math.sum(x)
+
+    rate, u = Parameter("hidden"), Parameter("hidden", "hidden")
+    cell = cell_of(step, rate=rate, u=u, h=State("hidden"))
+    found = equations(trace(cell, 3, 4))
+    assert found.deltas[0] == "δh_t = e_t + u δh_{t+1} + (1 − rate) ⊙ δh_{t+1}"
+    assert found.gradients == (
+        "∂L/∂(1 − rate) = Σ_t h_{t−1} ⊙ δh_t",
+        "∂L/∂(uᵀ) = Σ_t δh_t h_{t−1}ᵀ",
+    )
+
+
 def test_sizes_are_numbers_where_they_are_known() -> None:
     assert "a_t[4:8]" in equations(trace(cells.LSTM(), 3, 4)).forward[2]
 

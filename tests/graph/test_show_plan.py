@@ -51,6 +51,16 @@ def test_built_in_cells(
     assert found.behind == ()
 
 
+def test_ranges_of_columns_stay_where_a_matrix_is_read_in_parts() -> None:
+    def step(self: Any, x: Value, h: Value) -> Value:
+        return math.tanh(self.u @ math.concat(h, x))
+
+    u = Parameter("hidden", "hidden + input")
+    found = planned(cell_of(step, u=u, h=State("hidden")))
+    assert found.before == ("u[:, H:H+I] x_t",)
+    assert found.inside == ("u[:, 0:H] h_{t−1}",)
+
+
 def test_an_output_that_no_state_needs_comes_behind_the_loop() -> None:
     def step(self: Any, x: Value, h: Value) -> tuple[Value, Value]:
         h = math.tanh(self.u @ h + self.w @ x)

@@ -151,6 +151,28 @@ def text(expression: Expression, size_text: SizeText = str) -> str:
     return _written(expression, size_text)[0]
 
 
+def whole(expression: Expression, size_text: SizeText = str) -> str:
+    """The same where something stands before it, such as ``∂L/∂(1 − v)``."""
+    written, binding = _written(expression, size_text)
+    return written if binding >= Binding.ATOM else f"({written})"
+
+
+def transposed(expression: Expression) -> Expression:
+    """The transpose; twice is the matrix itself."""
+    if expression.head == "transpose":
+        return expression.parts[0]
+    return Expression("transpose", (expression,))
+
+
+def without_range(expression: Expression) -> tuple[Expression, Span | None]:
+    """What `restrict` was given, as far as it is about units."""
+    if expression.head == "range":
+        return expression.parts[0], expression.span
+    if expression.head == "symbol":
+        return replace(expression, span=None), expression.span
+    return expression, None
+
+
 # What stands before the part, how tightly the part and the whole are bound.
 PREFIXES = {
     "negate": ("−", Binding.TIMES, Binding.SUM),

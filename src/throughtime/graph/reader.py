@@ -14,6 +14,7 @@ from throughtime.graph.expressions import (
     restrict,
     times,
     total,
+    transposed,
     value,
 )
 from throughtime.graph.nodes import Node, dependents
@@ -135,7 +136,7 @@ class Reader:
             case "input":
                 return value(name)
             case "transpose":
-                return Expression("transpose", tuple(parts))
+                return transposed(parts[0])
             case "slice_columns":
                 start, stop = (int(bound) for bound in node.attributes)
                 return Expression("columns", tuple(parts), span=(start, stop))

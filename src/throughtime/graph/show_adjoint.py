@@ -12,6 +12,7 @@ from throughtime.graph.expressions import (
     shifted,
     text,
     value,
+    whole,
 )
 from throughtime.graph.lines import Lines, consumers, costs
 from throughtime.graph.names import FUNCTIONS, value_names
@@ -99,7 +100,7 @@ class AdjointLines:
         lines: dict[str, list[str]] = {}
         for index in sorted(sides):
             right = " + ".join(text(side, size_text) for side in sides[index])
-            name = text(self.reader.read(index), size_text)
+            name = whole(self.reader.read(index), size_text)
             lines.setdefault(right, []).append(f"∂L/∂{name}")
         for right, left in lines.items():
             yield f"{' = '.join(left)} = {right}"

@@ -1,9 +1,17 @@
 """A plan in words: which products leave the loop, and what is stored."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from throughtime.graph.expressions import Expression, SizeText, Span, text, value
+from throughtime.graph.expressions import (
+    Expression,
+    SizeText,
+    Span,
+    restrict,
+    text,
+    value,
+    without_range,
+)
 from throughtime.graph.fingerprints import Fingerprints, GraphPrints
 from throughtime.graph.letters import letters
 from throughtime.graph.lines import choose_lines
@@ -95,7 +103,8 @@ class _PlanReader:
                 root = program.nodes[node.arguments[0]]
                 if root.operation == "slice":
                     root = program.nodes[root.arguments[0]]
-                yield replace(matrix, span=None), vector, matrix.span, root.size
+                base, rows = without_range(matrix)
+                yield base, vector, rows, root.size
 
     def _symbols(
         self, nodes: tuple[Node, ...], prints: GraphPrints
@@ -149,7 +158,7 @@ class _PlanReader:
         for (matrix, vector), spans in ranges.items():
             for span in _joined(spans):
                 whole = span == (0, sizes[matrix])
-                part = replace(matrix, span=None if whole else span)
+                part = matrix if whole else restrict(matrix, span)
                 yield text(Expression("product", (part, vector)), self.size_text)
 
     def _buffer(self, name: str) -> str:
