@@ -14,11 +14,12 @@ SHORTEST_SAMPLE = 0.005
 class Timing:
     """Seconds of one run: the median of samples, and between which half of them lies.
 
-    ``noise`` is the interquartile range as a part of the median.
+    ``noise`` is the interquartile range as a part of the median; None: of one sample
+    nobody knows it.
     """
 
     seconds: float
-    noise: float
+    noise: float | None
     samples: int
 
 
@@ -65,6 +66,6 @@ def timing(samples: list[float]) -> Timing:
     """Give median and interquartile range."""
     median = statistics.median(samples)
     if len(samples) < 2:
-        return Timing(median, 0.0, len(samples))
+        return Timing(median, None, len(samples))
     low, _, high = statistics.quantiles(samples, n=4, method="inclusive")
     return Timing(median, (high - low) / median, len(samples))

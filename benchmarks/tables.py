@@ -32,7 +32,7 @@ def tables(rows: list[Row]) -> Iterator[Table]:
 
 
 def cells_of(row: Row) -> list[str]:
-    """Give the texts of one row; noise is the larger of the two."""
+    """Give the texts of one row."""
     return [
         str(row.shape),
         row.work,
@@ -42,5 +42,12 @@ def cells_of(row: Row) -> list[str]:
         f"{row.theirs.seconds * 1e3:.3f}",
         f"{row.gflops(row.theirs):.1f}",
         f"{row.ratio:.2f}×",
-        f"{max(row.ours.noise, row.theirs.noise):.0%}",
+        noise_of(row),
     ]
+
+
+def noise_of(row: Row) -> str:
+    """Give the noise of the noisier contestant, where there is more than one sample."""
+    if row.ours.noise is None or row.theirs.noise is None:
+        return "unknown"
+    return f"{max(row.ours.noise, row.theirs.noise):.0%}"
