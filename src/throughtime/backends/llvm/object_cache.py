@@ -104,9 +104,18 @@ def _read(path: Path, key: str) -> Entry | None:
         return None
     if hashlib.sha256(body).digest() != content[len(MAGIC) : start]:
         return None
+    return _entry(body, key)
+
+
+def _entry(body: bytes, key: str) -> Entry | None:
     head, _, code = body.partition(b"\n")
-    facts = json.loads(head)
-    return (facts["facts"], code) if facts["key"] == key else None
+    try:
+        facts = json.loads(head)
+    except ValueError:
+        return None
+    if not isinstance(facts, dict) or facts.get("key") != key:
+        return None
+    return facts["facts"], code
 
 
 def _write(path: Path, key: str, entry: Entry) -> None:
