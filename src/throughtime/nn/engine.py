@@ -102,12 +102,13 @@ class Engine:
         """
         like, rows = inputs[0], inputs[0].shape[0]
         output = like.new_empty((rows, self.graph.output_size))
-        output[extent.alive :].zero_()
         lead = extent.batch if self.graph.states else 0
         saved = like.new_empty((lead + rows, self.saved_width))
         # No part of what an operator returns may be left to chance.
-        saved[:lead].zero_()
-        saved[lead + extent.alive :].zero_()
+        _clear_behind(output, extent.alive)
+        if self.saved_width:
+            saved[:lead].zero_()
+            _clear_behind(saved, lead + extent.alive)
         carries = {
             position: _two(state)
             for position, (state, span) in enumerate(
@@ -146,7 +147,7 @@ class Engine:
             if name in self.wanted
         }
         for value in gradients.values():
-            value[extent.alive :].zero_()
+            _clear_behind(value, extent.alive)
         carries = {i: _two(value) for i, value in enumerate(final_gradients)}
         operands = self.operands.values(parameters)
         operand_gradients = [torch.zeros_like(operand) for operand in operands]
@@ -204,7 +205,9 @@ class Engine:
         lead = extent.batch * self.item_bytes if self.graph.states else 0
         words = {f"buffer {name}": value.data_ptr() for name, value in buffers.items()}
         words[f"buffer {SAVED}"] += lead * self.saved_width
-        transient = self._transient(kernel, buffers)
+        # Buffers that live no longer than the call.
+        named = _buffers_among(kernel.facts.names)
+        transient = [name for name in named if name not in buffers]
         threads = torch.get_num_threads()
         sizes = [extent.alive * self.widths[name] for name in transient]
         *own, workspace = scratch(like.dtype, [*sizes, kernel.workspace(threads)])
@@ -222,15 +225,6 @@ class Engine:
             threads,
             self.library,
         )
-
-    def _transient(self, kernel: "Kernel", buffers: dict[str, Tensor]) -> list[str]:
-        """Buffers that live no longer than the call."""
-        named = [
-            name.removeprefix("buffer ")
-            for name in kernel.facts.names
-            if name.startswith("buffer ")
-        ]
-        return [name for name in named if name not in buffers]
 
     def _final(
         self,
@@ -261,6 +255,18 @@ class Engine:
             first = extent.batch + extent.last_row
             return columns.narrow(0, first, extent.batch).clone()
         return columns[extent.last + extent.batch]
+
+
+@lru_cache(maxsize=512)
+def _buffers_among(words: tuple[str, ...]) -> tuple[str, ...]:
+    kind = "buffer "
+    return tuple(word.removeprefix(kind) for word in words if word.startswith(kind))
+
+
+def _clear_behind(rows: Tensor, alive: int) -> None:
+    """Rows that no sequence has are 0."""
+    if alive < rows.shape[0]:
+        rows[alive:].zero_()
 
 
 def _two(value: Tensor) -> Tensor:
