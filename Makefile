@@ -25,7 +25,7 @@ docs: $(DOCS)  ## the documentation, warnings as errors
 lint: $(DEV)  ## style, format, and which room may import which
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache  # a stale cache has accused the innocent
 
 types: $(DEV)  ## the type checker in its strict mode
 	$(BIN)/pyrefly check
