@@ -58,34 +58,23 @@ def run_layer(
         Run each sequence from its last step to its first.
     """
     nodes, like = graph.nodes, inputs["x"]
-    known = _leaves(graph, inputs, parameters)
-    states = [i for i, node in enumerate(nodes) if node.operation == "state"]
-    late = dependents(nodes, states)
-    ends = [graph.output, *graph.new_states]
-    early = [
-        index
-        for index in range(len(nodes))
-        if index not in late and nodes[index].operation != "gradient"
-    ]
-    known = evaluate(nodes, early, known, like)
-    constant = {i: v for i, v in known.items() if nodes[i].kind is Kind.PARAMETER}
-    # What is made of parameters alone, such as a `where`, has no rows of its own yet.
-    varying = {
-        i: _full(v, like, v.shape[-1])
-        for i, v in known.items()
-        if nodes[i].kind is not Kind.PARAMETER
-    }
+    constant, varying = _before_the_loop(graph, inputs, parameters)
     if not graph.states:
-        return _full(known[graph.output], like, graph.output_size), []
-    names = {str(nodes[i].attributes[0]): i for i in states}
+        return _full(varying[graph.output], like, graph.output_size), []
+    names = {
+        str(node.attributes[0]): index
+        for index, node in enumerate(nodes)
+        if node.operation == "state"
+    }
     current = list(initial)
     outputs: list[Tensor] = []
     for start, count in rows.spans(reverse):
-        at_step = {i: v[start : start + count] for i, v in varying.items()}
+        known = {i: v[start : start + count] for i, v in varying.items()}
         for state, value in zip(graph.states, current, strict=True):
             if state.name in names:
-                at_step[names[state.name]] = value[:count]
-        values = evaluate(nodes, ends, {**constant, **at_step}, like)
+                known[names[state.name]] = value[:count]
+        ends = [graph.output, *graph.new_states]
+        values = evaluate(nodes, ends, {**constant, **known}, like)
         outputs.append(values[graph.output])
         current = [
             torch.cat([values[index], value[count:]])
@@ -94,6 +83,26 @@ def run_layer(
     if reverse:
         outputs.reverse()
     return _joined(outputs, like, graph.output_size), current
+
+
+def _before_the_loop(
+    graph: StepGraph, inputs: Mapping[str, Tensor], parameters: Mapping[str, Tensor]
+) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
+    """What needs no state: expressions of parameters, and values ``(N, n)``."""
+    nodes, like = graph.nodes, inputs["x"]
+    late = dependents(nodes, [i for i, n in enumerate(nodes) if n.operation == "state"])
+    early = [
+        index
+        for index, node in enumerate(nodes)
+        if index not in late and node.operation != "gradient"
+    ]
+    known = evaluate(nodes, early, _leaves(graph, inputs, parameters), like)
+    constant = {i: v for i, v in known.items() if nodes[i].kind is Kind.PARAMETER}
+    # What is made of parameters alone, such as a `where`, has no rows of its own yet.
+    varying = {
+        i: _full(v, like, v.shape[-1]) for i, v in known.items() if i not in constant
+    }
+    return constant, varying
 
 
 def _full(value: Tensor, like: Tensor, size: int) -> Tensor:
