@@ -141,13 +141,7 @@ class Engine:
         final_gradients: Sequence[Tensor],
     ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
         """Gradients of the wanted inputs, of initial states and of parameters."""
-        gradients = {
-            gradient_of(name): torch.empty_like(value)
-            for name, value in self._named(inputs).items()
-            if name in self.wanted
-        }
-        for value in gradients.values():
-            _clear_behind(value, extent.alive)
+        gradients = self._input_gradients(inputs, extent.alive)
         carries = {i: _two(value) for i, value in enumerate(final_gradients)}
         operands = self.operands.values(parameters)
         operand_gradients = [torch.zeros_like(operand) for operand in operands]
@@ -169,15 +163,24 @@ class Engine:
                 operand_gradients,
             )
         slot = (extent.steps - 1) & 1 if extent.alive else 0
-        reached = self._reached
         return (
-            [
-                value if name in reached else value.zero_()
-                for name, value in gradients.items()
-            ],
+            list(gradients.values()),
             [carry[slot].clone() for carry in carries.values()],
             self.operands.gradients(parameters, operand_gradients),
         )
+
+    def _input_gradients(
+        self, inputs: Sequence[Tensor], alive: int
+    ) -> dict[str, Tensor]:
+        """Room for the gradients of the wanted inputs, 0 where nothing is written."""
+        gradients: dict[str, Tensor] = {}
+        for name, value in self._named(inputs).items():
+            if name in self.wanted:
+                gradient = torch.empty_like(value)
+                word = gradient_of(name)
+                _clear_behind(gradient, alive if word in self._reached else 0)
+                gradients[word] = gradient
+        return gradients
 
     @cached_property
     def _reached(self) -> set[str]:

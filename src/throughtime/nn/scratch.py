@@ -34,6 +34,9 @@ def scratch(dtype: torch.dtype, sizes: Sequence[int]) -> list[Tensor]:
         total += -(-size // ALIGNMENT) * ALIGNMENT
     memory = _kept.memory.get(dtype)
     if memory is None or memory.numel() < total:
+        # The old memory goes first: both at once may be more than there is.
+        del memory
+        _kept.memory.pop(dtype, None)
         memory = torch.empty(total, dtype=dtype, device="cpu")
         _kept.memory[dtype] = memory
     return [
