@@ -124,30 +124,10 @@ def fit(
         An argument, the data, the cell or the folder cannot be used, or the training
         diverges; the message says why and what to do.
     """
-    dataset = (
-        data if isinstance(data, SequenceDataset | TextDataset) else load_data(data)
-    )
-    settings = settle(
-        dataset,
-        {
-            "hidden_size": hidden_size,
-            "num_layers": num_layers,
-            "bidirectional": bidirectional,
-            "optimizer": optimizer,
-            "epochs": epochs,
-            "patience": patience,
-            "batch_size": batch_size,
-            "steps": steps,
-            "learning_rate": learning_rate,
-            "schedule": schedule,
-            "clip": clip,
-            "seed": seed,
-            "backend": backend,
-            "dtype": dtype,
-            "device": device,
-            "threads": threads,
-        },
-    )
+    asked = {**locals()}
+    given = isinstance(data, SequenceDataset | TextDataset)
+    dataset = data if given else load_data(data)
+    settings = settle(dataset, asked)
     if isinstance(dataset, TextDataset) and bidirectional:
         raise LooksAhead(data=dataset.name)
     with _numbers(settings):

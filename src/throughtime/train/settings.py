@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
 import torch
@@ -116,7 +116,7 @@ class Settings:
 
 
 def settle(dataset: Dataset, given: Mapping[str, Any]) -> Settings:
-    """Fill what was not given (None) with what suits the data.
+    """Pick the settings among what was given; None becomes what suits the data.
 
     Raises
     ------
@@ -127,8 +127,11 @@ def settle(dataset: Dataset, given: Mapping[str, Any]) -> Settings:
     rates = defaults.pop("learning_rate")
     if isinstance(dataset, TextDataset):
         defaults["batch_size"] = _streams(len(dataset.part("train")))
+    names = {setting.name for setting in fields(Settings)}
     asked: dict[str, Any] = {
-        name: value for name, value in given.items() if value is not None
+        name: value
+        for name, value in given.items()
+        if name in names and value is not None
     }
     optimizer = asked.get("optimizer", "adam")
     if optimizer in OPTIMIZERS:
