@@ -72,7 +72,7 @@ def scale(exact: Tensor) -> float:
 
 
 @pytest.mark.parametrize(("cell", "sizes"), QUICK, ids=name)
-@settings(max_examples=4)
+@settings(max_examples=3)
 @given(
     steps=st.integers(1, 12),
     batch=st.integers(1, 9),

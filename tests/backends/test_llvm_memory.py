@@ -148,7 +148,7 @@ def test_nothing_beside_and_nothing_unset(
     guard(graph, replace(case, reverse=lengths is None).to(dtype))
 
 
-@settings(max_examples=10)
+@settings(max_examples=5)
 @given(recipe=recipes, ragged=st.booleans())
 def test_random_cells(recipe: Recipe, ragged: bool) -> None:
     graph = trace(WildCell(recipe), 2, 3)
