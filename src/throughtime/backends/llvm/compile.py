@@ -24,13 +24,25 @@ def object_code(text: str, target: Target) -> bytes:
     module.triple = machine.triple
     module.data_layout = str(machine.target_data)
     module.verify()
-    options = binding.create_pipeline_tuning_options(speed_level=2)
-    options.loop_vectorization = False
-    options.slp_vectorization = False
-    passes = binding.create_pass_builder(machine, options)
-    manager = passes.getModulePassManager()
-    manager.run(module, passes)
+    _optimise(module, machine)
     return machine.emit_object(module)
+
+
+def _optimise(module: binding.ModuleRef, machine: binding.TargetMachine) -> None:
+    """Inline the functions of vectors, and find what is written twice.
+
+    The emitter writes loops as they shall run. LLVM's own pipeline would unroll them:
+    four times the time to compile, and code that is no faster.
+    """
+    options = binding.create_pipeline_tuning_options(speed_level=2)
+    passes = binding.create_pass_builder(machine, options)
+    manager = binding.create_new_module_pass_manager()
+    manager.add_always_inliner_pass()
+    manager.add_sroa_pass()
+    manager.add_instruction_combine_pass()
+    manager.add_new_gvn_pass()
+    manager.add_simplify_cfg_pass()
+    manager.run(module, passes)
 
 
 def load(code: bytes, target: Target) -> Code:
