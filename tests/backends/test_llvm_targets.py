@@ -35,7 +35,6 @@ def compile_for(made: Engine, name: str) -> None:
     for half in ("_forward", "_backward"):
         vars(made)[half] = compile_half(
             made.plan,
-            f"{made.graph} {made.wanted}",
             backward=half == "_backward",
             widths=made.widths,
             item_bytes=made.item_bytes,

@@ -174,6 +174,15 @@ class TwoDirections(ThroughtimeError, RuntimeError):
     )
 
 
+class LayerMismatch(ThroughtimeError, ValueError):
+    """A tensor that does not fit the step graph which a compiled layer runs."""
+
+    message = (
+        "{argument} of {cell} is {given}, expected {expected}: compiled code reads "
+        "memory as it was compiled for, so convert or reshape the tensor first."
+    )
+
+
 class CapturedWithoutGradient(ThroughtimeError, RuntimeError):
     """A captured program is asked for a gradient that it was captured without."""
 

@@ -52,7 +52,6 @@ class Engine:
         # Whose threads run it; None: those of a small pool of our own.
         self.library = openmp()
         self.operands = Operands(self.plan, dtype)
-        self._key = f"{training} {self.wanted} {text}"
         sizes = {"x": graph.input_size}
         sizes |= {declared.name: declared.size for declared in graph.inputs}
         self.input_sizes = sizes
@@ -78,7 +77,6 @@ class Engine:
         with _compiling:
             return compile_half(
                 self.plan,
-                self._key,
                 backward=backward,
                 widths=self.widths,
                 item_bytes=self.item_bytes,

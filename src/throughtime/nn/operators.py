@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from throughtime.errors import CapturedWithoutGradient, NotBuiltYet
+from throughtime.nn.door import check_counts, check_layer, check_rows, check_stored
 from throughtime.nn.engine import Engine, engine
 from throughtime.nn.extents import Extent, dense_extent, ragged_extent
 
@@ -93,18 +94,26 @@ def _watched(tensors: Sequence[Tensor]) -> bool:
 
 def _extent(
     made: Engine,
-    rows: int,
+    inputs: Sequence[Tensor],
+    initial: Sequence[Tensor],
+    parameters: Sequence[Tensor],
     counts: Tensor | None,
     steps: int,
     batch: int,
     reverse: bool,
 ) -> Extent:
-    if not made.graph.states:
+    """Where the rows lie, once everything is known to fit."""
+    graph, rows = made.graph, inputs[0].shape[0]
+    check_layer(graph, inputs, initial, parameters, batch)
+    if counts is not None:
+        check_counts(graph, counts, rows, batch)
+    if not graph.states:
         alive = rows if counts is None else int(counts.sum())
         return dense_extent(1, alive, False)
-    if counts is None:
-        return dense_extent(steps, batch, reverse)
-    return ragged_extent(batch, counts)
+    if counts is not None:
+        return ragged_extent(batch, counts)
+    check_rows(graph, rows, steps, batch)
+    return dense_extent(steps, batch, reverse)
 
 
 def _forward(
@@ -118,7 +127,7 @@ def _forward(
 ) -> list[Tensor]:
     """Output, final states, saved rows."""
     made = engine(graph, training, wanted, inputs[0].dtype)
-    extent = _extent(made, inputs[0].shape[0], *where)
+    extent = _extent(made, inputs, initial, parameters, *where)
     output, finals, saved = made.forward(
         _contiguous(inputs), _contiguous(initial), parameters, extent
     )
@@ -142,7 +151,18 @@ def _backward(
 ) -> list[Tensor]:
     """Gradients of the wanted inputs, of initial states, of parameters."""
     made = engine(graph, True, wanted, inputs[0].dtype)
-    extent = _extent(made, inputs[0].shape[0], counts, steps, batch, reverse)
+    where = (counts, steps, batch, reverse)
+    extent = _extent(made, inputs, initial, parameters, *where)
+    rows, size = inputs[0].shape[0], made.graph.output_size
+    lead = batch if made.graph.states else 0
+    stored = {
+        "output": (output, (rows, size)),
+        "saved": (saved, (lead + rows, made.saved_width)),
+        "gradient of the output": (output_gradient, (rows, size)),
+    }
+    for state, gradient in zip(made.graph.states, final_gradients, strict=True):
+        stored[f"gradient of {state.name}"] = (gradient, (batch, state.size))
+    check_stored(made.graph, stored, inputs[0].dtype)
     gradients = made.backward(
         _contiguous(inputs),
         _contiguous(initial),

@@ -83,10 +83,8 @@ class Kernel:
         """
         counts = self.threads(rows, threads)
         given = {threads_word(i): count for i, count in enumerate(counts)}
-        named = [
-            given[name] if name in given else addresses.get(name, 1)
-            for name in self.facts.names
-        ]
+        words = {**addresses, **given}
+        named = [words[name] for name in self.facts.names]
         functions = (0, 0, 0)
         if library is not None:
             functions = (library.parallel, library.thread, library.team)
@@ -129,7 +127,6 @@ class Kernel:
 
 def compile_half(
     plan: Plan,
-    key: str,
     *,
     backward: bool,
     widths: Mapping[str, int],
@@ -142,8 +139,6 @@ def compile_half(
     ----------
     plan
         The plan.
-    key
-        Text from which the plan follows, for the cache.
     backward
         Which half.
     widths
@@ -167,9 +162,9 @@ def compile_half(
         }
         return facts, object_code(source.text, chosen)
 
-    half = "backward" if backward else "forward"
-    full = f"{half} {item_bytes} {chosen} {version()} {sorted(widths.items())} {key}"
-    facts, code = cached(full, make)
+    shapes = [plan.nodes[index].shape for index in plan.operands]
+    own = (programs, contractions, shapes, sorted(widths.items()), item_bytes)
+    facts, code = cached(f"{own} {chosen.key} {version()}", make)
     return Kernel(_facts(facts), load(code, chosen), len(programs))
 
 

@@ -104,7 +104,8 @@ class _ModuleWriter:
         self, programs: Sequence[Program], contractions: Sequence[Contraction]
     ) -> Source:
         layouts = self._layouts(programs)
-        self._reserve_threads(len(programs) + 1)
+        for region in range(len(programs) + bool(contractions)):
+            self.arguments.position(threads_word(region))
         bodies = [
             BodyWriter(
                 self.module,
@@ -144,10 +145,6 @@ class _ModuleWriter:
             self.scratch_width = max(self.scratch_width, plan.scratch_width)
             layouts.append(layout)
         return layouts
-
-    def _reserve_threads(self, regions: int) -> None:
-        for region in range(regions):
-            self.arguments.position(threads_word(region))
 
     def _contractions(self, contractions: Sequence[Contraction]) -> ir.Function:
         return ContractionWriter(

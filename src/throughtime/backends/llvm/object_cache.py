@@ -5,11 +5,13 @@ user, nobody else may write them, and its checksum holds; anything else is compi
 again. Entries are written to a file beside and moved into place.
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import stat
 import tempfile
+import time
 import warnings
 from collections.abc import Callable
 from functools import cache
@@ -18,6 +20,7 @@ from pathlib import Path
 
 MAGIC = b"throughtime 1\n"
 DIGEST_BYTES = 32
+UNUSED_SECONDS = 30 * 24 * 3600
 VARIABLE = "THROUGHTIME_CACHE"
 
 Entry = tuple[dict[str, object], bytes]
@@ -62,13 +65,14 @@ def _files(package: str) -> list[Path]:
 
 def _own_folder() -> Path | None:
     """The folder if it can be trusted; without it nothing is kept, and we say so."""
-    place = folder()
+    place: Path | str = "the user's cache folder"
     try:
+        place = folder()
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
         if _is_private(place.stat()) and os.access(place, os.W_OK):
             return place
         reason = "others may write it or it is not yours"
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # RuntimeError: there is no home
         reason = str(error)
     _warn_once(f"{place}: {reason}")
     return None
@@ -96,6 +100,8 @@ def _read(path: Path, key: str) -> Entry | None:
             if not _is_private(os.fstat(file.fileno())):
                 return None
             content = file.read()
+        # Its age says when it was last of use.
+        os.utime(path)
     except OSError:
         return None
     start = len(MAGIC) + DIGEST_BYTES
@@ -118,11 +124,22 @@ def _entry(body: bytes, key: str) -> Entry | None:
     return facts["facts"], code
 
 
+def _prune(place: Path) -> None:
+    """Drop what nothing has used for a month; an emitter's change orphans all."""
+    oldest = time.time() - UNUSED_SECONDS
+    for path in (*place.glob("*.object"), *place.glob("*.part")):
+        # Another process may have been quicker.
+        with contextlib.suppress(OSError):
+            if path.stat().st_mtime < oldest:
+                path.unlink()
+
+
 def _write(path: Path, key: str, entry: Entry) -> None:
     facts, code = entry
     head = json.dumps({"key": key, "facts": facts}).encode()
     body = head + b"\n" + code
     content = MAGIC + hashlib.sha256(body).digest() + body
+    _prune(path.parent)
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
         try:

@@ -19,6 +19,11 @@ class Target:
     registers: int
     fused: bool
 
+    @property
+    def key(self) -> str:
+        """Everything that code for this processor depends on, as text."""
+        return f"{binding.get_process_triple()} {self}"
+
     def lanes(self, item_bytes: int) -> int:
         """Numbers in one vector register."""
         return self.vector_bytes // item_bytes

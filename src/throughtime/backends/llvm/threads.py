@@ -5,6 +5,7 @@ pool of threads. Where there is none, a small pool of our own serves.
 """
 
 import ctypes
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -53,6 +54,11 @@ def _loaded() -> list[str]:
 @cache
 def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="throughtime")
+
+
+if hasattr(os, "register_at_fork"):
+    # A child has none of its parent's threads: it makes a pool of its own.
+    os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 def run_in_pool(task: Callable[[int], None], threads: int) -> None:
