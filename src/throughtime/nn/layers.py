@@ -13,6 +13,7 @@ from throughtime.nn.choice import Choice, check_backend, choose, plain_operation
 from throughtime.nn.execution import run_layer
 from throughtime.nn.initialisation import check_initialisation, draw
 from throughtime.nn.packing import Packing
+from throughtime.nn.precision import own_precision
 from throughtime.nn.settings import check_flag, check_stack, checked_dropout
 from throughtime.nn.states import state_class
 
@@ -147,6 +148,15 @@ class Layers(nn.Module):
 
         States are ``(L·D, B, n)``; with a packing, rows and states are in its order.
         """
+        with own_precision(inputs["x"].device):
+            return self._run_rows(inputs, states, (steps, batch, packing))
+
+    def _run_rows(
+        self,
+        inputs: Mapping[str, Tensor],
+        states: Sequence[Tensor],
+        extent: tuple[int, int, Packing | None],
+    ) -> tuple[Tensor, list[Tensor]]:
         value = inputs["x"]
         choice = self.choice(value.dtype, value.device)
         finals: list[list[Tensor]] = [[] for _ in states]
@@ -161,7 +171,7 @@ class Layers(nn.Module):
                     direction,
                     {**inputs, "x": value},
                     [state[run] for state in states],
-                    (steps, batch, packing),
+                    extent,
                     choice,
                 )
                 outputs.append(output)

@@ -13,6 +13,7 @@ from throughtime.graph import StepGraph
 from throughtime.graph.adjoint import adjoint
 from throughtime.graph.names import FUNCTIONS, value_names
 from throughtime.nn.layers import Layers
+from throughtime.nn.precision import own_precision
 from throughtime.nn.sequences import Batch, Sequences, read, read_states
 
 Deltas = dict[tuple[int, int, str], Tensor]
@@ -33,6 +34,13 @@ def node_deltas(
     labels = [f"state.{name}" for name in module.state_names]
     start = read_states(module, batch, state, labels)
     gradient = _gradient_rows(module, batch, grad_output)
+    with own_precision(gradient.device):
+        return _of_rows(module, batch, start, gradient)
+
+
+def _of_rows(
+    module: Layers, batch: Batch, start: Sequence[Tensor], gradient: Tensor
+) -> Deltas:
     layer_inputs = _layer_inputs(module, batch, start)
     found: Deltas = {}
     for layer in range(module.num_layers - 1, -1, -1):
