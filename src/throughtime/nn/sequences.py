@@ -241,11 +241,12 @@ def read_states(
             cell=module.graphs[0].cell,
         )
     runs = module.num_layers * module.directions
+    start: list[Tensor] = []
     for value, one, label in zip(values, declared, labels, strict=True):
         shape = (batch.size, one.size) if batch.batched else (one.size,)
         _check_state(value, (runs, *shape), label)
-        matched(module, label, value)
-    return batch.states([matched(module, "state", value) for value in values])
+        start.append(matched(module, label, value))
+    return batch.states(start)
 
 
 def _check_state(value: Tensor, shape: tuple[int, ...], label: str) -> None:
