@@ -202,6 +202,23 @@ MISTAKES = {
     ),
     "both directions": (None, [*TRAIN, "--bidirectional"], "leave bidirectional out"),
     "an unknown optimiser": (None, [*TRAIN, "--optimizer", "adma"], "'adam'"),
+    "a huge seed": (None, [*TRAIN, "--seed", "9" * 20], "seed=" + "9" * 20),
+    "huge layers": (
+        None,
+        ["train", "text.txt", "--hidden-size", "10000000"],
+        "too large for the memory of this machine",
+    ),
+    "too many threads": (None, [*TRAIN, "--threads", "9" * 11], "at most 1024"),
+    "steps of sequences": (
+        None,
+        ["train", "spoken-digits", "--steps", "5"],
+        "leave steps out",
+    ),
+    "a huge seed of drawing": (
+        half_a_run,
+        ["sample", "run", "--seed", "9" * 20],
+        "seed=" + "9" * 20,
+    ),
     "no epochs": (None, [*TRAIN, "--epochs", "0"], "epochs=0"),
     "a strange backend": (None, [*TRAIN, "--backend", "fast"], "backend"),
     "out is a file": (None, [*TRAIN, "--out", "text.txt"], "holds something already"),

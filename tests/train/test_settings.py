@@ -1,6 +1,7 @@
 """Settings: what suits the data, and refusals that name the argument."""
 
 import pytest
+import torch
 
 from tests.train.conftest import SENTENCE, make_sequences
 from throughtime.data import text_dataset
@@ -11,7 +12,7 @@ GIVEN = {
     "num_layers": 1,
     "bidirectional": False,
     "optimizer": "adam",
-    "steps": 64,
+    "steps": None,
     "schedule": "cosine",
     "clip": 1.0,
     "seed": 0,
@@ -27,6 +28,7 @@ def test_what_is_not_given_suits_the_data() -> None:
     text = settle(text_dataset(SENTENCE * 1000, "t"), GIVEN)
     short = settle(text_dataset(SENTENCE * 2, "t"), GIVEN)
     assert (sequences.hidden_size, text.hidden_size) == (128, 256)
+    assert (sequences.steps, text.steps) == (None, 32)
     assert (sequences.batch_size, text.batch_size, short.batch_size) == (64, 32, 1)
     assert settle(make_sequences(), {**GIVEN, "hidden_size": 7}).hidden_size == 7
     sgd = settle(make_sequences(), {**GIVEN, "optimizer": "sgd"})
@@ -48,8 +50,16 @@ def test_settings_survive_json_and_come_back_to_the_cpu() -> None:
         ("epochs", True, "epochs=True"),
         ("patience", -1, "patience=-1"),
         ("batch_size", 0, "batch_size=0"),
-        ("steps", 0, "steps=0"),
+        ("steps", 5, "steps=5, expected None for 'signs'.*leave steps out"),
         ("threads", 0, "threads=0"),
+        ("threads", 10**11, "threads=100000000000, .* at most 1024"),
+        ("seed", 2**64, "seed=18446744073709551616"),
+        ("hidden_size", 2**31, "hidden_size=2147483648"),
+        ("num_layers", None, "num_layers=None"),
+        ("clip", None, "clip=None, expected a finite number of at least 0"),
+        ("clip", 10**400, "clip=1000"),
+        ("dtype", [], r"dtype=\[\]"),
+        ("device", None, "device=None"),
         ("seed", -1, "seed=-1, expected a whole number of at least 0"),
         ("learning_rate", 0.0, r"learning_rate=0\.0, expected a finite number above 0"),
         ("learning_rate", float("nan"), "learning_rate=nan"),
@@ -68,6 +78,18 @@ def test_a_value_that_cannot_be_is_refused_by_name(
         settle(make_sequences(), {**GIVEN, argument: value})
 
 
+def test_steps_of_a_text_are_counted() -> None:
+    text = text_dataset(SENTENCE * 2, "t")
+    assert settle(text, {**GIVEN, "steps": 9}).steps == 9
+    with pytest.raises(NumberOutOfRange, match="steps=0"):
+        settle(text, {**GIVEN, "steps": 0})
+
+
+def test_a_device_goes_by_name_or_as_torchs_own() -> None:
+    device = torch.device("cpu")
+    assert settle(make_sequences(), {**GIVEN, "device": device}).device == "cpu"
+
+
 def test_a_clip_of_zero_is_no_limit_and_no_mistake() -> None:
     assert settle(make_sequences(), {**GIVEN, "clip": 0}).clip == 0
     with pytest.raises(NumberOutOfRange):
@@ -75,8 +97,6 @@ def test_a_clip_of_zero_is_no_limit_and_no_mistake() -> None:
 
 
 def test_a_missing_gpu_is_said() -> None:
-    import torch
-
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
     with pytest.raises(DeviceMissing, match="use device='cpu'"):

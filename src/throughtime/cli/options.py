@@ -64,7 +64,7 @@ def use_threads(threads: int | None) -> None:
         return
     import torch
 
-    from throughtime.train.settings import check_count
+    from throughtime.train.settings import check_threads
 
-    check_count("threads", threads, at_least=1)
+    check_threads(threads)
     torch.set_num_threads(threads)

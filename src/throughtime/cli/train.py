@@ -39,9 +39,7 @@ _BY_DATA = "By default what suits the data."
 @click.option(
     "--steps",
     type=int,
-    default=32,
-    show_default=True,
-    help="Steps of a text between two updates.",
+    help="Steps of a text between two updates, by default 32; sequences have none.",
 )
 @click.option("--learning-rate", type=float, help=f"First step width. {_BY_DATA}")
 @click.option(

@@ -31,6 +31,24 @@ class HeadSizeMismatch(SettingError):
     )
 
 
+class NothingToCut(SettingError):
+    """Steps between updates, for sequences that are learned whole."""
+
+    message = (
+        "steps={given!r}, expected None for '{data}': its sequences are never cut, "
+        "only a text is: leave steps out."
+    )
+
+
+class TooLargeForMemory(ThroughtimeError, MemoryError):
+    """A network or batch for which this machine has no memory."""
+
+    message = (
+        "{what} is too large for the memory of this machine ({reason}), expected what "
+        "fits into it: give a smaller {settings}."
+    )
+
+
 class DeviceMissing(SettingError):
     """A device that this machine or this PyTorch does not have."""
 

@@ -27,6 +27,7 @@ from throughtime.train.folder import (
 )
 from throughtime.train.interruption import interruptible
 from throughtime.train.loop import Loop, Outcome
+from throughtime.train.memory import enough_memory
 from throughtime.train.model import Model
 from throughtime.train.picture import draw_curve
 from throughtime.train.progress import Live, Reporter, Silent, words
@@ -34,6 +35,8 @@ from throughtime.train.runs import Run, checksum, write_document
 from throughtime.train.settings import Settings, settle
 from throughtime.train.storage import write_weights
 from throughtime.train.tasks import Task, make_model, make_task
+
+_SIZES = "hidden_size, num_layers or batch_size"
 
 
 def fit(
@@ -47,14 +50,14 @@ def fit(
     epochs: int | None = None,
     patience: int | None = None,
     batch_size: int | None = None,
-    steps: int = 32,
+    steps: int | None = None,
     learning_rate: float | None = None,
     schedule: str = "cosine",
     clip: float = 1.0,
     seed: int = 0,
     backend: str = "auto",
     dtype: str = "float32",
-    device: str = "cpu",
+    device: str | torch.device = "cpu",
     threads: int | None = None,
     out: str | os.PathLike[str] | None = None,
     quiet: bool = True,
@@ -89,7 +92,8 @@ def fit(
         streams, or fewer for a text under 32,000 characters.
     steps
         Steps of a text between two updates. The state is carried on from one piece to
-        the next, the gradient is not. Sequences with a class are never cut.
+        the next, the gradient is not. None: 32. Sequences with a class are never cut;
+        give none for them.
     learning_rate
         The first step width. None: what suits optimiser and data.
     schedule
@@ -103,7 +107,7 @@ def fit(
     dtype
         `"float32"` or `"float64"`.
     device
-        `"cpu"` or `"cuda"`.
+        `"cpu"` or `"cuda"`, or such a `torch.device`.
     threads
         Threads of PyTorch and of the compiled code; None: as many as PyTorch has.
     out
@@ -130,7 +134,7 @@ def fit(
     settings = settle(dataset, asked)
     if isinstance(dataset, TextDataset) and bidirectional:
         raise LooksAhead(data=dataset.name)
-    with _numbers(settings):
+    with _numbers(settings), enough_memory("the training", _SIZES):
         model = make_model(cell, dataset, settings)
         _check_inputs(model)
         task = make_task(dataset, settings)

@@ -8,6 +8,7 @@ import torch
 from throughtime.data import UNKNOWN, encode
 from throughtime.errors import DrawsNoSymbols, NumberOutOfRange, UnknownPrompt
 from throughtime.train.runs import Run
+from throughtime.train.settings import LARGEST_SEED, check_count
 
 
 def sample(
@@ -46,6 +47,7 @@ def sample(
         The run or an argument cannot be used so.
     """
     _check(run, length, temperature)
+    check_count("seed", seed, 0, LARGEST_SEED)
     vocabulary = run.model.labels
     start = prompt or ("\n" if "\n" in vocabulary else vocabulary[1])
     unknown = sorted(set(start) - set(vocabulary))
@@ -80,10 +82,7 @@ def _draw(
 def _check(run: Run, length: int, temperature: float) -> None:
     if run.task != "next":
         raise DrawsNoSymbols(path=run.path, task=run.task)
-    if not isinstance(length, int) or isinstance(length, bool) or length < 1:
-        raise NumberOutOfRange(
-            argument="length", given=length, expected="a whole number of at least 1"
-        )
+    check_count("length", length, at_least=1)
     if not math.isfinite(temperature) or temperature < 0:
         raise NumberOutOfRange(
             argument="temperature",

@@ -1,6 +1,6 @@
 """What a training can be asked for, and what it does if nothing is asked."""
 
-import math
+import sys
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
@@ -8,18 +8,31 @@ from typing import Any, Self
 import torch
 
 from throughtime.data import Dataset, TextDataset
-from throughtime.errors import DeviceMissing, NumberOutOfRange, UnknownChoice
+from throughtime.errors import (
+    DeviceMissing,
+    NothingToCut,
+    NumberOutOfRange,
+    UnknownChoice,
+)
 from throughtime.errors.base import did_you_mean
+from throughtime.nn.settings import check_flag
 
 OPTIMIZERS = ("adam", "sgd")
 SCHEDULES = ("cosine", "constant")
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+# What PyTorch takes as a seed, and as a size. More threads than that no machine has:
+# the system would end the process instead of starting them.
+LARGEST_SEED = 2**64 - 1
+_LARGEST_SIZE = 2**31 - 1
+_MOST_THREADS = 1024
 
 # Found by experiments with LSTM and GRU on the bundled data.
 _SEQUENCES: Mapping[str, Any] = {
     "hidden_size": 128,
     "epochs": 20,
     "batch_size": 64,
+    "steps": None,
     "patience": 10,
     "learning_rate": {"adam": 5e-3, "sgd": 0.5},
 }
@@ -27,6 +40,7 @@ _TEXT: Mapping[str, Any] = {
     "hidden_size": 256,
     "epochs": 12,
     "batch_size": 32,
+    "steps": 32,
     "patience": 3,
     "learning_rate": {"adam": 4e-3, "sgd": 2.0},
 }
@@ -49,7 +63,7 @@ class Settings:
         Sequences, or streams of a text, per update.
     steps
         Steps of a text between two updates; the state is carried on, the gradient is
-        not.
+        not. None for sequences, which are never cut.
     learning_rate, schedule, clip
         Step width; whether it falls to 0 over the epochs along half a cosine or stays;
         and the gradient's norm at most, where 0 lets every gradient pass.
@@ -66,7 +80,7 @@ class Settings:
     epochs: int
     patience: int
     batch_size: int
-    steps: int
+    steps: int | None
     learning_rate: float
     schedule: str
     clip: float
@@ -80,14 +94,16 @@ class Settings:
         check_choice("optimizer", self.optimizer, OPTIMIZERS)
         check_choice("schedule", self.schedule, SCHEDULES)
         check_choice("dtype", self.dtype, DTYPES)
-        for argument in (
-            *("hidden_size", "num_layers", "epochs", "patience"),
-            *("batch_size", "steps"),
-        ):
+        check_flag("bidirectional", self.bidirectional)
+        for argument in ("epochs", "patience"):
             check_count(argument, getattr(self, argument), at_least=1)
+        for argument in ("hidden_size", "num_layers", "batch_size"):
+            check_count(argument, getattr(self, argument), 1, _LARGEST_SIZE)
+        if self.steps is not None:
+            check_count("steps", self.steps, 1, _LARGEST_SIZE)
         if self.threads is not None:
-            check_count("threads", self.threads, at_least=1)
-        check_count("seed", self.seed, at_least=0)
+            check_threads(self.threads)
+        check_count("seed", self.seed, 0, LARGEST_SEED)
         _check_real("learning_rate", self.learning_rate, zero=False)
         _check_real("clip", self.clip, zero=True)
         check_device(self.device)
@@ -124,22 +140,24 @@ def settle(dataset: Dataset, given: Mapping[str, Any]) -> Settings:
         A value is not possible; the message names it.
     """
     defaults = dict(_TEXT if isinstance(dataset, TextDataset) else _SEQUENCES)
-    rates = defaults.pop("learning_rate")
+    defaults["threads"] = None
+    rates = defaults["learning_rate"]
+    # An optimiser that is not known is refused below, whatever its step width.
+    defaults["learning_rate"] = rates.get(str(given.get("optimizer")), rates["adam"])
     if isinstance(dataset, TextDataset):
         defaults["batch_size"] = _streams(len(dataset.part("train")))
+    elif given.get("steps") is not None:
+        raise NothingToCut(given=given["steps"], data=dataset.name)
     names = {setting.name for setting in fields(Settings)}
+    # None stands for a default only where there is one; elsewhere it is refused.
     asked: dict[str, Any] = {
         name: value
         for name, value in given.items()
-        if name in names and value is not None
+        if name in names and not (value is None and name in defaults)
     }
-    optimizer = asked.get("optimizer", "adam")
-    if optimizer in OPTIMIZERS:
-        defaults["learning_rate"] = rates[optimizer]
-    else:
-        defaults["learning_rate"] = rates["adam"]
-    complete: dict[str, Any] = {"threads": None, **defaults, **asked}
-    return Settings(**complete)
+    if isinstance(asked.get("device"), torch.device):
+        asked["device"] = str(asked["device"])
+    return Settings(**{**defaults, **asked})
 
 
 def _streams(symbols: int) -> int:
@@ -149,7 +167,8 @@ def _streams(symbols: int) -> int:
 
 def check_choice(argument: str, given: str, known: Collection[str]) -> None:
     """Refuse a word that is none of those known."""
-    if given not in known:
+    # Compared one by one: what is given may be of any type, hashable or not.
+    if given not in tuple(known):
         raise UnknownChoice(
             argument=argument,
             given=given,
@@ -158,20 +177,27 @@ def check_choice(argument: str, given: str, known: Collection[str]) -> None:
         )
 
 
-def check_count(argument: str, given: object, at_least: int) -> None:
-    """Refuse what is no whole number of at least so much."""
+def check_count(
+    argument: str, given: object, at_least: int, at_most: int | None = None
+) -> None:
+    """Refuse what is no whole number of at least, and at most, so much."""
     whole = isinstance(given, int) and not isinstance(given, bool)
-    if not whole or given < at_least:
-        raise NumberOutOfRange(
-            argument=argument,
-            given=given,
-            expected=f"a whole number of at least {at_least}",
-        )
+    if not whole or given < at_least or (at_most is not None and given > at_most):
+        expected = f"a whole number of at least {at_least}"
+        if at_most is not None:
+            expected += f" and at most {at_most}"
+        raise NumberOutOfRange(argument=argument, given=given, expected=expected)
+
+
+def check_threads(given: object) -> None:
+    """Refuse what cannot be a number of threads."""
+    check_count("threads", given, 1, _MOST_THREADS)
 
 
 def _check_real(argument: str, given: object, zero: bool) -> None:
     real = isinstance(given, int | float) and not isinstance(given, bool)
-    if not real or not math.isfinite(given) or given < 0 or (given == 0 and not zero):
+    # Compared, not converted: a whole number may be too large for a float.
+    if not real or not 0 <= given <= sys.float_info.max or (given == 0 and not zero):
         raise NumberOutOfRange(
             argument=argument,
             given=given,
@@ -179,11 +205,11 @@ def _check_real(argument: str, given: object, zero: bool) -> None:
         )
 
 
-def check_device(given: str) -> None:
+def check_device(given: str | torch.device) -> None:
     """Refuse a device that is not one, or not there."""
     try:
         device = torch.device(given)
-    except RuntimeError:
+    except (RuntimeError, TypeError):
         raise UnknownChoice(
             argument="device", given=given, hint="", known="'cpu', 'cuda', 'cuda:N'"
         ) from None

@@ -153,8 +153,9 @@ class NextSymbol:
     def evaluate(self, model: Model, split: Split) -> Iterator[Answers]:
         """Answer every symbol of one part but the first, in one stream or a few.
 
-        The test part is one stream, so that nothing but its first symbols lacks
-        context; validation, of which only changes matter, is quicker in several.
+        The test part is one stream, so that nothing but the first symbols of its
+        blocks lacks context; validation, of which only changes matter, is quicker in
+        several.
         """
         symbols = self.dataset.part(split)
         streams = 1 if split == "test" else min(self.training.batch_size, 16)
@@ -186,7 +187,8 @@ class NextSymbol:
 def make_task(dataset: Dataset, settings: Settings) -> Task:
     """Choose the task that follows from the data."""
     if isinstance(dataset, TextDataset):
-        return NextSymbol(dataset, settings.batch_size, settings.steps)
+        # A text has steps in its settings: `settle` and `open_run` see to it.
+        return NextSymbol(dataset, settings.batch_size, settings.steps or 0)
     return Classify(dataset, settings.batch_size, settings.torch_dtype)
 
 
