@@ -3,8 +3,10 @@
 Sigmoid and tanh are never exactly 0, a ReLU is for about half of its inputs.
 """
 
+from collections.abc import Iterator
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from throughtime.nn import Recurrent
 
@@ -15,12 +17,12 @@ class ZeroCounter:
     Parameters
     ----------
     network
-        The network. Each stack of its first layers shares its weights, so that what is
-        counted is what the network itself computes.
+        The network. Each of its layers, as a network of its own, shares its weights, so
+        that what is counted is what the network itself computes.
     """
 
     def __init__(self, network: Recurrent) -> None:
-        self._stacks = [_first(network, k + 1) for k in range(network.num_layers)]
+        self._layers = list(_layers(network))
 
     @torch.no_grad()
     def fractions(self, input: Tensor, lengths: Tensor) -> list[float]:
@@ -35,21 +37,25 @@ class ZeroCounter:
         """
         step = torch.arange(input.shape[0])[:, None]
         alive = (step < lengths.cpu()).to(input.device)
-        outputs = [stack(input, lengths=lengths)[0] for stack in self._stacks]
-        return [(output[alive] == 0).double().mean().item() for output in outputs]
+        found: list[float] = []
+        value = input
+        for layer in self._layers:
+            value, _ = layer(value, lengths=lengths)
+            found.append((value[alive] == 0).double().mean().item())
+        return found
 
 
-def _first(network: Recurrent, layers: int) -> nn.Module:
-    if layers == network.num_layers:
-        return network
-    own = dict(network.named_parameters())
-    # Its own first weights are replaced at once: no draw of the training is used up.
-    with torch.random.fork_rng(devices=[]):
-        stack = Recurrent.from_graphs(
-            network.graphs[:layers],
+def _layers(network: Recurrent) -> Iterator[Recurrent]:
+    own = network.named_parameters(remove_duplicate=False)
+    for graph in network.graphs:
+        # On the device "meta" no random number of the training is used up.
+        layer = Recurrent.from_graphs(
+            [graph],
             bidirectional=network.bidirectional,
             backend=network.backend,
+            device="meta",
         )
-    for name, _ in list(stack.named_parameters()):
-        setattr(stack, name, own[name])
-    return stack.eval()
+        for name, _ in list(layer.named_parameters()):
+            _, weight = next(own)  # layer by layer, in the same order
+            setattr(layer, name, weight)
+        yield layer
