@@ -61,8 +61,8 @@ def _places(model: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Module]]:
 
 
 def _replacement(path: str, module: nn.Module, backend: str) -> Layers:
-    build = BUILDERS.get(type(module))
-    if build is None:
+    kind = KINDS.get(type(module))
+    if kind is None:
         raise CannotConvert(
             path=path,
             given=f"of class {type(module).__name__}",
@@ -75,7 +75,7 @@ def _replacement(path: str, module: nn.Module, backend: str) -> Layers:
             given=f"built with proj_size={module.proj_size}",
             reason="projections are not part of this version",
         )
-    made = build(module, backend)
+    made = _build(kind, module, backend)
     if list(made._parameters) != list(module._parameters):
         raise CannotConvert(
             path=path,
@@ -89,55 +89,27 @@ def _replacement(path: str, module: nn.Module, backend: str) -> Layers:
     return made
 
 
-def _settings(module: Any, backend: str) -> dict[str, Any]:
-    # On the device "meta" nothing is allocated and no random number drawn.
-    return {"bias": module.bias, "backend": backend, "device": torch.device("meta")}
-
-
-def _layer_settings(module: Any, backend: str) -> dict[str, Any]:
-    return {
-        **_settings(module, backend),
-        "num_layers": module.num_layers,
-        "batch_first": module.batch_first,
-        "bidirectional": module.bidirectional,
-    }
-
-
-def _layers(kind: type[LSTM] | type[GRU]) -> Callable[[Any, str], Layers]:
-    def build(module: Any, backend: str) -> Layers:
-        settings = _layer_settings(module, backend)
-        made = kind(module.input_size, module.hidden_size, **settings)
-        made.dropout = module.dropout
-        return made
-
-    return build
-
-
-def _rnn(module: Any, backend: str) -> Layers:
-    settings = _layer_settings(module, backend)
-    settings["nonlinearity"] = module.nonlinearity
-    made = RNN(module.input_size, module.hidden_size, **settings)
-    made.dropout = module.dropout
+def _build(kind: Callable[..., Layers], module: Any, backend: str) -> Layers:
+    given = vars(module)
+    made = kind(
+        module.input_size,
+        module.hidden_size,
+        **{name: given[name] for name in SETTINGS if name in given},
+        backend=backend,
+        # There nothing is allocated and no random number drawn.
+        device=torch.device("meta"),
+    )
+    # The constructor would warn where it changes nothing; torch's has done so.
+    made.dropout = given.get("dropout", 0.0)
     return made
 
 
-def _cell(kind: type[LSTMCell] | type[GRUCell]) -> Callable[[Any, str], Layers]:
-    return lambda module, backend: kind(
-        module.input_size, module.hidden_size, **_settings(module, backend)
-    )
-
-
-def _rnn_cell(module: Any, backend: str) -> Layers:
-    settings = _settings(module, backend)
-    settings["nonlinearity"] = module.nonlinearity
-    return RNNCell(module.input_size, module.hidden_size, **settings)
-
-
-BUILDERS: dict[type[nn.Module], Callable[[Any, str], Layers]] = {
-    nn.RNN: _rnn,
-    nn.LSTM: _layers(LSTM),
-    nn.GRU: _layers(GRU),
-    nn.RNNCell: _rnn_cell,
-    nn.LSTMCell: _cell(LSTMCell),
-    nn.GRUCell: _cell(GRUCell),
+SETTINGS = ("num_layers", "bias", "batch_first", "bidirectional", "nonlinearity")
+KINDS: dict[type[nn.Module], Callable[..., Layers]] = {
+    nn.RNN: RNN,
+    nn.LSTM: LSTM,
+    nn.GRU: GRU,
+    nn.RNNCell: RNNCell,
+    nn.LSTMCell: LSTMCell,
+    nn.GRUCell: GRUCell,
 }
