@@ -3,6 +3,10 @@
 import os
 import time
 
+# Before torch is imported, which reads it once: threads that wait for work would spin,
+# and take the other core from the test that runs beside them.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 import pytest
 from hypothesis import settings
 
