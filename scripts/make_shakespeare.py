@@ -17,6 +17,7 @@ from packages import fetch
 
 import throughtime.data
 from throughtime.data import Card, trivial_baselines
+from throughtime.data.text import SPLIT_NOTES, SPLIT_RULE
 
 FOLDER = Path(throughtime.data.__file__).parent / "bundled" / "shakespeare"
 CHARACTERS = 1_000_000
@@ -34,9 +35,10 @@ CARD = Card(
     licence="public domain",
     shape="1,000,000 characters, 76 different",
     task="next: predict each character from those before it",
-    split="in order: the first 90 % training, then 5 % validation, 5 % test",
+    split=SPLIT_RULE,
     metric="bits per character on test",
     notes=(
+        *SPLIT_NOTES,
         "Trivial methods are fitted on training and validation text together: single "
         "characters counted, and pairs (Witten-Bell).",
         "Each part is measured on every character but its first.",

@@ -81,11 +81,11 @@ def test_spoken_digits_are_split_once_and_for_all(digits: SequenceDataset) -> No
 def test_shakespeare(shakespeare: TextDataset) -> None:
     assert len(shakespeare.symbols) == 1_000_000
     assert len(shakespeare.vocabulary) == 77
-    assert shakespeare.splits == {
-        "train": range(900_000),
-        "validation": range(900_000, 950_000),
-        "test": range(950_000, 1_000_000),
-    }
+    blocks = [range(start, start + 5000) for start in range(0, 1_000_000, 5000)]
+    assert shakespeare.splits["validation"] == tuple(blocks[9::20])
+    assert shakespeare.splits["test"] == tuple(blocks[19::20])
+    sizes = {name: len(shakespeare.part(name)) for name in shakespeare.splits}
+    assert sizes == {"train": 900_000, "validation": 50_000, "test": 50_000}
     assert shakespeare.task == "next"
     title = "ALL'S WELL THAT ENDS WELL"
     start = shakespeare.symbols[: len(title)]
@@ -120,6 +120,12 @@ def test_cards_are_complete() -> None:
 
 def test_spoken_digits_card_says_what_it_does_not_show() -> None:
     assert "not speaker-independent" in describe("spoken-digits")
+
+
+def test_shakespeare_card_says_what_it_does_not_show() -> None:
+    shown = describe("shakespeare")
+    assert "of every 20 the 10th validation, the 20th test" in shown
+    assert "same works as the training text" in shown
 
 
 def test_licences_travel_with_the_data() -> None:

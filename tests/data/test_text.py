@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from throughtime import errors
@@ -28,29 +28,55 @@ def write(folder: Path, content: bytes | str) -> Path:
 
 
 @pytest.mark.parametrize("kind", [str, Path])
-def test_a_file_is_split_in_order(tmp_path: Path, kind: type) -> None:
+def test_a_file_is_split_in_blocks(tmp_path: Path, kind: type) -> None:
     dataset = load(kind(write(tmp_path, TEXT)))
     assert isinstance(dataset, TextDataset)
     assert dataset.splits == {
-        "train": range(468),
-        "validation": range(468, 494),
-        "test": range(494, 520),
+        "train": (range(234), range(260, 494)),
+        "validation": (range(234, 260),),
+        "test": (range(494, 520),),
     }
-    parts = [dataset.part(split) for split in dataset.splits]
-    assert decode(np.concatenate(parts), dataset.vocabulary) == TEXT
+    parts = {
+        split: decode(dataset.part(split), dataset.vocabulary)
+        for split in dataset.splits
+    }
+    assert parts == {
+        "train": TEXT[:234] + TEXT[260:494],
+        "validation": TEXT[234:260],
+        "test": TEXT[494:],
+    }
     assert "520 characters" in str(dataset.card)
+    assert "same works" in str(dataset.card)
 
 
-@given(st.integers(40, 400))
-def test_parts_cover_the_text_and_each_predicts(length: int) -> None:
+@given(st.integers(40, 400) | st.integers(90_000, 410_000))
+@example(99_999)
+@example(100_000)
+@example(199_999)
+@example(200_000)
+def test_every_symbol_is_in_one_part_and_each_predicts(length: int) -> None:
     dataset = text_dataset(("ab" * length)[:length], "letters")
-    assert [k for part in dataset.splits.values() for k in part] == list(range(length))
-    assert min(len(part) for part in dataset.splits.values()) >= 2
+    # Each symbol on its own: the block it is in, by the rule as it is written down.
+    blocks = 20 * max(1, length // (20 * 5000))
+    sizes = np.diff(np.arange(blocks + 1) * length // blocks)
+    block = np.repeat(np.arange(blocks), sizes)
+    assert sizes.max() - sizes.min() <= 1
+    places = np.arange(length)
+    for split, chosen in [
+        ("train", (block % 20 != 9) & (block % 20 != 19)),
+        ("validation", block % 20 == 9),
+        ("test", block % 20 == 19),
+    ]:
+        found = np.concatenate([np.asarray(r) for r in dataset.splits[split]])
+        assert np.array_equal(found, places[chosen])
+        assert np.array_equal(dataset.part(split), dataset.symbols[chosen])
+        assert len(found) >= 2
 
 
 def test_the_vocabulary_is_that_of_training_alone(tmp_path: Path) -> None:
-    # 100 characters: 90 training, 5 validation, 5 test.
-    dataset = load(write(tmp_path, "ba" * 45 + "abcde" + "aéa漢é"))
+    # 100 characters: 45 training, 5 validation, 45 training, 5 test.
+    half = "ba" * 22 + "b"
+    dataset = load(write(tmp_path, half + "abcde" + half + "aéa漢é"))
     assert isinstance(dataset, TextDataset)
     assert dataset.vocabulary == (UNKNOWN, "a", "b")
     assert [dataset.unknown(part) for part in dataset.splits] == [0, 3, 3]
@@ -113,7 +139,7 @@ def test_a_useless_file_is_refused(
 
 def test_forty_characters_are_enough(tmp_path: Path) -> None:
     dataset = load(write(tmp_path, "ab" * 20))
-    assert [len(part) for part in dataset.splits.values()] == [36, 2, 2]
+    assert [len(dataset.part(part)) for part in dataset.splits] == [36, 2, 2]
 
 
 @pytest.mark.parametrize("name", ["absent.txt", "folder/absent", "own.txt/inside"])

@@ -68,7 +68,7 @@ class TextDataset:
         `UNKNOWN` at place 0: it stands for every character not seen in training.
         Predictions of it count as any other.
     splits
-        For each part, its range of `symbols`.
+        For each part, its ranges of `symbols`, in order.
     card
         Origin, licence, trivial results.
     """
@@ -76,14 +76,14 @@ class TextDataset:
     name: str
     symbols: IntegerArray
     vocabulary: tuple[str, ...]
-    splits: Mapping[Split, range]
+    splits: Mapping[Split, tuple[range, ...]]
     card: Card
     task: Literal["next"] = "next"
 
     def part(self, split: Split) -> IntegerArray:
-        """Return the symbols of one part."""
-        places = self.splits[split]
-        return self.symbols[places.start : places.stop]
+        """Return the symbols of one part, its ranges joined in order."""
+        ranges = self.splits[split]
+        return np.concatenate([self.symbols[r.start : r.stop] for r in ranges])
 
     def unknown(self, split: Split) -> int:
         """Count the characters of one part that training never saw."""

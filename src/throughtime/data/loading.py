@@ -31,8 +31,8 @@ def load(data: str | PathLike[str]) -> Dataset:
     Returns
     -------
     SequenceDataset or TextDataset
-        The data with their split and card. A text file is split in order: 90 %
-        training, 5 % validation, 5 % test.
+        The data with their split and card. A text file is split in blocks, as
+        `text_dataset` says: 90 % training, 5 % validation, 5 % test.
 
     Raises
     ------

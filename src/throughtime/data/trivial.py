@@ -25,10 +25,12 @@ def trivial_baselines(dataset: Dataset) -> dict[str, float]:
         Sequences: accuracy of always answering the most frequent class, and of ridge
         classifiers on each feature's mean, and mean and deviation, over the
         steps, blind to their order. Text: bits per character of unigrams and of
-        bigrams, over every test character but the first.
+        bigrams, over every test character but the first. What is fitted is the text
+        without its test blocks, joined, as the test blocks are.
     """
     if isinstance(dataset, TextDataset):
-        fitted = dataset.symbols[: dataset.splits["validation"].stop]
+        places = np.concatenate([np.asarray(r) for r in dataset.splits["test"]])
+        fitted = np.delete(dataset.symbols, places)
         test, size = dataset.part("test"), len(dataset.vocabulary)
         return {
             "unigram": _bits(_unigram(fitted, size)[test[1:]]),
