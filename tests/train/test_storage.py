@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import throughtime as tt
-from tests.train.conftest import make_sequences
+from tests.train.conftest import SENTENCE, make_sequences
 from throughtime.cells import LSTM, Elman
+from throughtime.data import text_dataset
 from throughtime.errors import (
     BackendCannotServe,
     DamagedModel,
@@ -26,6 +28,7 @@ from throughtime.errors import (
     UnknownChoice,
 )
 from throughtime.train import Run, fit, open_run
+from throughtime.train.runs import checksum
 
 CELL = '''
 from throughtime import Cell, Parameter, State
@@ -210,6 +213,13 @@ def test_data_are_those_of_the_training_or_refused(text: Path, tmp_path: Path) -
     with pytest.raises(MissingFile):
         open_run(out).evaluate()
     tt.load(out)  # the model needs no data
+
+
+def test_a_text_split_in_another_way_is_other_data() -> None:
+    data = text_dataset(SENTENCE * 4, "t")
+    parts = {**data.splits, "test": data.splits["validation"]}
+    assert checksum(replace(data, splits=parts)) != checksum(data)
+    assert checksum(text_dataset(SENTENCE * 4, "u")) == checksum(data)
 
 
 def test_arguments_of_load_are_obeyed_or_refused(run: Run) -> None:

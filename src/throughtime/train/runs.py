@@ -247,11 +247,15 @@ def load(
 
 
 def checksum(dataset: Dataset) -> str:
-    """Return a fingerprint of what is to be learned."""
+    """Return a fingerprint of what is to be learned.
+
+    For a text that includes the split: under another one the test part was seen.
+    """
     digest = hashlib.sha256()
     if isinstance(dataset, TextDataset):
         digest.update("\0".join(dataset.vocabulary).encode("utf-8", "surrogatepass"))
         digest.update(dataset.symbols.tobytes())
+        digest.update(repr(sorted(dataset.splits.items())).encode("utf-8"))
     else:
         digest.update(dataset.targets.tobytes())
         for sequence in dataset.sequences:
