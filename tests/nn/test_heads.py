@@ -6,7 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from throughtime.errors import HeadSizeMismatch, ThroughtimeError, UnknownChoice
+from throughtime.errors import (
+    BadTarget,
+    HeadSizeMismatch,
+    ThroughtimeError,
+    UnknownChoice,
+)
 from throughtime.nn.heads import Head, Linear, Sigmoid, Softmax, mean_loss, pool
 
 T, B, H, K = 5, 4, 3, 6
@@ -207,3 +212,45 @@ def test_what_cannot_be_is_refused() -> None:
         pool(draw(T, B, H), LENGTHS, "median")
     with pytest.raises(UnknownChoice, match="time='max'"):
         mean_loss(draw(T, B), time="max")
+
+
+def test_a_target_that_does_not_fit_is_refused_by_name() -> None:
+    with pytest.raises(
+        BadTarget, match=r"target is of shape \(4,\), expected \(4, 1\)"
+    ):
+        Linear(5, 1).loss(torch.zeros(4, 1), torch.zeros(4))
+    with pytest.raises(BadTarget, match=r"target is torch\.float32, expected whole"):
+        Softmax(H, K).loss(draw(B, K), torch.zeros(B))
+    with pytest.raises(BadTarget, match=r"of shape \(2,\)"):
+        Softmax(H, K).loss(draw(B, K), torch.zeros(2, dtype=torch.long))
+    for wrong in (K, -1):
+        with pytest.raises(BadTarget, match=f"expected classes from 0 to {K - 1}"):
+            Softmax(H, K).loss(draw(B, K), torch.full((B,), wrong))
+    with pytest.raises(BadTarget, match="complex64"):
+        Sigmoid(H, K).loss(draw(B, K), torch.zeros(B, K, dtype=torch.complex64))
+    with pytest.raises(HeadSizeMismatch, match=f"expected \\(…, {K}\\)"):
+        Linear(H, K).loss(torch.zeros(B, K + 1), torch.zeros(B, K + 1))
+
+
+def test_zeros_and_ones_of_any_dtype_are_targets() -> None:
+    logits, target = draw(B, K), torch.arange(B * K).reshape(B, K) % 2
+    head = Sigmoid(H, K)
+    expected = head.loss(logits, target.to(logits.dtype))
+    for dtype in (torch.bool, torch.int32):
+        assert torch.equal(head.loss(logits, target.to(dtype)), expected)
+    classes = torch.zeros(B, dtype=torch.int32)
+    softmax = Softmax(H, K)
+    assert torch.equal(
+        softmax.loss(logits, classes), softmax.loss(logits, classes.long())
+    )
+
+
+def test_what_a_mean_cannot_obey_it_refuses() -> None:
+    with pytest.raises(BadTarget, match="lengths is given with losses of shape"):
+        mean_loss(draw(B), torch.ones(B))
+    with pytest.raises(BadTarget, match="time is given with losses of shape"):
+        mean_loss(draw(B), time="sum")
+    with pytest.raises(BadTarget, match=r"lengths is of shape \(7,\)"):
+        mean_loss(draw(T, B), torch.ones(7))
+    with pytest.raises(BadTarget, match=r"expected \(B,\) or \(T, B\)"):
+        mean_loss(draw(T, B, 2))

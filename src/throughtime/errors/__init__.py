@@ -67,6 +67,7 @@ from throughtime.errors.modules import (
     UnsuitableInitialisation,
 )
 from throughtime.errors.runs import (
+    BadTarget,
     CannotWrite,
     CellFileFails,
     CellNeedsArguments,
@@ -99,6 +100,7 @@ __all__ = [
     "BadSetting",
     "BadSettingType",
     "BadStandardiser",
+    "BadTarget",
     "CannotConvert",
     "CannotWrite",
     "CapturedWithoutGradient",

@@ -49,6 +49,12 @@ class TooLargeForMemory(ThroughtimeError, MemoryError):
     )
 
 
+class BadTarget(SettingError):
+    """Targets of another shape or dtype than the answers they are compared with."""
+
+    message = "{argument} is {given}, expected {expected}: {advice}."
+
+
 class DeviceMissing(SettingError):
     """A device that this machine or this PyTorch does not have."""
 
@@ -104,11 +110,11 @@ class CellNeedsArguments(SettingError):
 
 
 class CellFileFails(SettingError):
-    """A user's file that raises an error while it is read."""
+    """A user's file that raises an error: read, made into a cell, or in its step."""
 
     message = (
-        "'{path}' fails at line {line} with {reason}, expected a Python file that can "
-        "be imported: mend that line."
+        "'{path}' fails at line {line} with {reason}, expected a file whose cell can "
+        "be built: mend that line."
     )
 
 

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from throughtime.cells import Feedforward
-from throughtime.errors import HeadSizeMismatch, UnknownChoice
+from throughtime.errors import BadTarget, HeadSizeMismatch, UnknownChoice
 from throughtime.graph import trace
 from throughtime.nn.choice import check_backend, choose
 from throughtime.nn.execution import run_layer
@@ -107,7 +107,35 @@ class Head(nn.Module):
         raise NotImplementedError
 
     def loss(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Give the loss of each answer ``(…)``, not reduced."""
+        """Give the loss of each answer ``(…)``, not reduced.
+
+        Raises
+        ------
+        HeadSizeMismatch, BadTarget
+            The logits do not end in K, or the target does not fit them.
+        """
+        if logits.shape[-1:] != (self.output_size,):
+            raise HeadSizeMismatch(
+                head=type(self).__name__,
+                given=tuple(logits.shape),
+                expected=self.output_size,
+            )
+        self._check_target(logits, target)
+        return self._losses(logits, target)
+
+    def _check_target(self, logits: Tensor, target: Tensor) -> None:
+        """Refuse what would be broadcast; subclasses look at the dtype, too."""
+        _check_shape(target, logits.shape)
+        if target.is_complex():
+            raise BadTarget(
+                argument="target",
+                given=target.dtype,
+                expected="real numbers",
+                advice="convert it first",
+            )
+
+    def _losses(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Give the losses of what fits together."""
         raise NotImplementedError
 
     def extra_repr(self) -> str:
@@ -125,27 +153,49 @@ class Softmax(Head):
         """Give the probability of each class ``(…, K)``."""
         return torch.softmax(logits, -1)
 
-    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
+    def _check_target(self, logits: Tensor, target: Tensor) -> None:
+        _check_shape(target, logits.shape[:-1])
+        if target.is_floating_point() or target.is_complex():
+            raise BadTarget(
+                argument="target",
+                given=target.dtype,
+                expected="whole numbers, the places of the classes",
+                advice="convert it, such as by target.long()",
+            )
+
+    def _losses(self, logits: Tensor, target: Tensor) -> Tensor:
         """Give the cross-entropy of each answer ``(…)``, in nats."""
-        losses = functional.cross_entropy(
-            logits.reshape(-1, self.output_size),
-            target.reshape(-1),
-            reduction="none",
-        )
+        try:
+            losses = functional.cross_entropy(
+                logits.reshape(-1, self.output_size),
+                target.reshape(-1).long(),
+                reduction="none",
+            )
+        except IndexError as error:
+            # Looked at by torch on the way, so that a right target costs nothing.
+            raise BadTarget(
+                argument="target",
+                given=f"out of range ({error})",
+                expected=f"classes from 0 to {self.output_size - 1}, or -100",
+                advice="build the head with as many classes as there are",
+            ) from None
         return losses.reshape(target.shape)
 
 
 class Sigmoid(Head):
-    """Any of K labels, each on its own. Targets are ``(…, K)``, 0 or 1."""
+    """Any of K labels, each on its own.
+
+    Targets are ``(…, K)``, 0 or 1 of any dtype, or a probability between.
+    """
 
     def activate(self, logits: Tensor) -> Tensor:
         """Give the probability of each label ``(…, K)``."""
         return torch.sigmoid(logits)
 
-    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
+    def _losses(self, logits: Tensor, target: Tensor) -> Tensor:
         """Give the binary cross-entropies of each answer, summed: ``(…)``, in nats."""
         losses = functional.binary_cross_entropy_with_logits(
-            logits, target, reduction="none"
+            logits, target.to(logits.dtype), reduction="none"
         )
         return losses.sum(-1)
 
@@ -157,9 +207,20 @@ class Linear(Head):
         """Give the logits themselves ``(…, K)``."""
         return logits
 
-    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
+    def _losses(self, logits: Tensor, target: Tensor) -> Tensor:
         """Give half the squared error of each answer, summed over K: ``(…)``."""
-        return (logits - target).square().sum(-1) / 2
+        return (logits - target.to(logits.dtype)).square().sum(-1) / 2
+
+
+def _check_shape(target: Tensor, expected: tuple[int, ...]) -> None:
+    """Refuse a target of another shape, which torch might silently broadcast."""
+    if target.shape != expected:
+        raise BadTarget(
+            argument="target",
+            given=f"of shape {tuple(target.shape)}",
+            expected=f"{tuple(expected)} as the logits say",
+            advice="give one target per answer",
+        )
 
 
 def pool(
@@ -210,7 +271,7 @@ def mean_loss(
     losses: Tensor,
     lengths: Tensor | None = None,
     *,
-    time: Reduction = "mean",
+    time: Reduction | None = None,
     batch: Reduction = "mean",
 ) -> Tensor:
     """Make one number of all losses: over the steps of a sequence, then the batch.
@@ -225,18 +286,51 @@ def mean_loss(
     lengths
         ``(B,)``, for ``(T, B)``: later steps do not count. None: all steps count.
     time
-        ``"mean"``: every sequence weighs the same. ``"sum"``: every step does.
+        For ``(T, B)``. ``"mean"``, which None stands for: every sequence weighs the
+        same. ``"sum"``: every step does.
     batch
         ``"mean"`` over the sequences, or their ``"sum"``.
+
+    Raises
+    ------
+    BadTarget, UnknownChoice
+        The shapes do not fit, an argument has nothing to act on, or a word is unknown.
     """
-    for argument, how in (("time", time), ("batch", batch)):
+    for argument, how in (("time", time or "mean"), ("batch", batch)):
         if how not in {"mean", "sum"}:
             raise UnknownChoice(
                 argument=argument, given=how, hint="", known="'mean', 'sum'"
             )
+    _check_losses(losses, lengths, time)
     if losses.dim() == 2:
-        losses = _over_time(losses, lengths, time)
+        losses = _over_time(losses, lengths, time or "mean")
     return losses.mean() if batch == "mean" else losses.sum()
+
+
+def _check_losses(losses: Tensor, lengths: Tensor | None, time: object) -> None:
+    shape = tuple(losses.shape)
+    if len(shape) not in {1, 2}:
+        raise BadTarget(
+            argument="losses",
+            given=f"of shape {shape}",
+            expected="(B,) or (T, B)",
+            advice="give what a head's loss() returned",
+        )
+    for argument, given in (("lengths", lengths), ("time", time)):
+        if len(shape) == 1 and given is not None:
+            raise BadTarget(
+                argument=argument,
+                given=f"given with losses of shape {shape}",
+                expected="None, as there is one loss per sequence and no time",
+                advice="leave it out",
+            )
+    if lengths is not None and tuple(lengths.shape) != shape[1:]:
+        raise BadTarget(
+            argument="lengths",
+            given=f"of shape {tuple(lengths.shape)}",
+            expected=f"{shape[1:]} for losses of shape {shape}",
+            advice="give one length per sequence",
+        )
 
 
 def _over_time(losses: Tensor, lengths: Tensor | None, time: Reduction) -> Tensor:
