@@ -39,9 +39,25 @@ class Timed(Plain):
     def step(self, x, h, gap):
         return tanh(self.weight @ x + self.recurrent @ h) * gap
 
+class Faulty(Plain):
+    def __init__(self):
+        self.size = None + 1
+
+class Broken(Plain):
+    def __init__(self):
+        raise ValueError("of the user")
+
+class Odd(Plain):
+    def step(self, x, h):
+        return h.tanh_of_a_sum()
+
 class NoCell:
     pass
 """
+
+
+def line_of(text: str) -> int:
+    return 1 + [text in line for line in CELLS.splitlines()].index(True)
 
 
 def call(*words: str) -> Result:
@@ -195,6 +211,26 @@ MISTAKES = {
         [*TRAIN, "--cell", "bad.py:A"],
         "'bad.py' fails at line 2 with ZeroDivisionError",
     ),
+    "a faulty __init__": (
+        None,
+        [*TRAIN, "--cell", "mine.py:Faulty"],
+        f"'mine.py' fails at line {line_of('None + 1')} with TypeError",
+    ),
+    "a wrong value in __init__": (
+        None,
+        [*TRAIN, "--cell", "mine.py:Broken"],
+        f"line {line_of('of the user')} with ValueError: of the user",
+    ),
+    "a faulty step": (
+        None,
+        [*TRAIN, "--cell", "mine.py:Odd"],
+        f"'mine.py' fails at line {line_of('tanh_of_a_sum')} with AttributeError",
+    ),
+    "a file that ends the process": (
+        lines("bad.py", "import sys\nsys.exit(0)\n"),
+        [*TRAIN, "--cell", "bad.py:A"],
+        "'bad.py' fails at line 2 with SystemExit: 0",
+    ),
     "no Python": (
         lines("bad.py", "x = = 1\n"),
         [*TRAIN, "--cell", "bad.py:A"],
@@ -271,17 +307,22 @@ def test_a_full_disk_is_said_and_what_was_saved_is_kept(folder: Path) -> None:
     tt.load("run")
 
 
-def test_an_unexpected_error_keeps_its_traceback(folder: Path) -> None:
-    faulty = """
-class Odd(Plain):
-    def step(self, x, h):
-        raise RuntimeError("of the user")
+def test_an_unexpected_error_keeps_its_traceback() -> None:
+    program = """
+import rich_click as click
+from throughtime.cli.commands import Commands
+
+@click.command()
+def odd():
+    raise RuntimeError("nobody thought of it")
+
+Commands(commands={"odd": odd})(["odd"])
 """
-    Path("odd.py").write_text(CELLS + faulty)
-    result = run_process(*TRAIN, "--cell", "odd.py:Odd")
+    command = [sys.executable, "-c", program]
+    result = subprocess.run(command, check=False, capture_output=True, text=True)
     assert result.returncode == 1
     assert "Traceback" in result.stderr
-    assert "RuntimeError: of the user" in result.stderr
+    assert "RuntimeError: nobody thought of it" in result.stderr
 
 
 def test_help_answers_without_torch(folder: Path) -> None:

@@ -1,8 +1,11 @@
 """From `--cell` to a cell: a built-in name, or a class in a file of the user's."""
 
 import importlib.util
+import inspect
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -12,6 +15,7 @@ from throughtime.errors import (
     CellFileFails,
     CellNeedsArguments,
     CellNotInFile,
+    ThroughtimeError,
     UnknownCell,
 )
 from throughtime.errors.base import did_you_mean
@@ -55,24 +59,48 @@ def _run_file(path: Path) -> ModuleType:
     sys.modules[spec.name] = module
     sys.path.insert(0, str(path.resolve().parent))
     try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise CellFileFails(
-            path=path,
-            line=_line(error, path),
-            reason=f"{type(error).__name__}: {error}",
-        ) from error
+        with blaming(str(path)):
+            spec.loader.exec_module(module)
     finally:
         sys.path.remove(str(path.resolve().parent))
     return module
 
 
-def _line(error: Exception, path: Path) -> int | None:
-    if isinstance(error, SyntaxError):
+@contextmanager
+def blaming(given: str) -> Iterator[None]:
+    """Tell an error of a user's file by its line; every other one passes as it is.
+
+    Parameters
+    ----------
+    given
+        What `--cell` names: `FILE.py:Class`, or the file alone.
+
+    Raises
+    ------
+    CellFileFails
+        The error comes from that file.
+    """
+    try:
+        yield
+    except ThroughtimeError:
+        raise  # says by itself what to do
+    except (Exception, SystemExit) as error:
+        path = Path(given.rpartition(":")[0] if given.count(".py:") else given)
+        line = _line(error, path)
+        if line is None:
+            raise
+        reason = f"{type(error).__name__}: {error}".rstrip(".: ")
+        raise CellFileFails(path=path, line=line, reason=reason) from error
+
+
+def _line(error: BaseException, path: Path) -> int | None:
+    """Where in the file it happened; None: somewhere else."""
+    whole = path.resolve()
+    if isinstance(error, SyntaxError) and Path(error.filename or "").resolve() == whole:
         return error.lineno
     frames = traceback.extract_tb(error.__traceback__)
-    lines = [f.lineno for f in frames if Path(f.filename).name == path.name]
-    return lines[-1] if lines else 1
+    lines = [f.lineno for f in frames if Path(f.filename).resolve() == whole]
+    return lines[-1] if lines else None
 
 
 def _class_of(module: ModuleType, name: str, path: str) -> type[Cell]:
@@ -93,9 +121,8 @@ def _class_of(module: ModuleType, name: str, path: str) -> type[Cell]:
 
 def _make(kind: type[Cell], path: str) -> Cell:
     try:
-        return kind()
+        inspect.signature(kind).bind()
     except TypeError as error:
-        reason = str(error)
-        raise CellNeedsArguments(
-            path=path, name=kind.__name__, reason=reason
-        ) from error
+        raise CellNeedsArguments(path=path, name=kind.__name__, reason=error) from error
+    with blaming(path):
+        return kind()

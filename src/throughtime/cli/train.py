@@ -71,19 +71,26 @@ def train(data: str, **options: Any) -> None:
     DATA is the name of a bundled data set (spoken-digits, shakespeare) or the path
     of a text file. Ctrl-C stops early and keeps the best weights so far.
     """
-    from throughtime.cli.cell_names import find_cell
+    from throughtime.cli.cell_names import blaming, find_cell
     from throughtime.train import fit
+    from throughtime.train.interruption import interruptible
 
     as_json, quiet = options.pop("as_json"), options.pop("quiet")
-    run = fit(
-        find_cell(options.pop("cell")),
-        data,
-        num_layers=options.pop("layers"),
-        quiet=quiet,
-        command=shlex.join(["throughtime", *sys.argv[1:]]),
-        **options,
-    )
-    result = summary(run)
+    named = options.pop("cell")
+    cell = find_cell(named)
+    # A user's equations are run when the network is built.
+    with blaming(named):
+        run = fit(
+            cell,
+            data,
+            num_layers=options.pop("layers"),
+            quiet=quiet,
+            command=shlex.join(["throughtime", *sys.argv[1:]]),
+            **options,
+        )
+    # From here on a Ctrl-C could only lose the summary of a finished run.
+    with interruptible():
+        result = summary(run)
     metric, value = run.metric, result["test"][run.metric]
     lines = [
         f"test {metric.replace('_', ' ')} {value:.4f}, weights of epoch "
