@@ -1,5 +1,6 @@
 """Gated recurrent unit."""
 
+from throughtime.errors import CellError
 from throughtime.graph import Cell, Parameter, State, Value
 from throughtime.math import sigmoid, split, tanh
 
@@ -25,6 +26,11 @@ class GRU(Cell):
     h = State("hidden")
 
     def __init__(self, reset_after: bool = True) -> None:
+        if not isinstance(reset_after, bool):
+            raise CellError(
+                cell="GRU",
+                reason=f"reset_after is {reset_after!r}; it must be True or False",
+            )
         self.reset_after = reset_after
 
     def step(self, x: Value, h: Value) -> Value:
