@@ -14,8 +14,8 @@ from throughtime.errors import (
     BadExtent,
     CellError,
     GradientShapeMismatch,
-    InputShapeMismatch,
     NoParameters,
+    NotATensor,
     NotExplainable,
 )
 from throughtime.graph import Cell, Input, Parameter, State, StepGraph, Value
@@ -325,7 +325,7 @@ def test_arguments_of_deltas_are_checked() -> None:
         found.deltas(torch.zeros(5, 4, 2), torch.zeros(5, 4, 2))
     with pytest.raises(GradientShapeMismatch, match="float"):
         found.deltas(torch.zeros(5, 4, 2), 1.0)
-    with pytest.raises(InputShapeMismatch):
+    with pytest.raises(NotATensor):
         found.deltas(None, torch.zeros(5, 4, 3))
 
 

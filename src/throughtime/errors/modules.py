@@ -61,6 +61,15 @@ class NotASequence(ThroughtimeError, ValueError):
     )
 
 
+class NotATensor(ThroughtimeError, TypeError):
+    """Something else where a tensor belongs."""
+
+    message = (
+        "{argument} is of type {given}, expected {expected}: torch.as_tensor makes one "
+        "of numbers."
+    )
+
+
 class InputSizeMismatch(ThroughtimeError, RuntimeError):
     """Another number of features than the module was built for."""
 
@@ -104,9 +113,8 @@ class DtypeMismatch(ThroughtimeError, ValueError):
     """Numbers of another type than the parameters."""
 
     message = (
-        "RNN {argument} dtype ({given}) does not match weight dtype ({expected}). "
-        "Convert it: {argument}.to({expected}), or convert the model: "
-        "model.to({given})."
+        "RNN {argument} dtype ({given}) does not match weight dtype ({expected}): "
+        "convert it with {argument}.to({expected}){alternative}."
     )
 
 

@@ -80,7 +80,7 @@ class TorchLayers(Layers):
         batch = read(self, input, {}, None)
         if not batch.steps:
             raise EmptySequence(module=type(self).__name__)
-        start = read_states(self, batch, hx, self.labels)
+        start = read_states(self, batch, hx, "hx", self.labels)
         rows, finals = self.run_rows(
             batch.rows, start, batch.steps, batch.size, batch.packing
         )
@@ -107,7 +107,7 @@ class RNN(TorchLayers):
     Parameters
     ----------
     input_size, hidden_size, num_layers
-        F, H and L.
+        F, H and L, each at least 1.
     nonlinearity
         ``"tanh"`` or ``"relu"``.
     bias, batch_first, dropout, bidirectional, device, dtype
@@ -159,7 +159,7 @@ class LSTM(TorchLayers):
     Parameters
     ----------
     input_size, hidden_size, num_layers
-        F, H and L.
+        F, H and L, each at least 1.
     bias, batch_first, dropout, bidirectional, device, dtype
         As in `Recurrent`.
     proj_size
@@ -208,7 +208,7 @@ class GRU(TorchLayers):
     Parameters
     ----------
     input_size, hidden_size, num_layers
-        F, H and L.
+        F, H and L, each at least 1.
     bias, batch_first, dropout, bidirectional, device, dtype
         As in `Recurrent`.
     backend

@@ -7,11 +7,16 @@ import torch
 from torch import Tensor
 
 from throughtime.cells import elman, gru, lstm
-from throughtime.errors import NotASequence, StateCountMismatch, StateShapeMismatch
+from throughtime.errors import NotASequence, StateShapeMismatch
 from throughtime.graph import Cell
 from throughtime.nn.compatibility import check_nonlinearity
 from throughtime.nn.layers import Device, Layers
-from throughtime.nn.sequences import checked_rows, matched
+from throughtime.nn.sequences import (
+    checked_rows,
+    checked_tensor,
+    matched,
+    state_values,
+)
 from throughtime.nn.settings import trace_layers
 
 
@@ -42,12 +47,14 @@ class TorchCell(Layers):
     def _parameter_name(self, name: str, layer: int, direction: int) -> str:
         return name
 
-    def _step(self, input: Tensor, hx: Sequence[Tensor] | None) -> list[Tensor]:
+    def _step(
+        self, input: Tensor, hx: Tensor | Sequence[Tensor] | None
+    ) -> list[Tensor]:
         """New states ``(B, H)``, or ``(H,)`` for one sequence alone."""
-        if input.dim() not in (1, 2):
+        if checked_tensor("input", input).dim() not in (1, 2):
             raise self._wrong_dimensions("input", input)
         batched = input.dim() == 2
-        rows = checked_rows(self, "x", input, input.shape[:-1])
+        rows = checked_rows(self, "x", "input", input, input.shape[:-1])
         rows = rows if batched else rows.unsqueeze(0)
         if hx is None:
             start = self.first_states(rows.shape[0], rows)
@@ -56,18 +63,14 @@ class TorchCell(Layers):
         _, finals = self.run_rows({"x": rows}, start, 1, rows.shape[0])
         return [final[0] if batched else final[0, 0] for final in finals]
 
-    def _start(self, hx: Sequence[Tensor], batch: int, batched: bool) -> list[Tensor]:
-        if len(hx) != len(self.labels):
-            raise StateCountMismatch(
-                given=f"{len(hx)} tensors",
-                expected=len(self.labels),
-                names=", ".join(self.state_names),
-                cell=type(self).__name__,
-            )
+    def _start(
+        self, hx: Tensor | Sequence[Tensor], batch: int, batched: bool
+    ) -> list[Tensor]:
+        values = state_values(self, "hx", hx)
         expected = (batch, self.hidden_size) if batched else (self.hidden_size,)
         start: list[Tensor] = []
-        for label, value in zip(self.labels, hx, strict=True):
-            if value.dim() not in (1, 2):
+        for label, value in zip(self.labels, values, strict=True):
+            if checked_tensor(label, value).dim() not in (1, 2):
                 raise self._wrong_dimensions(label, value)
             if tuple(value.shape) != expected:
                 raise StateShapeMismatch(
@@ -126,7 +129,7 @@ class RNNCell(TorchCell):
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         """New state ``(B, H)`` from input ``(B, F)`` and state ``(B, H)``."""
-        return self._step(input, None if hx is None else [hx])[0]
+        return self._step(input, hx)[0]
 
 
 class LSTMCell(TorchCell):
@@ -189,4 +192,4 @@ class GRUCell(TorchCell):
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         """New state ``(B, H)`` from input ``(B, F)`` and state ``(B, H)``."""
-        return self._step(input, None if hx is None else [hx])[0]
+        return self._step(input, hx)[0]

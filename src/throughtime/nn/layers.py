@@ -14,7 +14,13 @@ from throughtime.nn.execution import run_layer
 from throughtime.nn.initialisation import check_initialisation, draw
 from throughtime.nn.packing import Packing
 from throughtime.nn.precision import own_precision
-from throughtime.nn.settings import check_flag, check_stack, checked_dropout
+from throughtime.nn.settings import (
+    check_dtype,
+    check_flag,
+    check_stack,
+    checked_dropout,
+    checked_graphs,
+)
 from throughtime.nn.states import state_class
 
 Device = torch.device | str | int | None
@@ -53,7 +59,8 @@ class Layers(nn.Module):
         super().__init__()
         check_flag("batch_first", batch_first)
         check_flag("bidirectional", bidirectional)
-        self.graphs = tuple(graphs)
+        check_dtype(dtype)
+        self.graphs = checked_graphs(graphs)
         self.input_size = self.graphs[0].input_size
         self.hidden_size = self.graphs[0].hidden_size
         self.num_layers = len(self.graphs)

@@ -32,7 +32,7 @@ def node_deltas(
     """``(layer, direction, node name) -> (T, B, n)``; see `Explanation.deltas`."""
     batch = read(module, input, inputs, None)
     labels = [f"state.{name}" for name in module.state_names]
-    start = read_states(module, batch, state, labels)
+    start = read_states(module, batch, state, "state", labels)
     gradient = _gradient_rows(module, batch, grad_output)
     with own_precision(gradient.device):
         return _of_rows(module, batch, start, gradient)

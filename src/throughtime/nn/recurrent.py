@@ -6,14 +6,16 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from throughtime.errors import (
-    NotASequence,
-    NotBuiltYet,
-    TwoDirections,
-)
+from throughtime.errors import NotBuiltYet, TwoDirections
 from throughtime.graph import Cell, StepGraph
 from throughtime.nn.layers import Device, Layers
-from throughtime.nn.sequences import Lengths, Sequences, read, read_states
+from throughtime.nn.sequences import (
+    Lengths,
+    Sequences,
+    read,
+    read_states,
+    read_step,
+)
 from throughtime.nn.settings import trace_layers
 
 State = Tensor | Sequence[Tensor]
@@ -157,7 +159,7 @@ class Recurrent(Layers):
             )
         batch = read(self, input, inputs, lengths)
         labels = [f"state.{name}" for name in self.state_names]
-        start = read_states(self, batch, state, labels)
+        start = read_states(self, batch, state, "state", labels)
         rows, finals = self.run_rows(
             batch.rows, start, batch.steps, batch.size, batch.packing
         )
@@ -186,17 +188,10 @@ class Recurrent(Layers):
         """
         if self.bidirectional:
             raise TwoDirections
-        if x.dim() != 2:
-            raise NotASequence(
-                module="step",
-                argument="x",
-                expected="2D",
-                given=f"{x.dim()}D tensor",
-                axes="(B, F)",
-            )
         axis = 1 if self.batch_first else 0
-        sequences = {name: value.unsqueeze(axis) for name, value in inputs.items()}
-        output, after = self(x.unsqueeze(axis), state, **sequences)
+        rows = read_step(self, x, inputs)
+        sequences = {name: value.unsqueeze(axis) for name, value in rows.items()}
+        output, after = self(sequences.pop("x"), state, **sequences)
         return output.squeeze(axis), after
 
     def extra_repr(self) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from throughtime.errors import (
     LengthsOfPacked,
     MissingInput,
     NotASequence,
+    NotATensor,
     StateCountMismatch,
     StateDimensions,
     StateShapeMismatch,
@@ -91,13 +93,9 @@ def read(
             raise LengthsOfPacked
         return _read_packed(module, input, given)
     axes = "(B, T, F)" if module.batch_first else "(T, B, F)"
-    tensors: dict[str, Tensor] = {}
-    for name, value in given.items():
-        if not isinstance(value, Tensor):
-            raise InputShapeMismatch(
-                argument=name, given=type(value).__name__, expected="a tensor"
-            )
-        tensors[name] = value
+    tensors = {
+        name: checked_tensor(_label(name), value) for name, value in given.items()
+    }
     if input.dim() not in (2, 3):
         raise NotASequence(
             module=type(module).__name__,
@@ -119,7 +117,7 @@ def _read_padded(
     if batched:
         steps, size = reversed(leading) if module.batch_first else leading
     for name, value in given.items():
-        value = checked_rows(module, name, value, leading)
+        value = checked_rows(module, name, _label(name), value, leading)
         if batched and module.batch_first:
             value = value.transpose(0, 1)
         rows[name] = value.reshape(steps * size, value.shape[-1])
@@ -144,23 +142,50 @@ def _read_packed(
         )
         if not isinstance(value, PackedSequence) or not same:
             raise InputShapeMismatch(
-                argument=name,
+                argument=_label(name),
                 given="another form or other lengths",
                 expected="a PackedSequence of the same lengths",
             )
         if value.data.dim() != 2:
             raise NotASequence(
                 module=type(module).__name__,
-                argument=f"{name}.data",
+                argument=f"{_label(name)}.data",
                 expected="2D",
                 given=f"{value.data.dim()}D tensor",
                 axes="(rows, F)",
             )
-        rows[name] = checked_rows(module, name, value.data, value.data.shape[:1])
+        leading = value.data.shape[:1]
+        rows[name] = checked_rows(module, name, _label(name), value.data, leading)
     x = rows["x"]
     packing = packed(counts, x.shape[0], x.device, module.bidirectional)
     size = int(counts[0])
     return Batch(rows, len(counts), size, packing, True, False, source=input)
+
+
+def read_step(
+    module: Layers, x: Tensor, inputs: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """What one step reads, ``(B, n)`` each, after the checks of `read`."""
+    given = {"x": x, **_known_inputs(module, inputs)}
+    tensors = {name: checked_tensor(name, value) for name, value in given.items()}
+    if x.dim() != 2:
+        raise NotASequence(
+            module="step",
+            argument="x",
+            expected="2D",
+            given=f"{x.dim()}D tensor",
+            axes="(B, F)",
+        )
+    leading = x.shape[:1]
+    return {
+        name: checked_rows(module, name, name, value, leading)
+        for name, value in tensors.items()
+    }
+
+
+def _label(name: str) -> str:
+    """What an input is called where whole sequences are given."""
+    return "input" if name == "x" else name
 
 
 def _known_inputs(
@@ -182,11 +207,21 @@ def _known_inputs(
     return inputs
 
 
+def checked_tensor(label: str, value: object) -> Tensor:
+    """A tensor, if it is one."""
+    if isinstance(value, Tensor):
+        return value
+    given = type(value).__name__
+    raise NotATensor(argument=label, given=given, expected="a tensor")
+
+
 def checked_rows(
-    module: Layers, name: str, value: Tensor, leading: torch.Size
+    module: Layers, name: str, label: str, value: Tensor, leading: torch.Size
 ) -> Tensor:
-    """One input, if its shape, dtype and device are what the module needs."""
-    label = "input" if name == "x" else name
+    """One input, if its shape, dtype and device are what the module needs.
+
+    ``label`` is what messages call it.
+    """
     sizes = {"x": module.input_size}
     sizes |= {declared.name: declared.size for declared in module.graphs[0].inputs}
     expected = (*leading, sizes[name])
@@ -216,35 +251,58 @@ def matched(module: Layers, label: str, value: Tensor) -> Tensor:
     if torch.is_autocast_enabled(value.device.type) and value.is_floating_point():
         # A neighbour of lower precision gave it; the equations run in their own.
         return value.to(like.dtype)
-    raise DtypeMismatch(argument=label, given=value.dtype, expected=like.dtype)
+    # Parameters cannot be whole numbers.
+    alternative = f", or the model with .to({value.dtype})"
+    raise DtypeMismatch(
+        argument=label,
+        given=value.dtype,
+        expected=like.dtype,
+        alternative=alternative if value.is_floating_point() else "",
+    )
+
+
+def state_values(module: Layers, argument: str, state: object) -> list[Any]:
+    """What was given as a tensor or a sequence of tensors, one value per state."""
+    if isinstance(state, Tensor):
+        values: list[Any] = [state]
+    elif isinstance(state, Sequence) and not isinstance(state, str):
+        values = list(state)
+    else:
+        raise NotATensor(
+            argument=argument,
+            given=type(state).__name__,
+            expected="a tensor or a sequence of tensors",
+        )
+    if len(values) != len(module.state_names):
+        raise StateCountMismatch(
+            given=f"{len(values)} tensor{'' if len(values) == 1 else 's'}",
+            expected=len(module.state_names),
+            names=", ".join(module.state_names) or "none",
+            cell=module.graphs[0].cell,
+        )
+    return values
 
 
 def read_states(
     module: Layers,
     batch: Batch,
     state: Tensor | Sequence[Tensor] | None,
+    argument: str,
     labels: Sequence[str],
 ) -> list[Tensor]:
     """The states to start from, ``(L·D, B, n)`` each, in the order of the rows.
 
-    ``labels`` are what messages call them.
+    Messages call all of them ``argument``, each by its ``labels``.
     """
     declared = module.graphs[0].states
     if state is None:
         return module.first_states(batch.size, batch.rows["x"])
-    values = [state] if isinstance(state, Tensor) else list(state)
-    if len(values) != len(declared):
-        raise StateCountMismatch(
-            given=f"{len(values)} tensor{'' if len(values) == 1 else 's'}",
-            expected=len(declared),
-            names=", ".join(module.state_names) or "none",
-            cell=module.graphs[0].cell,
-        )
+    values = state_values(module, argument, state)
     runs = module.num_layers * module.directions
     start: list[Tensor] = []
     for value, one, label in zip(values, declared, labels, strict=True):
         shape = (batch.size, one.size) if batch.batched else (one.size,)
-        _check_state(value, (runs, *shape), label)
+        _check_state(checked_tensor(label, value), (runs, *shape), label)
         start.append(matched(module, label, value))
     return batch.states(start)
 

@@ -5,6 +5,8 @@ import warnings
 from collections.abc import Sequence
 from itertools import pairwise
 
+import torch
+
 from throughtime.errors import BadSetting, BadSettingType, CellError, UnevenLayers
 from throughtime.graph import Cell, StepGraph, trace
 
@@ -66,6 +68,26 @@ def check_flag(argument: str, value: object) -> None:
         )
 
 
+def check_dtype(dtype: torch.dtype | None) -> None:
+    """Refuse numbers that no gradient can be of."""
+    if dtype is None:
+        return
+    if not isinstance(dtype, torch.dtype):
+        raise BadSettingType(
+            argument="dtype",
+            expected="torch.dtype",
+            given=type(dtype).__name__,
+            advice="give torch.float32 or torch.float64",
+        )
+    if not (dtype.is_floating_point or dtype.is_complex):
+        raise BadSetting(
+            argument="dtype",
+            expected="must be of floating point",
+            given=dtype,
+            advice="give torch.float32 or torch.float64",
+        )
+
+
 def checked_dropout(dropout: float, num_layers: int) -> float:
     """The probability as a float, if it is one."""
     is_number = isinstance(dropout, (int, float)) and not isinstance(dropout, bool)
@@ -85,6 +107,18 @@ def checked_dropout(dropout: float, num_layers: int) -> float:
             stacklevel=4,
         )
     return float(dropout)
+
+
+def checked_graphs(graphs: Sequence[StepGraph]) -> tuple[StepGraph, ...]:
+    """The graphs of all layers, if there is one."""
+    if not graphs:
+        raise BadSetting(
+            argument="graphs",
+            expected="must hold one step graph per layer",
+            given="none",
+            advice="give at least one",
+        )
+    return tuple(graphs)
 
 
 def check_stack(graphs: Sequence[StepGraph], directions: int) -> None:
