@@ -1,17 +1,23 @@
 """Ctrl-C: a real signal to a real process keeps what was learned."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import throughtime as tt
 from tests.train.conftest import SENTENCE
-from throughtime.train import open_run
+from throughtime.data import SequenceDataset, Split
+from throughtime.train import Run, open_run
 from throughtime.train.interruption import interruptible
+from throughtime.train.storage import read_document
 
 
 def start(folder: Path, *options: str) -> subprocess.Popen[str]:
@@ -59,6 +65,77 @@ def test_a_killed_training_leaves_a_run_that_loads(tmp_path: Path) -> None:
     assert run.stopped is None
     assert run.evaluate()["loss"] > 0
     tt.load(run.path)
+    agree(run)
+
+
+def test_the_kept_epoch_is_that_of_the_weights_whenever_it_was_killed(
+    signs: SequenceDataset, tmp_path: Path
+) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    options = {"hidden_size": 4, "threads": 1, "schedule": "constant"}
+    run = tt.fit(tt.cells.GRU(), signs, epochs=3, out=whole, **options)
+    assert run.best_epoch == 3  # or the file below would have no row to leave out
+    # Killed between the metrics of the third epoch and its weights.
+    tt.fit(tt.cells.GRU(), signs, epochs=2, out=killed, **options)
+    shutil.copy(whole / "metrics.jsonl", killed)
+    opened = open_run(killed)
+    assert (opened.best_epoch, len(opened.metrics)) == (2, 2)
+    agree(opened, signs)
+
+
+def agree(run: Run, data: SequenceDataset | None = None) -> None:
+    """Metrics, weights and what the run says of them are of the same epochs."""
+    if data is not None:
+        options = (run.metrics, run.settings, run.best_epoch)
+        run = Run(run.path, read_document(run.path), *options, dataset=data)
+    losses = [row["validation_loss"] for row in run.metrics]
+    assert run.best_epoch == 1 + losses.index(min(losses))
+    assert abs(run.evaluate("validation")["loss"] - min(losses)) < 1e-6
+
+
+class Signals(dict[Split, Any]):
+    """Parts of the data; who looks up one of them for the n-th time sends a SIGINT."""
+
+    def __init__(self, parts: Mapping[Split, Any], part: Split, time: int) -> None:
+        super().__init__(parts)
+        self.part, self.time = part, time
+
+    def __getitem__(self, part: Split) -> Any:
+        self.time -= part == self.part
+        if part == self.part and not self.time:
+            signal.raise_signal(signal.SIGINT)
+        return super().__getitem__(part)
+
+
+def interrupted(signs: SequenceDataset, out: Path, part: Split, time: int) -> Run:
+    data = replace(signs, splits=Signals(signs.splits, part, time))
+    options = {"hidden_size": 4, "threads": 1, "patience": 9, "epochs": 9}
+    return tt.fit(tt.cells.GRU(), data, out=out, **options)
+
+
+def test_ctrl_c_in_validation_stops_soon(
+    signs: SequenceDataset, tmp_path: Path
+) -> None:
+    # Looked up twice an epoch: to validate, and for a glimpse of the zeros.
+    run = interrupted(signs, tmp_path, "validation", 3)
+    assert run.stopped == "interrupted"
+    assert len(run.metrics) == run.best_epoch == 1
+    agree(open_run(tmp_path), signs)
+
+
+def test_ctrl_c_in_the_first_validation_keeps_what_was_learned(
+    signs: SequenceDataset, tmp_path: Path
+) -> None:
+    run = interrupted(signs, tmp_path, "validation", 1)
+    assert (run.stopped, run.best_epoch) == ("interrupted", 1)
+
+
+def test_ctrl_c_after_the_loop_does_not_cost_the_end(
+    signs: SequenceDataset, tmp_path: Path
+) -> None:
+    run = interrupted(signs, tmp_path, "test", 1)
+    assert (run.stopped, len(run.metrics)) == ("epochs", 9)
+    assert (run.path / "curve.png").exists()
 
 
 def test_the_first_signal_is_a_wish_and_the_handler_comes_back() -> None:

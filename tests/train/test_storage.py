@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.torch import load, save
 
 import throughtime as tt
 from tests.train.conftest import SENTENCE, make_sequences
@@ -186,6 +187,13 @@ def test_weights_of_another_model_are_refused(copy: Path, tmp_path: Path) -> Non
     (copy / "model.safetensors").write_bytes((other / "model.safetensors").read_bytes())
     with pytest.raises(DamagedWeights, match="missing or differs"):
         tt.load(copy)
+
+
+def test_weights_that_hide_their_epoch_are_refused(copy: Path) -> None:
+    file = copy / "model.safetensors"
+    file.write_bytes(save(load(file.read_bytes())))
+    with pytest.raises(DamagedWeights, match="does not say which epoch"):
+        open_run(copy)
 
 
 def test_a_newer_version_is_named(copy: Path) -> None:

@@ -45,7 +45,7 @@ class TooLargeForMemory(ThroughtimeError, MemoryError):
 
     message = (
         "{what} is too large for the memory of this machine ({reason}), expected what "
-        "fits into it: give a smaller {settings}."
+        "fits into it: {advice}."
     )
 
 

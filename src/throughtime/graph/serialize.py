@@ -10,6 +10,7 @@ import math
 from typing import Any, NoReturn, TypeVar
 
 from throughtime.errors import InvalidGraph, UnknownFormat
+from throughtime.graph.declarations import INITIALISATIONS
 from throughtime.graph.nodes import (
     InputDeclaration,
     Node,
@@ -93,8 +94,8 @@ def from_json(text: str) -> StepGraph:
     document = _document(text)
     graph = StepGraph(
         cell=_a(str, document["cell"], "cell"),
-        input_size=_a(int, document["input_size"], "input_size"),
-        hidden_size=_a(int, document["hidden_size"], "hidden_size"),
+        input_size=_size(document["input_size"], "input_size"),
+        hidden_size=_size(document["hidden_size"], "hidden_size"),
         parameters=tuple(map(_parameter, _list(document["parameters"], "parameters"))),
         states=tuple(map(_state, _list(document["states"], "states"))),
         inputs=tuple(map(_input, _list(document["inputs"], "inputs"))),
@@ -158,28 +159,44 @@ def _nodes(items: list[Any]) -> tuple[Node, ...]:
 
 def _parameter(item: object) -> ParameterDeclaration:
     name, shape, init, role = _row(item, 4, "parameters")
-    return ParameterDeclaration(
-        _a(str, name, "parameters"),
-        _integers(shape, "parameters"),
-        _attribute(init, "parameters"),
-        None if role is None else _a(str, role, "parameters"),
-    )
+    started = _attribute(init, "parameters")
+    if isinstance(started, str) and started not in INITIALISATIONS:
+        _refuse(f"parameters holds the unknown init {started!r}")
+    if role not in (None, "bias"):
+        _refuse(f"parameters holds the unknown role {role!r}")
+    sizes = tuple(_size(size, "parameters") for size in _list(shape, "parameters"))
+    return ParameterDeclaration(_word(name, "parameters"), sizes, started, role)
 
 
 def _state(item: object) -> StateDeclaration:
     name, size, init = _row(item, 3, "states")
     number = _a(float, _attribute(init, "states"), "states")
-    return StateDeclaration(_a(str, name, "states"), _a(int, size, "states"), number)
+    return StateDeclaration(_word(name, "states"), _size(size, "states"), number)
 
 
 def _input(item: object) -> InputDeclaration:
     name, size = _row(item, 2, "inputs")
-    return InputDeclaration(_a(str, name, "inputs"), _a(int, size, "inputs"))
+    return InputDeclaration(_word(name, "inputs"), _size(size, "inputs"))
 
 
 def _name(item: object) -> tuple[str, int]:
     name, index = _row(item, 2, "names")
     return _a(str, name, "names"), _a(int, index, "names")
+
+
+def _word(value: object, field: str) -> str:
+    """Read the name of a declaration, which was once an attribute of a class."""
+    name = _a(str, value, field)
+    if not name.isidentifier():
+        _refuse(f"{field} holds {name!r} where a name is expected")
+    return name
+
+
+def _size(value: object, field: str) -> int:
+    size = _a(int, value, field)
+    if size < 1:
+        _refuse(f"{field} holds {size} where a size above 0 is expected")
+    return size
 
 
 def _integers(value: object, field: str) -> tuple[int, ...]:

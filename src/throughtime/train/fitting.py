@@ -25,7 +25,7 @@ from throughtime.train.folder import (
     make_folder,
     write,
 )
-from throughtime.train.interruption import interruptible
+from throughtime.train.interruption import Interruption, interruptible
 from throughtime.train.loop import Loop, Outcome
 from throughtime.train.memory import enough_memory
 from throughtime.train.model import Model
@@ -36,7 +36,7 @@ from throughtime.train.settings import Settings, settle
 from throughtime.train.storage import write_weights
 from throughtime.train.tasks import Task, make_model, make_task
 
-_SIZES = "hidden_size, num_layers or batch_size"
+_SMALLER = "give a smaller hidden_size, num_layers or batch_size"
 
 
 def fit(
@@ -67,8 +67,8 @@ def fit(
 
     The validation part says when to stop and which weights to keep; the test part is
     measured once, at the end. Ctrl-C ends the training early and keeps the best
-    weights so far. The same seed, settings, machine and number of threads give the
-    same bits.
+    weights so far; a second one ends it at once. The same seed, settings, machine and
+    number of threads give the same bits.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def fit(
     settings = settle(dataset, asked)
     if isinstance(dataset, TextDataset) and bidirectional:
         raise LooksAhead(data=dataset.name)
-    with _numbers(settings), enough_memory("the training", _SIZES):
+    with _numbers(settings), enough_memory("the training", _SMALLER):
         model = make_model(cell, dataset, settings)
         _check_inputs(model)
         task = make_task(dataset, settings)
@@ -160,11 +160,22 @@ class _Training:
         self.source = {"name": _source(dataset), "checksum": checksum(dataset)}
 
     def run(self, reporter: Reporter) -> Run:
-        self._write_start()
-        with reporter, interruptible() as interruption:
+        # The first Ctrl-C ends the loop; the end of the run is never lost to it.
+        with interruptible() as interruption:
+            self._write_start()
+            outcome = self._learn(reporter, interruption)
+            try:
+                return self._finish(outcome)
+            except KeyboardInterrupt:
+                missing = self.folder / CURVE
+                reporter.say(f"stopped before '{missing}' was drawn; the rest is there")
+                raise
+
+    def _learn(self, reporter: Reporter, interruption: Interruption) -> Outcome:
+        with reporter:
             for line in introduction(self.model, self.task, self.dataset):
                 reporter.say(line)
-            outcome = Loop(
+            return Loop(
                 self.model,
                 self.task,
                 self.settings,
@@ -172,12 +183,11 @@ class _Training:
                 reporter,
                 interruption,
             ).run()
-        return self._finish(outcome)
 
     def _write_start(self) -> None:
         """Make the folder one that loads from its first moment on."""
-        write_weights(self.folder / INITIAL, self.model)
-        write_weights(self.folder / WEIGHTS, self.model)
+        write_weights(self.folder / INITIAL, self.model, epoch=0)
+        write_weights(self.folder / WEIGHTS, self.model, epoch=0)
         self._document(Outcome(stopped=None))
 
     def _finish(self, outcome: Outcome) -> Run:
@@ -187,6 +197,7 @@ class _Training:
             document,
             outcome.rows,
             self.settings,
+            outcome.best_epoch,
             dataset=self.dataset,
             backend=self.settings.backend,
             device=self.settings.device,
@@ -203,7 +214,8 @@ class _Training:
         return run
 
     def _document(self, outcome: Outcome) -> dict[str, Any]:
-        training = {"best_epoch": outcome.best_epoch, "stopped": outcome.stopped}
+        # The epoch that was kept is written in the weights' own file, with them.
+        training = {"stopped": outcome.stopped}
         return write_document(
             self.folder, self.model, self.task, self.settings, self.source, training
         )

@@ -7,6 +7,10 @@ from contextlib import contextmanager
 from types import FrameType
 
 
+class Stopped(Exception):
+    """What is going on was given up, because the person has asked to stop."""
+
+
 class Interruption:
     """Whether the person has asked to stop."""
 

@@ -12,7 +12,7 @@ from torch.optim import SGD, Adam, Optimizer
 
 from throughtime.errors import TrainingDiverged
 from throughtime.train.folder import METRICS, WEIGHTS, write
-from throughtime.train.interruption import Interruption
+from throughtime.train.interruption import Interruption, Stopped
 from throughtime.train.metrics import Meter, measure
 from throughtime.train.model import Model
 from throughtime.train.progress import Reporter, Row
@@ -49,7 +49,9 @@ class Loop:
     reporter
         Told of all that happens.
     interruption
-        Looked at after every update.
+        Looked at after every update, and in validation. An epoch whose validation is
+        stopped does not count, unless it is the only one: then it is finished, or
+        nothing would be kept.
     """
 
     def __init__(
@@ -83,7 +85,11 @@ class Loop:
         """
         outcome = self.outcome
         for epoch in range(1, self.settings.epochs + 1):
-            row = self._epoch(epoch)
+            try:
+                row = self._epoch(epoch)
+            except Stopped:
+                outcome.stopped = "interrupted"
+                break
             self._keep(row)
             self.reporter.epoch(row)
             if self.interruption.wanted:
@@ -110,7 +116,7 @@ class Loop:
             if self.interruption.wanted:
                 break
         seconds = time.perf_counter() - started
-        after = measure(task, model, "validation")
+        after = measure(task, model, "validation", self._may_stop_validation())
         return {
             "epoch": epoch,
             **meter.result(),
@@ -122,6 +128,11 @@ class Loop:
             "clip_rate": clipped / updates,
             "zero_fraction": self._zero_fractions(),
         }
+
+    def _may_stop_validation(self) -> Interruption | None:
+        """Give what may stop it: no wish that came before, as its epoch shall count."""
+        early = self.interruption.wanted or not self.outcome.best_epoch
+        return None if early else self.interruption
 
     def _update(self, loss: Tensor, epoch: int, step: int) -> bool:
         """Take one step of gradient descent; whether its gradient was clipped."""
@@ -158,16 +169,20 @@ class Loop:
             )
 
     def _keep(self, row: Row) -> None:
-        """Write the weights if they are the best so far, and the metrics."""
+        """Write the metrics, and the weights if they are the best so far.
+
+        In this order: who opens the run tells by the weights, which know their epoch,
+        whether a training was killed in between.
+        """
         outcome = self.outcome
         row["best"] = row["validation_loss"] < outcome.best_loss
-        if row["best"]:
-            write_weights(self.folder / WEIGHTS, self.model)
-            outcome.best_loss = row["validation_loss"]
-            outcome.best_epoch = row["epoch"]
         outcome.rows.append(row)
         lines = "".join(json.dumps(row) + "\n" for row in outcome.rows)
         write(self.folder / METRICS, lines.encode())
+        if row["best"]:
+            write_weights(self.folder / WEIGHTS, self.model, row["epoch"])
+            outcome.best_loss = row["validation_loss"]
+            outcome.best_epoch = row["epoch"]
 
     @torch.no_grad()
     def _zero_fractions(self) -> list[float]:

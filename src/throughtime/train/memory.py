@@ -13,15 +13,15 @@ _WORDS = ("allocate memory", "not enough memory", "Storage size calculation over
 
 
 @contextmanager
-def enough_memory(what: str, settings: str) -> Iterator[None]:
+def enough_memory(what: str, advice: str) -> Iterator[None]:
     """Turn every kind of "no memory" into `TooLargeForMemory`.
 
     Parameters
     ----------
     what
         What needs the memory.
-    settings
-        The arguments that make it smaller.
+    advice
+        What to do about it.
     """
     try:
         yield
@@ -33,4 +33,4 @@ def enough_memory(what: str, settings: str) -> Iterator[None]:
             raise
         lines = str(error).splitlines() or ["no memory is left"]
         reason = lines[0].rstrip(".").replace(". ", ", ")
-        raise TooLargeForMemory(what=what, reason=reason, settings=settings) from error
+        raise TooLargeForMemory(what=what, reason=reason, advice=advice) from error

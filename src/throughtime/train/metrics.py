@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from throughtime.data import Split
+from throughtime.train.interruption import Interruption, Stopped
 from throughtime.train.model import Model
 from throughtime.train.tasks import Answers, Task
 
@@ -57,10 +58,20 @@ class Meter:
 
 
 @torch.no_grad()
-def measure(task: Task, model: Model, split: Split) -> dict[str, float]:
-    """Return loss and metric of a model on one part of the data."""
+def measure(
+    task: Task, model: Model, split: Split, interruption: Interruption | None = None
+) -> dict[str, float]:
+    """Return loss and metric of a model on one part of the data.
+
+    Raises
+    ------
+    Stopped
+        An interruption is given, and it came.
+    """
     model.eval()
     meter = Meter(task.metric, model.head.output_size, model.head.weight.device)
     for answers in task.evaluate(model, split):
         meter.update(answers)
+        if interruption is not None and interruption.wanted:
+            raise Stopped
     return meter.result()

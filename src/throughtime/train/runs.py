@@ -21,7 +21,7 @@ from throughtime.errors import (
     DamagedModel,
     DataChanged,
 )
-from throughtime.train.folder import METRICS, MODEL, write
+from throughtime.train.folder import METRICS, MODEL, WEIGHTS, write
 from throughtime.train.metrics import measure
 from throughtime.train.model import Model
 from throughtime.train.settings import Settings, check_choice
@@ -33,6 +33,7 @@ from throughtime.train.storage import (
     load_model,
     one_line,
     read_document,
+    read_epoch,
 )
 from throughtime.train.tasks import Task, make_task
 
@@ -56,6 +57,8 @@ class Run:
         A mapping per epoch: what `metrics.jsonl` says.
     settings
         Those of the training.
+    best_epoch
+        The epoch whose weights were kept.
     dataset
         The data, if they are loaded already.
     backend, device
@@ -68,6 +71,7 @@ class Run:
         document: Mapping[str, Any],
         metrics: list[dict[str, Any]],
         settings: Settings,
+        best_epoch: int,
         *,
         dataset: Dataset | None = None,
         backend: str = "auto",
@@ -75,6 +79,7 @@ class Run:
     ) -> None:
         self.path, self.metrics, self.settings = path, metrics, settings
         self._document = document
+        self._best_epoch = best_epoch
         self._dataset = dataset
         self._backend, self._device = backend, device
         self._model: Model | None = None
@@ -101,7 +106,7 @@ class Run:
     @property
     def best_epoch(self) -> int:
         """The epoch whose weights were kept; 0: those before the first step."""
-        return self._document["training"]["best_epoch"]
+        return self._best_epoch
 
     @property
     def stopped(self) -> str | None:
@@ -148,6 +153,7 @@ class Run:
             `bits_per_character`.
         """
         check_choice("split", split, SPLITS)
+        self._check_labels()
         if split not in self._measured:
             self._measured[split] = measure(self._task(), self.model, SPLITS[split])
         return dict(self._measured[split])
@@ -161,6 +167,13 @@ class Run:
     def metric(self) -> str:
         """Name of what is measured beside the loss."""
         return self._task().metric
+
+    def _check_labels(self) -> None:
+        data = self.dataset
+        labels = data.vocabulary if isinstance(data, TextDataset) else data.classes
+        if self.model.labels != tuple(labels):
+            reason = "`labels` are not those of the data"
+            raise DamagedModel(path=self.path / MODEL, reason=reason)
 
     def _task(self) -> Task:
         return make_task(self.dataset, self.settings)
@@ -204,7 +217,7 @@ def open_run(
 
     Raises
     ------
-    NotARun, DamagedModel
+    NotARun, DamagedModel, DamagedWeights
         There is none, or it is damaged.
     """
     folder = Path(path)
@@ -213,8 +226,17 @@ def open_run(
         settings = _read_settings(document)
     except (TypeError, ValueError) as error:
         raise DamagedModel(path=folder / MODEL, reason=one_line(error)) from None
-    metrics = _read_metrics(folder / METRICS)
-    return Run(folder, document, metrics, settings, backend=backend, device=device)
+    best = read_epoch(folder / WEIGHTS)
+    # An epoch counts from the moment its weights are kept: a training that was killed
+    # just before has written its row already.
+    metrics = [
+        row
+        for row in _read_metrics(folder / METRICS)
+        if row["epoch"] <= best or not row["best"]
+    ]
+    return Run(
+        folder, document, metrics, settings, best, backend=backend, device=device
+    )
 
 
 def load(
@@ -270,11 +292,13 @@ def _read_settings(document: dict[str, Any]) -> Settings:
         (document, "task", str),
         (data, "name", str),
         (data, "checksum", str),
-        (training, "best_epoch", int),
         (training, "stopped", str | None),
     ]:
         field(part, name, kind)
-    return Settings.from_json(field(document, "settings", dict))
+    settings = Settings.from_json(field(document, "settings", dict))
+    if document["task"] == "next" and settings.steps is None:
+        raise ValueError("`steps` is missing")
+    return settings
 
 
 def _read_metrics(path: Path) -> list[dict[str, Any]]:
@@ -283,6 +307,10 @@ def _read_metrics(path: Path) -> list[dict[str, Any]]:
         return []
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-        return [json.loads(line) for line in lines]
-    except (OSError, ValueError) as error:
-        raise DamagedModel(path=path, reason=error) from None
+        rows = [json.loads(line) for line in lines]
+        for row in rows:
+            field(row, "epoch", int)
+            field(row, "best", bool)
+    except (OSError, ValueError, RecursionError) as error:
+        raise DamagedModel(path=path, reason=one_line(error)) from None
+    return rows

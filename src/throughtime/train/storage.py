@@ -5,26 +5,29 @@ model.
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any, Final
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save
 from torch import nn
 
-from throughtime.data import Standardiser
+from throughtime.data import UNKNOWN, Standardiser
 from throughtime.errors import (
     BackendCannotServe,
     DamagedModel,
     DamagedWeights,
     ThroughtimeError,
+    TooLargeForMemory,
     UnknownBackend,
 )
 from throughtime.graph.serialize import from_json, to_json
 from throughtime.nn import Recurrent
 from throughtime.nn.heads import Softmax
 from throughtime.train.folder import MODEL, WEIGHTS, check_run, write
+from throughtime.train.memory import enough_memory
 from throughtime.train.model import Model
 from throughtime.train.readers import Embed, Standardise
 from throughtime.train.settings import DTYPES, check_device
@@ -32,6 +35,7 @@ from throughtime.train.settings import DTYPES, check_device
 FORMAT: Final = "throughtime model"
 VERSION: Final = 1
 _POOLINGS = (None, "last", "mean", "max")
+_TASKS = {"standardise": "classify", "embed": "next"}
 
 
 def describe(model: Model) -> dict[str, Any]:
@@ -81,9 +85,8 @@ def build(described: dict[str, Any], backend: str, device: str) -> Model:
             device=device,
             dtype=dtype,
         )
-        reader = _build_reader(field(described, "reader", dict), dtype, device)
-    if reader.size != graphs[0].input_size:
-        raise ValueError(f"the reader gives {reader.size} numbers to the network")
+        stored = field(described, "reader", dict)
+        reader = _build_reader(stored, labels, graphs[0].input_size, dtype, device)
     pooling = _choice(described, "pooling", _POOLINGS)
     if (pooling is None) != isinstance(reader, Embed):
         raise ValueError(f"`pooling` {pooling!r} does not fit the reader")
@@ -109,7 +112,21 @@ def read_document(path: Path) -> dict[str, Any]:
         version = document.get("version")
         reason = f"its version is {version!r}, this package reads {VERSION}"
         raise DamagedModel(path=file, reason=reason)
+    try:
+        _check_parts(document)
+    except ValueError as error:
+        raise DamagedModel(path=file, reason=one_line(error)) from None
     return document
+
+
+def _check_parts(document: dict[str, Any]) -> None:
+    """Look whether task, reader and cell are named, and agree."""
+    model = field(document, "model", dict)
+    kind = _choice(field(model, "reader", dict), "kind", tuple(_TASKS))
+    if document.get("task") != _TASKS[kind]:
+        raise ValueError(f"`task` {document.get('task')!r} does not fit the reader")
+    for graph in field(model, "graphs", list):
+        field(graph, "cell", str)
 
 
 def load_model(
@@ -125,19 +142,38 @@ def load_model(
     check_device(device)
     document = read_document(path)
     try:
-        model = build(field(document, "model", dict), backend, device)
-    except (UnknownBackend, BackendCannotServe):
+        with enough_memory(f"the model of '{path}'", "use a larger machine"):
+            model = build(field(document, "model", dict), backend, device)
+    except (UnknownBackend, BackendCannotServe, TooLargeForMemory):
         raise  # no fault of the file
-    except (ThroughtimeError, ValueError, TypeError) as error:
+    except (ThroughtimeError, ValueError, TypeError, OverflowError) as error:
         raise DamagedModel(path=path / MODEL, reason=one_line(error)) from None
     read_weights(path / weights, model)
     return model
 
 
-def write_weights(path: Path, model: nn.Module) -> None:
-    """Write all weights to a file, whole or not at all."""
+def write_weights(path: Path, model: nn.Module, epoch: int) -> None:
+    """Write all weights, and after which epoch, to a file, whole or not at all."""
     weights = {name: w.detach().cpu().contiguous() for name, w in _named(model)}
-    write(path, save(weights))
+    write(path, save(weights, metadata={"epoch": str(epoch)}))
+
+
+def read_epoch(path: Path) -> int:
+    """Read after which epoch the weights of a file were kept; 0: before the first.
+
+    Raises
+    ------
+    DamagedWeights
+        The file cannot be read, or does not say.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            told = (file.metadata() or {}).get("epoch", "")
+    except (OSError, SafetensorError) as error:
+        raise DamagedWeights(path=path, reason=one_line(error)) from None
+    if not re.fullmatch("[0-9]{1,9}", told):
+        raise DamagedWeights(path=path, reason="it does not say which epoch it is of")
+    return int(told)
 
 
 def read_weights(path: Path, model: nn.Module) -> None:
@@ -171,12 +207,34 @@ def _describe_reader(reader: Standardise | Embed) -> dict[str, Any]:
 
 
 def _build_reader(
-    stored: dict[str, Any], dtype: torch.dtype, device: str
+    stored: dict[str, Any],
+    labels: list[str],
+    size: int,
+    dtype: torch.dtype,
+    device: str,
 ) -> Standardise | Embed:
-    if _choice(stored, "kind", ("standardise", "embed")) == "standardise":
-        return Standardise(Standardiser.from_json(stored))
-    symbols, size = field(stored, "symbols", int), field(stored, "size", int)
-    return Embed(symbols, size, dtype=dtype, device=device)
+    """Make what gives `size` numbers to the network; checked before memory is used."""
+    if _choice(stored, "kind", tuple(_TASKS)) == "standardise":
+        standardiser = Standardiser.from_json(stored)
+        if len(standardiser.mean) != size:
+            given = len(standardiser.mean)
+            raise ValueError(f"the reader gives {given} numbers to the network")
+        return Standardise(standardiser)
+    if field(stored, "size", int) != size:
+        raise ValueError(f"the reader gives {stored['size']} numbers to the network")
+    _check_vocabulary(labels)
+    if field(stored, "symbols", int) != len(labels):
+        raise ValueError(f"`symbols` is {stored['symbols']} for {len(labels)} labels")
+    return Embed(len(labels), size, dtype=dtype, device=device)
+
+
+def _check_vocabulary(labels: list[str]) -> None:
+    """Refuse what no text gave: it is `UNKNOWN`, then different characters."""
+    characters = labels[1:]
+    single = all(len(character) == 1 for character in characters)
+    alike = len(set(characters)) != len(characters)
+    if labels[0] != UNKNOWN or not characters or not single or alike:
+        raise ValueError("`labels` is no vocabulary")
 
 
 def _head_backend(backend: str) -> str:
@@ -184,15 +242,16 @@ def _head_backend(backend: str) -> str:
     return "auto" if backend == "cudnn" else backend
 
 
-def field(document: dict[str, Any], name: str, kind: Any) -> Any:
+def field(document: object, name: str, kind: Any) -> Any:
     """Return an entry that must be of some kind.
 
     Raises
     ------
     ValueError
-        It is missing or of another kind.
+        It is missing or of another kind, or there are no entries at all.
     """
-    if name not in document or not isinstance(document[name], kind):
+    known = isinstance(document, dict) and name in document
+    if not known or not isinstance(document[name], kind):
         raise ValueError(f"`{name}` is missing or damaged")
     return document[name]
 
