@@ -221,6 +221,13 @@ MISTAKES = {
         [*TRAIN, "--cell", "mine.py:Broken"],
         f"line {line_of('of the user')} with ValueError: of the user",
     ),
+    "a wrong declaration": (
+        lines(
+            "bad.py", "from throughtime import Parameter\nw = Parameter(1, init='x')"
+        ),
+        [*TRAIN, "--cell", "bad.py:A"],
+        "'bad.py' fails at line 2 with CellError: Parameter: init is 'x'",
+    ),
     "a faulty step": (
         None,
         [*TRAIN, "--cell", "mine.py:Odd"],

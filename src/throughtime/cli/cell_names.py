@@ -12,6 +12,7 @@ from types import ModuleType
 from throughtime.cells import GRU, LSTM, Elman, Feedforward, PeepholeLSTM
 from throughtime.data import read_text
 from throughtime.errors import (
+    CellError,
     CellFileFails,
     CellNeedsArguments,
     CellNotInFile,
@@ -29,6 +30,7 @@ BUILT_IN = {
     "gru-reset-before": GRU(reset_after=False),
     "feedforward": Feedforward(),
 }
+_DECLARED = ("Parameter", "State")
 
 
 def find_cell(given: str) -> Cell:
@@ -82,12 +84,12 @@ def blaming(given: str) -> Iterator[None]:
     """
     try:
         yield
-    except ThroughtimeError:
-        raise  # says by itself what to do
     except (Exception, SystemExit) as error:
         path = Path(given.rpartition(":")[0] if given.count(".py:") else given)
         line = _line(error, path)
-        if line is None:
+        # The language's own errors name what they know; a declaration's lack the line.
+        declared = isinstance(error, CellError) and error.facts["cell"] in _DECLARED
+        if line is None or (isinstance(error, ThroughtimeError) and not declared):
             raise
         reason = f"{type(error).__name__}: {error}".rstrip(".: ")
         raise CellFileFails(path=path, line=line, reason=reason) from error
