@@ -40,12 +40,12 @@ clean:  ## everything that make, the tests and the demo have made
 	find src tests examples -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(RUN): $(BIN)/pip pyproject.toml constraints.txt
-	@echo "Installing throughtime into .venv (about a minute the first time)"
+	@echo "Installing throughtime into .venv (a few minutes the first time: torch is large)"
 	$(INSTALL) .
 	@touch $@
 
 $(DEV): $(BIN)/pip pyproject.toml constraints.txt
-	@echo "Installing throughtime and its test tools into .venv (about a minute the first time)"
+	@echo "Installing throughtime and its test tools into .venv (a few minutes the first time: torch is large)"
 	$(INSTALL) ".[dev]"
 	@touch $@ $(RUN)
 

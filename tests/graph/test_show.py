@@ -66,7 +66,6 @@ GOLDEN: dict[str, tuple[Cell, str]] = {
         δf_t = f_t ⊙ (1 − f_t) ⊙ c_{t−1} ⊙ δc_t
         δi_t = i_t ⊙ (1 − i_t) ⊙ g_t ⊙ δc_t
         δa_t = [δi_t; δf_t; δg_t; δo_t]
-        δtanh#1_t = (1 − tanh(c_t)²) ⊙ o_t ⊙ δh_t
         ∂L/∂x_t = W_ihᵀ δa_t
 
         ∂L/∂W_ih = Σ_t δa_t x_tᵀ
@@ -152,7 +151,6 @@ GOLDEN: dict[str, tuple[Cell, str]] = {
         δf_t = f_t ⊙ (1 − f_t) ⊙ c_{t−1} ⊙ δc_t
         δi_t = i_t ⊙ (1 − i_t) ⊙ g_t ⊙ δc_t
         δa_t = [δi_t; δf_t; δg_t; δo_t]
-        δtanh#1_t = (1 − tanh(c_t)²) ⊙ o_t ⊙ δh_t
         ∂L/∂x_t = W_ihᵀ δa_t
 
         ∂L/∂W_ih = Σ_t δa_t x_tᵀ
@@ -357,7 +355,7 @@ def test_values_that_no_error_reaches() -> None:
         loud = math.sign(math.tanh(h))
         return loud + math.sum(x)
 
-    assert "δtanh#1_t = 0" in deltas(step)
+    assert deltas(step)[:2] == ["δh_t = e_t", "δloud_t = 0"]
 
 
 def test_further_inputs() -> None:

@@ -12,7 +12,16 @@ from throughtime.errors import (
     CellError,
     NotBuiltYet,
 )
-from throughtime.graph import Cell, Input, Parameter, State, StepGraph, Value, trace
+from throughtime.graph import (
+    Cell,
+    Input,
+    Parameter,
+    State,
+    StepGraph,
+    Value,
+    refuse_unused,
+    trace,
+)
 from throughtime.math import split, tanh
 
 INPUT_SIZE, HIDDEN_SIZE = 2, 4
@@ -206,6 +215,68 @@ def test_step_takes_every_state_and_input() -> None:
     cell = with_state(lambda self, x: x)
     with pytest.raises(CellError, match=r"step must take \(x, h\)"):
         traced(cell)
+
+
+def test_states_in_another_order_are_refused() -> None:
+    class Swapped(cells.LSTM):
+        def step(self, x: Value, c: Value, h: Value) -> tuple[Value, Value]:
+            return super().step(x, h, c)
+
+    with pytest.raises(
+        CellError, match=r"step takes \(x, c, h\), the states were declared h, c"
+    ):
+        traced(Swapped())
+
+
+def test_an_argument_of_step_may_have_another_name() -> None:
+    class Renamed(Plain):
+        def step(self, features: Value, before: Value) -> Value:
+            return tanh(self.w @ before + math.sum(features))
+
+    assert parameters(Renamed()) == ["w"]
+
+
+def test_a_name_that_was_not_declared_is_told_with_its_line() -> None:
+    class Typo(Plain):
+        weight_h = Parameter("hidden", "hidden")
+
+        def step(self, x: Value, h: Value) -> Value:
+            return tanh(self.weigth_h @ h + self.w @ h + math.sum(x))
+
+    line = Typo.step.__code__.co_firstlineno + 1
+    place = rf"Typo: test_trace\.py:{line}: "
+    with pytest.raises(
+        CellError,
+        match=place + r".*no weigth_h \(did you mean 'weight_h'\?\).*w, h, weight_h",
+    ):
+        traced(Typo())
+
+
+def test_an_attribute_error_of_something_else_passes_through() -> None:
+    with pytest.raises(AttributeError, match="missing"):
+        traced(with_state(lambda self, x, h: math.missing(h)))
+
+
+def test_a_parameter_that_nothing_depends_on_is_refused() -> None:
+    class Forgotten(Plain):
+        bias = Parameter("hidden", role="bias")
+        u = Parameter("hidden")
+
+        def step(self, x: Value, h: Value) -> Value:
+            math.name(self.u * h, "aside")
+            return tanh(self.w @ h + self.bias + math.sum(x))
+
+    class Mended(Forgotten):
+        u = None
+
+        def step(self, x: Value, h: Value) -> Value:
+            return tanh(self.w @ h + self.bias + math.sum(x))
+
+    with pytest.raises(CellError, match=r"depends on the declared u; use .* u = None"):
+        refuse_unused(traced(Forgotten()))
+    for bias in (True, False):
+        graph = trace(Mended(), INPUT_SIZE, HIDDEN_SIZE, bias=bias)
+        assert refuse_unused(graph) is graph
 
 
 # ------------------------------------------------------------------------------- names

@@ -80,7 +80,16 @@ def test_signatures_begin_like_torchs(kind: str) -> None:
     named_only = inspect.Parameter.KEYWORD_ONLY
     assert [p.name for p in parameters if p.kind is not named_only] == theirs
     forward = inspect.signature(getattr(ours, kind).forward).parameters
-    assert list(forward) == ["self", "input", "hx"]
+    assert list(forward)[:3] == ["self", "input", "hx"]
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_an_argument_that_torch_has_not_is_refused(kind: str) -> None:
+    module, x = getattr(ours, kind)(3, 5), torch.zeros(4, 2, 3)
+    with pytest.raises(TypeError, match=rf"^{kind} takes no .*'lengths'.*Packed"):
+        module(x, lengths=torch.tensor([4, 3]))
+    with pytest.raises(errors.UnknownArgument, match=r"'resets'.*leave it out"):
+        module(x, resets=None)
 
 
 def test_positions_mean_what_they_mean_in_torch() -> None:

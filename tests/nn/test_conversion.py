@@ -137,3 +137,16 @@ def test_what_cannot_be_replaced_leaves_the_model_alone(words: str) -> None:
     assert type(model[0]) is nn.LSTM
     with pytest.raises(errors.CannotConvert, match=r"^the module is"):
         convert(refused()[words])
+
+
+def test_a_model_without_recurrent_modules_is_refused() -> None:
+    with pytest.raises(errors.CannotConvert, match=r"class Linear.*holds no RNN, LSTM"):
+        convert(nn.Linear(2, 2))
+    converted = convert(nn.Sequential(nn.GRU(2, 2)))
+    assert convert(converted) is converted
+
+
+@pytest.mark.parametrize("given", ["x", nn.LSTM])
+def test_only_a_module_can_be_converted(given: Any) -> None:
+    with pytest.raises(errors.BadSettingType, match=r"model should be .*nn\.Module"):
+        convert(given)

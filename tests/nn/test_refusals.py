@@ -9,7 +9,8 @@ import torch
 
 from throughtime import cells, errors
 from throughtime import nn as ours
-from throughtime.nn import Recurrent
+from throughtime.graph import Parameter
+from throughtime.nn import Recurrent, explain
 
 F, H = 3, 5
 Refusal = tuple[Callable[[], Any], type[errors.ThroughtimeError], str]
@@ -68,3 +69,12 @@ def test_refused_by_name(
 ) -> None:
     with pytest.raises(error, match=re.escape(words)):
         call()
+
+
+@pytest.mark.parametrize("use", [lambda cell: Recurrent(cell, 2, 3), explain])
+def test_a_weight_that_nothing_depends_on_is_refused(use: Callable[..., Any]) -> None:
+    class Forgotten(cells.Elman):
+        recurrent = Parameter("hidden", "hidden")
+
+    with pytest.raises(errors.CellError, match=r"Forgotten: nothing.* recurrent; use"):
+        use(Forgotten())

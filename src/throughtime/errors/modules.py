@@ -109,6 +109,15 @@ class UnknownInput(ThroughtimeError, TypeError):
     message = "{cell} has no input {name!r}{hint}; it reads {known}: leave it out."
 
 
+class UnknownArgument(ThroughtimeError, TypeError):
+    """A keyword that a module of `torch.nn` does not take either."""
+
+    message = (
+        "{module} takes no argument {given!r}, expected {expected} as in "
+        "torch.nn.{module}: {advice}."
+    )
+
+
 class DtypeMismatch(ThroughtimeError, ValueError):
     """Numbers of another type than the parameters."""
 
@@ -201,6 +210,6 @@ class CapturedWithoutGradient(ThroughtimeError, RuntimeError):
 
 
 class CannotConvert(ThroughtimeError, ValueError):
-    """A recurrent module of torch's that has no equal here."""
+    """A model without recurrent modules, or with one that has no equal here."""
 
     message = "{path} is {given}, which convert() cannot replace: {reason}."

@@ -2,10 +2,10 @@
 
 In reading order: ``operations`` (the table), ``nodes`` (the graph and its grammar),
 ``builder``, ``values`` and ``tracing`` (symbols), ``declarations`` (Cell, Parameter,
-State, Input), ``trace`` (equations to graph), ``simplify``, ``adjoint`` (the graph of
-the δ equations), ``plan`` (what leaves the loop, what is stored), ``serialize``
-(versioned JSON), ``show`` and ``show_plan`` (graphs and plans as text, by ``lines``,
-``reader``, ``expressions``).
+State, Input), ``calling`` and ``trace`` (equations to graph), ``simplify``,
+``adjoint`` (the graph of the δ equations), ``plan`` (what leaves the loop, what is
+stored), ``serialize`` (versioned JSON), ``show`` and ``show_plan`` (graphs and plans as
+text, by ``lines``, ``reader``, ``expressions``).
 
 May import: ``errors``. Knows no torch and no machine.
 Next: ``math``, the words that make nodes; ``backends``, which run plans.
@@ -13,7 +13,7 @@ Next: ``math``, the words that make nodes; ``backends``, which run plans.
 
 from throughtime.graph.declarations import Cell, Input, Parameter, State
 from throughtime.graph.nodes import Node, StepGraph, verify
-from throughtime.graph.trace import trace
+from throughtime.graph.trace import refuse_unused, trace
 from throughtime.graph.values import Value
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "State",
     "StepGraph",
     "Value",
+    "refuse_unused",
     "trace",
     "verify",
 ]

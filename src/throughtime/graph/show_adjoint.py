@@ -75,9 +75,11 @@ class AdjointLines:
                 yield text(symbol), self.reader.define(target)
         for delta in self.delta_list:
             left = text(value(f"δ{delta.name}"))
+            if not delta.printed:
+                continue
             if delta.target is None:
                 yield left, number(0)
-            elif self.main.get(delta.target) != delta and delta.printed:
+            elif self.main.get(delta.target) != delta:
                 yield left, self.reader.read(delta.target)
         for state, index in self._passed_through():
             gradient = self.adjoint.state_gradients[index]
@@ -128,8 +130,7 @@ class AdjointLines:
             found = self.adjoint.deltas
             if node.operation in FUNCTIONS:
                 found = self.adjoint.incoming
-            # What is written inside another line still lends its name to the δ.
-            printed = index in self.lines.symbols or "#" in name
+            printed = index in self.lines.symbols
             yield _Delta(name, index, found.get(index), printed)
 
     def _main(self) -> dict[int, _Delta]:

@@ -1,11 +1,11 @@
 """From the equations of a cell to its step graph: run ``step`` on symbols."""
 
 import copy
-import inspect
 from typing import Any
 
 from throughtime.errors import CellError
 from throughtime.graph.builder import prune
+from throughtime.graph.calling import call_step
 from throughtime.graph.declarations import (
     Cell,
     Input,
@@ -19,6 +19,7 @@ from throughtime.graph.nodes import (
     ParameterDeclaration,
     StateDeclaration,
     StepGraph,
+    ancestors,
     verify,
 )
 from throughtime.graph.operations import Kind
@@ -43,6 +44,30 @@ def trace(
     """
     _check_instance(cell)
     return _Tracer(cell, input_size, hidden_size, bias).graph()
+
+
+def refuse_unused(graph: StepGraph) -> StepGraph:
+    """Give a graph back whose parameters all have a use.
+
+    A weight that no result depends on is most often a forgotten edge.
+
+    Raises
+    ------
+    CellError
+        Nothing that ``step`` returns depends on a declared parameter.
+    """
+    needed = ancestors(graph.nodes, (graph.output, *graph.new_states))
+    leaves = [graph.nodes[i] for i in needed if graph.nodes[i].family == "leaf"]
+    used = {leaf.attributes[0] for leaf in leaves if leaf.operation == "parameter"}
+    unused = [item.name for item in graph.parameters if item.name not in used]
+    if unused:
+        raise CellError(
+            cell=graph.cell,
+            reason="nothing that step returns depends on the declared "
+            f"{', '.join(unused)}; use it in an equation, or remove the declaration "
+            f"(in a subclass with {unused[0]} = None)",
+        )
+    return graph
 
 
 def _check_instance(cell: object) -> None:
@@ -82,9 +107,9 @@ class _Tracer:
         self.arguments["x"] = self._leaf("input", "x", self.sizes["input"])
         for name, declaration in declarations(self.cell).items():
             self._declare(bound, name, declaration)
-        step: Any = bound.step  # type: ignore[attr-defined]
+        inputs = [item.name for item in self.inputs]
         with self.tracing:
-            result = self._call(step)
+            result = call_step(bound, self.arguments, inputs)
             output, states = self._result(result)
             names = self._names(states)
         return verify(
@@ -142,19 +167,6 @@ class _Tracer:
             return resolve(size, self.known)
         except SizeError as error:
             raise CellError(cell=self.name, reason=f"{name}: {error}") from None
-
-    def _call(self, step: Any) -> Any:
-        states = [self.arguments[state.name] for state in self.states]
-        inputs = {item.name: self.arguments[item.name] for item in self.inputs}
-        try:
-            inspect.signature(step).bind(self.arguments["x"], *states, **inputs)
-        except TypeError as error:
-            expected = ["x", *(s.name for s in self.states), *inputs]
-            raise CellError(
-                cell=self.name,
-                reason=f"step must take ({', '.join(expected)}): {error}",
-            ) from None
-        return step(self.arguments["x"], *states, **inputs)
 
     def _result(self, result: Any) -> tuple[int, list[int]]:
         values = list(result) if isinstance(result, (tuple, list)) else [result]

@@ -7,7 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from throughtime.cells import elman, gru, lstm
-from throughtime.errors import BadSetting, EmptySequence, NotBuiltYet
+from throughtime.errors import (
+    BadSetting,
+    EmptySequence,
+    NotBuiltYet,
+    UnknownArgument,
+)
 from throughtime.graph import Cell
 from throughtime.nn.layers import Device, Layers
 from throughtime.nn.sequences import Sequences, read, read_states
@@ -57,7 +62,10 @@ class TorchLayers(Layers):
         ]
 
     def forward(
-        self, input: Sequences, hx: Tensor | Sequence[Tensor] | None = None
+        self,
+        input: Sequences,
+        hx: Tensor | Sequence[Tensor] | None = None,
+        **unknown: object,
     ) -> tuple[Any, Any]:
         """Run over whole sequences, as the module of the same name in `torch.nn`.
 
@@ -69,6 +77,9 @@ class TorchLayers(Layers):
         hx
             The initial state ``(L·D, B, H)``, for an LSTM the pair ``(h, c)``; zeros
             where it is None.
+        **unknown
+            Refused: `torch.nn` has no further arguments, so ``lengths`` is one of
+            `Recurrent` alone.
 
         Returns
         -------
@@ -77,6 +88,8 @@ class TorchLayers(Layers):
         hx
             The state after each sequence's last step, in the form of ``hx``.
         """
+        if unknown:
+            raise _unknown_argument(type(self).__name__, next(iter(unknown)))
         batch = read(self, input, {}, None)
         if not batch.steps:
             raise EmptySequence(module=type(self).__name__)
@@ -258,6 +271,15 @@ def check_nonlinearity(nonlinearity: str) -> None:
             given=repr(nonlinearity),
             advice="select one of them, or build Recurrent with another cell",
         )
+
+
+def _unknown_argument(module: str, name: str) -> UnknownArgument:
+    advice = "leave it out"
+    if name == "lengths":
+        advice = "give a PackedSequence as input, or build Recurrent, which takes it"
+    return UnknownArgument(
+        module=module, given=name, expected="input and hx", advice=advice
+    )
 
 
 def _refuse_projection(proj_size: int | None) -> None:

@@ -6,21 +6,23 @@ from typing import Any
 import torch
 from torch import nn
 
-from throughtime.errors import CannotConvert
+from throughtime.errors import BadSettingType, CannotConvert
 from throughtime.nn.choice import check_backend
 from throughtime.nn.compatibility import GRU, LSTM, RNN
 from throughtime.nn.compatible_cells import GRUCell, LSTMCell, RNNCell
 from throughtime.nn.layers import Layers
 
+TORCHS = (nn.RNNBase, nn.RNNCellBase)
+RECURRENT = (*TORCHS, Layers)
 # What every module has: parameters, hooks, mode. Shared, it outlives a replacement,
 # and handles that remove a hook go on working.
 SHARED = tuple(vars(nn.Module()))
 
 
 def convert(model: nn.Module, *, backend: str = "auto") -> nn.Module:
-    """Replace torch's recurrent modules in a model by those of this package.
+    """Replace, in place, torch's recurrent modules in a model by ours.
 
-    The model is changed in place. Parameters stay the same objects, so optimisers
+    Parameters stay the same objects, so optimisers
     and ties go on working; a module used twice stays one; hooks and the mode of
     training are kept. A model that cannot be converted is left as it was.
 
@@ -38,19 +40,42 @@ def convert(model: nn.Module, *, backend: str = "auto") -> nn.Module:
 
     Raises
     ------
+    BadSettingType
+        ``model`` is no module.
     CannotConvert
-        A recurrent module has ``proj_size > 0``, is of a class derived from torch's,
-        or its parameters are not its own (weight norm, parametrisations).
+        There is no recurrent module in the model, or one has ``proj_size > 0``, is
+        of a class derived from torch's, or its parameters are not its own (weight
+        norm, parametrisations).
     """
     check_backend(backend)
+    _check_model(model)
     made: dict[nn.Module, Layers] = {}
     for path, module in model.named_modules():
-        if isinstance(module, (nn.RNNBase, nn.RNNCellBase)):
+        if isinstance(module, TORCHS):
             made[module] = _replacement(path or "the module", module, backend)
     for parent, name, child in list(_places(model)):
         if child in made:
             parent._modules[name] = made[child]
     return made.get(model, model)
+
+
+def _check_model(model: object) -> None:
+    """Refuse what has nothing to convert; what is converted already passes."""
+    if not isinstance(model, nn.Module):
+        raise BadSettingType(
+            argument="model",
+            expected="torch.nn.Module",
+            given=f"class {model.__name__}"
+            if isinstance(model, type)
+            else type(model).__name__,
+            advice="give a model with torch's recurrent modules in it",
+        )
+    if not any(isinstance(module, RECURRENT) for module in model.modules()):
+        raise CannotConvert(
+            path="the model",
+            given=f"of class {type(model).__name__}",
+            reason="it holds no RNN, LSTM or GRU of torch.nn",
+        )
 
 
 def _places(model: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Module]]:

@@ -12,7 +12,7 @@ from throughtime.errors import (
     NotExplainable,
     ShapeMismatch,
 )
-from throughtime.graph import Cell, StepGraph, trace
+from throughtime.graph import Cell, StepGraph, refuse_unused, trace
 from throughtime.graph.expressions import SizeText
 from throughtime.graph.plan import plan
 from throughtime.graph.show import Equations, equations
@@ -94,7 +94,8 @@ class Explanation:
             suffix = f" of layer {layer}" if len(shown) > 1 else ""
             yield from _block(f"Equations{suffix}", lines.forward)
             yield from _block(
-                f"δ equations{suffix}: δv_t = ∂L/∂(what the function of v_t takes); "
+                f"δ equations{suffix}: δv_t is ∂L/∂(what the function takes) where v_t "
+                "is σ, tanh or another function of one value, else ∂L/∂v_t; "
                 "0 behind the last step",
                 lines.deltas,
             )
@@ -188,7 +189,7 @@ def _of_module(module: Layers, time: int | None, batch: int | None) -> Explanati
 
 
 def _of_cell(cell: Cell, time: int | None, batch: int | None) -> Explanation:
-    graph = _trace_with_stand_ins(cell)
+    graph = refuse_unused(_trace_with_stand_ins(cell))
     dtype, device = torch.get_default_dtype(), torch.get_default_device()
     choice = choose("auto", (graph,), plain_operation(graph), dtype, device)
     return Explanation(

@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 
 from throughtime.errors import BadSetting, BadSettingType, CellError, UnevenLayers
-from throughtime.graph import Cell, StepGraph, trace
+from throughtime.graph import Cell, StepGraph, refuse_unused, trace
 
 # Keywords of `forward` that an Input must not take.
 RESERVED = ("input", "state", "lengths", "resets", "return_all")
@@ -33,7 +33,8 @@ def trace_layers(
     size = input_size
     for _ in range(num_layers):
         if size not in known:
-            known[size] = trace(cell, size, hidden_size, bias=bias)
+            graph = trace(cell, size, hidden_size, bias=bias)
+            known[size] = refuse_unused(graph)
         graphs.append(known[size])
         size = graphs[-1].output_size * (2 if bidirectional else 1)
     return tuple(graphs)
