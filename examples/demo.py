@@ -70,6 +70,7 @@ def free_folder(path: Path) -> Path:
 
 
 def train(contestant: Contestant, folder: Path) -> Result:
+    """Train one network; on a terminal a bar shows how far it is."""
     start = time.perf_counter()
     run = tt.fit(
         contestant.cell,
@@ -78,6 +79,7 @@ def train(contestant: Contestant, folder: Path) -> Result:
         num_layers=contestant.layers,
         epochs=EPOCHS,
         seed=SEED,
+        quiet=not sys.stderr.isatty(),
         out=free_folder(folder / contestant.name.split(",")[0].lower()),
     )
     seconds = time.perf_counter() - start
@@ -115,7 +117,7 @@ def draw(results: list[Result], path: Path) -> None:
         label = f"{result.contestant.name}: {result.test_accuracy:.3f} on test"
         axes.plot(epochs, result.validation_accuracy, label=label, color=color)
     (name, value) = max(BASELINES.items(), key=lambda row: row[1])
-    label = f"{name}: {value:.3f} on test"
+    label = f"{name}, without a network: {value:.3f} on test"
     axes.axhline(value, color="#6b7280", linestyle=(0, (4, 3)), lw=1, label=label)
     axes.set_title("Which digit was spoken? Accuracy on validation data", loc="left")
     axes.set_xlabel("epoch")
@@ -140,9 +142,13 @@ def check(results: list[Result]) -> None:
 def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("runs") / DATA
     folder.mkdir(parents=True, exist_ok=True)
-    results = [train(contestant, folder) for contestant in contestants()]
-    draw(results, folder / PICTURE)
     console = Console()
+    results, entered = [], contestants()
+    for number, contestant in enumerate(entered, 1):
+        heading = f"{contestant.name}, {number} of {len(entered)} …"
+        console.print(heading, highlight=False)
+        results.append(train(contestant, folder))
+    draw(results, folder / PICTURE)
     console.print(table(results))
     console.print(f"The picture: {folder / PICTURE}", highlight=False)
     check(results)

@@ -98,7 +98,7 @@ def test_a_text_is_learned_measured_and_drawn(folder: Path) -> None:
 def test_json_is_alone_on_standard_output(folder: Path) -> None:
     trained = call("train", "text.txt", *QUICK, "--json", "--out", "run")
     result = json.loads(trained.stdout)
-    assert "sequences/s" in trained.stderr
+    assert "characters/s" in trained.stderr
     run = open_run("run")
     assert result["run"] == "run"
     assert result["cell"] == "LSTM"
@@ -154,6 +154,7 @@ def test_every_option_reaches_the_training(folder: Path) -> None:
     ("name", "cell"),
     [
         ("elman", "Elman"),
+        ("Peephole_LSTM", "PeepholeLSTM"),
         ("gru-reset-before", "GRU"),
         ("peephole-lstm", "PeepholeLSTM"),
         ("mine.py:Plain", "Plain"),
@@ -200,7 +201,11 @@ MISTAKES = {
     "one symbol": (lines("a.txt", "a" * 99), ["train", "a.txt"], "one symbol only"),
     "a short text": (lines("s.txt", "abc"), ["train", "s.txt"], "3 characters"),
     "an unknown cell": (None, [*TRAIN, "--cell", "lstn"], "did you mean 'lstm'"),
-    "a cell without class": (None, [*TRAIN, "--cell", "mine.py"], "FILE.py:Class"),
+    "a cell without class": (
+        None,
+        [*TRAIN, "--cell", "mine.py"],
+        "in the file are Plain, Needy, Timed, Faulty, Broken, Odd: write mine.py:Plain",
+    ),
     "a missing cell file": (None, [*TRAIN, "--cell", "no.py:A"], "no file 'no.py'"),
     "a missing class": (None, [*TRAIN, "--cell", "mine.py:Plan"], "'Plain'"),
     "no cell": (None, [*TRAIN, "--cell", "mine.py:NoCell"], "no cell class 'NoCell'"),
@@ -226,7 +231,7 @@ MISTAKES = {
             "bad.py", "from throughtime import Parameter\nw = Parameter(1, init='x')"
         ),
         [*TRAIN, "--cell", "bad.py:A"],
-        "'bad.py' fails at line 2 with CellError: Parameter: init is 'x'",
+        "Error: bad.py:2: Parameter: init is 'x'",
     ),
     "a faulty step": (
         None,
@@ -243,9 +248,9 @@ MISTAKES = {
         [*TRAIN, "--cell", "bad.py:A"],
         "line 1 with SyntaxError",
     ),
-    "both directions": (None, [*TRAIN, "--bidirectional"], "leave bidirectional out"),
+    "both directions": (None, [*TRAIN, "--bidirectional"], "leave --bidirectional out"),
     "an unknown optimiser": (None, [*TRAIN, "--optimizer", "adma"], "'adam'"),
-    "a huge seed": (None, [*TRAIN, "--seed", "9" * 20], "seed=" + "9" * 20),
+    "a huge seed": (None, [*TRAIN, "--seed", "9" * 20], "--seed " + "9" * 20),
     "huge layers": (
         None,
         ["train", "text.txt", "--hidden-size", "10000000"],
@@ -255,14 +260,21 @@ MISTAKES = {
     "steps of sequences": (
         None,
         ["train", "spoken-digits", "--steps", "5"],
-        "leave steps out",
+        "leave --steps out",
     ),
     "a huge seed of drawing": (
         half_a_run,
         ["sample", "run", "--seed", "9" * 20],
-        "seed=" + "9" * 20,
+        "--seed " + "9" * 20,
     ),
-    "no epochs": (None, [*TRAIN, "--epochs", "0"], "epochs=0"),
+    "no units": (
+        None,
+        ["train", "text.txt", "--hidden-size", "0"],
+        "--hidden-size 0",
+    ),
+    "no layers": (None, [*TRAIN, "--layers", "0"], "--layers 0, expected"),
+    "a backend that cannot serve": (None, [*TRAIN, "--backend", "cudnn"], "cudnn"),
+    "no epochs": (None, [*TRAIN, "--epochs", "0"], "--epochs 0"),
     "a strange backend": (None, [*TRAIN, "--backend", "fast"], "backend"),
     "out is a file": (None, [*TRAIN, "--out", "text.txt"], "holds something already"),
     "out is in a file": (None, [*TRAIN, "--out", "text.txt/r"], "cannot be written"),
@@ -276,8 +288,8 @@ MISTAKES = {
         "model.safetensors' is damaged",
     ),
     "a strange prompt": (half_a_run, ["sample", "run", "--prompt", "Ω"], "'Ω'"),
-    "no length": (half_a_run, ["sample", "run", "--length", "0"], "length=0"),
-    "no threads": (half_a_run, ["evaluate", "run", "--threads", "0"], "threads=0"),
+    "no length": (half_a_run, ["sample", "run", "--length", "0"], "--length 0"),
+    "no threads": (half_a_run, ["evaluate", "run", "--threads", "0"], "--threads 0"),
     "a strange split": (half_a_run, ["evaluate", "run", "--split", "tst"], "'test'"),
 }
 
@@ -297,6 +309,33 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(folder: Path, mistake: str) -
     assert ". " not in sentence.removesuffix(".")
     made = {path for path in folder.rglob("*") if "__pycache__" not in path.parts}
     assert made <= before, "nothing is left behind"
+
+
+def test_a_text_that_moved_is_measured_where_it_lies_now(folder: Path) -> None:
+    half_a_run()
+    (folder / "text.txt").rename("moved.txt")
+    lost = call("evaluate", "run")
+    assert lost.exit_code == 2
+    assert f"'{folder / 'text.txt'}'" in lost.stderr
+    assert "give the path of the text as --data" in lost.stderr
+    found = call("evaluate", "run", "--data", "moved.txt")
+    assert found.exit_code == 0, found.stderr
+    (folder / "moved.txt").write_text(SENTENCE * 19)
+    other = call("evaluate", "run", "--data", "moved.txt")
+    assert "'moved.txt' is not what it was in training" in other.stderr
+
+
+def test_a_run_without_a_finished_epoch_says_so(folder: Path) -> None:
+    half_a_run()
+    weights, rows = Path("run/model.safetensors"), Path("run/metrics.jsonl")
+    weights.write_bytes(Path("run/initial.safetensors").read_bytes())
+    rows.unlink()
+    for words in (["evaluate", "run"], ["sample", "run", "--length", "1"]):
+        told = call(*words)
+        assert told.exit_code == 0
+        assert told.stderr == "untrained: no epoch was finished\n"
+    with pytest.warns(UserWarning, match="'run' is untrained: no epoch was finished"):
+        tt.load("run")
 
 
 def test_a_full_disk_is_said_and_what_was_saved_is_kept(folder: Path) -> None:

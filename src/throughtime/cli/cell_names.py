@@ -2,6 +2,7 @@
 
 import importlib.util
 import inspect
+import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -12,10 +13,11 @@ from types import ModuleType
 from throughtime.cells import GRU, LSTM, Elman, Feedforward, PeepholeLSTM
 from throughtime.data import read_text
 from throughtime.errors import (
-    CellError,
     CellFileFails,
+    CellFileRefused,
     CellNeedsArguments,
     CellNotInFile,
+    CellWithoutClass,
     ThroughtimeError,
     UnknownCell,
 )
@@ -30,7 +32,6 @@ BUILT_IN = {
     "gru-reset-before": GRU(reset_after=False),
     "feedforward": Feedforward(),
 }
-_DECLARED = ("Parameter", "State")
 
 
 def find_cell(given: str) -> Cell:
@@ -38,11 +39,15 @@ def find_cell(given: str) -> Cell:
 
     Raises
     ------
-    UnknownCell, MissingFile, CellFileFails, CellNotInFile, CellNeedsArguments
+    UnknownCell, MissingFile, CellFileFails, CellFileRefused, CellWithoutClass,
+    CellNotInFile, CellNeedsArguments
         There is none.
     """
-    if given in BUILT_IN:
-        return BUILT_IN[given]
+    built_in = {_plain(name): cell for name, cell in BUILT_IN.items()}
+    if _plain(given) in built_in:
+        return built_in[_plain(given)]
+    if given.endswith(".py"):
+        raise _without_class(given)
     path, colon, name = given.rpartition(":")
     if not colon or not path.endswith(".py") or not name.isidentifier():
         raise UnknownCell(
@@ -50,6 +55,21 @@ def find_cell(given: str) -> Cell:
         )
     read_text(path)  # says clearly what is wrong with a file that cannot be read
     return _make(_class_of(_run_file(Path(path)), name, path), path)
+
+
+def _plain(name: str) -> str:
+    """Leave out how a name is written: `PeepholeLSTM` is `peephole-lstm`."""
+    return name.lower().replace("-", "").replace("_", "")
+
+
+def _without_class(path: str) -> CellWithoutClass:
+    read_text(path)
+    found = list(_classes(_run_file(Path(path))))
+    return CellWithoutClass(
+        given=path,
+        found=", ".join(found) or "no cells",
+        example=f"{path}:{found[0] if found else 'Class'}",
+    )
 
 
 def _run_file(path: Path) -> ModuleType:
@@ -79,18 +99,20 @@ def blaming(given: str) -> Iterator[None]:
 
     Raises
     ------
-    CellFileFails
-        The error comes from that file.
+    CellFileFails, CellFileRefused
+        The error comes from that file; the second is the language's own.
     """
     try:
         yield
     except (Exception, SystemExit) as error:
         path = Path(given.rpartition(":")[0] if given.count(".py:") else given)
         line = _line(error, path)
-        # The language's own errors name what they know; a declaration's lack the line.
-        declared = isinstance(error, CellError) and error.facts["cell"] in _DECLARED
-        if line is None or (isinstance(error, ThroughtimeError) and not declared):
+        # The language's own errors in equations name their line already.
+        own = isinstance(error, ThroughtimeError)
+        if line is None or (own and re.search(rf"(line |:){line}\b", str(error))):
             raise
+        if own:
+            raise CellFileRefused(path=path, line=line, reason=error) from error
         reason = f"{type(error).__name__}: {error}".rstrip(".: ")
         raise CellFileFails(path=path, line=line, reason=reason) from error
 
@@ -105,12 +127,16 @@ def _line(error: BaseException, path: Path) -> int | None:
     return lines[-1] if lines else None
 
 
-def _class_of(module: ModuleType, name: str, path: str) -> type[Cell]:
-    found = {
+def _classes(module: ModuleType) -> dict[str, type[Cell]]:
+    return {
         key: value
         for key, value in vars(module).items()
         if isinstance(value, type) and issubclass(value, Cell) and value is not Cell
     }
+
+
+def _class_of(module: ModuleType, name: str, path: str) -> type[Cell]:
+    found = _classes(module)
     if name not in found:
         raise CellNotInFile(
             path=path,

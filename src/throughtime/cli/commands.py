@@ -1,5 +1,6 @@
 """The command `throughtime`, and how its mistakes are told."""
 
+import re
 from importlib.metadata import version
 from typing import Any
 
@@ -8,7 +9,34 @@ import rich_click as click
 from throughtime.cli.evaluate import evaluate
 from throughtime.cli.sample import sample
 from throughtime.cli.train import train
-from throughtime.errors import ThroughtimeError
+from throughtime.errors import (
+    CellError,
+    CellFileFails,
+    CellFileRefused,
+    ThroughtimeError,
+)
+
+# They speak of Python, as the file does.
+_OF_THE_USERS_FILE = (CellError, CellFileFails, CellFileRefused)
+
+
+def in_options(sentence: str, command: click.Command) -> str:
+    """Say `--hidden-size 0` where the library's message says `hidden_size=0`.
+
+    A name of one part is an ordinary word, too: it is an option only before a `=` and
+    after the few words that ask for another value.
+    """
+    shown = {str(one.name): one.opts[0] for one in command.params}
+    arguments = [one.name for one in command.params if isinstance(one, click.Argument)]
+    shown |= {str(name): str(name).upper() for name in arguments}
+    if "layers" in shown:
+        shown["num_layers"] = shown["layers"]
+    for name, option in shown.items():
+        sentence = re.sub(rf"\b{name}=(True|False)\b", option, sentence)
+        sentence = re.sub(rf"\b{name}=", f"{option} ", sentence)
+        asking = r"(^|[\s(])" if "_" in name else r"\b(leave |smaller | as |give )"
+        sentence = re.sub(rf"{asking}{name}\b", rf"\1{option}", sentence)
+    return sentence
 
 
 class Commands(click.RichGroup):
@@ -20,7 +48,11 @@ class Commands(click.RichGroup):
             return super().invoke(ctx)
         except ThroughtimeError as error:
             # Unwrapped, however long, so that logs and searches find it whole.
-            click.echo(f"Error: {' '.join(str(error).split())}", err=True)
+            sentence = " ".join(str(error).split())
+            if not isinstance(error, _OF_THE_USERS_FILE):
+                command = self.commands[str(ctx.invoked_subcommand)]
+                sentence = in_options(sentence, command)
+            click.echo(f"Error: {sentence}", err=True)
             ctx.exit(2)
 
 

@@ -6,6 +6,7 @@ from throughtime.cli.options import (
     RUN,
     beside,
     machine_readable,
+    note_untrained,
     show,
     use_threads,
     where,
@@ -18,13 +19,18 @@ from throughtime.cli.options import (
     "--split",
     default="test",
     show_default=True,
-    help="Which part of the data: train, validation or test.",
+    metavar="train|validation|test",
+    help="Which part of the data.",
+)
+@click.option(
+    "--data", type=click.Path(), help="Where the text of the training lies now."
 )
 @where
 @machine_readable
 def evaluate(
     run: str,
     split: str,
+    data: str | None,
     backend: str,
     device: str,
     threads: int | None,
@@ -34,7 +40,8 @@ def evaluate(
     from throughtime.train import open_run
 
     use_threads(threads)
-    opened = open_run(run, backend=backend, device=device)
+    opened = open_run(run, backend=backend, device=device, data=data)
+    note_untrained(opened.best_epoch)
     measured = opened.evaluate(split)
     metric, baselines = opened.metric, opened.baselines()
     result = {

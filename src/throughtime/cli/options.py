@@ -17,12 +17,19 @@ def where(command: Command) -> Command:
         click.option(
             "--threads", type=int, help="Threads to use; by default all that there are."
         ),
-        click.option("--device", default="cpu", show_default=True, help="cpu or cuda."),
+        click.option(
+            "--device",
+            default="cpu",
+            show_default=True,
+            metavar="cpu|cuda|cuda:N",
+            help="Where to compute.",
+        ),
         click.option(
             "--backend",
             default="auto",
             show_default=True,
-            help="llvm, reference or cudnn; auto takes the fastest that serves.",
+            metavar="auto|llvm|cudnn|reference",
+            help="What computes; auto takes the fastest that serves.",
         ),
     ):
         command = option(command)
@@ -56,6 +63,14 @@ def beside(metric: str, baselines: Mapping[str, float]) -> list[str]:
         f"  {name}: {value:.4f} {metric.replace('_', ' ')} (trivial)"
         for name, value in baselines.items()
     ]
+
+
+def note_untrained(best_epoch: int) -> None:
+    """Say of a run that it has learned nothing yet."""
+    from throughtime.train.runs import UNTRAINED
+
+    if best_epoch == 0:
+        click.echo(UNTRAINED, err=True)
 
 
 def use_threads(threads: int | None) -> None:

@@ -4,7 +4,13 @@ import json
 
 import rich_click as click
 
-from throughtime.cli.options import RUN, machine_readable, use_threads, where
+from throughtime.cli.options import (
+    RUN,
+    machine_readable,
+    note_untrained,
+    use_threads,
+    where,
+)
 
 
 @click.command()
@@ -40,6 +46,7 @@ def sample(
 
     use_threads(threads)
     opened = open_run(run, backend=backend, device=device)
+    note_untrained(opened.best_epoch)
     drawn = draw(opened, length, temperature=temperature, seed=seed, prompt=prompt)
     if as_json:
         text = "".join(drawn)

@@ -24,7 +24,13 @@ _BY_DATA = "By default what suits the data."
 @click.option("--hidden-size", type=int, help=f"Units of a layer. {_BY_DATA}")
 @click.option("--layers", type=int, default=1, show_default=True, help="Layers.")
 @click.option("--bidirectional", is_flag=True, help="Read in both directions.")
-@click.option("--optimizer", default="adam", show_default=True, help="adam or sgd.")
+@click.option(
+    "--optimizer",
+    default="adam",
+    show_default=True,
+    metavar="adam|sgd",
+    help="What uses the gradient.",
+)
 @click.option("--epochs", type=int, help=f"Passes over the data at most. {_BY_DATA}")
 @click.option(
     "--patience",
@@ -46,7 +52,8 @@ _BY_DATA = "By default what suits the data."
     "--schedule",
     default="cosine",
     show_default=True,
-    help="cosine: it falls to 0 over the epochs; constant.",
+    metavar="cosine|constant",
+    help="cosine: the step width falls to 0 over the epochs.",
 )
 @click.option(
     "--clip",
@@ -57,7 +64,11 @@ _BY_DATA = "By default what suits the data."
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of all chance.")
 @click.option(
-    "--dtype", default="float32", show_default=True, help="float32 or float64."
+    "--dtype",
+    default="float32",
+    show_default=True,
+    metavar="float32|float64",
+    help="Of all numbers.",
 )
 @where
 @click.option(

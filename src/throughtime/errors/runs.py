@@ -91,6 +91,15 @@ class UnknownCell(SettingError):
     )
 
 
+class CellWithoutClass(SettingError):
+    """A file alone, where a class in it must be named."""
+
+    message = (
+        "cell={given!r} names no class, expected FILE.py:Class; in the file are "
+        "{found}: write {example}."
+    )
+
+
 class CellNotInFile(SettingError):
     """A file that has no such class."""
 
@@ -116,6 +125,12 @@ class CellFileFails(SettingError):
         "'{path}' fails at line {line} with {reason}, expected a file whose cell can "
         "be built: mend that line."
     )
+
+
+class CellFileRefused(SettingError):
+    """A declaration in a user's file that the language of cells refuses."""
+
+    message = "{path}:{line}: {reason}"
 
 
 class RunError(ThroughtimeError, ValueError):
@@ -174,6 +189,15 @@ class DataChanged(RunError):
         "'{path}' is not what it was in training (its checksum differs), expected the "
         "same content so that the test part was never seen: restore it, or train "
         "again."
+    )
+
+
+class DataMoved(RunError):
+    """Data of a training that are no longer where they were."""
+
+    message = (
+        "The data of '{run}' are not at '{path}' any more, expected them where they "
+        "were in training: move them back, or give the path of the text as data."
     )
 
 

@@ -137,11 +137,14 @@ def fit(
     with _numbers(settings), enough_memory("the training", _SMALLER):
         model = make_model(cell, dataset, settings)
         _check_inputs(model)
+        # A backend that cannot serve is refused before anything is written.
+        model.network.choice(settings.torch_dtype, model.head.weight.device)
         task = make_task(dataset, settings)
         folder = make_folder(out, dataset.name, model.network.graphs[0].cell)
         write(folder / COMMAND, _one_line(command or _call(cell, dataset, settings)))
         training = _Training(model, task, settings, folder, dataset)
-        return training.run(Silent() if quiet else Live(settings.epochs, task.metric))
+        live = Live(settings.epochs, task.metric, task.counted)
+        return training.run(Silent() if quiet else live)
 
 
 class _Training:

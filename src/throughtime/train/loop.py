@@ -111,7 +111,8 @@ class Loop:
             meter.update(answers)
             updates += 1
             sequences, steps = sequences + answers.sequences, steps + answers.steps
-            rate = sequences / (time.perf_counter() - started)
+            counted = sequences if task.counted == "sequences" else steps
+            rate = counted / (time.perf_counter() - started)
             self.reporter.batch(epoch, updates, task.batches(), loss.item(), rate)
             if self.interruption.wanted:
                 break

@@ -85,8 +85,8 @@ def _draw(axes: Axes, rows: Sequence[Row], name: str, best_epoch: int) -> None:
             validation[at],
             "o",
             color=VALIDATION,
-            markersize=8,
-            markeredgecolor="white",
+            markersize=9,
+            markerfacecolor="none",
             markeredgewidth=1.5,
             label=f"kept: epoch {best_epoch}",
             zorder=3,
@@ -102,9 +102,14 @@ def _draw_baseline(axes: Axes, metric: str, baselines: Mapping[str, float]) -> N
     choose = max if higher_is_better else min
     name = choose(baselines, key=baselines.__getitem__)
     axes.axhline(baselines[name], color=QUIET, linewidth=1, linestyle=(0, (4, 3)))
+    # The label stands beside its line: room for it between line and axis.
+    bottom, top = axes.get_ylim()
+    room = 0.1 * (top - bottom)
+    at = baselines[name]
+    axes.set_ylim(min(bottom, at - room), max(top, at + room))
     axes.annotate(
-        f"{name}: {baselines[name]:.3f} on test",
-        (1, baselines[name]),
+        f"{name}: {at:.3f} on test data",
+        (1, at),
         xycoords=("axes fraction", "data"),
         xytext=(0, 4 if higher_is_better else -4),
         textcoords="offset points",

@@ -1,12 +1,19 @@
 """What a person sees of a training, on standard error."""
 
-from typing import Any, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 Row = dict[str, Any]
 """What `metrics.jsonl` says of one epoch."""
+
+Counted = Literal["sequences", "characters"]
+# A character is a step of a text.
+PER_SECOND: dict[Counted, str] = {
+    "sequences": "sequences_per_second",
+    "characters": "steps_per_second",
+}
 
 
 class Reporter(Protocol):
@@ -20,7 +27,7 @@ class Reporter(Protocol):
         """Show a line."""
 
     def batch(self, epoch: int, done: int, of: int, loss: float, rate: float) -> None:
-        """After an update: how many of the epoch, its loss, sequences per second."""
+        """After an update: how many of the epoch, its loss, how many per second."""
 
     def epoch(self, row: Row) -> None:
         """After an epoch."""
@@ -54,11 +61,13 @@ class Live:
         How many there will be at most.
     metric
         The metric beside the loss.
+    counted
+        What is counted per second: `"sequences"` or `"characters"`.
     """
 
-    def __init__(self, epochs: int, metric: str) -> None:
+    def __init__(self, epochs: int, metric: str, counted: Counted) -> None:
         self.console = Console(stderr=True, highlight=False)
-        self.epochs, self.metric = epochs, metric
+        self.epochs, self.metric, self.counted = epochs, metric, counted
         self._last = ""
         self._bar = Progress(
             TextColumn("epoch {task.fields[epoch]:>3}/{task.fields[epochs]}"),
@@ -84,7 +93,7 @@ class Live:
 
     def batch(self, epoch: int, done: int, of: int, loss: float, rate: float) -> None:
         """Move the bar."""
-        numbers = f"loss {loss:.4f}{self._last}  {rate:,.0f} sequences/s"
+        numbers = f"loss {loss:.4f}{self._last}  {rate:,.0f} {self.counted}/s"
         fields = {"epoch": epoch, "epochs": self.epochs, "numbers": numbers}
         completed, total = (epoch - 1) * of + done, self.epochs * of
         if self._task is None:
@@ -98,7 +107,7 @@ class Live:
         self.say(
             f"epoch {row['epoch']:>3}  loss {row['loss']:.4f}  validation loss "
             f"{row['validation_loss']:.4f} {words(self.metric)} {value:.4f}  "
-            f"{row['sequences_per_second']:,.0f} sequences/s"
+            f"{row[PER_SECOND[self.counted]]:,.0f} {self.counted}/s"
             + ("  best" if row["best"] else "")
         )
 

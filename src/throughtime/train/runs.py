@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from throughtime.data import load as load_data
 from throughtime.errors import (
     DamagedModel,
     DataChanged,
+    DataMoved,
 )
 from throughtime.train.folder import METRICS, MODEL, WEIGHTS, write
 from throughtime.train.metrics import measure
@@ -43,6 +45,8 @@ SPLITS: dict[str, Split] = {
     "test": "test",
 }
 
+UNTRAINED = "untrained: no epoch was finished"
+
 
 class Run:
     """A training that has ended, or is read from its folder.
@@ -63,6 +67,8 @@ class Run:
         The data, if they are loaded already.
     backend, device
         Where the model shall run.
+    moved_to
+        Where the text lies now, if no longer where it was.
     """
 
     def __init__(
@@ -76,12 +82,14 @@ class Run:
         dataset: Dataset | None = None,
         backend: str = "auto",
         device: str = "cpu",
+        moved_to: str | os.PathLike[str] | None = None,
     ) -> None:
         self.path, self.metrics, self.settings = path, metrics, settings
         self._document = document
         self._best_epoch = best_epoch
         self._dataset = dataset
         self._backend, self._device = backend, device
+        self._moved_to = moved_to
         self._model: Model | None = None
         self._measured: dict[str, dict[str, float]] = {}
 
@@ -131,8 +139,8 @@ class Run:
 
         Raises
         ------
-        DataChanged
-            They are not what they were.
+        DataChanged, DataMoved
+            They are not what they were, or not where they were.
         """
         if self._dataset is None:
             self._dataset = self._load_data()
@@ -179,9 +187,13 @@ class Run:
         return make_task(self.dataset, self.settings)
 
     def _load_data(self) -> Dataset:
-        name = self.data
-        bundled = name in {card.name for card in cards()}
-        dataset = load_data(name) if bundled else text_dataset(read_text(name), name)
+        name = self.data if self._moved_to is None else os.fspath(self._moved_to)
+        if self._moved_to is None and name in {card.name for card in cards()}:
+            dataset = load_data(name)
+        elif self._moved_to is None and not Path(name).exists():
+            raise DataMoved(run=self.path, path=name)
+        else:
+            dataset = text_dataset(read_text(name), name)
         if checksum(dataset) != self._document["data"]["checksum"]:
             raise DataChanged(path=name)
         return dataset
@@ -211,9 +223,23 @@ def write_document(
 
 
 def open_run(
-    path: str | os.PathLike[str], *, backend: str = "auto", device: str = "cpu"
+    path: str | os.PathLike[str],
+    *,
+    backend: str = "auto",
+    device: str = "cpu",
+    data: str | os.PathLike[str] | None = None,
 ) -> Run:
     """Open the folder of a run.
+
+    Parameters
+    ----------
+    path
+        The folder that `fit` or `throughtime train` wrote.
+    backend, device
+        As in `load`.
+    data
+        The path of the text of the training, if it has moved; its content must be the
+        same. None: where it was.
 
     Raises
     ------
@@ -235,7 +261,14 @@ def open_run(
         if row["epoch"] <= best or not row["best"]
     ]
     return Run(
-        folder, document, metrics, settings, best, backend=backend, device=device
+        folder,
+        document,
+        metrics,
+        settings,
+        best,
+        backend=backend,
+        device=device,
+        moved_to=data,
     )
 
 
@@ -258,14 +291,19 @@ def load(
     Returns
     -------
     Model
-        With the best weights, in evaluation mode.
+        With the best weights, in evaluation mode; a warning says if no epoch of its
+        training was finished.
 
     Raises
     ------
     NotARun, DamagedModel, DamagedWeights
         There is no run, or it is damaged.
     """
-    return load_model(Path(path), backend=backend, device=device)
+    folder = Path(path)
+    model = load_model(folder, backend=backend, device=device)
+    if read_epoch(folder / WEIGHTS) == 0:
+        warnings.warn(f"'{folder}' is {UNTRAINED}", stacklevel=2)
+    return model
 
 
 def checksum(dataset: Dataset) -> str:

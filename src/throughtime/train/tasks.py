@@ -19,6 +19,7 @@ from throughtime.graph import Cell
 from throughtime.nn import Recurrent
 from throughtime.nn.heads import Softmax
 from throughtime.train.model import Model
+from throughtime.train.progress import Counted
 from throughtime.train.readers import Embed, Standardise
 from throughtime.train.settings import Settings
 
@@ -51,6 +52,7 @@ class Task(Protocol):
 
     name: str
     metric: str
+    counted: Counted
 
     def batches(self) -> int:
         """Count the updates of an epoch."""
@@ -80,6 +82,7 @@ class Classify:
 
     name = "classify"
     metric = "accuracy"
+    counted: Counted = "sequences"
 
     def __init__(
         self, dataset: SequenceDataset, batch_size: int, dtype: torch.dtype
@@ -137,6 +140,7 @@ class NextSymbol:
 
     name = "next"
     metric = "bits_per_character"
+    counted: Counted = "characters"
 
     def __init__(self, dataset: TextDataset, batch_size: int, steps: int) -> None:
         self.dataset = dataset
