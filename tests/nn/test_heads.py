@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from throughtime.errors import (
+    BadLengths,
     BadTarget,
     HeadSizeMismatch,
     ThroughtimeError,
@@ -254,3 +255,24 @@ def test_what_a_mean_cannot_obey_it_refuses() -> None:
         mean_loss(draw(T, B), torch.ones(7))
     with pytest.raises(BadTarget, match=r"expected \(B,\) or \(T, B\)"):
         mean_loss(draw(T, B, 2))
+
+
+def test_pooling_wants_a_length_per_sequence() -> None:
+    for wrong in (torch.ones(B + 1), torch.full((B,), T + 1), "ab"):
+        with pytest.raises(BadLengths, match="lengths is"):
+            pool(draw(T, B, H), wrong)
+    assert torch.equal(
+        pool(draw(T, B, H), LENGTHS.tolist()), pool(draw(T, B, H), LENGTHS)
+    )
+
+
+def test_a_head_wants_an_axis() -> None:
+    with pytest.raises(HeadSizeMismatch, match=r"\(\), expected"):
+        Linear(H, K)(torch.tensor(1.0))
+
+
+def test_autocast_changes_nothing(backend: str) -> None:
+    head, x = Linear(H, K, backend=backend), torch.ones(B, H)
+    expected = head(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(head(x), expected)

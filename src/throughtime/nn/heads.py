@@ -28,6 +28,8 @@ from throughtime.errors import BadTarget, HeadSizeMismatch, UnknownChoice
 from throughtime.graph import trace
 from throughtime.nn.choice import check_backend, choose
 from throughtime.nn.execution import run_layer
+from throughtime.nn.packing import checked_lengths
+from throughtime.nn.precision import own_precision
 from throughtime.nn.settings import check_size
 
 Pooling = Literal["last", "mean", "max"]
@@ -77,7 +79,7 @@ class Head(nn.Module):
 
     def logits(self, input: Tensor) -> Tensor:
         """Map ``(…, H)`` to ``(…, K)``."""
-        if input.shape[-1] != self.input_size:
+        if input.shape[-1:] != (self.input_size,):
             raise HeadSizeMismatch(
                 head=type(self).__name__,
                 given=tuple(input.shape),
@@ -85,17 +87,18 @@ class Head(nn.Module):
             )
         rows = input.reshape(-1, self.input_size)
         choice = choose(self.backend, (self.graph,), "", rows.dtype, rows.device)
-        answers, _ = run_layer(
-            self.graph,
-            {"x": rows},
-            [],
-            {"weight": self.weight, "bias": self.bias},
-            steps=1,
-            batch=rows.shape[0],
-            counts=None,
-            reverse=False,
-            backend=choice.backend,
-        )
+        with own_precision(rows.device):
+            answers, _ = run_layer(
+                self.graph,
+                {"x": rows},
+                [],
+                {"weight": self.weight, "bias": self.bias},
+                steps=1,
+                batch=rows.shape[0],
+                counts=None,
+                reverse=False,
+                backend=choice.backend,
+            )
         return answers.reshape(*input.shape[:-1], self.output_size)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -246,6 +249,7 @@ def pool(
     torch.Tensor
         ``(B, D·H)``.
     """
+    lengths = checked_lengths(lengths, output.shape[0], output.shape[1])
     alive = _alive(output, lengths)
     match how:
         case "last":
