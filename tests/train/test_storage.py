@@ -21,8 +21,8 @@ from throughtime.errors import (
     DamagedModel,
     DamagedWeights,
     DataChanged,
+    DataMoved,
     DeviceMissing,
-    MissingFile,
     RunError,
     ThroughtimeError,
     UnknownBackend,
@@ -218,7 +218,7 @@ def test_data_are_those_of_the_training_or_refused(text: Path, tmp_path: Path) -
     with pytest.raises(DataChanged, match="restore it"):
         open_run(out).evaluate()
     text.unlink()
-    with pytest.raises(MissingFile):
+    with pytest.raises(DataMoved, match="move them back"):
         open_run(out).evaluate()
     tt.load(out)  # the model needs no data
 

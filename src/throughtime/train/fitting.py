@@ -136,15 +136,12 @@ def fit(
         raise LooksAhead(data=dataset.name)
     with _numbers(settings), enough_memory("the training", _SMALLER):
         model = make_model(cell, dataset, settings)
-        _check_inputs(model)
-        # A backend that cannot serve is refused before anything is written.
-        model.network.choice(settings.torch_dtype, model.head.weight.device)
+        _check(model)
         task = make_task(dataset, settings)
         folder = make_folder(out, dataset.name, model.network.graphs[0].cell)
         write(folder / COMMAND, _one_line(command or _call(cell, dataset, settings)))
         training = _Training(model, task, settings, folder, dataset)
-        live = Live(settings.epochs, task.metric, task.counted)
-        return training.run(Silent() if quiet else live)
+        return training.run(Silent() if quiet else _live(settings, task))
 
 
 class _Training:
@@ -248,11 +245,18 @@ def _numbers(settings: Settings) -> Iterator[None]:
             torch.set_num_threads(threads)
 
 
-def _check_inputs(model: Model) -> None:
+def _live(settings: Settings, task: Task) -> Live:
+    return Live(settings.epochs, task.metric, task.counted)
+
+
+def _check(model: Model) -> None:
+    """Refuse what cannot be trained, before anything is written."""
     for declared in model.network.graphs[0].inputs:
         if declared.name != "x":
             cell = model.network.graphs[0].cell
             raise CellNeedsInput(cell=cell, name=declared.name)
+    weight = model.head.weight
+    model.network.choice(weight.dtype, weight.device)  # the backend must serve
 
 
 def _source(dataset: Dataset) -> str:
