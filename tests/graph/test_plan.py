@@ -8,7 +8,7 @@ from hypothesis import given, settings
 
 from tests.graph.wild_cells import Recipe, WildCell, recipes
 from throughtime import cells
-from throughtime.graph import Cell, trace
+from throughtime.graph import Cell, Parameter, State, Value, trace
 from throughtime.graph.nodes import Node
 from throughtime.graph.plan import plan
 from throughtime.graph.programs import Contraction, Plan, Program, Source
@@ -183,3 +183,22 @@ def check_columns(made: Plan) -> None:
     assert all(count == 1 for count in written.values())
     for buffer, column in written:
         assert column < made.widths.get(buffer, column + 1)
+
+
+class Squared(Cell):
+    """A value that each of many lines uses twice."""
+
+    weight = Parameter("hidden", "input")
+    recurrent = Parameter("hidden", "hidden")
+    h = State("hidden")
+
+    def step(self, x: Value, h: Value) -> Value:
+        a = self.weight @ x + self.recurrent @ h
+        for _ in range(60):
+            a = a * a * 0.5
+        return a
+
+
+def test_a_plan_takes_no_longer_for_values_used_twice() -> None:
+    made = plan(trace(Squared(), 2, 3), training=True)
+    assert len(made.backward) == 2

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from throughtime.graph.adjoint import adjoint
-from throughtime.graph.backward import BackwardPlan, plan_backward
+from throughtime.graph.backward import plan_backward
 from throughtime.graph.builder import Builder, prune
 from throughtime.graph.nodes import Node, StepGraph, ancestors, dependents
 from throughtime.graph.operations import Kind
@@ -26,6 +26,7 @@ from throughtime.graph.programs import (
     Span,
     Store,
 )
+from throughtime.graph.saving import BackwardPlan
 from throughtime.graph.section import Operands, Section, heavy
 from throughtime.graph.simplify import (
     ALGEBRA,
