@@ -143,7 +143,8 @@ def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("runs") / DATA
     folder.mkdir(parents=True, exist_ok=True)
     console = Console()
-    results, entered = [], contestants()
+    results: list[Result] = []
+    entered = contestants()
     for number, contestant in enumerate(entered, 1):
         heading = f"{contestant.name}, {number} of {len(entered)} …"
         console.print(heading, highlight=False)
