@@ -92,7 +92,7 @@ def test_a_text_is_learned_measured_and_drawn(folder: Path) -> None:
     assert drawn.stdout.startswith("fox")
     assert len(drawn.stdout) == 3 + 30 + 1
     command = Path("runs/text-gru-1/command.txt").read_text()
-    assert command.startswith("throughtime ")
+    assert command.startswith("throughtime train text.txt --")
 
 
 def test_json_is_alone_on_standard_output(folder: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import rich_click as click
 
 from throughtime.cli.evaluate import evaluate
+from throughtime.cli.options import WORDS
 from throughtime.cli.sample import sample
 from throughtime.cli.train import train
 from throughtime.errors import (
@@ -41,6 +42,11 @@ def in_options(sentence: str, command: click.Command) -> str:
 
 class Commands(click.RichGroup):
     """A group whose commands may raise the package's own errors."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep the words as they were given: a run stores its command."""
+        ctx.meta[WORDS] = tuple(args)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; a mistake of the user's is one line and exit code 2."""

@@ -1,12 +1,17 @@
 """`throughtime train DATA`."""
 
 import shlex
-import sys
 from typing import Any
 
 import rich_click as click
 
-from throughtime.cli.options import beside, machine_readable, show, where
+from throughtime.cli.options import (
+    WORDS,
+    beside,
+    machine_readable,
+    show,
+    where,
+)
 
 _BY_DATA = "By default what suits the data."
 
@@ -96,7 +101,9 @@ def train(data: str, **options: Any) -> None:
             data,
             num_layers=options.pop("layers"),
             quiet=quiet,
-            command=shlex.join(["throughtime", *sys.argv[1:]]),
+            command=shlex.join(
+                ["throughtime", *click.get_current_context().meta[WORDS]]
+            ),
             **options,
         )
     # From here on a Ctrl-C could only lose the summary of a finished run.
