@@ -7,7 +7,6 @@ from typing import Any
 import rich_click as click
 
 from throughtime.cli.evaluate import evaluate
-from throughtime.cli.options import WORDS
 from throughtime.cli.sample import sample
 from throughtime.cli.train import train
 from throughtime.errors import (
@@ -45,7 +44,7 @@ class Commands(click.RichGroup):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Keep the words as they were given: a run stores its command."""
-        ctx.meta[WORDS] = tuple(args)
+        ctx.obj = tuple(args)
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:

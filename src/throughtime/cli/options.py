@@ -9,8 +9,6 @@ import rich_click as click
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 RUN = click.Path()
-WORDS = "throughtime.words"
-"""Key of the words of the command line in click's context."""
 
 
 def where(command: Command) -> Command:

@@ -5,13 +5,7 @@ from typing import Any
 
 import rich_click as click
 
-from throughtime.cli.options import (
-    WORDS,
-    beside,
-    machine_readable,
-    show,
-    where,
-)
+from throughtime.cli.options import beside, machine_readable, show, where
 
 _BY_DATA = "By default what suits the data."
 
@@ -81,7 +75,8 @@ _BY_DATA = "By default what suits the data."
 )
 @machine_readable
 @click.option("--quiet", is_flag=True, help="Show no progress.")
-def train(data: str, **options: Any) -> None:
+@click.pass_obj
+def train(words: tuple[str, ...], data: str, **options: Any) -> None:
     """Learn DATA and write a run folder.
 
     DATA is the name of a bundled data set (spoken-digits, shakespeare) or the path
@@ -101,9 +96,7 @@ def train(data: str, **options: Any) -> None:
             data,
             num_layers=options.pop("layers"),
             quiet=quiet,
-            command=shlex.join(
-                ["throughtime", *click.get_current_context().meta[WORDS]]
-            ),
+            command=shlex.join(["throughtime", *words]),
             **options,
         )
     # From here on a Ctrl-C could only lose the summary of a finished run.
