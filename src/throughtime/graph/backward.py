@@ -14,7 +14,6 @@ from throughtime.graph.programs import (
     SAVED,
     Carry,
     Contraction,
-    Final,
     Program,
     Source,
     Span,
@@ -221,10 +220,6 @@ class _Backward:
             nodes=tuple(section.builder.nodes),
             stores=stores,
             carries=carries,
-            finals=tuple(
-                Final(position, state.size, None)
-                for position, state in enumerate(self.graph.states)
-            ),
             recurrent=True,
             backwards=True,
         )

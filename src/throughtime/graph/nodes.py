@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from throughtime.errors import InvalidGraph
 from throughtime.graph.operations import (
@@ -233,8 +233,3 @@ def dependents(nodes: Sequence[Node], roots: Iterable[int]) -> set[int]:
         if any(argument in found for argument in node.arguments):
             found.add(index)
     return found
-
-
-def without_sources(graph: StepGraph) -> StepGraph:
-    """The same graph as it is after JSON: no file names, no lines."""
-    return replace(graph, nodes=tuple(replace(n, source="") for n in graph.nodes))

@@ -20,7 +20,6 @@ from throughtime.graph.programs import (
     OUTPUT,
     SAVED,
     Carry,
-    Final,
     Plan,
     Program,
     Span,
@@ -53,15 +52,10 @@ def plan(
     input_gradients
         The inputs whose gradient is wanted, ``x`` among them.
     """
-    prepared = prepare(graph)
+    prepared = simplify(graph)
     if training:
         return _Forward(*_with_adjoint(prepared, tuple(input_gradients))).plan()
     return _Forward(prune(_expand(prepared)[1]), None).plan()
-
-
-def prepare(graph: StepGraph) -> StepGraph:
-    """The graph with sums ordered and ranges at the leaves, functions still whole."""
-    return simplify(graph)
 
 
 def _expand(graph: StepGraph) -> tuple[Builder, StepGraph, list[int]]:
@@ -301,10 +295,6 @@ class _Forward:
             nodes=_nodes(section),
             stores=stores,
             carries=carries,
-            finals=tuple(
-                Final(position, state.size, self.spans[position])
-                for position, state in enumerate(graph.states)
-            ),
             recurrent=True,
         )
 

@@ -49,15 +49,6 @@ class Carry:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Final:
-    """What a row leaves behind of a state: its span's row, or else its carry."""
-
-    state: int
-    size: int
-    span: Span | None
-
-
 @dataclass(frozen=True)
 class Program:
     """Nodes computed for every row, over time (``recurrent``) or all rows at once.
@@ -70,7 +61,6 @@ class Program:
     nodes: tuple[Node, ...]
     stores: tuple[Store, ...]
     carries: tuple[Carry, ...] = ()
-    finals: tuple[Final, ...] = ()
     recurrent: bool = False
     backwards: bool = False
 
