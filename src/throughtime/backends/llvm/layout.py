@@ -54,7 +54,6 @@ class Batch:
     """
 
     members: tuple[tuple[int, int], ...]
-    operand: int
     location: Location
     terms: int
     panel: int
@@ -145,8 +144,7 @@ class Layout:
             chosen = tuple(members[first : first + most])
             start = self.panel_end
             self.panel_end += tiles * terms * len(chosen) * vectors * self.lanes
-            operand = self.program.nodes[chosen[0][1]].arguments[1]
-            yield Batch(chosen, operand, location, terms, start)
+            yield Batch(chosen, location, terms, start)
 
 
 def row_stride(place: str, widths: dict[str, int], sizes: dict[str, int]) -> int:

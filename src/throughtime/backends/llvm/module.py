@@ -160,7 +160,7 @@ class _ModuleWriter:
         ).write(contractions)
 
     def _pack(self, layouts: Sequence[Layout]) -> ir.Function:
-        pack = pack_function(self.module, self.element, self.item_bytes)
+        pack = pack_function(self.module)
         write_pack_function(pack, self.element, self.lanes, self.item_bytes)
         kind = ir.FunctionType(VOID, [POINTER])
         function = ir.Function(self.module, kind, "pack_all")

@@ -8,7 +8,7 @@ from throughtime.graph.nodes import Node
 from throughtime.graph.views import view
 
 
-def pack_function(module: ir.Module, element: ir.Type, item_bytes: int) -> ir.Function:
+def pack_function(module: ir.Module) -> ir.Function:
     """``pack(target, target_stride, source, unit_stride, term_stride, units, terms)``.
 
     One vector of units for every term of a product; units that are not there
