@@ -18,6 +18,7 @@ from throughtime.graph.programs import OUTPUT, SAVED, Plan, gradient_of
 from throughtime.graph.serialize import from_json
 from throughtime.nn.extents import CPU, Extent
 from throughtime.nn.operands import Operands
+from throughtime.nn.pool import POOL
 from throughtime.nn.scratch import scratch
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class Engine:
         like, rows = inputs[0], inputs[0].shape[0]
         output = like.new_empty((rows, self.graph.output_size))
         lead = extent.batch if self.graph.states else 0
-        saved = like.new_empty((lead + rows, self.saved_width))
+        saved = POOL.empty((lead + rows, self.saved_width), like.dtype)
         # No part of what an operator returns may be left to chance.
         _clear_behind(output, extent.alive)
         if self.saved_width:

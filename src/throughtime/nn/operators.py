@@ -237,16 +237,18 @@ class _Layer(torch.autograd.Function):
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
         graph, _, wanted, sizes, where, *tensors = inputs
         ctx.mark_non_differentiable(output[-1])
+        # Else autograd fills zeros for the saved rows, the largest tensor there is.
+        ctx.set_materialize_grads(False)
         ctx.save_for_backward(*tensors, output[0], output[-1])
         ctx.settings = graph, wanted, sizes, where
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Any, ...]:
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Any, ...]:
         graph, wanted, sizes, where = ctx.settings
         tensors = ctx.saved_tensors
-        found = _LayerBackward.apply(
-            graph, wanted, sizes, where, *tensors, *gradients[:-1]
-        )
+        initial = tensors[sizes[0] : sum(sizes)]
+        given = _filled(gradients[:-1], (tensors[-2], *initial))
+        found = _LayerBackward.apply(graph, wanted, sizes, where, *tensors, *given)
         names = _input_names(graph, wanted, tensors[0].dtype)
         return None, None, None, None, None, *_spread(names, wanted, found)
 
@@ -333,6 +335,14 @@ def _divide(
     return list(tensors[:first]), list(tensors[first:second]), list(tensors[second:])
 
 
+def _filled(gradients: Sequence[Tensor | None], like: Sequence[Tensor]) -> list[Tensor]:
+    """Gradients of results; 0 for those that nothing depends on."""
+    return [
+        torch.zeros_like(result) if gradient is None else gradient
+        for gradient, result in zip(gradients, like, strict=True)
+    ]
+
+
 def _spread(
     names: Sequence[str], wanted: str, gradients: Sequence[Tensor]
 ) -> list[Tensor | None]:
@@ -364,10 +374,7 @@ def _differentiate(ctx: Any, gradients: Sequence[Tensor | None]) -> tuple[Any, .
         if needed and name not in wanted.split():
             raise CapturedWithoutGradient(missing=f"the gradient of the input {name}")
     inputs, initial, parameters = _divide(own, sizes)
-    given = [
-        torch.zeros_like(like) if gradient is None else gradient
-        for gradient, like in zip(gradients[:-1], (output, *initial), strict=True)
-    ]
+    given = _filled(gradients[:-1], (output, *initial))
     rest = output, saved, given[0], given[1:]
     found = torch.ops.throughtime.layer_backward(
         graph, wanted, inputs, initial, parameters, *where, *rest

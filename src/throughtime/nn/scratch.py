@@ -1,14 +1,12 @@
-"""Memory that a call needs while it runs, kept by each thread for its next call.
-
-Fresh memory costs a page fault for every four kilobytes; a training step would spend a
-tenth of its time in them.
-"""
+"""Memory that a call needs while it runs, kept by each thread for its next call."""
 
 from collections.abc import Sequence
 from threading import local
 
 import torch
 from torch import Tensor
+
+from throughtime.nn.pool import POOL
 
 ALIGNMENT = 16
 """Numbers; 64 bytes of float32, so that every piece starts on a cache line."""
@@ -37,7 +35,7 @@ def scratch(dtype: torch.dtype, sizes: Sequence[int]) -> list[Tensor]:
         # The old memory goes first: both at once may be more than there is.
         del memory
         _kept.memory.pop(dtype, None)
-        memory = torch.empty(total, dtype=dtype, device="cpu")
+        memory = POOL.empty((total,), dtype)
         _kept.memory[dtype] = memory
     return [
         memory.narrow(0, start, size) for start, size in zip(starts, sizes, strict=True)
@@ -45,5 +43,6 @@ def scratch(dtype: torch.dtype, sizes: Sequence[int]) -> list[Tensor]:
 
 
 def release() -> None:
-    """Give this thread's scratch memory back."""
+    """Give this thread's scratch memory back, and what the pool has free."""
     _kept.memory.clear()
+    POOL.release()

@@ -82,6 +82,22 @@ class Kernel:
             Whose threads; None for those of a small pool.
         """
         counts = self.threads(rows, threads)
+        table = self._table(addresses, rows, workspace, item_bytes, counts, library)
+        if library is None and max(counts) > 1:
+            self._run_in_pool(table, counts)
+        else:
+            self._run(ctypes.addressof(table))
+
+    def _table(
+        self,
+        addresses: Mapping[str, int],
+        rows: Rows,
+        workspace: int,
+        item_bytes: int,
+        counts: list[int],
+        library: OpenMP | None,
+    ) -> ctypes.Array[ctypes.c_int64]:
+        """The words that compiled code reads."""
         given = {threads_word(i): count for i, count in enumerate(counts)}
         words = {**addresses, **given}
         named = [words[name] for name in self.facts.names]
@@ -101,11 +117,7 @@ class Kernel:
             rows.segment_count,
         ]
         assert len(fixed) == FIXED, "the table of arguments and its layout differ"
-        table = (ctypes.c_int64 * (FIXED + len(named)))(*fixed, *named)
-        if library is None and max(counts) > 1:
-            self._run_in_pool(table, counts)
-        else:
-            self._run(ctypes.addressof(table))
+        return (ctypes.c_int64 * (FIXED + len(named)))(*fixed, *named)
 
     def _run_in_pool(
         self, table: ctypes.Array[ctypes.c_int64], counts: list[int]

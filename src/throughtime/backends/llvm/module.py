@@ -162,9 +162,7 @@ class _ModuleWriter:
     def _pack(self, layouts: Sequence[Layout]) -> ir.Function:
         pack = pack_function(self.module)
         write_pack_function(pack, self.element, self.lanes, self.item_bytes)
-        kind = ir.FunctionType(VOID, [POINTER])
-        function = ir.Function(self.module, kind, "pack_all")
-        builder = ir.IRBuilder(function.append_basic_block("entry"))
+        function, builder = self._entry("pack_all")
         writer = Writer(builder, self.element, self.lanes, self.item_bytes)
         for layout in layouts:
             PanelWriter(writer, pack, layout, self.arguments, function.args[0]).write()
@@ -173,23 +171,32 @@ class _ModuleWriter:
 
     def _enter(self, pack: ir.Function, bodies: Sequence[ir.Function]) -> None:
         """``run(arguments)``: pack, then each region with its number of threads."""
+        regions = [self._region(number, body) for number, body in enumerate(bodies)]
+        function, builder = self._entry("run")
+        for part in (pack, *regions):
+            builder.call(part, function.args)
+        builder.ret_void()
+
+    def _entry(self, name: str) -> tuple[ir.Function, ir.IRBuilder]:
         kind = ir.FunctionType(VOID, [POINTER])
-        function = ir.Function(self.module, kind, "run")
-        builder = ir.IRBuilder(function.append_basic_block("entry"))
+        function = ir.Function(self.module, kind, name)
+        return function, ir.IRBuilder(function.append_basic_block("entry"))
+
+    def _region(self, number: int, body: ir.Function) -> ir.Function:
+        """``region(arguments)``: its body in as many threads as the arguments say."""
+        task = self._task(number, body)
+        function, builder = self._entry(f"region.{number}")
         writer = Writer(builder, self.element, self.lanes, self.item_bytes)
         table = function.args[0]
-        builder.call(pack, [table])
-        for region, body in enumerate(bodies):
-            task = self._task(region, body)
-            word = self.arguments.position(threads_word(region))
-            threads = writer.count(table, word)
-            several = builder.icmp_signed(">", threads, index(1))
-            with builder.if_else(several) as (then, otherwise):
-                with then:
-                    self._parallel(writer, table, task, threads)
-                with otherwise:
-                    builder.call(body, [table, index(0), index(1)])
+        threads = writer.count(table, self.arguments.position(threads_word(number)))
+        several = builder.icmp_signed(">", threads, index(1))
+        with builder.if_else(several) as (then, otherwise):
+            with then:
+                self._parallel(writer, table, task, threads)
+            with otherwise:
+                builder.call(body, [table, index(0), index(1)])
         builder.ret_void()
+        return function
 
     def _parallel(
         self, writer: Writer, table: ir.Value, task: ir.Function, threads: ir.Value
@@ -204,9 +211,7 @@ class _ModuleWriter:
 
     def _task(self, region: int, body: ir.Function) -> ir.Function:
         """What each thread of a team runs: it asks for its number."""
-        kind = ir.FunctionType(VOID, [POINTER])
-        function = ir.Function(self.module, kind, f"task.{region}")
-        builder = ir.IRBuilder(function.append_basic_block("entry"))
+        function, builder = self._entry(f"task.{region}")
         writer = Writer(builder, self.element, self.lanes, self.item_bytes)
         table = function.args[0]
         asking = ir.FunctionType(SMALL, [])

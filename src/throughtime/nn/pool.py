@@ -1,0 +1,101 @@
+"""Large memory that calls use in turn, so that only the first one pays for its pages.
+
+Fresh memory costs a page fault for every four kilobytes when it is first written, and
+again when it is given back; a training step would spend a fifth of its time in them.
+"""
+
+import mmap
+from collections import deque
+from math import prod
+from threading import Lock
+from typing import Any
+from weakref import finalize
+
+import numpy as np
+import torch
+from torch import Tensor
+
+SMALLEST = 1 << 20
+"""Bytes; what is smaller the C library hands out again without a page fault."""
+UNIT = 1 << 21
+"""Bytes; sizes are multiples of a huge page."""
+PATIENCE = 64
+"""A block goes back to the system when so many others were taken in its place."""
+
+# Anonymous memory is shared with child processes unless it is asked not to be.
+PRIVATE: dict[str, Any] = (
+    {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS}
+    if hasattr(mmap, "MAP_ANONYMOUS")
+    else {}
+)
+
+
+class Pool:
+    """Blocks of memory, each lent to one tensor at a time."""
+
+    def __init__(self) -> None:
+        # Free blocks, each with the number of the take that it waits for.
+        self._free: list[tuple[mmap.mmap, int]] = []
+        # A tensor may die in the middle of anything, a `take` of its thread included:
+        # giving back only appends, which needs no lock.
+        self._returned: deque[mmap.mmap] = deque()
+        self._lock = Lock()
+        self._takes = 0
+
+    def empty(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        """A tensor whose numbers are not set; its memory comes back when it dies."""
+        size = prod(shape) * dtype.itemsize
+        if size < SMALLEST or dtype.is_complex:
+            return torch.empty(shape, dtype=dtype, device="cpu")
+        with self._lock:
+            block = self._block(-(-size // UNIT) * UNIT)
+        if block is None:
+            return torch.empty(shape, dtype=dtype, device="cpu")
+        numbers = np.frombuffer(block, dtype=np.uint8)
+        finalize(numbers, self._returned.append, block).atexit = False
+        found = torch.from_numpy(numbers)[:size].view(dtype).view(shape)
+        if torch.utils.deterministic.fill_uninitialized_memory and (
+            torch.are_deterministic_algorithms_enabled()
+        ):
+            found.fill_(torch.nan)
+        return found
+
+    def release(self) -> None:
+        """Give every free block back to the system."""
+        with self._lock:
+            self._collect()
+            self._free.clear()
+
+    def _collect(self) -> None:
+        while self._returned:
+            self._free.append((self._returned.popleft(), self._takes + PATIENCE))
+
+    def _block(self, size: int) -> mmap.mmap | None:
+        """The smallest free block that is not far too large, or a new one."""
+        self._collect()
+        self._takes += 1
+        fitting = [
+            (len(block), place)
+            for place, (block, _) in enumerate(self._free)
+            if size <= len(block) <= 2 * size
+        ]
+        found = self._free.pop(min(fitting)[1])[0] if fitting else None
+        self._free = [kept for kept in self._free if kept[1] > self._takes]
+        return found if found is not None else self._fresh(size)
+
+    def _fresh(self, size: int) -> mmap.mmap | None:
+        """A new block; None where the system has none, and torch shall say so."""
+        try:
+            block = mmap.mmap(-1, size, **PRIVATE)
+        except OSError:
+            self._free.clear()
+            return None
+        if hasattr(mmap, "MADV_HUGEPAGE"):
+            try:
+                block.madvise(mmap.MADV_HUGEPAGE)
+            except OSError:
+                return block  # a kernel without huge pages: slower, no less right
+        return block
+
+
+POOL = Pool()
