@@ -52,13 +52,10 @@ class Pool:
         if block is None:
             return torch.empty(shape, dtype=dtype, device="cpu")
         numbers = np.frombuffer(block, dtype=np.uint8)
-        finalize(numbers, self._returned.append, block).atexit = False
+        lent = finalize(numbers, self._returned.append, block)
+        lent.atexit = False  # type: ignore[missing-attribute]
         found = torch.from_numpy(numbers)[:size].view(dtype).view(shape)
-        if torch.utils.deterministic.fill_uninitialized_memory and (
-            torch.are_deterministic_algorithms_enabled()
-        ):
-            found.fill_(torch.nan)
-        return found
+        return found.fill_(torch.nan) if _filled() else found
 
     def release(self) -> None:
         """Give every free block back to the system."""
@@ -96,6 +93,12 @@ class Pool:
             except OSError:
                 return block  # a kernel without huge pages: slower, no less right
         return block
+
+
+def _filled() -> bool:
+    """Whether torch is asked to leave no number unset."""
+    filled: bool = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[missing-attribute]
+    return filled and torch.are_deterministic_algorithms_enabled()
 
 
 POOL = Pool()

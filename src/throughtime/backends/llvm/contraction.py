@@ -17,15 +17,14 @@ from throughtime.backends.llvm.layout import (
     TABLE,
     Arguments,
 )
+from throughtime.backends.llvm.outer import BLOCK, OuterShape, OuterTiles
 from throughtime.backends.llvm.target import Target
-from throughtime.backends.llvm.vector_math import VectorMath
 from throughtime.backends.llvm.writer import INDEX, POINTER, VOID, Writer, index
 from throughtime.graph.programs import OUTPUT, Contraction, Span
 
-BLOCK = 128
-PANEL_BYTES = 400_000
+PANEL_BYTES = 200_000
 """Of the result, taken through all rows before the next part: it stays in the L2
-cache."""
+cache, beside the rows of two blocks."""
 
 
 class ContractionWriter:
@@ -33,30 +32,23 @@ class ContractionWriter:
 
     def __init__(
         self,
-        module: ir.Module,
+        tiles: OuterTiles,
         name: str,
         target: Target,
-        element: ir.Type,
-        item_bytes: int,
-        math: VectorMath,
         arguments: Arguments,
         widths: dict[str, int],
         columns: Sequence[int],
     ) -> None:
-        self.module = module
+        self.tiles = tiles
         self.target = target
-        self.element = element
-        self.lanes = target.lanes(item_bytes)
-        self.item_bytes = item_bytes
-        self.math = math
+        self.lanes = tiles.lanes
         self.arguments = arguments
         self.widths = widths
         self.columns = columns
         kind = ir.FunctionType(VOID, [POINTER, INDEX, INDEX])
-        self.function = ir.Function(module, kind, name)
+        self.function = ir.Function(tiles.module, kind, name)
         builder = ir.IRBuilder(self.function.append_basic_block("entry"))
-        self.writer = Writer(builder, element, self.lanes, item_bytes)
-        self._tiles: dict[tuple[int, int, bool, int, int, int], ir.Function] = {}
+        self.writer = Writer(builder, tiles.element, tiles.lanes, tiles.item_bytes)
 
     def write(self, contractions: Sequence[Contraction]) -> ir.Function:
         for contraction in contractions:
@@ -155,7 +147,7 @@ class ContractionWriter:
         width = min(self.target.largest_tile, -(-right.size // self.lanes))
         height = self.target.rows(width)
         first, last = self._share(left.size, height)
-        panel = PANEL_BYTES // (right.size * self.item_bytes * height)
+        panel = PANEL_BYTES // (right.size * self.tiles.item_bytes * height)
         for_cache = height * max(1, panel)
         with (
             w.loop(first, last, for_cache) as low,
@@ -167,8 +159,9 @@ class ContractionWriter:
             own_right = w.at(rights, w.times(block, right_stride))
             for start, vectors, masked in self._columns(right.size, width):
                 with w.loop(*start) as column, w.loop(low, high, height) as row:
+                    strides = (left_stride, right_stride, columns)
                     self._call_tiles(
-                        (height, vectors, masked, left_stride, right_stride, columns),
+                        OuterShape(height, vectors, masked, *strides),
                         w.at(own_left, row),
                         w.at(own_right, column),
                         w.at(target, w.times(row, columns), column),
@@ -201,7 +194,7 @@ class ContractionWriter:
 
     def _call_tiles(
         self,
-        shape: tuple[int, int, bool, int, int, int],
+        shape: OuterShape,
         left: ir.Value,
         right: ir.Value,
         target: ir.Value,
@@ -211,100 +204,32 @@ class ContractionWriter:
     ) -> None:
         """Full tiles by one function, what remains row by row by another."""
         w, builder = self.writer, self.writer.builder
-        full = builder.icmp_signed(">=", rows, index(shape[0]))
+        full = builder.icmp_signed(">=", rows, index(shape.height))
         with builder.if_else(full) as (then, otherwise):
             with then:
-                builder.call(self._tile(shape), [left, right, target, count, columns])
+                tile = self.tiles.function(shape)
+                builder.call(tile, [left, right, target, count, columns])
             with otherwise, w.loop(index(0), rows) as row:
-                single = (1, *shape[1:])
-                builder.call(
-                    self._tile(single),
-                    [
-                        w.at(left, row),
-                        right,
-                        w.at(target, w.times(row, shape[5])),
-                        count,
-                        columns,
-                    ],
-                )
-
-    def _tile(self, shape: tuple[int, int, bool, int, int, int]) -> ir.Function:
-        if shape not in self._tiles:
-            kind = ir.FunctionType(VOID, [POINTER, POINTER, POINTER, INDEX, INDEX])
-            name = f"outer.{len(self._tiles)}"
-            function = ir.Function(self.module, kind, name)
-            function.linkage = "internal"
-            function.attributes.add("noinline")
-            for argument in function.args[:3]:
-                argument.add_attribute("noalias")
-            self._tiles[shape] = function
-            self._write_tile(function, shape)
-        return self._tiles[shape]
-
-    def _write_tile(
-        self, function: ir.Function, shape: tuple[int, int, bool, int, int, int]
-    ) -> None:
-        height, vectors, masked, left_stride, right_stride, columns = shape
-        builder = ir.IRBuilder(function.append_basic_block("entry"))
-        w = Writer(builder, self.element, self.lanes, self.item_bytes)
-        left, right, target, count, width = function.args
-        mask = self._partial_mask(w, width) if masked else None
-        entry, loop = builder.block, function.append_basic_block("rows")
-        behind = function.append_basic_block("behind")
-        builder.branch(loop)
-        builder.position_at_end(loop)
-        row = builder.phi(INDEX, "row")
-        row.add_incoming(index(0), entry)
-        totals = [builder.phi(w.vector) for _ in range(height * vectors)]
-        lines, across = w.times(row, right_stride), w.times(row, left_stride)
-        weights = [
-            w.load(w.at(right, lines, v * self.lanes), mask) for v in range(vectors)
-        ]
-        added = []
-        for unit in range(height):
-            repeated = w.splat(w.number(w.at(left, across, unit)))
-            for v, weight in enumerate(weights):
-                total = totals[unit * vectors + v]
-                added.append(self.math.fma(builder, weight, repeated, total))
-        following = builder.add(row, index(1), flags=["nsw", "nuw"])
-        row.add_incoming(following, loop)
-        for total, value in zip(totals, added, strict=True):
-            total.add_incoming(w.constant(0.0), entry)
-            total.add_incoming(value, loop)
-        builder.cbranch(builder.icmp_signed("<", following, count), loop, behind)
-        builder.position_at_end(behind)
-        for unit in range(height):
-            for v in range(vectors):
-                place = w.at(target, unit * columns + v * self.lanes)
-                before = w.load(place, mask)
-                total = builder.fadd(before, added[unit * vectors + v])
-                w.store(total, place, mask)
-        builder.ret_void()
-
-    def _partial_mask(self, w: Writer, width: ir.Value) -> ir.Value:
-        first = w.builder.sub(index(self.lanes), width)
-        return w.mask(first, self.lanes)
+                own = w.at(target, w.times(row, shape.result_stride))
+                tile = self.tiles.function(shape.single)
+                builder.call(tile, [w.at(left, row), right, own, count, columns])
 
     def _column_sums(
         self, contraction: Contraction, result: ir.Value, lefts: ir.Value
     ) -> None:
-        """Sum of each column, a vector of columns at a time."""
+        """Sum of each column, some vectors of columns at a time."""
         w, builder = self.writer, self.writer.builder
         span = contraction.left.span
         stride = self.widths[span.buffer]
         rows = w.count(self.function.args[0], ROWS)
         low, high = self._share(span.size, self.lanes)
-        partial = w.reserve(1)
-        with w.loop(low, high, self.lanes) as column:
-            mask = w.mask(column, span.size) if span.size % self.lanes else None
+        sums = self.tiles.sums(self.target.largest_tile, stride)
+        step = self.target.largest_tile * self.lanes
+        with (
+            w.loop(index(0), rows, BLOCK) as block,
+            w.loop(low, high, step) as column,
+        ):
+            count = w.minimum(builder.sub(rows, block), index(BLOCK))
+            address = w.at(lefts, w.times(block, stride), column, span.start)
             place = w.at(result, column, contraction.rows[0])
-            with w.loop(index(0), rows, BLOCK) as block:
-                end = w.minimum(rows, builder.add(block, index(BLOCK)))
-                builder.store(w.constant(0.0), partial)
-                with w.loop(block, end) as row:
-                    address = w.at(lefts, w.times(row, stride), column, span.start)
-                    before = builder.load(partial, typ=w.vector)
-                    total = builder.fadd(before, w.load(address, mask))
-                    builder.store(total, partial)
-                total = builder.load(partial, typ=w.vector)
-                w.store(builder.fadd(w.load(place, mask), total), place, mask)
+            builder.call(sums, [address, place, count, builder.sub(high, column)])

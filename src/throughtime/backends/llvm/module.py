@@ -14,6 +14,7 @@ from throughtime.backends.llvm.layout import (
     Arguments,
     Layout,
 )
+from throughtime.backends.llvm.outer import OuterTiles
 from throughtime.backends.llvm.packing import (
     PanelWriter,
     pack_function,
@@ -148,12 +149,9 @@ class _ModuleWriter:
 
     def _contractions(self, contractions: Sequence[Contraction]) -> ir.Function:
         return ContractionWriter(
-            self.module,
+            OuterTiles(self.module, self.element, self.lanes, self.math),
             "body.contractions",
             self.target,
-            self.element,
-            self.item_bytes,
-            self.math,
             self.arguments,
             self.widths,
             self.columns,

@@ -1,0 +1,159 @@
+"""Register tiles of a sum of outer products: a column of one side by one of the other.
+
+A tile adds ``Σ_row left[row, unit] * right[row, column]`` over some rows to its part
+of the result, one fused multiply-add after the other in order of the rows.
+"""
+
+from dataclasses import dataclass, replace
+
+from llvmlite import ir
+
+from throughtime.backends.llvm.vector_math import VectorMath
+from throughtime.backends.llvm.writer import INDEX, POINTER, VOID, Writer, index
+
+BLOCK = 128
+"""Rows that are summed in registers before the sum is added to the result."""
+
+
+@dataclass(frozen=True)
+class OuterShape:
+    """Everything that a tile function is made for.
+
+    ``height`` columns of the left by ``vectors`` of the right, the last of them cut
+    off if ``masked``; distances between rows of both sides and of the result.
+    """
+
+    height: int
+    vectors: int
+    masked: bool
+    left_stride: int
+    right_stride: int
+    result_stride: int
+
+    @property
+    def single(self) -> "OuterShape":
+        """The same for one column of the left alone."""
+        return replace(self, height=1)
+
+
+class OuterTiles:
+    """The tile functions of a module, each made once."""
+
+    def __init__(
+        self, module: ir.Module, element: ir.Type, lanes: int, math: VectorMath
+    ) -> None:
+        self.module = module
+        self.element = element
+        self.lanes = lanes
+        self.item_bytes = 4 if isinstance(element, ir.FloatType) else 8
+        self.math = math
+        self._made: dict[OuterShape, ir.Function] = {}
+
+    def function(self, shape: OuterShape) -> ir.Function:
+        """``tile(left, right, result, rows, columns)``; columns of a masked one."""
+        if shape not in self._made:
+            kind = ir.FunctionType(VOID, [POINTER, POINTER, POINTER, INDEX, INDEX])
+            name = f"outer.{len(self._made)}.{shape.height}x{shape.vectors}"
+            function = ir.Function(self.module, kind, name)
+            function.linkage = "internal"
+            function.attributes.add("noinline")
+            for argument in function.args[:3]:
+                argument.add_attribute("noalias")
+            self._made[shape] = function
+            self._write(function, shape)
+        return self._made[shape]
+
+    def sums(self, vectors: int, stride: int) -> ir.Function:
+        """``sums(left, result, rows, columns)``: adds up at most so many vectors."""
+        name = f"sums.{vectors}.{stride}"
+        if name in self.module.globals:
+            return self.module.globals[name]
+        kind = ir.FunctionType(VOID, [POINTER, POINTER, INDEX, INDEX])
+        function = ir.Function(self.module, kind, name)
+        function.linkage = "internal"
+        function.attributes.add("noinline")
+        builder = ir.IRBuilder(function.append_basic_block("entry"))
+        w = Writer(builder, self.element, self.lanes, self.item_bytes)
+        left, result, rows, columns = function.args
+        masks = [
+            w.mask(builder.sub(index((v + 1) * self.lanes), columns), self.lanes)
+            for v in range(vectors)
+        ]
+        entry, loop = builder.block, function.append_basic_block("rows")
+        behind = function.append_basic_block("behind")
+        builder.branch(loop)
+        builder.position_at_end(loop)
+        row = builder.phi(INDEX, "row")
+        row.add_incoming(index(0), entry)
+        totals = [builder.phi(w.vector) for _ in masks]
+        line = w.times(row, stride)
+        for v, (total, mask) in enumerate(zip(totals, masks, strict=True)):
+            value = w.load(w.at(left, line, v * self.lanes), mask)
+            total.add_incoming(w.constant(0.0), entry)
+            total.add_incoming(builder.fadd(total, value), loop)
+        following = builder.add(row, index(1), flags=["nsw", "nuw"])
+        row.add_incoming(following, loop)
+        builder.cbranch(builder.icmp_signed("<", following, rows), loop, behind)
+        builder.position_at_end(behind)
+        for v, (total, mask) in enumerate(zip(totals, masks, strict=True)):
+            place = w.at(result, v * self.lanes)
+            sum_of_rows = total.incomings[1][0]
+            w.store(builder.fadd(w.load(place, mask), sum_of_rows), place, mask)
+        builder.ret_void()
+        return function
+
+    def _write(self, function: ir.Function, shape: OuterShape) -> None:
+        builder = ir.IRBuilder(function.append_basic_block("entry"))
+        w = Writer(builder, self.element, self.lanes, self.item_bytes)
+        left, right, result, rows, columns = function.args
+        mask = None
+        if shape.masked:
+            mask = w.mask(builder.sub(index(self.lanes), columns), self.lanes)
+        entry, loop = builder.block, function.append_basic_block("rows")
+        behind = function.append_basic_block("behind")
+        builder.branch(loop)
+        builder.position_at_end(loop)
+        row = builder.phi(INDEX, "row")
+        row.add_incoming(index(0), entry)
+        totals = [builder.phi(w.vector) for _ in range(shape.height * shape.vectors)]
+        added = self._terms(w, shape, left, right, row, totals, mask)
+        following = builder.add(row, index(1), flags=["nsw", "nuw"])
+        row.add_incoming(following, loop)
+        for total, value in zip(totals, added, strict=True):
+            total.add_incoming(w.constant(0.0), entry)
+            total.add_incoming(value, loop)
+        builder.cbranch(builder.icmp_signed("<", following, rows), loop, behind)
+        builder.position_at_end(behind)
+        for unit in range(shape.height):
+            for v in range(shape.vectors):
+                place = w.at(result, unit * shape.result_stride + v * self.lanes)
+                total = builder.fadd(
+                    w.load(place, mask), added[unit * shape.vectors + v]
+                )
+                w.store(total, place, mask)
+        builder.ret_void()
+
+    def _terms(
+        self,
+        w: Writer,
+        shape: OuterShape,
+        left: ir.Value,
+        right: ir.Value,
+        row: ir.Value,
+        totals: list[ir.Value],
+        mask: ir.Value | None,
+    ) -> list[ir.Value]:
+        line, across = w.times(row, shape.right_stride), w.times(row, shape.left_stride)
+        vectors = [
+            w.load(w.at(right, line, v * self.lanes), mask)
+            for v in range(shape.vectors)
+        ]
+        # The next block: the processor finds no pattern in lines so far apart.
+        w.prefetch(w.at(left, across, BLOCK * shape.left_stride))
+        added = []
+        for unit in range(shape.height):
+            repeated = w.splat(w.number(w.at(left, across, unit)))
+            for v, vector in enumerate(vectors):
+                total = totals[unit * shape.vectors + v]
+                added.append(self.math.fma(w.builder, vector, repeated, total))
+        return added
