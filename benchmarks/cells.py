@@ -1,86 +1,45 @@
 """`python -m benchmarks.cells`: recurrent layers, ours beside their peers.
 
 Milliseconds and useful GFLOP/s of a training step (forward, backward, gradients of all
-weights; x without a gradient, and on a row of its own with one) and of inference, in
-float32. Contestants run in turn; times are medians.
+weights; x without a gradient, or with one) and of inference, in float32. Results are
+compared before they are timed. Contestants run in turn; times are medians.
 """
 
-import json
-import os
-import platform
-import statistics
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 
 import click
 import torch
 from rich.console import Console
 
-from benchmarks.comparing import Row, compare, contestants
+from benchmarks.comparing import Bench, Row
+from benchmarks.contestants import SOURCES, choose
+from benchmarks.options import read_cells, read_peers, read_shapes, read_works
 from benchmarks.peak import peak_gflops
-from benchmarks.shapes import GATES, SHAPES, WORKS, Shape, geometric_mean
-from benchmarks.tables import tables
-from throughtime.backends.llvm.target import host
+from benchmarks.peers import Ours, Peer, weights_of
+from benchmarks.report import Report
+from benchmarks.shapes import GATES, WORKS, Shape, Work
 
-
-def read_cells(_: click.Context, __: click.Parameter, given: str) -> list[str]:
-    """Read names of cells, with commas between."""
-    names = [name.strip() for name in given.split(",")]
-    for name in names:
-        if name not in GATES:
-            known = ", ".join(GATES)
-            raise click.BadParameter(f"{name!r} is not measured; choose from {known}.")
-    return names
-
-
-def read_shapes(
-    _: click.Context, __: click.Parameter, given: str | None
-) -> list[Shape]:
-    """Read shapes, each four numbers with commas, with spaces between the shapes."""
-    if given is None:
-        return list(SHAPES)
-    shapes = []
-    for text in given.split():
-        try:
-            shape = Shape(*map(int, text.split(",")))
-        except (TypeError, ValueError):
-            shape = Shape(0, 0, 0, 0)
-        if min(shape) < 1:
-            raise click.BadParameter(
-                f"{text!r} is no shape; give T,B,I,H as four positive numbers, such as "
-                "'100,32,64,128', and a space between two shapes."
-            )
-        shapes.append(shape)
-    if not shapes:
-        raise click.BadParameter("no shape is given; leave the option out for all six.")
-    return shapes
+# Of the widest table, which a narrow window breaks: better than numbers cut off.
+WIDTH = 150
 
 
 def measure_all(
-    cell: str, shapes: list[Shape], seconds: float, rounds: int
+    bench: Bench,
+    kinds: list[type[Peer]],
+    cells: list[str],
+    shapes: list[Shape],
+    works: list[Work],
 ) -> Iterator[Row]:
-    """Measure a cell in every shape, the machine's peak before each row."""
-    for shape in shapes:
-        peers = contestants(cell, shape)
-        for work in WORKS:
-            peak = peak_gflops(torch.get_num_threads())
-            yield from compare(
-                peers, cell, shape, work, seconds=seconds, rounds=rounds, peak=peak
-            )
-
-
-def machine(rows: list[Row]) -> dict[str, object]:
-    """Say where and under which load the times were taken."""
-    peaks = sorted({row.peak for row in rows})
-    return {
-        "cpu": host().cpu,
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "load": round(os.getloadavg()[0], 2),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "peak_gflops": statistics.median(peaks),
-        "peak_gflops_range": [peaks[0], peaks[-1]],
-    }
+    """Measure cells in every shape, all contestants with the same weights."""
+    for cell in cells:
+        for shape in shapes:
+            weights = weights_of(cell, shape)
+            chosen = [Ours, *(kind for kind in kinds if cell in kind.cells)]
+            peers = [kind(cell, shape, weights) for kind in chosen]
+            for work in works:
+                yield bench.compare(peers, cell, shape, work)
 
 
 @click.command(help=__doc__)
@@ -89,14 +48,34 @@ def machine(rows: list[Row]) -> dict[str, object]:
     default=",".join(GATES),
     show_default=True,
     callback=read_cells,
-    help="Which cells.",
+    help="Which cells; GRUBefore resets before the product.",
 )
 @click.option(
     "--shapes", callback=read_shapes, help="'T,B,I,H T,B,I,H …'; by default all six."
 )
 @click.option(
+    "--works",
+    default=",".join(WORKS),
+    show_default=True,
+    callback=read_works,
+    help="Which kinds of work.",
+)
+@click.option(
+    "--peers",
+    callback=read_peers,
+    help=f"Which of: {', '.join(SOURCES)}. By default all that are installed, without "
+    "torch.compile, which unrolls every step and compiles for minutes.",
+)
+@click.option(
+    "--compile-budget",
+    default=120.0,
+    show_default=True,
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds for a peer's first call; what takes longer is left out.",
+)
+@click.option(
     "--seconds",
-    default=1.0,
+    default=2.0,
     show_default=True,
     type=click.FloatRange(min=0),
     help="For each row of the tables, all contestants together.",
@@ -111,53 +90,50 @@ def machine(rows: list[Row]) -> dict[str, object]:
 @click.option(
     "--threads", type=click.IntRange(min=1), help="By default as many as PyTorch has."
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, no tables.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write results.json and results.png into this folder.",
+)
 def main(
     cells: list[str],
     shapes: list[Shape],
+    works: list[Work],
+    peers: list[str] | None,
+    compile_budget: float,
     seconds: float,
     rounds: int,
     threads: int | None,
     as_json: bool,
+    out: Path | None,
 ) -> None:
     if threads is not None:
         torch.set_num_threads(threads)
-    # Into a file or a pipe the tables are as wide as they need to be.
-    console = Console(width=None if Console().is_terminal else 120, highlight=False)
-    rows: list[Row] = []
-    with Console(stderr=True).status("measuring") as status:
-        for cell in cells:
-            found: list[Row] = []
-            for row in measure_all(cell, shapes, seconds, rounds):
-                found.append(row)
-                status.update(f"{row.cell}, {row.shape}, {row.work}: {row.ratio:.2f}×")
-            rows += found
-            # A cell that is done is shown, whatever becomes of the others.
-            if not as_json:
-                console.print(*tables(found), sep="\n")
+    chosen = choose(peers)
+    bench = Bench(
+        seconds, rounds, compile_budget, partial(peak_gflops, torch.get_num_threads())
+    )
+    report = Report(chosen.left_out, compile_budget, too_slow=bench.too_slow)
+    try:
+        with Console(stderr=True).status("measuring") as status:
+            for row in measure_all(bench, chosen.kinds, cells, shapes, works):
+                report.rows.append(row)
+                status.update(f"done: {row.cell}, {row.shape}, {row.work}")
+    finally:
+        # What is done is shown, whatever becomes of the rest.
+        if report.rows:
+            show(report, as_json, out)
+
+
+def show(report: Report, as_json: bool, out: Path | None) -> None:
+    """Print what was found, and write it where it is wanted."""
+    if out is not None:
+        report.save(out)
     if as_json:
-        document = {"machine": machine(rows), "rows": [row.to_json() for row in rows]}
-        print(json.dumps(document, indent=1, ensure_ascii=False))
+        print(report.to_json())
         return
-    summarise(rows, console)
-
-
-def summarise(rows: list[Row], console: Console) -> None:
-    """Print means over all cells, and what must be known to read the tables."""
-    for work in WORKS:
-        ratios = [row.ratio for row in rows if row.work == work]
-        console.print(f"geometric mean, {work}: {geometric_mean(ratios):.2f}×")
-    found = machine(rows)
-    low, high = min(row.peak for row in rows), max(row.peak for row in rows)
-    console.print(
-        f"fused multiply-adds in registers: {found['peak_gflops']:.0f} GFLOP/s "
-        f"({low:.0f} to {high:.0f} during the run), {found['threads']} threads, "
-        f"{found['cpu']}, torch {found['torch']}, load {found['load']}"
-    )
-    console.print(
-        "ms: median · noise: interquartile range of the noisier one, as a part of its "
-        "median · ratio: the peer's time in ours"
-    )
+    report.print(Console(width=max(WIDTH, Console().width), highlight=False))
 
 
 if __name__ == "__main__":

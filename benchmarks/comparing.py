@@ -1,124 +1,148 @@
 """One cell, one shape, one kind of work: results compared first, then times."""
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from functools import partial
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from benchmarks.measuring import Timing, measure_in_turn
-from benchmarks.peers import Ours, Peer, peers_of, weights_of
+from benchmarks.peers import Ours, Peer
 from benchmarks.shapes import Shape, Work, flops
+from benchmarks.time_limit import TimeIsUp, time_limit
 
 # Of the norm of a result: the rounding of float32 over a thousand steps stays far
 # below, another equation does not.
 LARGEST_DIFFERENCE = 1e-3
+OURS = Ours.name
 
 
 @dataclass(frozen=True)
 class Row:
-    """What was measured of a peer and of ours, in turn."""
+    """What was measured of ours and of each peer, in turn."""
 
     cell: str
     shape: Shape
     work: Work
-    peer: str
-    ours: Timing
-    theirs: Timing
+    timings: Mapping[str, Timing]
+    """By name, ours first."""
+    first_calls: Mapping[str, float]
+    """Seconds of preparing and of the first call: what is compiled is compiled then."""
     peak: float
-    """GFLOP/s of fused multiply-adds, measured right before."""
+    """GFLOP/s of fused multiply-adds, the better of right before and right after."""
 
     @property
-    def ratio(self) -> float:
-        """How many times as quick as the peer ours is."""
-        return self.theirs.seconds / self.ours.seconds
+    def peers(self) -> list[str]:
+        """Who stands beside ours."""
+        return [name for name in self.timings if name != OURS]
 
-    def gflops(self, timing: Timing) -> float:
-        """Give the useful GFLOP/s of one of them."""
-        return flops(self.cell, self.shape, self.work) / timing.seconds / 1e9
+    def ratio(self, peer: str) -> float:
+        """Give how many times as quick as the peer ours is."""
+        return self.timings[peer].seconds / self.timings[OURS].seconds
 
-    def to_json(self) -> dict[str, Any]:
-        """Give all of it, and what follows from it."""
+    def gflops(self, name: str) -> float:
+        """Give the useful GFLOP/s of a contestant."""
+        count = flops(self.cell, self.shape, self.work)
+        return count / self.timings[name].seconds / 1e9
+
+    def to_json(self, peak: float) -> dict[str, Any]:
+        """Give all of it, and what follows from it; ``peak`` is the run's."""
         return {
             "cell": self.cell,
             "shape": self.shape._asdict(),
             "work": self.work,
-            "peer": self.peer,
-            "ours": {**asdict(self.ours), "gflops": self.gflops(self.ours)},
-            "theirs": {**asdict(self.theirs), "gflops": self.gflops(self.theirs)},
-            "ratio": self.ratio,
             "peak_gflops": self.peak,
+            "contestants": {
+                name: {
+                    **asdict(timing),
+                    "first_call": self.first_calls[name],
+                    "gflops": self.gflops(name),
+                    "of_peak": self.gflops(name) / peak,
+                    "ratio": self.ratio(name),
+                }
+                for name, timing in self.timings.items()
+            },
         }
 
 
-def contestants(cell: str, shape: Shape) -> list[Peer]:
-    """Build ours and then every peer, with the same weights."""
-    weights = weights_of(cell, shape)
-    return [kind(cell, shape, weights) for kind in (Ours, *peers_of(cell))]
-
-
-def compare(
-    peers: list[Peer],
-    cell: str,
-    shape: Shape,
-    work: Work,
-    *,
-    seconds: float,
-    rounds: int,
-    peak: float,
-) -> list[Row]:
-    """Measure ours beside each peer, which have to give the same numbers.
+@dataclass
+class Bench:
+    """Compares contestants, and remembers who took too long to get ready.
 
     Parameters
     ----------
-    peers
-        What `contestants` gave.
-    cell, shape, work
-        What is run.
     seconds, rounds
         As in `measure_in_turn`.
+    compile_budget
+        Seconds for a peer's first call.
     peak
-        GFLOP/s of the machine.
+        Measures the machine, in GFLOP/s.
     """
-    peers = [peer for peer in peers if work in peer.works]
-    runs = runs_of(peers, shape, work)
-    check_equal(runs)
-    timings = measure_in_turn(runs, seconds, rounds)
-    ours, *others = (peer.name for peer in peers)
-    return [
-        Row(cell, shape, work, name, timings[ours], timings[name], peak)
-        for name in others
-    ]
+
+    seconds: float
+    rounds: int
+    compile_budget: float
+    peak: Callable[[], float]
+    too_slow: dict[tuple[str, str, Work], int] = field(default_factory=dict)
+    """The fewest steps that took longer than the budget, by peer, cell and work."""
+
+    def compare(self, peers: list[Peer], cell: str, shape: Shape, work: Work) -> Row:
+        """Measure ours, which comes first, beside each peer that has such work.
+
+        Raises
+        ------
+        ArithmeticError
+            If a peer's numbers differ from ours.
+        """
+        torch.manual_seed(0)
+        x = torch.randn(shape.steps, shape.batch, shape.inputs)
+        error = torch.randn(shape.steps, shape.batch, shape.hidden)
+        runs: dict[str, Callable[[], object]] = {}
+        first_calls: dict[str, float] = {}
+        ours: list[Tensor] = []
+        for peer in (peer for peer in peers if work in peer.works):
+            start = time.perf_counter()
+            try:
+                with self.limit(peer.name, cell, work, shape.steps):
+                    run = peer.run(work, x, error)
+                    result = run.once()
+            except TimeIsUp:
+                continue
+            first_calls[peer.name] = time.perf_counter() - start
+            ours = ours or run.tensors(result)
+            check_equal(ours, peer.name, run.tensors(result))
+            runs[peer.name] = run.once
+        before = self.peak()
+        timings = measure_in_turn(runs, self.seconds, self.rounds)
+        peak = max(before, self.peak())
+        return Row(cell, shape, work, timings, first_calls, peak)
+
+    @contextmanager
+    def limit(self, peer: str, cell: str, work: Work, steps: int) -> Iterator[None]:
+        """Raise `TimeIsUp` if the body takes a peer too long, or fewer steps have."""
+        key = (peer, cell, work)
+        if steps >= self.too_slow.get(key, steps + 1):
+            raise TimeIsUp
+        try:
+            with nullcontext() if peer == OURS else time_limit(self.compile_budget):
+                yield
+        except TimeIsUp:
+            self.too_slow[key] = steps
+            raise
 
 
-def runs_of(
-    peers: list[Peer], shape: Shape, work: Work
-) -> dict[str, Callable[[], Tensor | list[Tensor]]]:
-    """Give what each contestant does in one sample."""
-    torch.manual_seed(0)
-    x = torch.randn(shape.steps, shape.batch, shape.inputs)
-    error = torch.randn(shape.steps, shape.batch, shape.hidden)
-    if work == "inference":
-        return {peer.name: partial(peer.infer, x) for peer in peers}
-    x.requires_grad_(work == "training with ∂x")
-    return {peer.name: partial(peer.train, x, error) for peer in peers}
-
-
-def check_equal(runs: dict[str, Callable[[], Tensor | list[Tensor]]]) -> None:
-    """Raise unless all contestants compute the same."""
-    results = {name: run() for name, run in runs.items()}
-    (_, ours), *others = (
-        (name, [value] if isinstance(value, Tensor) else value)
-        for name, value in results.items()
-    )
-    for name, theirs in others:
-        for mine, other in zip(ours, theirs, strict=True):
-            error = ((mine - other).norm() / other.norm()).item()
-            if not error <= LARGEST_DIFFERENCE:
-                raise ArithmeticError(
-                    f"throughtime and {name} differ by {error:.1e} of the result's "
-                    f"norm, expected at most {LARGEST_DIFFERENCE:.0e}: "
-                    "times of different results say nothing"
-                )
+def check_equal(ours: list[Tensor], name: str, theirs: list[Tensor]) -> None:
+    """Raise unless a peer's tensors are ours."""
+    for mine, other in zip(ours, theirs, strict=True):
+        # A wrong shape would broadcast.
+        same = mine.shape == other.shape
+        error = ((mine - other).norm() / other.norm()).item() if same else torch.inf
+        if not error <= LARGEST_DIFFERENCE:
+            raise ArithmeticError(
+                f"{OURS} and {name} differ by {error:.1e} of the result's norm, "
+                f"expected at most {LARGEST_DIFFERENCE:.0e}: "
+                "times of different results say nothing"
+            )

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 import throughtime as tt
-from benchmarks.cells import read_cells
+from benchmarks.options import read_cells
 from benchmarks.peers import layer_of
 from benchmarks.shapes import Shape
 from throughtime.backends.llvm.object_cache import VARIABLE

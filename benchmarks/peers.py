@@ -1,21 +1,45 @@
 """Who takes part: each peer runs the same layer with the same weights.
 
-A new peer is a class here and an entry of `PEERS`: `name`, the `cells` and the `works`
-that it has, and two methods. It is built from a state dictionary, so its numbers can
-be compared before its times are.
+A new peer is a class with a `name`, the `cells` and the `works` that it has, and one
+method, and an entry of `contestants.SOURCES`. It is built from a state dictionary, so
+its numbers can be compared before its times are.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 import throughtime as tt
 from benchmarks.shapes import GATES, WORKS, Shape, Work
+from throughtime.graph import Cell
 
 Weights = Mapping[str, Tensor]
+
+CELLS: dict[str, Callable[[], Cell]] = {
+    "RNN": tt.cells.Elman,
+    "GRU": tt.cells.GRU,
+    "GRUBefore": partial(tt.cells.GRU, reset_after=False),
+    "LSTM": tt.cells.LSTM,
+    "PeepholeLSTM": tt.cells.PeepholeLSTM,
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """Work that is ready to be done again and again.
+
+    ``once`` does it and waits until it is done: this is timed. ``tensors`` turns what
+    ``once`` gave into the outputs ``(T, B, H)``, or into the gradients of all weights,
+    and of x where it has one, in our order and layout: this is not timed.
+    """
+
+    once: Callable[[], Any]
+    tensors: Callable[[Any], list[Tensor]]
 
 
 class Peer(ABC):
@@ -39,43 +63,45 @@ class Peer(ABC):
     def __init__(self, cell: str, shape: Shape, weights: Weights) -> None: ...
 
     @abstractmethod
-    def infer(self, x: Tensor) -> Tensor:
-        """Give the outputs ``(T, B, H)`` for x ``(T, B, I)``, without a gradient."""
-
-    @abstractmethod
-    def train(self, x: Tensor, error: Tensor) -> list[Tensor]:
-        """Give the gradients of all weights, and of x if it wants one, in order.
+    def run(self, work: Work, x: Tensor, error: Tensor) -> Run:
+        """Prepare work on x ``(T, B, I)``, in the peer's own layout of arrays.
 
         ``error`` is ∂L/∂output, ``(T, B, H)``.
         """
 
 
 class TorchPeer(Peer):
-    """What runs through PyTorch's autograd: a peer with a `forward`."""
+    """What runs through PyTorch's autograd: a peer that builds a module."""
 
     def __init__(self, cell: str, shape: Shape, weights: Weights) -> None:
-        self.module = self.build(cell, shape)
+        self.module = self.build(cell, shape, weights)
         self.module.load_state_dict(weights)
         self.parameters = [self.module.get_parameter(name) for name in weights]
+        self.forward: Callable[[Tensor], Any] = self.module
 
     @abstractmethod
-    def build(self, cell: str, shape: Shape) -> nn.Module:
+    def build(self, cell: str, shape: Shape, weights: Weights) -> nn.Module:
         """Make a module that gives the outputs, or a tuple that begins with them."""
+
+    def run(self, work: Work, x: Tensor, error: Tensor) -> Run:
+        if work == "inference":
+            return Run(partial(self.infer, x), lambda output: [output])
+        x = x.clone().requires_grad_(work == "training with ∂x")
+        return Run(partial(self.train, x, error), list)
 
     def infer(self, x: Tensor) -> Tensor:
         with torch.inference_mode():
-            return self.module(x)[0]
+            return self.forward(x)[0]
 
-    def train(self, x: Tensor, error: Tensor) -> list[Tensor]:
-        output = self.module(x)[0]
+    def train(self, x: Tensor, error: Tensor) -> tuple[Tensor, ...]:
+        output = self.forward(x)[0]
         leaves = [*self.parameters, x] if x.requires_grad else self.parameters
-        return list(torch.autograd.grad(output, leaves, error))
+        return torch.autograd.grad(output, leaves, error)
 
 
 def layer_of(cell: str, shape: Shape) -> tt.nn.Recurrent:
     """Build our layer of a cell."""
-    made = tt.cells.Elman() if cell == "RNN" else getattr(tt.cells, cell)()
-    return tt.nn.Recurrent(made, shape.inputs, shape.hidden, backend="llvm")
+    return tt.nn.Recurrent(CELLS[cell](), shape.inputs, shape.hidden, backend="llvm")
 
 
 class Ours(TorchPeer):
@@ -84,7 +110,7 @@ class Ours(TorchPeer):
     name = "throughtime"
     cells = frozenset(GATES)
 
-    def build(self, cell: str, shape: Shape) -> nn.Module:
+    def build(self, cell: str, shape: Shape, weights: Weights) -> nn.Module:
         return layer_of(cell, shape)
 
 
@@ -94,57 +120,8 @@ class TorchNN(TorchPeer):
     name = "torch.nn"
     cells = frozenset({"RNN", "GRU", "LSTM"})
 
-    def build(self, cell: str, shape: Shape) -> nn.Module:
+    def build(self, cell: str, shape: Shape, weights: Weights) -> nn.Module:
         return getattr(nn, cell)(shape.inputs, shape.hidden)
-
-
-class EagerLoop(TorchPeer):
-    """What people write for a cell that `torch.nn` has not."""
-
-    name = "eager loop"
-    cells = frozenset({"PeepholeLSTM"})
-
-    def build(self, cell: str, shape: Shape) -> nn.Module:
-        return PeepholeLoop(shape.inputs, shape.hidden)
-
-
-class PeepholeLoop(nn.Module):
-    """A peephole LSTM in plain PyTorch, its input projection before the loop."""
-
-    def __init__(self, inputs: int, hidden: int) -> None:
-        super().__init__()
-        self.hidden = hidden
-        self.weight_ih_l0 = nn.Parameter(torch.empty(4 * hidden, inputs))
-        self.weight_hh_l0 = nn.Parameter(torch.empty(4 * hidden, hidden))
-        self.bias_ih_l0 = nn.Parameter(torch.empty(4 * hidden))
-        self.bias_hh_l0 = nn.Parameter(torch.empty(4 * hidden))
-        self.peephole_i_l0 = nn.Parameter(torch.empty(hidden))
-        self.peephole_f_l0 = nn.Parameter(torch.empty(hidden))
-        self.peephole_o_l0 = nn.Parameter(torch.empty(hidden))
-
-    def forward(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        bias = self.bias_ih_l0 + self.bias_hh_l0
-        inputs = nn.functional.linear(x, self.weight_ih_l0, bias)  # (T, B, 4·H)
-        recurrent = self.weight_hh_l0.T
-        h = x.new_zeros(x.shape[1], self.hidden)
-        c = h
-        outputs: list[Tensor] = []
-        for step in inputs.unbind(0):
-            i, f, g, o = torch.addmm(step, h, recurrent).chunk(4, -1)
-            i = torch.sigmoid(i + self.peephole_i_l0 * c)
-            f = torch.sigmoid(f + self.peephole_f_l0 * c)
-            c = f * c + i * torch.tanh(g)
-            h = torch.sigmoid(o + self.peephole_o_l0 * c) * torch.tanh(c)
-            outputs.append(h)
-        return torch.stack(outputs), (h, c)
-
-
-PEERS: tuple[type[Peer], ...] = (TorchNN, EagerLoop)
-
-
-def peers_of(cell: str) -> list[type[Peer]]:
-    """Give the peers that have a cell."""
-    return [peer for peer in PEERS if cell in peer.cells]
 
 
 def weights_of(cell: str, shape: Shape) -> dict[str, Tensor]:

@@ -7,7 +7,8 @@ Work = Literal["training", "training with ∂x", "inference"]
 WORKS: tuple[Work, ...] = ("training", "training with ∂x", "inference")
 
 # G, the products with a matrix of H rows that one step of a cell takes.
-GATES = {"RNN": 1, "GRU": 3, "LSTM": 4, "PeepholeLSTM": 4}
+# GRUBefore resets before the product, as Cho et al. (2014) printed it first.
+GATES = {"RNN": 1, "GRU": 3, "GRUBefore": 3, "LSTM": 4, "PeepholeLSTM": 4}
 
 
 class Shape(NamedTuple):
