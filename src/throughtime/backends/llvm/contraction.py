@@ -6,6 +6,7 @@ divided among threads, and long sums lose little accuracy.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from llvmlite import ir
 
@@ -25,6 +26,20 @@ from throughtime.graph.programs import OUTPUT, Contraction, Span
 PANEL_BYTES = 200_000
 """Of the result, taken through all rows before the next part: it stays in the L2
 cache, beside the rows of two blocks."""
+
+
+def balanced_height(size: int, width: int, most: int) -> int:
+    """Rows of a tile so that two threads with whole tiles have the least to do."""
+
+    def cost(height: int) -> tuple[int, int]:
+        tiles = -(-size // height)
+        own = tiles - tiles // 2
+        last = size - (tiles - 1) * height
+        several = (tiles // 2) * (height * width + 1)
+        rest = (own - 1) * (height * width + 1) + last * width + 1
+        return max(several, rest), -height
+
+    return min(range(-(-most // 2), most + 1), key=cost)
 
 
 class ContractionWriter:
@@ -145,7 +160,7 @@ class ContractionWriter:
         corner = contraction.rows[0] * columns + contraction.columns[0]
         target = w.at(result, corner)
         width = min(self.target.largest_tile, -(-right.size // self.lanes))
-        height = self.target.rows(width)
+        height = balanced_height(left.size, width, self.target.rows(width))
         first, last = self._share(left.size, height)
         panel = PANEL_BYTES // (right.size * self.tiles.item_bytes * height)
         for_cache = height * max(1, panel)
@@ -162,9 +177,12 @@ class ContractionWriter:
                     strides = (left_stride, right_stride, columns)
                     self._call_tiles(
                         OuterShape(height, vectors, masked, *strides),
-                        w.at(own_left, row),
-                        w.at(own_right, column),
-                        w.at(target, w.times(row, columns), column),
+                        left.size,
+                        (
+                            w.at(own_left, row),
+                            w.at(own_right, column),
+                            w.at(target, w.times(row, columns), column),
+                        ),
                         builder.sub(high, row),
                         count,
                         builder.sub(index(right.size), column),
@@ -195,24 +213,25 @@ class ContractionWriter:
     def _call_tiles(
         self,
         shape: OuterShape,
-        left: ir.Value,
-        right: ir.Value,
-        target: ir.Value,
+        size: int,
+        addresses: tuple[ir.Value, ir.Value, ir.Value],
         rows: ir.Value,
         count: ir.Value,
         columns: ir.Value,
     ) -> None:
-        """Full tiles by one function, what remains row by row by another."""
-        w, builder = self.writer, self.writer.builder
+        """Full tiles by one function, the last columns of the left by another."""
+        builder = self.writer.builder
+        rest = size % shape.height
+        if not rest:
+            tile = self.tiles.function(shape)
+            builder.call(tile, [*addresses, count, columns])
+            return
         full = builder.icmp_signed(">=", rows, index(shape.height))
-        with builder.if_else(full) as (then, otherwise):
-            with then:
-                tile = self.tiles.function(shape)
-                builder.call(tile, [left, right, target, count, columns])
-            with otherwise, w.loop(index(0), rows) as row:
-                own = w.at(target, w.times(row, shape.result_stride))
-                tile = self.tiles.function(shape.single)
-                builder.call(tile, [w.at(left, row), right, own, count, columns])
+        with builder.if_else(full) as branches:
+            for height, branch in zip((shape.height, rest), branches, strict=True):
+                with branch:
+                    tile = self.tiles.function(replace(shape, height=height))
+                    builder.call(tile, [*addresses, count, columns])
 
     def _column_sums(
         self, contraction: Contraction, result: ir.Value, lefts: ir.Value

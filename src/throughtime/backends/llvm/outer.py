@@ -4,7 +4,7 @@ A tile adds ``Σ_row left[row, unit] * right[row, column]`` over some rows to it
 of the result, one fused multiply-add after the other in order of the rows.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from llvmlite import ir
 
@@ -29,11 +29,6 @@ class OuterShape:
     left_stride: int
     right_stride: int
     result_stride: int
-
-    @property
-    def single(self) -> "OuterShape":
-        """The same for one column of the left alone."""
-        return replace(self, height=1)
 
 
 class OuterTiles:
