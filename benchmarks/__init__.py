@@ -2,9 +2,11 @@
 
 `python -m benchmarks.cells` measures training steps and inference,
 `python -m benchmarks.compiling` how long compiling takes. In reading order: `shapes`
-(what is measured, and what it takes in FLOPs), `peers` (who takes part: one small
-class each), `measuring` (in turn, medians, noise), `peak` (what the machine could do),
-`tables`, and the two commands.
+(what is measured, and what it takes in FLOPs), `peers` (what a peer is; ours and
+`torch.nn`), `loops`, `jax_scan`, `keras_layers`, `onnx_operators` (the others),
+`contestants` (who is installed), `measuring` (in turn, medians, noise), `peak` (what
+the machine could do), `comparing` (equal numbers, then times), `summaries`, `tables`,
+`picture`, `report`, and the two commands.
 
 May import: throughtime, and what a peer needs. Next: `cells`.
 """

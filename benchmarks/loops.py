@@ -167,5 +167,7 @@ class CompiledLoop(EagerLoop):
         # All loops are one piece of code: without a reset the limit of compilations
         # of one piece would be reached, and the rest would run eagerly.
         torch.compiler.reset()
+        # The first call then takes as long as compiling does, not as reading a file.
+        torch.compiler.config.force_disable_caches = True
         self.forward = torch.compile(self.module, fullgraph=True, dynamic=False)
         return super().run(work, x, error)

@@ -66,8 +66,16 @@ class ContractionWriter:
         self.writer = Writer(builder, tiles.element, tiles.lanes, tiles.item_bytes)
 
     def write(self, contractions: Sequence[Contraction]) -> ir.Function:
-        for contraction in contractions:
-            self._contraction(contraction)
+        waiting = [c for c in contractions if c.right is None]
+        for product in contractions:
+            if product.right is None:
+                continue
+            # Rows that a product has just read are at hand for a sum as well.
+            self._sums = [c for c in waiting if _within(c.left.span, product.left.span)]
+            waiting = [c for c in waiting if c not in self._sums]
+            self._product(product)
+        for contraction in waiting:
+            self._column_sums(contraction)
         self.writer.builder.ret_void()
         return self.function
 
@@ -81,20 +89,22 @@ class ContractionWriter:
         last = self.writer.minimum(self.writer.times(high, step), index(whole))
         return self.writer.times(low, step), last
 
-    def _contraction(self, contraction: Contraction) -> None:
+    def _result(self, contraction: Contraction) -> ir.Value:
+        word = self.arguments.position(f"gradient operand {contraction.operand}")
+        return self.writer.pointer(self.function.args[0], word)
+
+    def _rows_of(self, span: Span) -> ir.Value:
+        word = self.arguments.position(f"buffer {span.buffer}")
+        return self.writer.pointer(self.function.args[0], word)
+
+    def _product(self, contraction: Contraction) -> None:
         w, table = self.writer, self.function.args[0]
-        left = contraction.left.span
-        name = f"gradient operand {contraction.operand}"
-        result = w.pointer(table, self.arguments.position(name))
-        lefts = w.pointer(table, self.arguments.position(f"buffer {left.buffer}"))
-        if contraction.right is None:
-            self._column_sums(contraction, result, lefts)
-            return
-        right = contraction.right.span
-        rights = w.pointer(table, self.arguments.position(f"buffer {right.buffer}"))
+        result = self._result(contraction)
+        lefts = self._rows_of(contraction.left.span)
+        rights = self._rows_of(self._right(contraction))
         shifted = (
             contraction.left.state is not None,
-            contraction.right.state is not None,
+            contraction.right is not None and contraction.right.state is not None,
         )
         if not any(shifted):
             zero = index(0)
@@ -172,6 +182,7 @@ class ContractionWriter:
             count = w.minimum(builder.sub(rows[2], block), index(BLOCK))
             own_left = w.at(lefts, w.times(block, left_stride))
             own_right = w.at(rights, w.times(block, right_stride))
+            self._sums_beside(left, own_left, (low, high, count))
             for start, vectors, masked in self._columns(right.size, width):
                 with w.loop(*start) as column, w.loop(low, high, height) as row:
                     strides = (left_stride, right_stride, columns)
@@ -233,22 +244,57 @@ class ContractionWriter:
                     tile = self.tiles.function(replace(shape, height=height))
                     builder.call(tile, [*addresses, count, columns])
 
-    def _column_sums(
-        self, contraction: Contraction, result: ir.Value, lefts: ir.Value
+    def _sums_beside(
+        self,
+        left: Span,
+        rows: ir.Value,
+        extent: tuple[ir.Value, ir.Value, ir.Value],
     ) -> None:
-        """Sum of each column, some vectors of columns at a time."""
+        """Add sums of the columns of a product's left side that are just at hand."""
         w, builder = self.writer, self.writer.builder
+        low, high, count = extent
+        for contraction in self._sums:
+            span = contraction.left.span
+            offset = span.start - left.start
+            begin = builder.sub(w.maximum(low, index(offset)), index(offset))
+            end = builder.sub(w.minimum(high, index(offset + span.size)), index(offset))
+            first = w.at(rows, offset)
+            self._add_sums(contraction, first, begin, end, count)
+
+    def _column_sums(self, contraction: Contraction) -> None:
+        """Sums of columns that no product reads."""
+        w = self.writer
         span = contraction.left.span
-        stride = self.widths[span.buffer]
+        first = w.at(self._rows_of(span), span.start)
         rows = w.count(self.function.args[0], ROWS)
         low, high = self._share(span.size, self.lanes)
-        sums = self.tiles.sums(self.target.largest_tile, stride)
-        step = self.target.largest_tile * self.lanes
-        with (
-            w.loop(index(0), rows, BLOCK) as block,
-            w.loop(low, high, step) as column,
-        ):
-            count = w.minimum(builder.sub(rows, block), index(BLOCK))
-            address = w.at(lefts, w.times(block, stride), column, span.start)
-            place = w.at(result, column, contraction.rows[0])
-            builder.call(sums, [address, place, count, builder.sub(high, column)])
+        with w.loop(index(0), rows, BLOCK) as block:
+            count = w.minimum(w.builder.sub(rows, block), index(BLOCK))
+            own = w.at(first, w.times(block, self.widths[span.buffer]))
+            self._add_sums(contraction, own, low, high, count)
+
+    def _add_sums(
+        self,
+        contraction: Contraction,
+        rows: ir.Value,
+        low: ir.Value,
+        high: ir.Value,
+        count: ir.Value,
+    ) -> None:
+        w, span = self.writer, contraction.left.span
+        vectors = min(self.target.largest_tile, -(-span.size // self.lanes))
+        sums = self.tiles.sums(vectors, self.widths[span.buffer])
+        result = w.at(self._result(contraction), contraction.rows[0])
+        with w.loop(low, high, vectors * self.lanes) as column:
+            left = w.builder.sub(high, column)
+            places = [w.at(rows, column), w.at(result, column)]
+            w.builder.call(sums, [*places, count, left])
+
+
+def _within(part: Span, whole: Span) -> bool:
+    """Whether columns are among others."""
+    return (
+        part.buffer == whole.buffer
+        and whole.start <= part.start
+        and part.start + part.size <= whole.start + whole.size
+    )

@@ -62,6 +62,10 @@ class Writer:
         """Smaller of two indices."""
         return self.builder.select(self.builder.icmp_signed("<", a, b), a, b)
 
+    def maximum(self, a: ir.Value, b: ir.Value) -> ir.Value:
+        """Larger of two indices."""
+        return self.builder.select(self.builder.icmp_signed("<", a, b), b, a)
+
     def at(self, base: ir.Value, *offsets: ir.Value | int) -> ir.Value:
         """Address of the number that lies the sum of offsets behind the base."""
         total: ir.Value | None = None
