@@ -63,8 +63,8 @@ def measure_all(
 @click.option(
     "--peers",
     callback=read_peers,
-    help=f"Which of: {', '.join(SOURCES)}. By default all that are installed, without "
-    "torch.compile, which unrolls every step and compiles for minutes.",
+    help=f"Which of: {', '.join(SOURCES)}; or all. By default all that are installed "
+    "but torch.compile, which unrolls every step and compiles for minutes.",
 )
 @click.option(
     "--compile-budget",

@@ -79,7 +79,7 @@ def choose(names: list[str] | None) -> Chosen:
         if names is not None and name not in names:
             continue
         if names is None and not source.usual:
-            left_out[name] = f"compiles for minutes; --peers '{name}' asks for it"
+            left_out[name] = "compiles for minutes; --peers asks for it"
         elif source.missing:
             left_out[name] = (
                 f"needs {' and '.join(source.missing)}: "

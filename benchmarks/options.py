@@ -31,8 +31,10 @@ def read_works(_: click.Context, __: click.Parameter, given: str) -> list[Work]:
 def read_peers(
     _: click.Context, __: click.Parameter, given: str | None
 ) -> list[str] | None:
-    """Read names of peers; None: the usual ones."""
-    return None if given is None else read_names(given, list(SOURCES))
+    """Read names of peers, or `all`; None: the usual ones."""
+    if given is None:
+        return None
+    return list(SOURCES) if given == "all" else read_names(given, list(SOURCES))
 
 
 def read_shapes(
