@@ -71,7 +71,10 @@ def draw_rows(rows: list[Row], peak: float, title: str) -> bytes:
             Rectangle((0, 0), 1, 1, color=COLOURS[name], label=name) for name in names
         ]
         figure.legend(
-            handles=handles, loc="outside lower left", ncols=len(names), frameon=False
+            handles=handles,
+            loc="outside lower left",
+            ncols=min(len(names), 4 * len(works)),
+            frameon=False,
         )
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
