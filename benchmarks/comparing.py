@@ -32,6 +32,8 @@ class Row:
     """By name, ours first."""
     first_calls: Mapping[str, float]
     """Seconds of preparing and of the first call: what is compiled is compiled then."""
+    ways: Mapping[str, str]
+    """Which of its several ways a peer took."""
     peak: float
     """GFLOP/s of fused multiply-adds, the better of right before and right after."""
 
@@ -60,6 +62,7 @@ class Row:
                 name: {
                     **asdict(timing),
                     "first_call": self.first_calls[name],
+                    "way": self.ways.get(name),
                     "gflops": self.gflops(name),
                     "of_peak": self.gflops(name) / peak,
                     "ratio": self.ratio(name),
@@ -103,6 +106,7 @@ class Bench:
         error = torch.randn(shape.steps, shape.batch, shape.hidden)
         runs: dict[str, Callable[[], object]] = {}
         first_calls: dict[str, float] = {}
+        ways: dict[str, str] = {}
         ours: list[Tensor] = []
         for peer in (peer for peer in peers if work in peer.works):
             start = time.perf_counter()
@@ -116,10 +120,12 @@ class Bench:
             ours = ours or run.tensors(result)
             check_equal(ours, peer.name, run.tensors(result))
             runs[peer.name] = run.once
+            if run.way is not None:
+                ways[peer.name] = run.way
         before = self.peak()
         timings = measure_in_turn(runs, self.seconds, self.rounds)
         peak = max(before, self.peak())
-        return Row(cell, shape, work, timings, first_calls, peak)
+        return Row(cell, shape, work, timings, first_calls, ways, peak)
 
     @contextmanager
     def limit(self, peer: str, cell: str, work: Work, steps: int) -> Iterator[None]:

@@ -35,11 +35,13 @@ class Run:
 
     ``once`` does it and waits until it is done: this is timed. ``tensors`` turns what
     ``once`` gave into the outputs ``(T, B, H)``, or into the gradients of all weights,
-    and of x where it has one, in our order and layout: this is not timed.
+    and of x where it has one, in our order and layout: this is not timed. ``way`` says
+    which of several ways was chosen, where a peer has some.
     """
 
     once: Callable[[], Any]
     tensors: Callable[[Any], list[Tensor]]
+    way: str | None = None
 
 
 class Peer(ABC):

@@ -33,7 +33,16 @@ ROOT = Path(__file__).parent.parent
 TINY = Shape(4, 2, 3, 5)
 QUICK = ["--shapes", "4,2,3,5", "--seconds", "0", "--rounds", "1"]
 NAMES = {"cell", "shape", "work", "peak_gflops", "contestants"}
-NUMBERS = {"seconds", "noise", "samples", "first_call", "gflops", "of_peak", "ratio"}
+NUMBERS = {
+    "seconds",
+    "noise",
+    "samples",
+    "first_call",
+    "gflops",
+    "of_peak",
+    "ratio",
+    "way",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -190,7 +199,9 @@ def test_everybody_has_a_colour() -> None:
 
 def a_row(shape: Shape, peer: float) -> Row:
     timings = {OURS: Timing(1.0, None, 1), "peer": Timing(peer, None, 1)}
-    return Row("RNN", shape, "training", timings, dict.fromkeys(timings, 0.0), 100.0)
+    return Row(
+        "RNN", shape, "training", timings, dict.fromkeys(timings, 0.0), {}, 100.0
+    )
 
 
 def test_means_of_ratios_are_geometric() -> None:
