@@ -78,7 +78,7 @@ class Report:
         """Print tables, means, and what must be known to read them."""
         console.print(*tables(self.rows, self.peak), overview(self.rows), sep="\n")
         for line in self.notes():
-            console.print(line, soft_wrap=True)
+            console.print(line, soft_wrap=True, markup=False)
 
     def notes(self) -> Iterator[str]:
         """Give the lines below the tables."""

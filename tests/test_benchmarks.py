@@ -177,7 +177,8 @@ def test_who_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPatch) -> No
     assert "needs no_such_package" in chosen.left_out["Absent"]
     options = ["--cells", "RNN", "--peers", "torch.nn,Absent", "--threads", "1"]
     answer = CliRunner().invoke(main, [*QUICK, *options])
-    assert "left out: Absent (needs no_such_package" in answer.output
+    advice = "needs no_such_package: pip install 'throughtime[bench]'"
+    assert f"left out: Absent ({advice})" in answer.output
 
 
 def test_torch_compile_takes_part_if_it_is_asked_for(
