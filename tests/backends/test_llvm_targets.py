@@ -32,9 +32,9 @@ CLOSE = {torch.float32: 1e-5, torch.float64: 1e-12}
 
 def compile_for(made: Engine, name: str) -> None:
     """Let an engine run code made for another processor."""
-    for half in ("_forward", "_backward"):
+    for half in ("_in_loop", "_hoisted", "_backward"):
         vars(made)[half] = compile_half(
-            made.plan,
+            made.hoisted if half == "_hoisted" else made.plan,
             backward=half == "_backward",
             widths=made.widths,
             item_bytes=made.item_bytes,

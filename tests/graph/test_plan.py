@@ -64,8 +64,8 @@ def _source(source: Source) -> str:
 
 LSTM = [
     "all: 0 @ stream x [12] -> early [12]",
-    "loop: 2 @ previous output [12] -> output [3], saved [18]",
-    "back: 2ᵀ @ its own [12] -> delta [12], carry 0, carry 1",
+    "loop: 1 @ previous output [12] -> output [3], saved [18]",
+    "back: 1ᵀ @ its own [12] -> delta [12], carry 0, carry 1",
     "all: 0ᵀ @ stream delta [8] -> gradient x [2]",
     "sums: delta [12] ⊗ x [2], delta [12] ⊗ output [3] before, delta [12]",
 ]
@@ -74,8 +74,8 @@ PLANS: list[tuple[Cell, list[str]]] = [
         cells.Elman(),
         [
             "all: 0 @ stream x [3] -> early [3]",
-            "loop: 2 @ previous output [3] -> output [3]",
-            "back: 2ᵀ @ its own [3] -> delta [3], carry 0",
+            "loop: 1 @ previous output [3] -> output [3]",
+            "back: 1ᵀ @ its own [3] -> delta [3], carry 0",
             "all: 0ᵀ @ stream delta [2] -> gradient x [2]",
             "sums: delta [3] ⊗ x [2], delta [3] ⊗ output [3] before, delta [3]",
         ],
@@ -85,7 +85,7 @@ PLANS: list[tuple[Cell, list[str]]] = [
         cells.PeepholeLSTM(),
         [
             *LSTM[:2],
-            "back: 2ᵀ @ its own [12] -> delta [21], carry 0, carry 1",
+            "back: 1ᵀ @ its own [12] -> delta [21], carry 0, carry 1",
             LSTM[3],
             "sums: delta [12] ⊗ x [2], delta [12] ⊗ output [3] before, "
             "delta [3], delta [3], delta [3], delta [12]",
@@ -95,8 +95,8 @@ PLANS: list[tuple[Cell, list[str]]] = [
         cells.GRU(),
         [
             "all: 0 @ stream x [9] -> early [9]",
-            "loop: 3 @ previous output [9] -> output [3], saved [12]",
-            "back: 3ᵀ @ its own [9] -> delta [12], carry 0",
+            "loop: 1 @ previous output [9] -> output [3], saved [12]",
+            "back: 1ᵀ @ its own [9] -> delta [12], carry 0",
             "all: 0ᵀ @ stream delta [6] -> gradient x [2]",
             "sums: delta [9] ⊗ x [2], delta [6] ⊗ output [3] before, "
             "delta [3] ⊗ output [3] before, delta [3], delta [3], delta [6]",
@@ -106,8 +106,8 @@ PLANS: list[tuple[Cell, list[str]]] = [
         cells.GRU(reset_after=False),
         [
             "all: 0 @ stream x [9] -> early [9]",
-            "loop: 2 @ its own [3], 2 @ previous output [6] -> output [3], saved [12]",
-            "back: 2ᵀ @ its own [9] -> delta [9], carry 0",
+            "loop: 1 @ its own [3], 1 @ previous output [6] -> output [3], saved [12]",
+            "back: 1ᵀ @ its own [9] -> delta [9], carry 0",
             "all: 0ᵀ @ stream delta [6] -> gradient x [2]",
             "sums: delta [9] ⊗ x [2], delta [6] ⊗ output [3] before, "
             "delta [3] ⊗ saved [3], delta [9]",
@@ -129,10 +129,28 @@ def test_training(cell: Cell, expected: list[str]) -> None:
     assert summary(plan(trace(cell, F, H), training=True)) == expected
 
 
+@pytest.mark.parametrize("cell", [cell for cell, _ in PLANS], ids=repr)
+def test_a_step_can_compute_all_of_its_products(cell: Cell) -> None:
+    graph = trace(cell, F, H)
+    inside, before = (
+        plan(graph, training=True, hoist=hoist) for hoist in (False, True)
+    )
+    loops = [program.recurrent for program in inside.forward]
+    assert loops == [bool(graph.states)]
+    # One backward pass serves both.
+    assert inside.operands == before.operands
+    assert (inside.backward, inside.contractions) == (
+        before.backward,
+        before.contractions,
+    )
+    kept = {name: size for name, size in before.widths.items() if name != "early"}
+    assert inside.widths == kept
+
+
 def test_inference_stores_nothing_for_a_backward_pass() -> None:
     assert summary(plan(trace(cells.LSTM(), F, H), training=False)) == [
         "all: 0 @ stream x [12] -> early [12]",
-        "loop: 2 @ previous output [12] -> output [3], carry 1",
+        "loop: 1 @ previous output [12] -> output [3], carry 1",
     ]
 
 

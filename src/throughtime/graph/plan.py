@@ -39,7 +39,11 @@ RULES = (*EXPANSION, *ALGEBRA, *SPLITTING)
 
 
 def plan(
-    graph: StepGraph, *, training: bool, input_gradients: Iterable[str] = ("x",)
+    graph: StepGraph,
+    *,
+    training: bool,
+    input_gradients: Iterable[str] = ("x",),
+    hoist: bool = True,
 ) -> Plan:
     """How a step graph runs.
 
@@ -51,11 +55,15 @@ def plan(
         Store what the backward pass needs, and plan that pass.
     input_gradients
         The inputs whose gradient is wanted, ``x`` among them.
+    hoist
+        Whether products that need no state run before the loop, over all rows at
+        once; else each step computes its own. The numbers are the same.
     """
     prepared = simplify(graph)
     if training:
-        return _Forward(*_with_adjoint(prepared, tuple(input_gradients))).plan()
-    return _Forward(prune(_expand(prepared)[1]), None).plan()
+        parts = _with_adjoint(prepared, tuple(input_gradients))
+        return _Forward(*parts, hoist).plan()
+    return _Forward(prune(_expand(prepared)[1]), None, hoist).plan()
 
 
 def _expand(graph: StepGraph) -> tuple[Builder, StepGraph, list[int]]:
@@ -123,7 +131,10 @@ def _carried_gradients(nodes: list[Node]) -> list[int]:
 class _Forward:
     """Divides the forward nodes into programs before, in and after the loop."""
 
-    def __init__(self, graph: StepGraph, backward: BackwardPlan | None) -> None:
+    def __init__(
+        self, graph: StepGraph, backward: BackwardPlan | None, hoist: bool
+    ) -> None:
+        self.hoist = hoist
         self.graph = graph
         self.backward = backward
         self.nodes = graph.nodes if backward is None else backward.nodes
@@ -143,6 +154,12 @@ class _Forward:
         self.late = dependents(graph.nodes, self.state_places.values())
         self.after = self._after()
         self._place_states()
+        # What is saved lies in the same columns whichever program computes it.
+        self.saved_places = {
+            index: self._place(SAVED, index)
+            for index in sorted(saved)
+            if index not in self.available
+        }
         programs = [self._before(saved), self._loop(saved), self._behind(saved)]
         forward = tuple(program for program in programs if program is not None)
         output = Span(OUTPUT, 0, graph.output_size)
@@ -200,10 +217,10 @@ class _Forward:
             if span is not None:
                 self.available.setdefault(index, span)
 
-    def _stream(self, index: int, saved: Iterable[int], transient: str) -> None:
+    def _stream(self, index: int, transient: str) -> None:
         if index not in self.available:
-            buffer = SAVED if index in saved else transient
-            self.available[index] = self._place(buffer, index)
+            place = self.saved_places.get(index)
+            self.available[index] = place or self._place(transient, index)
 
     def _leaf(self, builder: Builder, node: Node) -> int:
         name = str(node.attributes[0])
@@ -235,9 +252,11 @@ class _Forward:
         """Products that need no state, over all rows at once."""
         if not self.graph.states:
             return self._stateless(saved)
+        if not self.hoist:
+            return None
         filled = [i for i in self._frontier(saved) if i not in self.available]
         for index in filled:
-            self._stream(index, saved, EARLY)
+            self._stream(index, EARLY)
         if not filled:
             return None
         section = self._section({})
@@ -260,7 +279,7 @@ class _Forward:
 
     def _stateless(self, saved: Iterable[int]) -> Program:
         for index in saved:
-            self._stream(index, saved, SAVED)
+            self._stream(index, SAVED)
         filled = [i for i in self.available if i != self.graph.output]
         section = self._section({})
         stores = self._fill(section, filled, [self.graph.output])
@@ -278,9 +297,9 @@ class _Forward:
         }
         for index in saved:
             if index not in self.after:
-                self._stream(index, saved, SAVED)
+                self._stream(index, SAVED)
         for index in self._cut():
-            self._stream(index, saved, LATE)
+            self._stream(index, LATE)
         filled = {i for i in self.available if i not in early or i in spans}
         section = self._section({i: s for i, s in early.items() if i not in filled})
         stored = any(self.available[i].buffer == OUTPUT for i in filled)
@@ -327,7 +346,7 @@ class _Forward:
             {i: s for i, s in self.available.items() if i not in filled}
         )
         for index in filled:
-            self._stream(index, saved, SAVED)
+            self._stream(index, SAVED)
         return Program(
             stores=self._fill(section, filled, [graph.output]), nodes=_nodes(section)
         )

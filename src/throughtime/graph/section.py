@@ -12,11 +12,21 @@ PARAMETER_STRUCTURE = VIEWING | {"expand"}
 
 
 class Operands:
-    """The expressions of parameters alone that programs read, in order of use."""
+    """The expressions of parameters alone that programs read, in order of the nodes.
+
+    Which program reads one first does not matter: plans of the same nodes agree.
+    """
 
     def __init__(self, nodes: Sequence[Node]) -> None:
         self.nodes = nodes
-        self.positions: dict[int, int] = {}
+        used = {
+            root
+            for node in nodes
+            if node.kind is not Kind.PARAMETER
+            for argument in node.arguments
+            for root in _roots(nodes, argument)
+        }
+        self.positions = {index: place for place, index in enumerate(sorted(used))}
 
     def position(self, index: int) -> int:
         return self.positions.setdefault(index, len(self.positions))
@@ -53,15 +63,9 @@ class Section:
             if index in needed or index in self._known:
                 continue
             needed.add(index)
-            if index not in self.available and not self._is_operand(index):
+            if index not in self.available and not _is_operand(self.nodes[index]):
                 waiting.extend(self.nodes[index].arguments)
         return sorted(needed)
-
-    def _is_operand(self, index: int) -> bool:
-        node = self.nodes[index]
-        if node.kind is not Kind.PARAMETER or node.operation == "constant":
-            return False
-        return node.operation not in PARAMETER_STRUCTURE
 
     def _make(self, index: int) -> int:
         if index in self.available:
@@ -70,7 +74,7 @@ class Section:
                 "stream", attributes=(span.buffer, span.start, span.size)
             )
         node = self.nodes[index]
-        if self._is_operand(index):
+        if _is_operand(self.nodes[index]):
             position = self._operands.position(index)
             return self.builder.emit("operand", attributes=(position, *node.shape))
         if node.family == "leaf" and node.operation != "constant":
@@ -86,6 +90,22 @@ class Section:
             attributes=node.attributes,
             source=node.source,
         )
+
+
+def _is_operand(node: Node) -> bool:
+    if node.kind is not Kind.PARAMETER or node.operation == "constant":
+        return False
+    return node.operation not in PARAMETER_STRUCTURE
+
+
+def _roots(nodes: Sequence[Node], index: int) -> list[int]:
+    """Operands that a view of parameters stands on."""
+    node = nodes[index]
+    if node.kind is not Kind.PARAMETER or node.operation == "constant":
+        return []
+    if _is_operand(node):
+        return [index]
+    return [root for inner in node.arguments for root in _roots(nodes, inner)]
 
 
 def heavy(nodes: Sequence[Node], stop: Iterable[int] = ()) -> set[int]:

@@ -232,7 +232,7 @@ def simplify(graph: StepGraph) -> StepGraph:
 
 
 def order_sums(graph: StepGraph) -> StepGraph:
-    """Write every sum as parameters, then what needs no state, then the rest."""
+    """Write every sum in the order of `ordered_nodes`."""
     ends = (graph.output, *graph.new_states, *(index for _, index in graph.names))
     states = [i for i, node in enumerate(graph.nodes) if node.operation == "state"]
     nodes, position = ordered_nodes(graph.nodes, ends, states)
@@ -255,9 +255,10 @@ def ordered_nodes(
 ) -> tuple[tuple[Node, ...], list[int]]:
     """Nodes with every sum reordered, and the new position of each old one.
 
-    Products come last among equals: a kernel starts from the other terms and
-    accumulates the products on top, so the bits do not depend on where the loop
-    takes up. Nodes before ``first`` stay as they are.
+    First parameters and what else needs no state, then products that need none, then
+    products with states, then the rest: a kernel starts from the first, accumulates
+    products on top, and adds what it computes unit by unit. So the bits do not depend
+    on where the loop takes up. Nodes before ``first`` stay as they are.
     """
     late = dependents(nodes, recurrent)
     uses = [0] * len(nodes)
@@ -290,7 +291,8 @@ def _terms(nodes: Sequence[Node], node: Node, uses: Sequence[int]) -> list[int]:
 
 def _rank(node: Node, late: bool) -> tuple[bool, bool, bool]:
     step = node.kind is not Kind.PARAMETER
-    return step, late, node.operation == "product"
+    product = node.operation == "product"
+    return step, late, product != late
 
 
 def _chain(builder: Builder, terms: Sequence[int]) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from throughtime.backends.llvm.options import Options
 from throughtime.backends.llvm.threads import openmp
 from throughtime.graph.plan import plan
 from throughtime.graph.programs import OUTPUT, SAVED, Plan, gradient_of
@@ -24,7 +25,20 @@ from throughtime.nn.scratch import scratch
 if TYPE_CHECKING:
     from throughtime.backends.llvm.kernel import Kernel
 
+FEW_SEQUENCES = 8
+"""Below so many, products that need no state run before the loop."""
+STANDARD = Options()
+
 _compiling = Lock()
+
+
+def hoists(batch: int) -> bool:
+    """Whether products that need no state leave the loop, for so many sequences.
+
+    A step reads all of its weights. Many rows at once make up for that, and what is
+    not written and read again is saved; a few rows do not.
+    """
+    return batch < FEW_SEQUENCES
 
 
 class Engine:
@@ -40,14 +54,25 @@ class Engine:
         Names of the inputs whose gradient it has to give, with spaces between.
     dtype
         Of all tensors.
+    options
+        What compiled code does for the sake of speed.
     """
 
     def __init__(
-        self, text: str, training: bool, wanted: str, dtype: torch.dtype
+        self,
+        text: str,
+        training: bool,
+        wanted: str,
+        dtype: torch.dtype,
+        options: Options = STANDARD,
     ) -> None:
         graph = from_json(text)
         self.wanted = tuple(wanted.split())
-        self.plan: Plan = plan(graph, training=training, input_gradients=self.wanted)
+        self.options = options
+        self.plan, self.hoisted = (
+            plan(graph, training=training, input_gradients=self.wanted, hoist=hoist)
+            for hoist in (False, True)
+        )
         self.graph = graph
         self.item_bytes = dtype.itemsize
         # Whose threads run it; None: those of a small pool of our own.
@@ -60,27 +85,36 @@ class Engine:
             **sizes,
             **{gradient_of(name): size for name, size in sizes.items()},
             gradient_of(OUTPUT): graph.output_size,
-            **self.plan.widths,
+            **self.hoisted.widths,
         }
 
+    def _forward(self, batch: int) -> "Kernel":
+        hoist = hoists(batch) or not self.options.project_in_loop
+        return self._hoisted if hoist else self._in_loop
+
     @cached_property
-    def _forward(self) -> "Kernel":
-        return self._compile(backward=False)
+    def _in_loop(self) -> "Kernel":
+        return self._compile(self.plan, backward=False)
+
+    @cached_property
+    def _hoisted(self) -> "Kernel":
+        return self._compile(self.hoisted, backward=False)
 
     @cached_property
     def _backward(self) -> "Kernel":
-        return self._compile(backward=True)
+        return self._compile(self.plan, backward=True)
 
-    def _compile(self, *, backward: bool) -> "Kernel":
+    def _compile(self, plan: Plan, *, backward: bool) -> "Kernel":
         # Needs llvmlite, which the other backends do without.
         from throughtime.backends.llvm.kernel import compile_half
 
         with _compiling:
             return compile_half(
-                self.plan,
+                plan,
                 backward=backward,
                 widths=self.widths,
                 item_bytes=self.item_bytes,
+                options=self.options,
             )
 
     @property
@@ -121,7 +155,9 @@ class Engine:
         if extent.alive:
             buffers = {OUTPUT: output, SAVED: saved, **self._named(inputs)}
             operands = self.operands.values(parameters)
-            self._run(self._forward, buffers, initial, operands, carries, extent)
+            self._run(
+                self._forward(extent.batch), buffers, initial, operands, carries, extent
+            )
         finals = [
             self._final(position, initial, output, saved, carries, extent)
             for position in range(len(initial))

@@ -17,6 +17,7 @@ from throughtime.backends.llvm.layout import (
     places,
     row_stride,
 )
+from throughtime.backends.llvm.options import Options
 from throughtime.backends.llvm.schedule import Schedule
 from throughtime.backends.llvm.sweep import SweepWriter
 from throughtime.backends.llvm.tiles import Tiles
@@ -40,7 +41,9 @@ class BodyWriter:
         widths: dict[str, int],
         tiles: Tiles,
         math: VectorMath,
+        options: Options,
     ) -> None:
+        self.options = options
         kind = ir.FunctionType(VOID, [POINTER, INDEX, INDEX])
         self.function = ir.Function(module, kind, name)
         builder = ir.IRBuilder(self.function.append_basic_block("entry"))
@@ -223,4 +226,5 @@ class BodyWriter:
             },
             panels=self.panels,
             sums=self.sums,
+            options=self.options,
         ).write(active)

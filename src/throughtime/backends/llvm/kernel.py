@@ -14,11 +14,13 @@ from throughtime.backends.llvm.module import (
     write_module,
 )
 from throughtime.backends.llvm.object_cache import cached, version
+from throughtime.backends.llvm.options import Options
 from throughtime.backends.llvm.rows import Rows
 from throughtime.backends.llvm.target import Target, host
 from throughtime.backends.llvm.threads import OpenMP, run_in_pool
-from throughtime.graph.programs import Contraction, Plan, Program
+from throughtime.graph.programs import Plan
 
+STANDARD = Options()
 SMALLEST_SHARE = 200_000
 """Multiply-adds that are worth waking another thread for."""
 
@@ -143,6 +145,7 @@ def compile_half(
     backward: bool,
     widths: Mapping[str, int],
     item_bytes: int,
+    options: Options = STANDARD,
     target: Target | None = None,
 ) -> Kernel:
     """Compile the forward or the backward half of a plan.
@@ -157,6 +160,8 @@ def compile_half(
         Columns of all buffers, the caller's own included.
     item_bytes
         4 for float32, 8 for float64.
+    options
+        What is done for speed.
     target
         The processor; by default the one this process runs on.
     """
@@ -165,7 +170,7 @@ def compile_half(
     contractions = plan.contractions if backward else ()
 
     def make() -> tuple[dict[str, object], bytes]:
-        source = _write(plan, programs, contractions, widths, chosen, item_bytes)
+        source = _write(plan, backward, widths, chosen, item_bytes, options)
         facts: dict[str, object] = {
             "names": list(source.names),
             "panel_size": source.panel_size,
@@ -176,21 +181,25 @@ def compile_half(
 
     shapes = [plan.nodes[index].shape for index in plan.operands]
     own = (programs, contractions, shapes, sorted(widths.items()), item_bytes)
-    facts, code = cached(f"{own} {chosen.key} {version()}", make)
+    facts, code = cached(f"{own} {options} {chosen.key} {version()}", make)
     return Kernel(_facts(facts), load(code, chosen), len(programs))
 
 
 def _write(
     plan: Plan,
-    programs: tuple[Program, ...],
-    contractions: tuple[Contraction, ...],
+    backward: bool,
     widths: Mapping[str, int],
     target: Target,
     item_bytes: int,
+    options: Options,
 ) -> Source:
+    programs = plan.backward if backward else plan.forward
+    contractions = plan.contractions if backward else ()
     shapes = [plan.nodes[index].shape for index in plan.operands]
     columns = [shape[1] if len(shape) == 2 else 1 for shape in shapes]
-    return write_module(programs, contractions, widths, columns, target, item_bytes)
+    return write_module(
+        programs, contractions, widths, columns, target, item_bytes, options
+    )
 
 
 def _facts(stored: dict[str, object]) -> Facts:

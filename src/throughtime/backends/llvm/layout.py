@@ -7,6 +7,7 @@ decided here, so that the code that is written and the caller agree.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from throughtime.backends.llvm.options import Options
 from throughtime.backends.llvm.schedule import (
     SCRATCH as SCRATCH_PLACE,
 )
@@ -46,17 +47,28 @@ class Arguments:
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Products that share an operand, done by one tile function per height.
+class Part:
+    """One operand of a batch; ``panel`` is where its packed weights begin."""
 
-    ``members`` are pairs of an accumulator's position in its group and the node of
-    the product; ``panel`` is where their packed weights begin.
-    """
-
-    members: tuple[tuple[int, int], ...]
     location: Location
     terms: int
     panel: int
+
+
+@dataclass(frozen=True)
+class Member:
+    """An accumulator of a batch: its place in the group, its product in each part."""
+
+    accumulator: int
+    products: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Accumulators that take the same operands, part by part, in registers."""
+
+    members: tuple[Member, ...]
+    parts: tuple[Part, ...]
 
 
 @dataclass(frozen=True)
@@ -81,7 +93,9 @@ class Layout:
         target: Target,
         item_bytes: int,
         panel_start: int,
+        options: Options,
     ) -> None:
+        self.options = options
         self.program = program
         self.schedule = schedule
         self.target = target
@@ -115,36 +129,63 @@ class Layout:
             batches=batches,
         )
 
-    def _batches(self, group: Group, vectors: int) -> Iterable[Batch]:
-        nodes = self.program.nodes
-        depth = max((len(a.products) for a in group.accumulators), default=0)
-        for place in range(depth):
-            shared: dict[tuple[Location, int], list[tuple[int, int]]] = {}
-            for position, accumulator in enumerate(group.accumulators):
-                if place < len(accumulator.products):
-                    product = nodes[accumulator.products[place]]
-                    vector = product.arguments[1]
-                    key = (self.operand_location(vector), nodes[vector].size)
-                    member = (position, accumulator.products[place])
-                    shared.setdefault(key, []).append(member)
-            for (location, terms), members in shared.items():
-                yield from self._cut(members, location, terms, group, vectors)
-
-    def _cut(
-        self,
-        members: list[tuple[int, int]],
-        location: Location,
-        terms: int,
-        group: Group,
-        vectors: int,
-    ) -> Iterable[Batch]:
-        most = max(1, self.target.largest_tile // vectors)
+    def _batches(self, group: Group, vectors: int) -> list[Batch]:
         tiles = -(-group.size // self.lanes) // vectors
-        for first in range(0, len(members), most):
-            chosen = tuple(members[first : first + most])
+        most = max(1, self.target.largest_tile // vectors)
+        found: list[Batch] = []
+        for members, location, terms in self._rounds(group, most):
             start = self.panel_end
-            self.panel_end += tiles * terms * len(chosen) * vectors * self.lanes
-            yield Batch(chosen, location, terms, start)
+            self.panel_end += tiles * terms * len(members) * vectors * self.lanes
+            part = Part(location, terms, start)
+            if not (self.options.join_products and _join(found, members, part)):
+                found.append(Batch(members, (part,)))
+        return found
+
+    def _rounds(
+        self, group: Group, most: int
+    ) -> Iterable[tuple[tuple[Member, ...], Location, int]]:
+        """Products in an order that every sum agrees with, by operand.
+
+        An operand waits until all that will need it have come to it.
+        """
+        waiting = {
+            place: [(self._operand(product), product) for product in sum_.products]
+            for place, sum_ in enumerate(group.accumulators)
+        }
+        while waiting:
+            heads = [queue[0][0] for queue in waiting.values()]
+            later = {key for queue in waiting.values() for key, _ in queue[1:]}
+            key = next((head for head in heads if head not in later), heads[0])
+            members = [
+                Member(place, (queue.pop(0)[1],))
+                for place, queue in waiting.items()
+                if queue[0][0] == key
+            ]
+            waiting = {place: queue for place, queue in waiting.items() if queue}
+            for first in range(0, len(members), most):
+                yield tuple(members[first : first + most]), *key
+
+    def _operand(self, product: int) -> tuple[Location, int]:
+        vector = self.program.nodes[product].arguments[1]
+        return self.operand_location(vector), self.program.nodes[vector].size
+
+
+def _join(found: list[Batch], members: tuple[Member, ...], part: Part) -> bool:
+    """Add a part to the batch that the same accumulators came from, if there is one."""
+    own = [member.accumulator for member in members]
+    for place in reversed(range(len(found))):
+        batch = found[place]
+        theirs = [member.accumulator for member in batch.members]
+        if own == theirs:
+            joined = tuple(
+                Member(before.accumulator, before.products + after.products)
+                for before, after in zip(batch.members, members, strict=True)
+            )
+            found[place] = Batch(joined, (*batch.parts, part))
+            return True
+        if not set(own).isdisjoint(theirs):
+            return False
+    return False
 
 
 def row_stride(place: str, widths: dict[str, int], sizes: dict[str, int]) -> int:

@@ -14,6 +14,7 @@ from throughtime.backends.llvm.layout import (
     Arguments,
     Layout,
 )
+from throughtime.backends.llvm.options import Options
 from throughtime.backends.llvm.outer import OuterTiles
 from throughtime.backends.llvm.packing import (
     PanelWriter,
@@ -58,6 +59,7 @@ def write_module(
     columns: Sequence[int],
     target: Target,
     item_bytes: int,
+    options: Options,
 ) -> Source:
     """LLVM IR of programs run one after the other, then of contractions.
 
@@ -73,8 +75,10 @@ def write_module(
         The processor.
     item_bytes
         4 for float32, 8 for float64.
+    options
+        What is done for speed.
     """
-    return _ModuleWriter(widths, columns, target, item_bytes).write(
+    return _ModuleWriter(widths, columns, target, item_bytes, options).write(
         programs, contractions
     )
 
@@ -86,7 +90,9 @@ class _ModuleWriter:
         columns: Sequence[int],
         target: Target,
         item_bytes: int,
+        options: Options,
     ) -> None:
+        self.options = options
         self.module = ir.Module("throughtime")
         self.element = ELEMENTS[item_bytes]
         self.item_bytes = item_bytes
@@ -117,6 +123,7 @@ class _ModuleWriter:
                 self.widths,
                 self.tiles,
                 self.math,
+                self.options,
             ).write()
             for number, (program, layout) in enumerate(
                 zip(programs, layouts, strict=True)
@@ -141,7 +148,9 @@ class _ModuleWriter:
         start = 0
         for program in programs:
             plan = schedule(program, self.lanes)
-            layout = Layout(program, plan, self.target, self.item_bytes, start)
+            layout = Layout(
+                program, plan, self.target, self.item_bytes, start, self.options
+            )
             start = layout.panel_end
             self.scratch_width = max(self.scratch_width, plan.scratch_width)
             layouts.append(layout)
@@ -149,7 +158,13 @@ class _ModuleWriter:
 
     def _contractions(self, contractions: Sequence[Contraction]) -> ir.Function:
         return ContractionWriter(
-            OuterTiles(self.module, self.element, self.lanes, self.math),
+            OuterTiles(
+                self.module,
+                self.element,
+                self.lanes,
+                self.math,
+                fetch_ahead=self.options.fetch_ahead,
+            ),
             "body.contractions",
             self.target,
             self.arguments,

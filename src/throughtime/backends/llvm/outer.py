@@ -35,8 +35,15 @@ class OuterTiles:
     """The tile functions of a module, each made once."""
 
     def __init__(
-        self, module: ir.Module, element: ir.Type, lanes: int, math: VectorMath
+        self,
+        module: ir.Module,
+        element: ir.Type,
+        lanes: int,
+        math: VectorMath,
+        *,
+        fetch_ahead: bool,
     ) -> None:
+        self.fetch_ahead = fetch_ahead
         self.module = module
         self.element = element
         self.lanes = lanes
@@ -144,7 +151,8 @@ class OuterTiles:
             for v in range(shape.vectors)
         ]
         # The next block: the processor finds no pattern in lines so far apart.
-        w.prefetch(w.at(left, across, BLOCK * shape.left_stride))
+        if self.fetch_ahead:
+            w.prefetch(w.at(left, across, BLOCK * shape.left_stride))
         added = []
         for unit in range(shape.height):
             repeated = w.splat(w.number(w.at(left, across, unit)))

@@ -67,20 +67,19 @@ class PanelWriter:
         w = self.writer
         slots = len(batch.members) * sweep.vectors
         nodes = self.layout.program.nodes
-        with w.loop(index(0), index(sweep.tiles)) as tile:
-            offset = w.times(tile, batch.terms * slots * w.lanes)
-            for member, (_, product) in enumerate(batch.members):
-                for vector in range(sweep.vectors):
-                    slot = member * sweep.vectors + vector
-                    target = w.at(panels, offset, batch.panel + slot * w.lanes)
+        for number, part in enumerate(batch.parts):
+            with w.loop(index(0), index(sweep.tiles)) as tile:
+                offset = w.times(tile, part.terms * slots * w.lanes)
+                for slot in range(slots):
+                    target = w.at(panels, offset, part.panel + slot * w.lanes)
+                    place, vector = divmod(slot, sweep.vectors)
                     first = w.builder.add(
                         w.times(tile, sweep.vectors * w.lanes),
                         index(vector * w.lanes),
                     )
+                    product = batch.members[place].products[number]
                     matrix = nodes[product].arguments[0]
-                    self._vector(
-                        target, slots, nodes, matrix, first, sweep, batch.terms
-                    )
+                    self._vector(target, slots, nodes, matrix, first, sweep, part.terms)
 
     def _vector(
         self,

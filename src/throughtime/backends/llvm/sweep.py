@@ -1,18 +1,18 @@
 """One sweep over the units of a group: start sums, add products, the pointwise rest."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from llvmlite import ir
 
 from throughtime.backends.llvm.layout import Batch, Sweep
+from throughtime.backends.llvm.options import Options
 from throughtime.backends.llvm.pointwise import Pointwise
+from throughtime.backends.llvm.row_values import RowValues, source_of
 from throughtime.backends.llvm.schedule import SCRATCH, Location, Schedule
-from throughtime.backends.llvm.tiles import Tiles, TileShape
+from throughtime.backends.llvm.tiles import HELD, ZERO, Tiles, TileShape
 from throughtime.backends.llvm.vector_math import VectorMath
 from throughtime.backends.llvm.writer import Writer, index
 from throughtime.graph.nodes import Node
-from throughtime.graph.operations import Kind
-from throughtime.graph.views import view
 
 LOWEST = float("-inf")
 
@@ -34,7 +34,9 @@ class SweepWriter:
         operands: Mapping[int, ir.Value],
         panels: ir.Value,
         sums: ir.Value,
+        options: Options,
     ) -> None:
+        self.options = options
         self.writer = writer
         self.builder = writer.builder
         self.math = math
@@ -58,10 +60,7 @@ class SweepWriter:
         with w.loop(index(0), index(sweep.tiles)) as tile:
             first = w.times(tile, sweep.vectors * w.lanes)
             if self.group.accumulators:
-                with w.loop(index(0), active, sweep.block) as row:
-                    height = w.minimum(
-                        self.builder.sub(active, row), index(sweep.block)
-                    )
+                for row, height in self._blocks(active):
                     self._block(tile, first, row, height)
             else:
                 with w.loop(index(0), active) as row:
@@ -69,6 +68,24 @@ class SweepWriter:
         if self.group.reductions:
             with w.loop(index(0), active) as row:
                 self._finish_reductions(row)
+
+    def _blocks(self, active: ir.Value) -> Iterator[tuple[ir.Value, ir.Value]]:
+        """Blocks of rows: first row and height, within a loop over them.
+
+        Even ones are ``⌈rows left / blocks left⌉`` high: a low last block would use
+        a fraction of the registers.
+        """
+        w, builder, most = self.writer, self.builder, index(self.sweep.block)
+        if not self.options.even_blocks:
+            with w.loop(index(0), active, self.sweep.block) as row:
+                yield row, w.minimum(builder.sub(active, row), most)
+            return
+        one = index(1)
+        blocks = builder.udiv(builder.add(active, builder.sub(most, one)), most)
+        with w.loop(index(0), blocks) as block:
+            row = builder.udiv(builder.mul(active, block), blocks)
+            following = builder.mul(active, builder.add(block, one))
+            yield row, builder.sub(builder.udiv(following, blocks), row)
 
     def _clear_partials(self, active: ir.Value) -> None:
         """Clear the lanes that reductions of this group add up in."""
@@ -80,63 +97,110 @@ class SweepWriter:
 
     def _partial(self, node: int, row: ir.Value) -> ir.Value:
         place = self.schedule.partials[node]
-        return self._address(Location(SCRATCH, place), row)
+        return self.address(Location(SCRATCH, place), row)
 
     def _block(
         self, tile: ir.Value, first: ir.Value, row: ir.Value, height: ir.Value
     ) -> None:
         w = self.writer
-        with w.loop(index(0), height) as inner:
-            self._start(first, self.builder.add(row, inner), inner)
+        copied = [p for p in range(len(self.group.accumulators)) if self._copied(p)]
+        if copied:
+            with w.loop(index(0), height) as inner:
+                self._start(copied, first, self.builder.add(row, inner), inner)
+        begun = set(copied)
         for batch in self.sweep.batches:
-            self._products(batch, tile, row, height)
+            self._products(batch, begun, tile, (first, row, height))
+            begun |= {member.accumulator for member in batch.members}
         with w.loop(index(0), height) as inner:
             self._row(first, self.builder.add(row, inner), inner)
 
-    def _sum(self, accumulator: int, vector: int, inner: ir.Value) -> ir.Value:
+    def sum_place(self, accumulator: int, vector: int, inner: ir.Value) -> ir.Value:
         """Address of one row's vector of an accumulator."""
         slot = (accumulator * self.sweep.vectors + vector) * self.sweep.block
         offset = self.writer.times(inner, self.writer.lanes)
         return self.writer.at(self.sums, offset, slot * self.writer.lanes)
 
-    def _start(self, first: ir.Value, row: ir.Value, inner: ir.Value) -> None:
-        """Give every accumulator of a row the value it starts from."""
+    def _copied(self, position: int) -> bool:
+        """Whether an accumulator's start is computed, or cut off at the last unit."""
+        start = self.group.accumulators[position].init
+        if start is None:
+            return False
+        direct = self.options.start_in_registers and not self.sweep.masked
+        return not direct or source_of(self, start) is None
+
+    def _start(
+        self, copied: Sequence[int], first: ir.Value, row: ir.Value, inner: ir.Value
+    ) -> None:
+        """Give accumulators of a row the value they start from."""
         for vector in range(self.sweep.vectors):
             values = self._values(first, row, vector)
-            for position, accumulator in enumerate(self.group.accumulators):
-                start = (
-                    self.writer.constant(0.0)
-                    if accumulator.init is None
-                    else values.of(accumulator.init)
-                )
-                self.writer.store(start, self._sum(position, vector, inner))
+            for position in copied:
+                start = self.group.accumulators[position].init
+                assert start is not None, "what starts from nothing is not copied"
+                place = self.sum_place(position, vector, inner)
+                self.writer.store(values.of(start), place)
+
+    def _starts(
+        self, batch: Batch, begun: set[int], first: ir.Value, row: ir.Value
+    ) -> tuple[tuple[int, ...], list[ir.Value]]:
+        """For each slot of a batch the kind of its start, and addresses of some."""
+        w = self.writer
+        kinds: list[int] = []
+        addresses: list[ir.Value] = []
+        for member in batch.members:
+            start = self.group.accumulators[member.accumulator].init
+            for vector in range(self.sweep.vectors):
+                if member.accumulator in begun:
+                    kinds.append(HELD)
+                elif start is None:
+                    kinds.append(ZERO)
+                else:
+                    source = source_of(self, start)
+                    assert source is not None, "what lies nowhere is copied first"
+                    base, stride, offset = source
+                    kinds.append(stride)
+                    place = offset + vector * w.lanes
+                    line = w.times(row, stride)
+                    addresses.append(w.at(base, line, first, place))
+        return tuple(kinds), addresses
 
     def _products(
-        self, batch: Batch, tile: ir.Value, row: ir.Value, height: ir.Value
+        self,
+        batch: Batch,
+        begun: set[int],
+        tile: ir.Value,
+        extent: tuple[ir.Value, ir.Value, ir.Value],
     ) -> None:
         """Call the tile function for the rows there are."""
         w, sweep = self.writer, self.sweep
+        first, row, height = extent
         slots = tuple(
-            position * sweep.vectors + vector
-            for position, _ in batch.members
+            member.accumulator * sweep.vectors + vector
+            for member in batch.members
             for vector in range(sweep.vectors)
         )
         width = len(slots) * w.lanes
-        offset = w.times(tile, batch.terms * width)
-        panel = w.at(self.panels, offset, batch.panel)
-        operand = self._address(batch.location, row)
+        operands = [
+            address
+            for part in batch.parts
+            for address in (
+                w.at(self.panels, w.times(tile, part.terms * width), part.panel),
+                self.address(part.location, row),
+            )
+        ]
+        parts = tuple((self.strides[p.location.place], p.terms) for p in batch.parts)
+        starts, addresses = self._starts(batch, begun, first, row)
         function = self.builder.function
         behind = function.append_basic_block("products")
         default = function.append_basic_block("none")
         switch = self.builder.switch(height, default)
-        stride = self.strides[batch.location.place]
         for rows in range(1, sweep.block + 1):
             case = function.append_basic_block(f"rows{rows}")
             switch.add_case(index(rows), case)
             self.builder.position_at_end(case)
-            shape = TileShape(rows, slots, sweep.block, stride, batch.terms)
+            shape = TileShape(rows, slots, sweep.block, parts, starts)
             tile_function = self.tiles.function(shape)
-            self.builder.call(tile_function, [self.sums, panel, operand])
+            self.builder.call(tile_function, [self.sums, *operands, *addresses])
             self.builder.branch(behind)
         self.builder.position_at_end(default)
         self.builder.branch(behind)
@@ -148,14 +212,14 @@ class SweepWriter:
         row: ir.Value,
         vector: int,
         inner: ir.Value | None = None,
-    ) -> "_RowValues":
+    ) -> RowValues:
         unit = (
             self.builder.add(first, index(vector * self.writer.lanes))
             if vector
             else first
         )
         mask = self.writer.mask(unit, self.group.size) if self.sweep.masked else None
-        return _RowValues(self, row, unit, mask, vector, inner)
+        return RowValues(self, row, unit, mask, vector, inner)
 
     def _row(
         self,
@@ -167,14 +231,14 @@ class SweepWriter:
         for vector in range(self.sweep.vectors):
             values = self._values(first, row, vector, inner)
             for write in self.group.writes:
-                address = self._address(
+                address = self.address(
                     Location(write.place, write.start), row, values.unit
                 )
                 self.writer.store(values.of(write.node), address, values.mask)
             for node in self.group.reductions:
                 self._reduce(node, values, row)
 
-    def _reduce(self, node: int, values: "_RowValues", row: ir.Value) -> None:
+    def _reduce(self, node: int, values: RowValues, row: ir.Value) -> None:
         value = values.of(self.nodes[node].arguments[0])
         place = self._partial(node, row)
         before = self.writer.load(place)
@@ -202,10 +266,10 @@ class SweepWriter:
                 else:
                     value = self.math.maximum(builder, value, other)
             number = builder.extract_element(value, ir.Constant(ir.IntType(32), 0))
-            address = self._address(self.schedule.locations[node], row)
+            address = self.address(self.schedule.locations[node], row)
             builder.store(number, address, align=self.writer.item_bytes)
 
-    def _address(
+    def address(
         self, location: Location, row: ir.Value, unit: ir.Value | None = None
     ) -> ir.Value:
         w = self.writer
@@ -220,83 +284,3 @@ class SweepWriter:
             )
         )
         return w.at(self.bases[location.place], *offsets)
-
-
-class _RowValues:
-    """Values of nodes for one row and one vector of units, each computed once."""
-
-    def __init__(
-        self,
-        sweep: SweepWriter,
-        row: ir.Value,
-        unit: ir.Value,
-        mask: ir.Value | None,
-        vector: int,
-        inner: ir.Value | None,
-    ) -> None:
-        self.sweep = sweep
-        self.writer = sweep.writer
-        self.row = row
-        self.unit = unit
-        self.mask = mask
-        self.vector = vector
-        self.inner = inner
-        self.known: dict[int, ir.Value] = {}
-
-    def of(self, node: int) -> ir.Value:
-        if node not in self.known:
-            self.known[node] = self._make(node)
-        return self.known[node]
-
-    def _make(self, index_: int) -> ir.Value:
-        node = self.sweep.nodes[index_]
-        if node.operation == "constant":
-            return self.writer.constant(float(node.attributes[0]))
-        if index_ in self.sweep.roots and self.inner is not None:
-            position = self.sweep.roots[index_]
-            place = self.sweep._sum(position, self.vector, self.inner)
-            return self.writer.load(place)
-        if node.operation == "expand":
-            return self.of(node.arguments[0])
-        if node.kind is Kind.PARAMETER:
-            return self._parameter(index_, node)
-        location = self._elsewhere(index_, node)
-        if location is not None:
-            return self._load(location, node)
-        arguments = [self.of(argument) for argument in node.arguments]
-        return self.sweep.pointwise.emit(node, arguments)
-
-    def _elsewhere(self, index_: int, node: Node) -> Location | None:
-        """Where a value lies that this group does not compute itself."""
-        schedule, start = self.sweep.schedule, 0
-        while node.operation == "slice":
-            start += int(node.attributes[0])
-            index_ = node.arguments[0]
-            node = self.sweep.nodes[index_]
-        location = schedule.locations.get(index_)
-        if location is None:
-            return None
-        group = self.sweep.group
-        here = (schedule.phases[index_], node.size) == (group.phase, group.size)
-        computed = node.family not in {"leaf", "reduction"}
-        whole = node.operation == "concat"
-        if here and computed and not whole and start == 0:
-            return None
-        return Location(location.place, location.start + start)
-
-    def _load(self, location: Location, node: Node) -> ir.Value:
-        if node.size == 1 and self.sweep.group.size > 1:
-            address = self.sweep._address(location, self.row)
-            return self.writer.splat(self.writer.number(address))
-        address = self.sweep._address(location, self.row, self.unit)
-        return self.writer.load(address, self.mask)
-
-    def _parameter(self, index_: int, node: Node) -> ir.Value:
-        part = view(self.sweep.nodes, index_)
-        operand = int(self.sweep.nodes[part.root].attributes[0])
-        base = self.sweep.operands[operand]
-        if node.size == 1 and self.sweep.group.size > 1:
-            place = self.writer.at(base, part.rows[0])
-            return self.writer.splat(self.writer.number(place))
-        place = self.writer.at(base, self.unit, part.rows[0])
-        return self.writer.load(place, self.mask)

@@ -1,10 +1,11 @@
 """Register tiles: rows of sequences by vectors of units, products accumulated.
 
 A tile adds ``Σ_k panel[k] * operand[row, k]`` to its accumulators, one fused
-multiply-add after the other in order of k. So a row's bits depend on neither the
-other rows nor the height of the tile it falls in.
+multiply-add after the other in order of k, part after part. So a row's bits depend on
+neither the other rows nor the height of the tile it falls in.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llvmlite import ir
@@ -12,20 +13,25 @@ from llvmlite import ir
 from throughtime.backends.llvm.vector_math import VectorMath
 from throughtime.backends.llvm.writer import INDEX, POINTER, VOID, Writer, index
 
+HELD = -1
+ZERO = -2
+"""Starts of an accumulator: what it holds already, nothing."""
+
 
 @dataclass(frozen=True)
 class TileShape:
     """Everything that a tile function is made for.
 
-    ``slots`` are the accumulators it adds to, of ``block`` rows each; ``stride`` is
-    the distance of the operand's rows, ``terms`` the length of the sum.
+    ``slots`` are the accumulators it adds to, of ``block`` rows each. ``parts`` are
+    pairs: the distance of an operand's rows, the length of the sum. ``starts`` say
+    for each slot where it starts from: `HELD`, `ZERO`, or the distance between rows.
     """
 
     rows: int
     slots: tuple[int, ...]
     block: int
-    stride: int
-    terms: int
+    parts: tuple[tuple[int, int], ...]
+    starts: tuple[int, ...]
 
 
 class Tiles:
@@ -42,10 +48,15 @@ class Tiles:
         self._made: dict[TileShape, ir.Function] = {}
 
     def function(self, shape: TileShape) -> ir.Function:
-        """``tile(accumulators, panel, operand)``."""
+        """``tile(accumulators, panel and operand of each part, starts)``.
+
+        Starts are addresses, of those slots alone that start from one.
+        """
         if shape not in self._made:
             name = f"tile.{len(self._made)}.{shape.rows}x{len(shape.slots)}"
-            kind = ir.FunctionType(VOID, [POINTER] * 3)
+            elsewhere = sum(start >= 0 for start in shape.starts)
+            pointers = 1 + 2 * len(shape.parts) + elsewhere
+            kind = ir.FunctionType(VOID, [POINTER] * pointers)
             function = ir.Function(self.module, kind, name)
             function.linkage = "internal"
             function.attributes.add("noinline")
@@ -57,16 +68,54 @@ class Tiles:
 
     def _write(self, function: ir.Function, shape: TileShape) -> None:
         builder = ir.IRBuilder(function.append_basic_block("entry"))
-        writer = Writer(builder, self.element, self.lanes, self.item_bytes)
-        sums, panel, operand = function.args
+        w = Writer(builder, self.element, self.lanes, self.item_bytes)
+        sums, *rest = function.args
+        operands, starts = rest[: 2 * len(shape.parts)], rest[2 * len(shape.parts) :]
         places = [
-            writer.at(sums, (slot * shape.block + row) * self.lanes)
+            w.at(sums, (slot * shape.block + row) * self.lanes)
             for row in range(shape.rows)
             for slot in shape.slots
         ]
-        start = [
-            builder.load(p, typ=writer.vector, align=self.item_bytes) for p in places
-        ]
+        totals = self._start(w, shape, places, starts)
+        for number, (stride, terms) in enumerate(shape.parts):
+            panel, operand = operands[2 * number : 2 * number + 2]
+            totals = self._part(w, panel, operand, (stride, terms), totals, shape.rows)
+        for value, place in zip(totals, places, strict=True):
+            builder.store(value, place, align=self.item_bytes)
+        builder.ret_void()
+
+    def _start(
+        self,
+        w: Writer,
+        shape: TileShape,
+        places: Sequence[ir.Value],
+        addresses: Sequence[ir.Value],
+    ) -> list[ir.Value]:
+        held = iter(places)
+        found: list[ir.Value] = []
+        for row in range(shape.rows):
+            given = iter(addresses)
+            for start in shape.starts:
+                place = next(held)
+                if start == ZERO:
+                    found.append(w.constant(0.0))
+                elif start == HELD:
+                    found.append(w.load(place))
+                else:
+                    found.append(w.load(w.at(next(given), row * start)))
+        return found
+
+    def _part(
+        self,
+        w: Writer,
+        panel: ir.Value,
+        operand: ir.Value,
+        extent: tuple[int, int],
+        start: Sequence[ir.Value],
+        rows: int,
+    ) -> list[ir.Value]:
+        """Add one product, term after term."""
+        builder, function = w.builder, w.builder.function
         entry, loop = builder.block, function.append_basic_block("terms")
         behind = function.append_basic_block("behind")
         builder.branch(loop)
@@ -75,41 +124,40 @@ class Tiles:
         term.add_incoming(index(0), entry)
         totals = []
         for value in start:
-            total = builder.phi(writer.vector)
+            total = builder.phi(w.vector)
             total.add_incoming(value, entry)
             totals.append(total)
-        added = self._terms(writer, shape, panel, operand, term, totals)
+        added = self._terms(w, panel, operand, term, totals, (rows, extent[0]))
         following = builder.add(term, index(1), flags=["nsw", "nuw"])
         term.add_incoming(following, loop)
         for total, value in zip(totals, added, strict=True):
             total.add_incoming(value, loop)
-        more = builder.icmp_signed("<", following, index(shape.terms))
+        more = builder.icmp_signed("<", following, index(extent[1]))
         builder.cbranch(more, loop, behind)
         builder.position_at_end(behind)
-        for value, place in zip(added, places, strict=True):
-            builder.store(value, place, align=self.item_bytes)
-        builder.ret_void()
+        return added
 
     def _terms(
         self,
-        writer: Writer,
-        shape: TileShape,
+        w: Writer,
         panel: ir.Value,
         operand: ir.Value,
         term: ir.Value,
-        totals: list[ir.Value],
+        totals: Sequence[ir.Value],
+        extent: tuple[int, int],
     ) -> list[ir.Value]:
-        width = len(shape.slots) * self.lanes
-        offset = writer.times(term, width)
+        rows, stride = extent
+        vectors = len(totals) // rows
+        offset = w.times(term, vectors * self.lanes)
         weights = [
-            writer.load(writer.at(panel, offset, vector * self.lanes))
-            for vector in range(len(shape.slots))
+            w.load(w.at(panel, offset, vector * self.lanes))
+            for vector in range(vectors)
         ]
         added = []
-        for row in range(shape.rows):
-            number = writer.number(writer.at(operand, term, row * shape.stride))
-            repeated = writer.splat(number)
+        for row in range(rows):
+            number = w.number(w.at(operand, term, row * stride))
+            repeated = w.splat(number)
             for vector, weight in enumerate(weights):
-                total = totals[row * len(weights) + vector]
-                added.append(self.math.fma(writer.builder, weight, repeated, total))
+                total = totals[row * vectors + vector]
+                added.append(self.math.fma(w.builder, weight, repeated, total))
         return added

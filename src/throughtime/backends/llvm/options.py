@@ -1,0 +1,23 @@
+"""What compiled code does for the sake of speed alone; each can be left out."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Options:
+    """Ways to the same numbers.
+
+    Which of them is taken changes no bit of outputs, nor of gradients of inputs and
+    states: every sum has one order.
+    """
+
+    project_in_loop: bool = True
+    """Compute products that need no state in the step that uses them."""
+    start_in_registers: bool = True
+    """Load what sums start from where it lies, rather than from a copy."""
+    join_products: bool = True
+    """Keep sums in registers from one product to the next."""
+    even_blocks: bool = True
+    """Divide rows into blocks of like heights, rather than full ones and a rest."""
+    fetch_ahead: bool = True
+    """Ask for rows of weight gradients before they are needed."""

@@ -1,0 +1,32 @@
+"""What is done for speed changes no result: each option left out, one by one."""
+
+from dataclasses import fields, replace
+
+import pytest
+import torch
+
+from tests.backends.layers import assert_equal_bits, draw, through_engine
+from tests.backends.test_llvm_determinism import CELLS
+from throughtime.backends.llvm.options import Options
+from throughtime.graph import Cell, trace
+from throughtime.graph.serialize import text_of
+from throughtime.nn.engine import Engine
+
+OPTIONS = [field.name for field in fields(Options)]
+# Whole vectors and a part of one; blocks of rows of every height.
+SHAPES = [(17, 33, 61, [7] * 30 + [3] * 31), (16, 32, 3, None), (5, 7, 26, None)]
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.parametrize("cell", CELLS, ids=repr)
+def test_no_bit_depends_on_an_option(cell: Cell, option: str) -> None:
+    for inputs, hidden, batch, lengths in SHAPES:
+        graph = trace(cell, inputs, hidden)
+        case = draw(graph, 7, batch, lengths=lengths, weights=0.2).to(torch.float32)
+        wanted = " ".join(case.inputs)
+        both = [
+            Engine(text_of(graph), True, wanted, torch.float32, options)
+            for options in (Options(), replace(Options(), **{option: False}))
+        ]
+        expected, found = (through_engine(made, case) for made in both)
+        assert_equal_bits(found, expected)
