@@ -59,6 +59,8 @@ class BodyWriter:
         }
         self.tiles = tiles
         self.math = math
+        # From a row of this step to its row of the step that comes next.
+        self.rows_ahead: ir.Value | None = None
 
     def write(self) -> ir.Function:
         w, builder = self.writer, self.writer.builder
@@ -133,6 +135,8 @@ class BodyWriter:
         before = w.count(self.row_table, builder.add(step, self.steps))
         alive = w.count(self.row_table, builder.add(step, double))
         active = builder.sub(w.minimum(alive, end), chunk)
+        if self.options.fetch_ahead and self.program.backwards:
+            self.rows_ahead = builder.sub(before, start)
         with builder.if_then(builder.icmp_signed(">", active, index(0))):
             self._phases(self._step_addresses(iteration, start, before, chunk), active)
 
@@ -226,5 +230,6 @@ class BodyWriter:
             },
             panels=self.panels,
             sums=self.sums,
+            rows_ahead=self.rows_ahead,
             options=self.options,
         ).write(active)

@@ -100,6 +100,7 @@ class RowValues:
             address = self.sweep.address(location, self.row)
             return self.writer.splat(self.writer.number(address))
         address = self.sweep.address(location, self.row, self.unit)
+        self.sweep.fetch(location.place, address)
         return self.writer.load(address, self.mask)
 
     def _parameter(self, index_: int, node: Node) -> ir.Value:

@@ -15,6 +15,8 @@ from throughtime.backends.llvm.writer import Writer, index
 from throughtime.graph.nodes import Node
 
 LOWEST = float("-inf")
+FETCHED = {"buffer", "previous"}
+"""Kinds of places whose rows move on from step to step."""
 
 
 class SweepWriter:
@@ -34,8 +36,10 @@ class SweepWriter:
         operands: Mapping[int, ir.Value],
         panels: ir.Value,
         sums: ir.Value,
+        rows_ahead: ir.Value | None,
         options: Options,
     ) -> None:
+        self.rows_ahead = rows_ahead
         self.options = options
         self.writer = writer
         self.builder = writer.builder
@@ -268,6 +272,16 @@ class SweepWriter:
             number = builder.extract_element(value, ir.Constant(ir.IntType(32), 0))
             address = self.address(self.schedule.locations[node], row)
             builder.store(number, address, align=self.writer.item_bytes)
+
+    def fetch(self, place: str, address: ir.Value) -> None:
+        """Ask for what the next step reads where this one reads an address.
+
+        Steps that go backwards are more than the processor foresees.
+        """
+        if self.rows_ahead is None or place.partition(" ")[0] not in FETCHED:
+            return
+        offset = self.writer.times(self.rows_ahead, self.strides[place])
+        self.writer.prefetch(self.writer.at(address, offset))
 
     def address(
         self, location: Location, row: ir.Value, unit: ir.Value | None = None
