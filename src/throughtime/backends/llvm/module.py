@@ -19,7 +19,8 @@ from throughtime.backends.llvm.outer import OuterTiles
 from throughtime.backends.llvm.packing import (
     PanelWriter,
     pack_function,
-    write_pack_function,
+    write_pack_across,
+    write_pack_along,
 )
 from throughtime.backends.llvm.schedule import schedule
 from throughtime.backends.llvm.target import Target
@@ -173,12 +174,18 @@ class _ModuleWriter:
         ).write(contractions)
 
     def _pack(self, layouts: Sequence[Layout]) -> ir.Function:
-        pack = pack_function(self.module)
-        write_pack_function(pack, self.element, self.lanes, self.item_bytes)
+        across, along = (
+            pack_function(self.module, across=way) for way in (True, False)
+        )
+        for pack, write in ((across, write_pack_across), (along, write_pack_along)):
+            builder = ir.IRBuilder(pack.append_basic_block("entry"))
+            write(pack, Writer(builder, self.element, self.lanes, self.item_bytes))
         function, builder = self._entry("pack_all")
         writer = Writer(builder, self.element, self.lanes, self.item_bytes)
         for layout in layouts:
-            PanelWriter(writer, pack, layout, self.arguments, function.args[0]).write()
+            PanelWriter(
+                writer, across, along, layout, self.arguments, function.args[0]
+            ).write()
         builder.ret_void()
         return function
 

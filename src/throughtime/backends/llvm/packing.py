@@ -8,35 +8,54 @@ from throughtime.graph.nodes import Node
 from throughtime.graph.views import view
 
 
-def pack_function(module: ir.Module) -> ir.Function:
-    """``pack(target, target_stride, source, unit_stride, term_stride, units, terms)``.
+def pack_function(module: ir.Module, *, across: bool) -> ir.Function:
+    """``pack(target, target_stride, source, line_stride, units, terms)``.
 
     One vector of units for every term of a product; units that are not there
-    become 0.
+    become 0. Lines of the source are terms, or ``across`` them, units.
     """
-    kind = ir.FunctionType(VOID, [POINTER, INDEX, POINTER, *[INDEX] * 4])
-    function = ir.Function(module, kind, "pack")
+    kind = ir.FunctionType(VOID, [POINTER, INDEX, POINTER, *[INDEX] * 3])
+    function = ir.Function(module, kind, "pack.across" if across else "pack.along")
     function.linkage = "internal"
     return function
 
 
-def write_pack_function(
-    function: ir.Function, element: ir.Type, lanes: int, item_bytes: int
-) -> None:
-    """Fill in the body of `pack_function`."""
-    builder = ir.IRBuilder(function.append_basic_block("entry"))
-    w = Writer(builder, element, lanes, item_bytes)
-    target, stride, source, unit_stride, term_stride, units, terms = function.args
-    zero = ir.Constant(element, 0.0)
+def write_pack_along(function: ir.Function, w: Writer) -> None:
+    """Fill in `pack_function` where units lie side by side."""
+    target, stride, source, line_stride, units, terms = function.args
+    builder = w.builder
+    mask = w.mask(builder.sub(index(w.lanes), units), w.lanes)
     with w.loop(index(0), terms) as term:
-        line = builder.mul(term, stride)
-        start = builder.mul(term, term_stride)
+        value = w.load(w.at(source, builder.mul(term, line_stride)), mask)
+        w.store(value, w.at(target, builder.mul(term, stride)))
+    builder.ret_void()
+
+
+def write_pack_across(function: ir.Function, w: Writer) -> None:
+    """Fill in `pack_function` where terms lie side by side: squares are turned."""
+    target, stride, source, line_stride, units, terms = function.args
+    builder, lanes = w.builder, w.lanes
+    lines = [
+        (
+            w.at(source, builder.mul(index(unit), line_stride)),
+            w.only(index(unit), units),
+        )
+        for unit in range(lanes)
+    ]
+    whole = w.times(builder.sdiv(terms, index(lanes)), lanes)
+    with w.loop(index(0), whole, lanes) as term:
+        square = w.turned([w.load(w.at(line, term), mask) for line, mask in lines])
+        for number, value in enumerate(square):
+            line = builder.mul(builder.add(term, index(number)), stride)
+            w.store(value, w.at(target, line))
+    zero = ir.Constant(w.element, 0.0)
+    with w.loop(whole, terms) as term:
+        place = w.at(target, builder.mul(term, stride))
         with w.loop(index(0), units) as unit:
-            place = builder.add(start, builder.mul(unit, unit_stride))
-            number = w.number(w.at(source, place))
-            builder.store(number, w.at(target, line, unit), align=item_bytes)
+            number = w.number(w.at(source, builder.mul(unit, line_stride), term))
+            builder.store(number, w.at(place, unit), align=w.item_bytes)
         with w.loop(units, index(lanes)) as unit:
-            builder.store(zero, w.at(target, line, unit), align=item_bytes)
+            builder.store(zero, w.at(place, unit), align=w.item_bytes)
     builder.ret_void()
 
 
@@ -46,13 +65,15 @@ class PanelWriter:
     def __init__(
         self,
         writer: Writer,
-        pack: ir.Function,
+        across: ir.Function,
+        along: ir.Function,
         layout: Layout,
         arguments: Arguments,
         table: ir.Value,
     ) -> None:
         self.writer = writer
-        self.pack = pack
+        self.across = across
+        self.along = along
         self.layout = layout
         self.arguments = arguments
         self.table = table
@@ -97,20 +118,13 @@ class PanelWriter:
         name = f"operand {root.attributes[0]}"
         base = w.pointer(self.table, self.arguments.position(name))
         columns = root.shape[1]
-        unit_stride, term_stride = (1, columns) if part.transposed else (columns, 1)
+        unit_stride = 1 if part.transposed else columns
         corner = part.rows[0] * columns + part.columns[0]
         source = w.at(base, w.times(first, unit_stride), corner)
         left = builder.sub(index(sweep.group.size), first)
         units = w.minimum(left, index(w.lanes))
-        numbers = (unit_stride, term_stride)
+        pack = self.along if part.transposed else self.across
+        stride = index(slots * w.lanes)
         builder.call(
-            self.pack,
-            [
-                target,
-                index(slots * w.lanes),
-                source,
-                *(index(number) for number in numbers),
-                units,
-                index(terms),
-            ],
+            pack, [target, stride, source, index(columns), units, index(terms)]
         )

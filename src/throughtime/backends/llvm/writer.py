@@ -1,6 +1,6 @@
 """A few words for writing LLVM IR: loops, vectors in memory, masks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from llvmlite import ir
@@ -160,6 +160,38 @@ class Writer:
         remaining = self.builder.shuffle_vector(one, undefined, ir.Constant(wide, None))
         lanes = ir.Constant(wide, [ir.Constant(kind, i) for i in range(self.lanes)])
         return self.builder.icmp_signed("<", lanes, remaining)
+
+    def only(self, number: ir.Value, below: ir.Value) -> ir.Value:
+        """All lanes if a number is below another, else none."""
+        inside = self.builder.icmp_signed("<", number, below)
+        none = ir.Constant(self._masks(), None)
+        every = ir.Constant(self._masks(), [ir.Constant(ir.IntType(1), 1)] * self.lanes)
+        return self.builder.select(inside, every, none)
+
+    def turned(self, square: Sequence[ir.Value]) -> list[ir.Value]:
+        """As many vectors as lanes, lines and columns exchanged, bit by bit."""
+        found, kind = list(square), ir.IntType(32)
+        distance = 1
+        while distance < self.lanes:
+            for line in range(self.lanes):
+                if line & distance:
+                    continue
+                pair = found[line], found[line | distance]
+                for own, shift in ((line, 0), (line | distance, distance)):
+                    lanes = [
+                        (lane | distance)
+                        - distance
+                        + shift
+                        + (self.lanes if lane & distance else 0)
+                        for lane in range(self.lanes)
+                    ]
+                    order = ir.Constant(
+                        ir.VectorType(kind, self.lanes),
+                        [ir.Constant(kind, lane) for lane in lanes],
+                    )
+                    found[own] = self.builder.shuffle_vector(*pair, order)
+            distance *= 2
+        return found
 
     def pointer(self, arguments: ir.Value, position: int) -> ir.NamedValue:
         """An address from the table of arguments."""
