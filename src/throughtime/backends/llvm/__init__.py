@@ -6,7 +6,7 @@ where it cannot, the reference backend serves. In order: ``schedule`` (phases of
 step), ``layout`` (tiles, panels, the table of arguments), ``body`` and ``sweep`` (the
 loop over time), ``tiles``, ``pointwise`` and ``vector_math`` (what stays in
 registers), ``contraction`` (gradients of parameters), ``module``, ``compile``,
-``object_cache``, and ``kernel``, which callers use.
+``object_cache``, and ``kernel``, which callers use; ``profile`` times its parts.
 
 May import: ``math``, ``graph``, ``errors`` and llvmlite; no torch, no other backend.
 Next: ``kernel``; ``nn``, which gives it the addresses of tensors.

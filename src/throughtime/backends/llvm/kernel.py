@@ -1,8 +1,9 @@
 """Compiled halves of a plan, as functions of addresses."""
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 
 from throughtime.backends.llvm.compile import Code, load, object_code
 from throughtime.backends.llvm.layout import CHUNK, FIXED
@@ -15,6 +16,7 @@ from throughtime.backends.llvm.module import (
 )
 from throughtime.backends.llvm.object_cache import cached, version
 from throughtime.backends.llvm.options import Options
+from throughtime.backends.llvm.profile import PACKING, region_names, timed, watching
 from throughtime.backends.llvm.rows import Rows
 from throughtime.backends.llvm.target import Target, host
 from throughtime.backends.llvm.threads import OpenMP, run_in_pool
@@ -38,11 +40,14 @@ class Facts:
 class Kernel:
     """Programs and contractions of one half of a plan, compiled."""
 
-    def __init__(self, facts: Facts, code: Code, programs: int) -> None:
+    def __init__(
+        self, facts: Facts, code: Code, programs: int, region_names: Sequence[str]
+    ) -> None:
         self.facts = facts
         self._code = code
         self._run = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(code.address("run"))
         self._programs = programs
+        self._region_names = region_names
 
     def threads(self, rows: Rows, most: int) -> list[int]:
         """Threads of each region: no more than rows, none for too little work."""
@@ -85,8 +90,13 @@ class Kernel:
         """
         counts = self.threads(rows, threads)
         table = self._table(addresses, rows, workspace, item_bytes, counts, library)
-        if library is None and max(counts) > 1:
-            self._run_in_pool(table, counts)
+        pooled = library is None and max(counts) > 1
+        if watching():
+            for name, part in self._parts(table, counts, pooled=pooled):
+                timed(name, part)
+        elif pooled:
+            for _, part in self._parts(table, counts, pooled=True):
+                part()
         else:
             self._run(ctypes.addressof(table))
 
@@ -121,22 +131,31 @@ class Kernel:
         assert len(fixed) == FIXED, "the table of arguments and its layout differ"
         return (ctypes.c_int64 * (FIXED + len(named)))(*fixed, *named)
 
-    def _run_in_pool(
-        self, table: ctypes.Array[ctypes.c_int64], counts: list[int]
-    ) -> None:
+    def _parts(
+        self, table: ctypes.Array[ctypes.c_int64], counts: list[int], *, pooled: bool
+    ) -> Iterator[tuple[str, Callable[[], None]]]:
+        """All that ``run`` does, one after the other, by name."""
         address = ctypes.addressof(table)
         once = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
         shared = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
-        once(self._code.address("pack_all"))(address)
-        for region, threads in enumerate(counts):
-            name = body_name(region, self._programs)
-            body = shared(self._code.address(name))
-            run_in_pool(
-                lambda number, body=body, threads=threads: body(
-                    address, number, threads
-                ),
-                threads,
-            )
+        yield PACKING, partial(once(self._code.address("pack_all")), address)
+        for region, (name, threads) in enumerate(
+            zip(self._region_names, counts, strict=True)
+        ):
+            if not pooled:
+                entry = once(self._code.address(f"region.{region}"))
+                yield name, partial(entry, address)
+                continue
+            body = shared(self._code.address(body_name(region, self._programs)))
+            task = partial(_share, body, address, threads)
+            yield name, partial(run_in_pool, task, threads)
+
+
+def _share(
+    body: Callable[[int, int, int], None], address: int, threads: int, number: int
+) -> None:
+    """What one thread of a pool does."""
+    body(address, number, threads)
 
 
 def compile_half(
@@ -182,7 +201,8 @@ def compile_half(
     shapes = [plan.nodes[index].shape for index in plan.operands]
     own = (programs, contractions, shapes, sorted(widths.items()), item_bytes)
     facts, code = cached(f"{own} {options} {chosen.key} {version()}", make)
-    return Kernel(_facts(facts), load(code, chosen), len(programs))
+    names = region_names(programs, contractions, backward=backward)
+    return Kernel(_facts(facts), load(code, chosen), len(programs), names)
 
 
 def _write(
