@@ -14,7 +14,6 @@ from throughtime.backends.llvm.layout import (
     Layout,
     Sweep,
     carried_sizes,
-    places,
     row_stride,
 )
 from throughtime.backends.llvm.options import Options
@@ -55,7 +54,7 @@ class BodyWriter:
         self.widths = widths
         self.sizes = {
             **carried_sizes(program),
-            "scratch": max(1, layout.schedule.scratch_width),
+            "scratch": max(1, layout.scratch_width),
         }
         self.tiles = tiles
         self.math = math
@@ -90,7 +89,7 @@ class BodyWriter:
     def _names(self) -> list[str]:
         """Named words that this program needs."""
         names: dict[str, None] = {}
-        for place in places(self.program.nodes, self.schedule):
+        for place in self.layout.places:
             kind, _, name = place.partition(" ")
             if kind in {"buffer", "previous"}:
                 names[f"buffer {name}"] = None
@@ -148,7 +147,7 @@ class BodyWriter:
 
     def _row_addresses(self, chunk: ir.Value) -> dict[str, ir.Value]:
         found: dict[str, ir.Value] = {}
-        for place in places(self.program.nodes, self.schedule):
+        for place in self.layout.places:
             found[place] = (
                 self.own_scratch if place == "scratch" else self._address(place, chunk)
             )
@@ -167,7 +166,7 @@ class BodyWriter:
         slot = builder.and_(iteration, index(1))
         other = builder.xor(slot, index(1))
         found: dict[str, ir.Value] = {}
-        for place in places(self.program.nodes, self.schedule):
+        for place in self.layout.places:
             kind, _, name = place.partition(" ")
             if place == FROM_OUTPUT:
                 found[place] = self._previous_output(iteration, last, chunk)

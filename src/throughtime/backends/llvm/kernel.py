@@ -8,7 +8,6 @@ from functools import partial
 from throughtime.backends.llvm.compile import Code, load, object_code
 from throughtime.backends.llvm.layout import CHUNK, FIXED
 from throughtime.backends.llvm.module import (
-    Source,
     Work,
     body_name,
     threads_word,
@@ -164,6 +163,7 @@ def compile_half(
     backward: bool,
     widths: Mapping[str, int],
     item_bytes: int,
+    bfloat16: bool = False,
     options: Options = STANDARD,
     target: Target | None = None,
 ) -> Kernel:
@@ -179,6 +179,9 @@ def compile_half(
         Columns of all buffers, the caller's own included.
     item_bytes
         4 for float32, 8 for float64.
+    bfloat16
+        Whether the operands of products in programs are rounded to bfloat16; sums
+        and everything else stay as they are.
     options
         What is done for speed.
     target
@@ -188,8 +191,19 @@ def compile_half(
     programs = plan.backward if backward else plan.forward
     contractions = plan.contractions if backward else ()
 
+    shapes = [plan.nodes[index].shape for index in plan.operands]
+
     def make() -> tuple[dict[str, object], bytes]:
-        source = _write(plan, backward, widths, chosen, item_bytes, options)
+        source = write_module(
+            programs,
+            contractions,
+            widths,
+            [shape[1] if len(shape) == 2 else 1 for shape in shapes],
+            chosen,
+            item_bytes,
+            options,
+            bfloat16=bfloat16,
+        )
         facts: dict[str, object] = {
             "names": list(source.names),
             "panel_size": source.panel_size,
@@ -198,28 +212,11 @@ def compile_half(
         }
         return facts, object_code(source.text, chosen)
 
-    shapes = [plan.nodes[index].shape for index in plan.operands]
-    own = (programs, contractions, shapes, sorted(widths.items()), item_bytes)
+    numbers = item_bytes, bfloat16
+    own = programs, contractions, shapes, sorted(widths.items()), numbers
     facts, code = cached(f"{own} {options} {chosen.key} {version()}", make)
     names = region_names(programs, contractions, backward=backward)
     return Kernel(_facts(facts), load(code, chosen), len(programs), names)
-
-
-def _write(
-    plan: Plan,
-    backward: bool,
-    widths: Mapping[str, int],
-    target: Target,
-    item_bytes: int,
-    options: Options,
-) -> Source:
-    programs = plan.backward if backward else plan.forward
-    contractions = plan.contractions if backward else ()
-    shapes = [plan.nodes[index].shape for index in plan.operands]
-    columns = [shape[1] if len(shape) == 2 else 1 for shape in shapes]
-    return write_module(
-        programs, contractions, widths, columns, target, item_bytes, options
-    )
 
 
 def _facts(stored: dict[str, object]) -> Facts:

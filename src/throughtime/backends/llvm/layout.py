@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from throughtime.backends.llvm.options import Options
+from throughtime.backends.llvm.pairs import row_words, words_of
 from throughtime.backends.llvm.schedule import (
     SCRATCH as SCRATCH_PLACE,
 )
@@ -53,6 +54,13 @@ class Part:
     location: Location
     terms: int
     panel: int
+    pairs: Location | None = None
+    """Where the operand lies in bfloat16, if products take it so."""
+
+    @property
+    def words(self) -> int:
+        """Numbers, or pairs of them, that a tile reads one after the other."""
+        return self.terms if self.pairs is None else words_of(self.terms)
 
 
 @dataclass(frozen=True)
@@ -94,8 +102,13 @@ class Layout:
         item_bytes: int,
         panel_start: int,
         options: Options,
+        *,
+        bfloat16: bool = False,
     ) -> None:
         self.options = options
+        self.bfloat16 = bfloat16
+        self.scratch_width = schedule.scratch_width
+        self._pairs: dict[tuple[Location, int], Location] = {}
         self.program = program
         self.schedule = schedule
         self.target = target
@@ -134,9 +147,11 @@ class Layout:
         most = max(1, self.target.largest_tile // vectors)
         found: list[Batch] = []
         for members, location, terms in self._rounds(group, most):
-            start = self.panel_end
-            self.panel_end += tiles * terms * len(members) * vectors * self.lanes
-            part = Part(location, terms, start)
+            pairs = self._pairs_of(location, terms) if self.bfloat16 else None
+            part = Part(location, terms, self.panel_end, pairs)
+            # A square of pairs may be packed past the last word.
+            room = tiles * part.words + (self.lanes if pairs else 0)
+            self.panel_end += room * len(members) * vectors * self.lanes
             if not (self.options.join_products and _join(found, members, part)):
                 found.append(Batch(members, (part,)))
         return found
@@ -164,6 +179,21 @@ class Layout:
             waiting = {place: queue for place, queue in waiting.items() if queue}
             for first in range(0, len(members), most):
                 yield tuple(members[first : first + most]), *key
+
+    def _pairs_of(self, location: Location, terms: int) -> Location:
+        """Room in scratch memory for an operand in bfloat16."""
+        if (location, terms) not in self._pairs:
+            self._pairs[location, terms] = Location(SCRATCH_PLACE, self.scratch_width)
+            self.scratch_width += row_words(terms, self.lanes)
+        return self._pairs[location, terms]
+
+    @property
+    def places(self) -> list[str]:
+        """Every place that the program reads or writes, in order of first use."""
+        found = _places(self.program.nodes, self.schedule)
+        if self._pairs and SCRATCH_PLACE not in found:
+            found.append(SCRATCH_PLACE)
+        return found
 
     def _operand(self, product: int) -> tuple[Location, int]:
         vector = self.program.nodes[product].arguments[1]
@@ -205,8 +235,8 @@ def carried_sizes(program: Program) -> dict[str, int]:
     return found
 
 
-def places(nodes: Iterable[Node], schedule: Schedule) -> list[str]:
-    """Every place that a program reads or writes, in order of first use."""
+def _places(nodes: Iterable[Node], schedule: Schedule) -> list[str]:
+    """Places of a program's own values."""
     found: dict[str, None] = {}
     for node in nodes:
         location = leaf_location(node)

@@ -22,6 +22,10 @@ from throughtime.backends.llvm.packing import (
     write_pack_across,
     write_pack_along,
 )
+from throughtime.backends.llvm.pairs import (
+    write_pack_pairs_across,
+    write_pack_pairs_along,
+)
 from throughtime.backends.llvm.schedule import schedule
 from throughtime.backends.llvm.target import Target
 from throughtime.backends.llvm.tiles import Tiles
@@ -61,6 +65,8 @@ def write_module(
     target: Target,
     item_bytes: int,
     options: Options,
+    *,
+    bfloat16: bool,
 ) -> Source:
     """LLVM IR of programs run one after the other, then of contractions.
 
@@ -78,10 +84,11 @@ def write_module(
         4 for float32, 8 for float64.
     options
         What is done for speed.
+    bfloat16
+        Whether the operands of products in programs are rounded to bfloat16.
     """
-    return _ModuleWriter(widths, columns, target, item_bytes, options).write(
-        programs, contractions
-    )
+    writer = _ModuleWriter(widths, columns, target, item_bytes, options, bfloat16)
+    return writer.write(programs, contractions)
 
 
 class _ModuleWriter:
@@ -92,8 +99,10 @@ class _ModuleWriter:
         target: Target,
         item_bytes: int,
         options: Options,
+        bfloat16: bool,
     ) -> None:
         self.options = options
+        self.bfloat16 = bfloat16
         self.module = ir.Module("throughtime")
         self.element = ELEMENTS[item_bytes]
         self.item_bytes = item_bytes
@@ -105,7 +114,9 @@ class _ModuleWriter:
         self.math = VectorMath(
             self.module, self.element, self.lanes, fused=target.fused
         )
-        self.tiles = Tiles(self.module, self.element, self.lanes, self.math)
+        self.tiles = Tiles(
+            self.module, self.element, self.lanes, self.math, bfloat16=bfloat16
+        )
         self.scratch_width = 1
 
     def write(
@@ -150,10 +161,16 @@ class _ModuleWriter:
         for program in programs:
             plan = schedule(program, self.lanes)
             layout = Layout(
-                program, plan, self.target, self.item_bytes, start, self.options
+                program,
+                plan,
+                self.target,
+                self.item_bytes,
+                start,
+                self.options,
+                bfloat16=self.bfloat16,
             )
             start = layout.panel_end
-            self.scratch_width = max(self.scratch_width, plan.scratch_width)
+            self.scratch_width = max(self.scratch_width, layout.scratch_width)
             layouts.append(layout)
         return layouts
 
@@ -177,7 +194,10 @@ class _ModuleWriter:
         across, along = (
             pack_function(self.module, across=way) for way in (True, False)
         )
-        for pack, write in ((across, write_pack_across), (along, write_pack_along)):
+        writers = (write_pack_across, write_pack_along)
+        if self.bfloat16:
+            writers = (write_pack_pairs_across, write_pack_pairs_along)
+        for pack, write in zip((across, along), writers, strict=True):
             builder = ir.IRBuilder(pack.append_basic_block("entry"))
             write(pack, Writer(builder, self.element, self.lanes, self.item_bytes))
         function, builder = self._entry("pack_all")

@@ -90,7 +90,7 @@ class PanelWriter:
         nodes = self.layout.program.nodes
         for number, part in enumerate(batch.parts):
             with w.loop(index(0), index(sweep.tiles)) as tile:
-                offset = w.times(tile, part.terms * slots * w.lanes)
+                offset = w.times(tile, part.words * slots * w.lanes)
                 for slot in range(slots):
                     target = w.at(panels, offset, part.panel + slot * w.lanes)
                     place, vector = divmod(slot, sweep.vectors)

@@ -6,6 +6,7 @@ from llvmlite import ir
 
 from throughtime.backends.llvm.layout import Batch, Sweep
 from throughtime.backends.llvm.options import Options
+from throughtime.backends.llvm.pairs import write_row
 from throughtime.backends.llvm.pointwise import Pointwise
 from throughtime.backends.llvm.row_values import RowValues, source_of
 from throughtime.backends.llvm.schedule import SCRATCH, Location, Schedule
@@ -61,6 +62,7 @@ class SweepWriter:
         """All tiles of units, within each all blocks of rows."""
         w, sweep = self.writer, self.sweep
         self._clear_partials(active)
+        self._round_operands(active)
         with w.loop(index(0), index(sweep.tiles)) as tile:
             first = w.times(tile, sweep.vectors * w.lanes)
             if self.group.accumulators:
@@ -90,6 +92,15 @@ class SweepWriter:
             row = builder.udiv(builder.mul(active, block), blocks)
             following = builder.mul(active, builder.add(block, one))
             yield row, builder.sub(builder.udiv(following, blocks), row)
+
+    def _round_operands(self, active: ir.Value) -> None:
+        """Write the operands of products in bfloat16, if products take them so."""
+        parts = {part for batch in self.sweep.batches for part in batch.parts}
+        rounded = {p.pairs: p for p in parts if p.pairs is not None}
+        for pairs, part in sorted(rounded.items(), key=lambda item: item[0].start):
+            with self.writer.loop(index(0), active) as row:
+                source = self.address(part.location, row)
+                write_row(self.writer, source, self.address(pairs, row), part.terms)
 
     def _clear_partials(self, active: ir.Value) -> None:
         """Clear the lanes that reductions of this group add up in."""
@@ -188,11 +199,14 @@ class SweepWriter:
             address
             for part in batch.parts
             for address in (
-                w.at(self.panels, w.times(tile, part.terms * width), part.panel),
-                self.address(part.location, row),
+                w.at(self.panels, w.times(tile, part.words * width), part.panel),
+                self.address(part.pairs or part.location, row),
             )
         ]
-        parts = tuple((self.strides[p.location.place], p.terms) for p in batch.parts)
+        parts = tuple(
+            (self.strides[(part.pairs or part.location).place], part.words)
+            for part in batch.parts
+        )
         starts, addresses = self._starts(batch, begun, first, row)
         function = self.builder.function
         behind = function.append_basic_block("products")

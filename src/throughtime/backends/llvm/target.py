@@ -7,6 +7,7 @@ from llvmlite import binding
 
 AVX512 = "avx512f"
 AVX2 = "avx2"
+BFLOAT16 = "avx512bf16"
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,11 @@ class Target:
         """Rows of a tile so that accumulators and operands fit the registers."""
         accumulators = self.registers - self.registers // 4
         return max(1, min(12, accumulators // vectors))
+
+    @property
+    def bfloat16(self) -> bool:
+        """Whether one instruction multiplies and adds pairs of bfloat16."""
+        return self.vector_bytes == 64 and f"+{BFLOAT16}" in self.features.split(",")
 
     def machine(self) -> binding.TargetMachine:
         """LLVM's code generator for this processor."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
+from throughtime.backends.llvm.pairs import add_dot
 from throughtime.backends.llvm.vector_math import VectorMath
 from throughtime.backends.llvm.writer import INDEX, POINTER, VOID, Writer, index
 
@@ -23,7 +24,8 @@ class TileShape:
     """Everything that a tile function is made for.
 
     ``slots`` are the accumulators it adds to, of ``block`` rows each. ``parts`` are
-    pairs: the distance of an operand's rows, the length of the sum. ``starts`` say
+    pairs: the distance of an operand's rows, the length of the sum, both in words
+    where products are of bfloat16. ``starts`` say
     for each slot where it starts from: `HELD`, `ZERO`, or the distance between rows.
     """
 
@@ -38,8 +40,15 @@ class Tiles:
     """The tile functions of a module, each made once."""
 
     def __init__(
-        self, module: ir.Module, element: ir.Type, lanes: int, math: VectorMath
+        self,
+        module: ir.Module,
+        element: ir.Type,
+        lanes: int,
+        math: VectorMath,
+        *,
+        bfloat16: bool = False,
     ) -> None:
+        self.bfloat16 = bfloat16
         self.module = module
         self.element = element
         self.lanes = lanes
@@ -159,5 +168,8 @@ class Tiles:
             repeated = w.splat(number)
             for vector, weight in enumerate(weights):
                 total = totals[row * vectors + vector]
-                added.append(self.math.fma(w.builder, weight, repeated, total))
+                if self.bfloat16:
+                    added.append(add_dot(w, total, weight, repeated))
+                else:
+                    added.append(self.math.fma(w.builder, weight, repeated, total))
         return added

@@ -1,0 +1,94 @@
+"""Products of bfloat16: rounded operands, sums and everything else in float32."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.backends.layers import Case, draw, engine_of, through_engine
+from tests.backends.test_llvm_determinism import CELLS
+from throughtime.backends.llvm.kernel import compile_half
+from throughtime.backends.llvm.target import host
+from throughtime.cells import GRU, LSTM
+from throughtime.graph import Cell, trace
+from throughtime.nn.engine import Engine
+
+pytestmark = pytest.mark.skipif(
+    not host().bfloat16, reason="this processor has no products of bfloat16"
+)
+# Odd numbers of terms, a vector of terms and one more, fewer rows than a tile.
+SIZES = [(17, 33, 61), (16, 32, 3), (5, 7, 26), (1, 1, 2)]
+HALF = 2.0**-8
+"""Largest relative error of a number that is rounded to bfloat16."""
+
+
+def with_pairs(made: Engine) -> Engine:
+    """Let an engine's products round their operands."""
+    for half in ("_in_loop", "_hoisted", "_backward"):
+        vars(made)[half] = compile_half(
+            made.hoisted if half == "_hoisted" else made.plan,
+            backward=half == "_backward",
+            widths=made.widths,
+            item_bytes=made.item_bytes,
+            bfloat16=True,
+        )
+    return made
+
+
+def rounded(value: Tensor) -> Tensor:
+    return value.to(torch.bfloat16).to(value.dtype)
+
+
+def representable(case: Case) -> Case:
+    """The same numbers as far as bfloat16 can hold them."""
+    return replace(
+        case,
+        inputs={name: rounded(value) for name, value in case.inputs.items()},
+        initial=[rounded(value) for value in case.initial],
+        parameters={name: rounded(v) for name, v in case.parameters.items()},
+    )
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("cell", CELLS, ids=repr)
+def test_results_are_within_the_rounding_of_their_operands(
+    cell: Cell, size: tuple[int, int, int]
+) -> None:
+    graph = trace(cell, *size[:2])
+    case = draw(graph, 5, size[2], weights=0.2).to(torch.float32)
+    exact = through_engine(engine_of(graph, torch.float32, training=True), case)
+    made = with_pairs(engine_of(graph, torch.float32, training=True))
+    found = through_engine(made, case)
+    for name, value in exact.items():
+        error = (found[name] - value).norm()
+        assert error <= 16 * HALF * value.norm() + 1e-6, name
+
+
+@pytest.mark.parametrize("batch", [2, 9], ids=["hoisted", "in the loop"])
+@pytest.mark.parametrize("cell", [LSTM(), GRU()], ids=repr)
+def test_what_bfloat16_can_hold_is_multiplied_exactly(cell: Cell, batch: int) -> None:
+    graph = trace(cell, 17, 33)
+    case = representable(draw(graph, 1, batch, weights=0.2).to(torch.float32))
+    exact = through_engine(engine_of(graph, torch.float32, training=True), case)
+    made = with_pairs(engine_of(graph, torch.float32, training=True))
+    found = through_engine(made, case)
+    assert torch.allclose(found["output"], exact["output"], rtol=0, atol=1e-6)
+
+
+def test_rows_do_not_depend_on_others() -> None:
+    graph = trace(LSTM(), 17, 33)
+    case = draw(graph, 4, 26, weights=0.2).to(torch.float32)
+    made = with_pairs(engine_of(graph, torch.float32, training=True))
+    whole = through_engine(made, case)["output"].view(4, 26, 33)
+    rows = case.inputs["x"].view(4, 26, 17)[:, :9].reshape(36, 17)
+    part = replace(
+        case,
+        inputs={"x": rows},
+        initial=[state[:9] for state in case.initial],
+        gradient=case.gradient.view(4, 26, 33)[:, :9].reshape(36, 33),
+        state_gradients=[value[:9] for value in case.state_gradients],
+        batch=9,
+    )
+    found = through_engine(made, part)["output"].view(4, 9, 33)
+    assert torch.equal(found, whole[:, :9])
