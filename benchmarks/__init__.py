@@ -5,8 +5,8 @@
 (what is measured, and what it takes in FLOPs), `peers` (what a peer is; ours and
 `torch.nn`), `loops`, `jax_scan`, `keras_layers`, `onnx_operators` (the others),
 `contestants` (who is installed), `measuring` (in turn, medians, noise), `peak` (what
-the machine could do), `comparing` (equal numbers, then times), `summaries`, `tables`,
-`picture`, `report`, and the two commands.
+the machine could do), `profile` (where our time goes), `comparing` (equal numbers, then
+times), `summaries`, `tables`, `picture`, `report`, and the two commands.
 
 May import: throughtime, and what a peer needs. Next: `cells`.
 """

@@ -63,8 +63,13 @@ def measure_all(
 @click.option(
     "--peers",
     callback=read_peers,
-    help=f"Which of: {', '.join(SOURCES)}; or all. By default all that are installed "
-    "but torch.compile, which unrolls every step and compiles for minutes.",
+    help=f"Which of: {', '.join(SOURCES)}; or all; or none. By default all that are "
+    "installed but torch.compile, which unrolls every step and compiles for minutes.",
+)
+@click.option(
+    "--profile",
+    is_flag=True,
+    help="Show as well where the time of a step of ours goes.",
 )
 @click.option(
     "--compile-budget",
@@ -101,6 +106,7 @@ def main(
     shapes: list[Shape],
     works: list[Work],
     peers: list[str] | None,
+    profile: bool,
     compile_budget: float,
     seconds: float,
     rounds: int,
@@ -111,9 +117,8 @@ def main(
     if threads is not None:
         torch.set_num_threads(threads)
     chosen = choose(peers)
-    bench = Bench(
-        seconds, rounds, compile_budget, partial(peak_gflops, torch.get_num_threads())
-    )
+    peak = partial(peak_gflops, torch.get_num_threads())
+    bench = Bench(seconds, rounds, compile_budget, peak, profile)
     report = Report(chosen.left_out, compile_budget, too_slow=bench.too_slow)
     try:
         with Console(stderr=True).status("measuring") as status:

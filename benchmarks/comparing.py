@@ -12,6 +12,7 @@ from torch import Tensor
 
 from benchmarks.measuring import Timing, measure_in_turn
 from benchmarks.peers import Ours, Peer
+from benchmarks.profile import Part, profile_steps
 from benchmarks.shapes import Shape, Work, flops
 from benchmarks.time_limit import TimeIsUp, time_limit
 
@@ -19,6 +20,8 @@ from benchmarks.time_limit import TimeIsUp, time_limit
 # below, another equation does not.
 LARGEST_DIFFERENCE = 1e-3
 OURS = Ours.name
+# Of the time for a row, once more for its profile.
+PROFILE_SHARE = 0.25
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class Row:
     """Which of its several ways a peer took."""
     peak: float
     """GFLOP/s of fused multiply-adds, the better of right before and right after."""
+    parts: tuple[Part, ...] = ()
+    """Where the time of ours goes, if that was asked for."""
 
     @property
     def peers(self) -> list[str]:
@@ -53,6 +58,7 @@ class Row:
 
     def to_json(self, peak: float) -> dict[str, Any]:
         """Give all of it, and what follows from it; ``peak`` is the run's."""
+        parts = [part.to_json(peak) for part in self.parts]
         return {
             "cell": self.cell,
             "shape": self.shape._asdict(),
@@ -69,6 +75,7 @@ class Row:
                 }
                 for name, timing in self.timings.items()
             },
+            **({"parts": parts} if parts else {}),
         }
 
 
@@ -84,12 +91,15 @@ class Bench:
         Seconds for a peer's first call.
     peak
         Measures the machine, in GFLOP/s.
+    profile
+        Whether to see where the time of ours goes.
     """
 
     seconds: float
     rounds: int
     compile_budget: float
     peak: Callable[[], float]
+    profile: bool = False
     too_slow: dict[tuple[str, str, Work], int] = field(default_factory=dict)
     """The fewest steps that took longer than the budget, by peer, cell and work."""
 
@@ -124,8 +134,16 @@ class Bench:
                 ways[peer.name] = run.way
         before = self.peak()
         timings = measure_in_turn(runs, self.seconds, self.rounds)
+        parts = self.parts(runs[OURS], cell, shape) if self.profile else ()
         peak = max(before, self.peak())
-        return Row(cell, shape, work, timings, first_calls, ways, peak)
+        return Row(cell, shape, work, timings, first_calls, ways, peak, parts)
+
+    def parts(
+        self, run: Callable[[], object], cell: str, shape: Shape
+    ) -> tuple[Part, ...]:
+        """See where the time of ours goes."""
+        seconds = PROFILE_SHARE * self.seconds
+        return profile_steps(run, cell, shape, seconds, self.rounds)
 
     @contextmanager
     def limit(self, peer: str, cell: str, work: Work, steps: int) -> Iterator[None]:

@@ -31,9 +31,11 @@ def read_works(_: click.Context, __: click.Parameter, given: str) -> list[Work]:
 def read_peers(
     _: click.Context, __: click.Parameter, given: str | None
 ) -> list[str] | None:
-    """Read names of peers, or `all`; None: the usual ones."""
+    """Read names of peers, or `all`, or `none`; None: the usual ones."""
     if given is None:
         return None
+    if given == "none":
+        return []
     return list(SOURCES) if given == "all" else read_names(given, list(SOURCES))
 
 

@@ -15,9 +15,10 @@ from rich.console import Console
 
 from benchmarks.comparing import OURS, Row
 from benchmarks.picture import draw_rows
+from benchmarks.profile import OVERHEAD
 from benchmarks.shapes import Work
 from benchmarks.summaries import summaries
-from benchmarks.tables import overview, tables
+from benchmarks.tables import overview, profiles, tables
 from throughtime.backends.llvm.target import host
 
 LIBRARIES = ("torch", "jax", "keras", "onnxruntime")
@@ -76,7 +77,11 @@ class Report:
 
     def print(self, console: Console) -> None:
         """Print tables, means, and what must be known to read them."""
-        console.print(*tables(self.rows, self.peak), overview(self.rows), sep="\n")
+        console.print(*tables(self.rows, self.peak), sep="\n")
+        if any(row.peers for row in self.rows):
+            console.print(overview(self.rows))
+        for table in profiles(self.rows, self.peak):
+            console.print(table)
         for line in self.notes():
             console.print(line, soft_wrap=True, markup=False)
 
@@ -101,6 +106,11 @@ class Report:
         taken = Counter(pair for row in self.rows for pair in row.ways.items())
         for (name, way), rows in taken.most_common():
             yield f"{name}: {way} was the quickest way in {rows} rows"
+        if any(row.parts for row in self.rows):
+            yield (
+                f"parts: regions of compiled code, run one at a time; {OVERHEAD}: the "
+                "rest of the step (Python, torch, autograd, memory)"
+            )
         yield from self.notes_on_compiling()
         for name, reason in self.left_out.items():
             yield f"left out: {name} ({reason})"

@@ -7,6 +7,7 @@ from rich.table import Table
 
 from benchmarks.comparing import OURS, Row
 from benchmarks.measuring import Timing
+from benchmarks.profile import add_parts
 from benchmarks.shapes import WORKS
 from benchmarks.summaries import summaries, summary
 
@@ -27,9 +28,17 @@ def table_of(title: str, rows: list[Row], peak: float) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     for peer in peers:
         table.add_column(f"{heading_of(peer)}\nms ratio", justify="right", no_wrap=True)
-    table.add_column("\ntheir\nnoise", justify="right", no_wrap=True)
+    if peers:
+        table.add_column("\ntheir\nnoise", justify="right", no_wrap=True)
     for row in rows:
         table.add_row(*cells_of(row, peers, peak))
+    if peers:
+        add_means(table, rows, peers)
+    return table
+
+
+def add_means(table: Table, rows: list[Row], peers: list[str]) -> None:
+    """Add the means of the ratios of one cell and work."""
     table.add_section()
     found = [
         summary(peer, rows[0].work, [row for row in rows if peer in row.timings])
@@ -41,7 +50,21 @@ def table_of(title: str, rows: list[Row], peak: float) -> Table:
         ("worst", [one.worst for one in found]),
     ):
         table.add_row(heading, *[""] * 4, *map(ratio_text, ratios), "", style="bold")
-    return table
+
+
+def profiles(rows: list[Row], peak: float) -> Iterator[Table]:
+    """Give a table per cell and work: where a step's time goes, shape by shape."""
+    seen = [row for row in rows if row.parts]
+    for cell, work in dict.fromkeys((row.cell, row.work) for row in seen):
+        table = empty_table(f"{cell}, {work}: where the time of {OURS} goes")
+        table.add_column("T, B, I, H", no_wrap=True)
+        table.add_column("part", no_wrap=True)
+        for heading in ("ms", "of step", "GFLOP/s", "of peak"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        for row in seen:
+            if (row.cell, row.work) == (cell, work):
+                add_parts(table, row.shape, row.parts, peak)
+        yield table
 
 
 def empty_table(title: str) -> Table:
@@ -71,7 +94,7 @@ def cells_of(row: Row, peers: list[str], peak: float) -> list[str]:
             else "–"
             for peer in peers
         ),
-        noise_of(theirs),
+        *([noise_of(theirs)] if peers else []),
     ]
 
 

@@ -25,6 +25,7 @@ from benchmarks.options import read_peers
 from benchmarks.peak import peak_gflops
 from benchmarks.peers import Peer, Run, TorchNN, TorchPeer, layer_of
 from benchmarks.picture import COLOURS
+from benchmarks.profile import OVERHEAD, useful_flops
 from benchmarks.shapes import GATES, WORKS, Shape, Work, flops
 from benchmarks.summaries import summaries
 from benchmarks.time_limit import TimeIsUp, time_limit
@@ -102,12 +103,47 @@ def test_cells_in_one_json_object() -> None:
     assert len(found["summaries"]) == 3 * len(WORKS)
 
 
+def test_where_the_time_of_a_step_goes() -> None:
+    shapes = "4,2,3,5 60,16,32,64"  # few sequences, more of them
+    options = ["--shapes", shapes, "--rounds", "9", "--profile"]
+    found = in_a_process("--cells", "GRU", "--peers", "none", *options)
+    assert found["summaries"] == []
+    peak = found["machine"]["peak_gflops"]
+    for row in found["rows"]:
+        shape, work, parts = Shape(**row["shape"]), row["work"], row["parts"]
+        names = [part["name"] for part in parts]
+        expected = ["packing", *["before the loop"] * (shape.batch < 8), "loop"]
+        if work != "inference":
+            expected += ["backward: loop"]
+            expected += ["input gradient"] * (work == "training with ∂x")
+            expected += ["weight gradients"]
+        assert names == [*expected, OVERHEAD]
+        # Of medians, which need not add up; what runs between is part of the rest.
+        assert sum(part["of_step"] for part in parts) == pytest.approx(1, abs=0.2)
+        counted = [part for part in parts if part["flops"] is not None]
+        assert sum(part["flops"] for part in counted) == flops("GRU", shape, work)
+        for part in counted:
+            gflops = part["flops"] / part["seconds"] / 1e9
+            assert part["gflops"] == pytest.approx(gflops)
+            assert part["of_peak"] == pytest.approx(gflops / peak)
+
+
+@pytest.mark.parametrize("cell", GATES)
+def test_flops_of_all_parts_are_those_of_the_step(cell: str) -> None:
+    for projected in (False, True):
+        parts = useful_flops(cell, TINY, projected=projected)
+        assert sum(parts.values()) == flops(cell, TINY, "training with ∂x")
+
+
 def test_cells_as_tables_and_in_a_folder(tmp_path: Path) -> None:
     options = ["--cells", "GRU", "--peers", "torch.nn", "--works", "training with dx"]
-    more = ["--threads", "1", "--out", str(tmp_path / "found")]
+    more = ["--threads", "1", "--profile", "--out", str(tmp_path / "found")]
     answer = CliRunner().invoke(main, [*QUICK, *options, *more])
     assert answer.exit_code == 0, answer.output
-    for words in ("GRU, training with ∂x", "torch.nn", "4, 2, 3, 5", "worst", "?"):
+    for words in (
+        *("GRU, training with ∂x", "torch.nn", "4, 2, 3, 5", "worst", "?"),
+        *("where the time of throughtime goes", "weight gradients", "overhead"),
+    ):
         assert words in answer.output
     found = json.loads((tmp_path / "found" / "results.json").read_text("utf-8"))
     assert [row["work"] for row in found["rows"]] == ["training with ∂x"]
