@@ -102,7 +102,7 @@ def source(kind: type[tt.Cell]) -> str:
 
 def found(made: tt.Cell) -> Iterator[str]:
     explanation = tt.explain(made)
-    lines, plan = explanation.equations(), explanation.plan()
+    lines = explanation.equations()
     meaning = (
         "Error flowing back: δ of a value is ∂L/∂(what its function takes); a value "
         "that no function of one argument makes is taken itself. It is 0 behind the "
@@ -112,10 +112,7 @@ def found(made: tt.Cell) -> Iterator[str]:
         ("Equations:", lines.forward),
         (meaning, [*lines.deltas, "", *lines.notes]),
         ("Gradients:", lines.gradients),
-        ("Before the loop, over all steps at once:", plan.before),
-        ("Matrix products left in the loop, at each step:", plan.inside),
-        ("Behind the loop, over all steps at once:", plan.behind),
-        ("Stored for the backward pass, per step and sequence:", plan.stored),
+        *((f"{title}:", lines) for title, lines in explanation.blocks()),
     ]:
         if shown:
             yield title

@@ -49,6 +49,26 @@ def test_built_in_cells(
     assert list(found.inside) == inside
     assert list(found.stored[:-1]) == stored
     assert found.behind == ()
+    assert found.gradients == ("∂L/∂x_t",)
+
+
+def test_without_hoisting_each_step_computes_its_own() -> None:
+    graph = trace(cells.LSTM(), INPUT_STAND_IN, HIDDEN_STAND_IN)
+    hoisted, found = (
+        plan_text(graph, plan(graph, training=True, hoist=hoist), size_letters)
+        for hoist in (True, False)
+    )
+    assert found.before == ()
+    assert found.inside == ("W_ih x_t", "W_hh h_{t−1}")
+    assert (found.stored, found.numbers) == (hoisted.stored, hoisted.numbers)
+
+
+def test_a_gradient_that_needs_no_product_stays_in_the_loop() -> None:
+    def step(self: Any, x: Value, h: Value) -> Value:
+        return math.tanh(x * h)
+
+    graph = trace(cell_of(step, h=State("hidden")), 3, 3)
+    assert plan_text(graph, plan(graph, training=True)).gradients == ()
 
 
 def test_ranges_of_columns_stay_where_a_matrix_is_read_in_parts() -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from throughtime import cells, math
+from throughtime.backends.llvm.profile import profiled
 from throughtime.backends.reference import run_layer
 from throughtime.backends.reference.layer import Rows
 from throughtime.errors import (
@@ -332,13 +333,68 @@ def test_arguments_of_deltas_are_checked() -> None:
 def test_it_says_what_leaves_the_loop_and_what_is_stored() -> None:
     module = Recurrent(cells.LSTM(), 3, 4, 2, bidirectional=True, dtype=torch.float64)
     text = str(explain(module, time=100, batch=32))
-    assert "Before the loop, over all steps at once\n  W_ih x_t\n" in text
-    assert "At each step\n  W_hh h_{t−1}\n" in text
+    assert "At each step\n  W_ih x_t\n  W_hh h_{t−1}\n" in text
     assert "  c_t, i_t, f_t, g_t, o_t, tanh(c_t): 24 numbers\n" in text
     # (4 + 24 + 16) numbers of 8 bytes, 2 layers, 2 directions, 3200 steps.
     assert "T = 100, B = 32: 4.3 MiB of torch.float64 in all layers" in text
     alone = str(explain(cells.LSTM(), time=100, batch=32))
     assert "T = 100, B = 32: 3200 · (11H) numbers" in alone
+
+
+def test_it_says_which_way_each_product_goes_and_why() -> None:
+    module = Recurrent(cells.LSTM(), 3, 4)
+    few, many = (str(explain(module, time=9, batch=batch)) for batch in (7, 8))
+    assert "At each step\n  W_ih x_t\n  W_hh h_{t−1}\n    (B = 8 is 8 or more" in many
+    assert "Before the loop" not in many
+    first = "Before the loop, over all steps at once"
+    assert f"{first}\n  W_ih x_t\n    (B = 7 is less than 8" in few
+    assert "At each step\n  W_hh h_{t−1}\n\n" in few
+    either = str(explain(module))
+    assert f"{first}, if B < 8; else at each step\n  W_ih x_t\n    (too few" in either
+    for text, rows in ((few, ", T·B = 63"), (many, ", T·B = 72"), (either, "")):
+        title = "\nBackward, behind the loop, over all steps at once\n"
+        sums = "gradients of weights: each one sum over all rows"
+        assert f"{title}  ∂L/∂x_t\n  {sums}{rows}\n\n" in text
+
+
+@pytest.mark.parametrize("batch", [2, 7, 8, 30])
+def test_it_says_what_the_engine_does(batch: int) -> None:
+    module = Recurrent(cells.GRU(), 3, 4)
+    with profiled() as seconds:
+        module(torch.randn(5, batch, 3))
+    projected = "W_ih x_t" in explain(module, batch=batch).plan().before
+    assert projected == ("before the loop" in seconds)
+
+
+def test_a_cell_without_products_of_inputs_needs_no_reason() -> None:
+    class Scaled(Cell):
+        u = Parameter("hidden", "hidden")
+        h = State("hidden")
+
+        def step(self, x: Value, h: Value) -> Value:
+            return math.tanh(self.u @ h + x)
+
+    text = str(explain(Recurrent(Scaled(), 3, 3), batch=32))
+    assert "At each step\n  u h_{t−1}\n\n" in text
+    assert "Before the loop" not in str(explain(Scaled()))
+
+
+def test_it_says_how_threads_share_the_work() -> None:
+    module = Recurrent(cells.LSTM(), 3, 4)
+    text = str(explain(module, batch=32))
+    assert f"Threads\n  at most torch's {torch.get_num_threads()}; one for" in text
+    assert "loops: B = 32 sequences are divided" in text
+    assert "Threads" not in str(
+        explain(
+            Recurrent(cells.LSTM(), backend="reference", input_size=3, hidden_size=4)
+        )
+    )
+    assert "loops:" not in str(explain(cells.Feedforward()))
+
+
+def test_a_feedforward_layer_has_no_loop() -> None:
+    text = str(explain(Recurrent(cells.Feedforward(), 3, 4), time=5, batch=2))
+    assert "Without a loop, over all steps at once\n  W x_t\n\nBackward, over" in text
 
 
 def test_a_plan_that_does_not_serve_is_marked() -> None:

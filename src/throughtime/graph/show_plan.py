@@ -1,4 +1,4 @@
-"""A plan in words: which products leave the loop, and what is stored."""
+"""A plan in words: what leaves the loops, and what is stored."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,7 +16,14 @@ from throughtime.graph.fingerprints import Fingerprints, GraphPrints
 from throughtime.graph.letters import letters
 from throughtime.graph.lines import choose_lines
 from throughtime.graph.nodes import Node, StepGraph
-from throughtime.graph.programs import DELTA, OUTPUT, SAVED, Plan, Program
+from throughtime.graph.programs import (
+    DELTA,
+    OUTPUT,
+    SAVED,
+    Plan,
+    Program,
+    gradient_of,
+)
 from throughtime.graph.reader import Reader
 
 Product = tuple[Expression, Expression, Span | None, int]
@@ -33,6 +40,8 @@ class PlanText:
     """Products of each step."""
     behind: tuple[str, ...]
     """Products over all steps at once that only the output needs."""
+    gradients: tuple[str, ...]
+    """Gradients of inputs over all steps at once, behind the backward loop."""
     stored: tuple[str, ...]
     """What each step keeps until the backward pass."""
     numbers: int
@@ -84,9 +93,17 @@ class _PlanReader:
             before=tuple(self._products(before)),
             inside=tuple(self._products(inside)),
             behind=tuple(self._products(behind)),
+            gradients=tuple(self._input_gradients()),
             stored=tuple(stored),
             numbers=sum(widths.get(name, 0) for name in (OUTPUT, SAVED, DELTA)),
         )
+
+    def _input_gradients(self) -> Iterator[str]:
+        at_once = [p for p in self.plan.backward if not p.recurrent]
+        filled = {store.span.buffer for p in at_once for store in p.stores}
+        for name in ("x", *(declared.name for declared in self.graph.inputs)):
+            if gradient_of(name) in filled:
+                yield f"∂L/∂{text(value(name), self.size_text)}"
 
     def _read(self, program: Program) -> Iterator[Product]:
         prints = self.shared.of(program.nodes, self._leaf)

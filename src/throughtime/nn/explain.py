@@ -19,6 +19,7 @@ from throughtime.graph.show import Equations, equations
 from throughtime.graph.show_plan import PlanText, plan_text
 from throughtime.graph.size_names import HIDDEN_STAND_IN, INPUT_STAND_IN, size_letters
 from throughtime.nn.choice import Choice, choose, plain_operation
+from throughtime.nn.engine import FEW_SEQUENCES, hoists
 from throughtime.nn.layers import Layers
 from throughtime.nn.node_deltas import Deltas, node_deltas
 from throughtime.nn.sequences import Sequences
@@ -48,11 +49,64 @@ class Explanation:
         return equations(self.graphs[layer], self.size_text)
 
     def plan(self, layer: int = 0) -> PlanText:
-        """What of a layer leaves the loop and what is stored, in training."""
+        """What of a layer leaves the loop and what is stored, in training.
+
+        For so many sequences as ``batch`` says; without it as for a few.
+        """
+        return self._planned(layer, hoist=self.batch is None or hoists(self.batch))
+
+    def blocks(self, layer: int = 0) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """What of a layer runs where, and what is stored: titles, lines below."""
+        graph, found = self.graphs[layer], self.plan(layer)
+        at_once = "over all steps at once"
+        before, inside = list(found.before), list(found.inside)
+        first = f"Before the loop, {at_once}"
+        if not graph.states:
+            first = f"Without a loop, {at_once}"
+        elif self._planned(layer, hoist=True).before:
+            if self.batch is None:
+                first = (
+                    f"Before the loop, {at_once}, if B < {FEW_SEQUENCES}; "
+                    "else at each step"
+                )
+            (before or inside).append(self._reason())
+        ends = list(found.gradients)
+        if graph.parameters:
+            ends.append(
+                "gradients of weights: each one sum over all rows" + self._rows()
+            )
+        after = "behind the loop, " if graph.states else ""
+        blocks = (
+            (first, before),
+            ("At each step", inside),
+            (f"Behind the loop, {at_once}", found.behind),
+            (f"Backward, {after}{at_once}", ends),
+            ("Stored for the backward pass, per step and sequence", found.stored),
+        )
+        return tuple((title, tuple(lines)) for title, lines in blocks if lines)
+
+    def _planned(self, layer: int, *, hoist: bool) -> PlanText:
         graph = self.graphs[layer]
         inputs = ["x", *(item.name for item in graph.inputs)]
-        made = plan(graph, training=True, input_gradients=inputs)
+        made = plan(graph, training=True, input_gradients=inputs, hoist=hoist)
         return plan_text(graph, made, self.size_text)
+
+    def _reason(self) -> str:
+        """Why products that need no state are where they are."""
+        few = "too few rows to read the weights for at each step"
+        if self.batch is None:
+            return f"  ({few})"
+        if hoists(self.batch):
+            return f"  (B = {self.batch} is less than {FEW_SEQUENCES}: {few})"
+        return (
+            f"  (B = {self.batch} is {FEW_SEQUENCES} or more: what needs no state is "
+            "computed where it is used)"
+        )
+
+    def _rows(self) -> str:
+        if self.time is None or self.batch is None:
+            return ""
+        return f", T·B = {self.time * self.batch}"
 
     def deltas(
         self,
@@ -106,24 +160,18 @@ class Explanation:
         if self.choice.backend != "llvm":
             yield ""
             yield "As the llvm backend, which does not serve here, would run it:"
-        shown: list[PlanText] = []
+        shown: list[tuple[tuple[str, tuple[str, ...]], ...]] = []
         for layer in range(len(self.graphs)):
-            found = self.plan(layer)
+            found = self.blocks(layer)
             if found in shown:
                 continue
             shown.append(found)
-            suffix = f" of layer {layer}" if len(shown) > 1 else ""
-            place = "Before the loop" if self.graphs[layer].states else "Without a loop"
-            yield from _block(f"{place}{suffix}, over all steps at once", found.before)
-            yield from _block(f"At each step{suffix}", found.inside)
-            yield from _block(
-                f"Behind the loop{suffix}, over all steps at once", found.behind
-            )
-            yield from _block(
-                f"Stored{suffix} for the backward pass, per step and sequence",
-                found.stored,
-            )
+            suffix = f" (layer {layer})" if len(shown) > 1 else ""
+            for title, lines in found:
+                yield from _block(f"{title}{suffix}", lines)
         yield from ("  " + line for line in self._memory())
+        if self.choice.backend == "llvm":
+            yield from _block("Threads", list(self._threads()))
 
     def _memory(self) -> Iterator[str]:
         """How much is stored, as far as sizes are known."""
@@ -137,6 +185,18 @@ class Explanation:
             size = numbers * self.module.directions * count * self.dtype.itemsize
             amount = f"{size / 2**20:.1f} MiB of {self.dtype} in all layers"
         yield f"T = {self.time}, B = {self.batch}: {amount}"
+
+    def _threads(self) -> Iterator[str]:
+        """Who does how much of it."""
+        # Needs llvmlite, which the other backends do without.
+        from throughtime.backends.llvm.kernel import SMALLEST_SHARE
+
+        most = torch.get_num_threads()
+        yield f"at most torch's {most}; one for every {SMALLEST_SHARE:,} multiply-adds"
+        if any(graph.states for graph in self.graphs) and self.batch != 1:
+            many = "" if self.batch is None else f"B = {self.batch} "
+            yield f"loops: {many}sequences are divided, each thread takes its own"
+        yield "all steps at once: rows are divided; of weight gradients the result's"
 
     def _backend(self) -> Iterator[str]:
         yield from _block("Backend", [f"{self.choice.backend}: {self.choice.reason}"])
@@ -160,7 +220,8 @@ def explain(
         alone has no sizes yet; they are written H, the hidden size, and I, the input
         size.
     time, batch
-        T and B, to say how much memory what is stored takes.
+        T and B, to say which way each product goes, and how much memory what is
+        stored takes.
     """
     for argument, given in (("time", time), ("batch", batch)):
         number = isinstance(given, int) and not isinstance(given, bool)
