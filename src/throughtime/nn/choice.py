@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 
@@ -26,8 +26,7 @@ BACKENDS = ("llvm", "cudnn", "reference")
 COMPILER = llvm.available()
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(NamedTuple):
     """A backend and why it serves."""
 
     backend: str
@@ -81,21 +80,20 @@ def choose(
     BackendCannotServe
         The requested one cannot run this.
     """
-    obstacles = {
-        "llvm": _llvm_obstacle(dtype, device),
-        "cudnn": _cudnn_obstacle(operation, dtype, device),
-        "reference": "",
-    }
     if requested == "auto":
-        return _automatic(obstacles, operation, device)
-    check_backend(requested)
-    if obstacles[requested]:
+        return _automatic(operation, dtype, device)
+    obstacle = ""
+    if check_backend(requested) == "llvm":
+        obstacle = _llvm_obstacle(dtype, device)
+    elif requested == "cudnn":
+        obstacle = _cudnn_obstacle(operation, dtype, device)
+    if obstacle:
         raise BackendCannotServe(
             backend=requested,
             cell=graphs[0].cell,
             dtype=dtype,
             device=device,
-            reason=obstacles[requested],
+            reason=obstacle,
         )
     return Choice(requested, "it was asked for by name", operation)
 
@@ -109,18 +107,17 @@ def check_backend(name: str) -> str:
     return name
 
 
-def _automatic(
-    obstacles: dict[str, str], operation: str, device: torch.device
-) -> Choice:
-    if not obstacles["llvm"]:
+def _automatic(operation: str, dtype: torch.dtype, device: torch.device) -> Choice:
+    uncompiled = _llvm_obstacle(dtype, device)
+    if not uncompiled:
         return Choice("llvm", "float32 and float64 on the CPU are compiled")
-    if not obstacles["cudnn"]:
+    untorched = _cudnn_obstacle(operation, dtype, device)
+    if not untorched:
         return Choice("cudnn", f"torch has {operation} for this device", operation)
     possible, reason = COMPILER
     if device.type == "cpu" and not possible:
         _warn_once(reason)
-    reason = obstacles["cudnn"] if device.type == "cuda" else obstacles["llvm"]
-    return Choice("reference", reason)
+    return Choice("reference", untorched if device.type == "cuda" else uncompiled)
 
 
 def _llvm_obstacle(dtype: torch.dtype, device: torch.device) -> str:

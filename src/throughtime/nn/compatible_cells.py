@@ -59,14 +59,14 @@ class TorchCell(Layers):
         if hx is None:
             start = self.first_states(rows.shape[0], rows)
         else:
-            start = self._start(hx, rows.shape[0], batched)
+            start = self._start(hx, rows, batched)
         _, finals = self.run_rows({"x": rows}, start, 1, rows.shape[0])
         return [final[0] if batched else final[0, 0] for final in finals]
 
     def _start(
-        self, hx: Tensor | Sequence[Tensor], batch: int, batched: bool
+        self, hx: Tensor | Sequence[Tensor], rows: Tensor, batched: bool
     ) -> list[Tensor]:
-        values = state_values(self, "hx", hx)
+        values, batch = state_values(self, "hx", hx), rows.shape[0]
         expected = (batch, self.hidden_size) if batched else (self.hidden_size,)
         start: list[Tensor] = []
         for label, value in zip(self.labels, values, strict=True):
@@ -76,7 +76,7 @@ class TorchCell(Layers):
                 raise StateShapeMismatch(
                     argument=label, expected=expected, given=list(value.shape)
                 )
-            value = matched(self, label, value)
+            value = matched(label, value, rows)
             start.append(value.view(1, batch, self.hidden_size))
         return start
 

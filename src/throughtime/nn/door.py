@@ -5,7 +5,7 @@ would be read past its end. Every way to a compiled layer, the registered operat
 included, passes here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -16,100 +16,119 @@ from throughtime.graph import StepGraph
 DTYPES = (torch.float32, torch.float64)
 
 
-def check_layer(
-    graph: StepGraph,
-    inputs: Sequence[Tensor],
-    initial: Sequence[Tensor],
-    parameters: Sequence[Tensor],
-    batch: int,
-) -> None:
-    """Refuse tensors that do not fit the graph, or each other.
+class Door:
+    """The one of a step graph.
+
+    What it refuses raises `LayerMismatch`: a tensor of another shape, dtype or device,
+    or too few of them.
 
     Parameters
     ----------
     graph
         The step.
-    inputs
-        ``x`` and each further input, ``(N, n)``.
-    initial
-        Each state's start, ``(B, n)``.
-    parameters
-        In the order of the graph.
-    batch
-        B.
-
-    Raises
-    ------
-    LayerMismatch
-        A tensor has another shape, dtype or device, or there are too few.
+    saved_width
+        Columns of what a forward pass saves.
     """
-    names = ["x", *(declared.name for declared in graph.inputs)]
-    sizes = [graph.input_size, *(declared.size for declared in graph.inputs)]
-    _check_count(graph, "inputs", inputs, len(names))
-    _check_count(graph, "states", initial, len(graph.states))
-    _check_count(graph, "parameters", parameters, len(graph.parameters))
-    rows, dtype = inputs[0].shape[0], inputs[0].dtype
-    if dtype not in DTYPES:
-        raise _mismatch(graph, "x", f"of {dtype}", "float32 or float64")
-    for name, size, value in zip(names, sizes, inputs, strict=True):
-        _check(graph, name, value, (rows, size), dtype)
-    for state, value in zip(graph.states, initial, strict=True):
-        _check(graph, f"state {state.name}", value, (batch, state.size), dtype)
-    for declared, value in zip(graph.parameters, parameters, strict=True):
-        _check(graph, declared.name, value, declared.shape, dtype)
 
+    def __init__(self, graph: StepGraph, saved_width: int) -> None:
+        self.graph = graph
+        self._saved_width = saved_width
+        self._inputs = [("x", graph.input_size)]
+        self._inputs += [(declared.name, declared.size) for declared in graph.inputs]
+        self._states = [(f"state {state.name}", state.size) for state in graph.states]
+        self._gradients = [
+            (f"gradient of {state.name}", state.size) for state in graph.states
+        ]
+        self._parameters = [
+            (declared.name, declared.shape) for declared in graph.parameters
+        ]
 
-def check_rows(graph: StepGraph, rows: int, steps: int, batch: int) -> None:
-    """Refuse fewer rows than T·B."""
-    if rows < steps * batch:
-        expected = f"at least {steps} steps of {batch} sequences"
-        raise _mismatch(graph, "x", f"of {rows} rows", expected)
+    def check_layer(
+        self,
+        inputs: Sequence[Tensor],
+        initial: Sequence[Tensor],
+        parameters: Sequence[Tensor],
+        batch: int,
+    ) -> None:
+        """Refuse tensors that do not fit the graph, or each other.
 
+        Parameters
+        ----------
+        inputs
+            ``x`` and each further input, ``(N, n)``.
+        initial
+            Each state's start, ``(B, n)``.
+        parameters
+            In the order of the graph.
+        batch
+            B.
+        """
+        self._check_count("inputs", inputs, len(self._inputs))
+        self._check_count("states", initial, len(self._states))
+        self._check_count("parameters", parameters, len(self._parameters))
+        rows, dtype = inputs[0].shape[0], inputs[0].dtype
+        if dtype not in DTYPES:
+            raise self._mismatch("x", f"of {dtype}", "float32 or float64")
+        for (name, size), value in zip(self._inputs, inputs, strict=True):
+            self._check(name, value, (rows, size), dtype)
+        for (name, size), value in zip(self._states, initial, strict=True):
+            self._check(name, value, (batch, size), dtype)
+        for (name, shape), value in zip(self._parameters, parameters, strict=True):
+            self._check(name, value, shape, dtype)
 
-def check_counts(graph: StepGraph, counts: Tensor, rows: int, batch: int) -> None:
-    """Refuse numbers of living sequences that the rows cannot have."""
-    falling = bool((counts[1:] <= counts[:-1]).all())
-    inside = not len(counts) or (int(counts.min()) >= 0 and int(counts[0]) <= batch)
-    if not (falling and inside and int(counts.sum()) <= rows):
-        expected = f"falling numbers up to {batch}, {rows} rows in all"
-        raise _mismatch(graph, "counts", str(counts.tolist()), expected)
+    def check_rows(self, rows: int, steps: int, batch: int) -> None:
+        """Refuse fewer rows than T·B."""
+        if rows < steps * batch:
+            expected = f"at least {steps} steps of {batch} sequences"
+            raise self._mismatch("x", f"of {rows} rows", expected)
 
+    def check_counts(self, counts: Tensor, rows: int, batch: int) -> None:
+        """Refuse numbers of living sequences that the rows cannot have."""
+        falling = bool((counts[1:] <= counts[:-1]).all())
+        inside = not len(counts) or (int(counts.min()) >= 0 and int(counts[0]) <= batch)
+        if not (falling and inside and int(counts.sum()) <= rows):
+            expected = f"falling numbers up to {batch}, {rows} rows in all"
+            raise self._mismatch("counts", str(counts.tolist()), expected)
 
-def check_stored(
-    graph: StepGraph,
-    stored: Mapping[str, tuple[Tensor, tuple[int, ...]]],
-    dtype: torch.dtype,
-) -> None:
-    """Refuse what a forward pass stored, or gradients, if their shape is another."""
-    for argument, (value, shape) in stored.items():
-        _check(graph, argument, value, shape, dtype)
+    def check_stored(
+        self,
+        output: Tensor,
+        saved: Tensor,
+        output_gradient: Tensor,
+        final_gradients: Sequence[Tensor],
+        like: Tensor,
+        batch: int,
+    ) -> None:
+        """Refuse what a forward pass stored, or gradients, if their shape is another.
 
+        ``like`` is x.
+        """
+        rows, size, dtype = like.shape[0], self.graph.output_size, like.dtype
+        lead = batch if self._states else 0
+        self._check("output", output, (rows, size), dtype)
+        self._check("saved", saved, (lead + rows, self._saved_width), dtype)
+        self._check("gradient of the output", output_gradient, (rows, size), dtype)
+        for (name, size), value in zip(self._gradients, final_gradients, strict=True):
+            self._check(name, value, (batch, size), dtype)
 
-def _check(
-    graph: StepGraph,
-    argument: str,
-    value: Tensor,
-    shape: tuple[int, ...],
-    dtype: torch.dtype,
-) -> None:
-    if value.shape != shape:
-        raise _mismatch(graph, argument, f"of shape {tuple(value.shape)}", str(shape))
-    if value.dtype != dtype:
-        raise _mismatch(graph, argument, f"of {value.dtype}", f"{dtype}, as x is")
-    if value.device.type != "cpu":
-        raise _mismatch(graph, argument, f"on {value.device}", "the CPU, as x is")
+    def _check(
+        self, argument: str, value: Tensor, shape: tuple[int, ...], dtype: torch.dtype
+    ) -> None:
+        if value.shape != shape:
+            given = f"of shape {tuple(value.shape)}"
+            raise self._mismatch(argument, given, str(shape))
+        if value.dtype != dtype:
+            raise self._mismatch(argument, f"of {value.dtype}", f"{dtype}, as x is")
+        if not value.is_cpu:
+            raise self._mismatch(argument, f"on {value.device}", "the CPU, as x is")
 
+    def _check_count(
+        self, argument: str, values: Sequence[Tensor], expected: int
+    ) -> None:
+        if len(values) != expected:
+            raise self._mismatch(argument, f"{len(values)} tensors", f"{expected}")
 
-def _check_count(
-    graph: StepGraph, argument: str, values: Sequence[Tensor], expected: int
-) -> None:
-    if len(values) != expected:
-        raise _mismatch(graph, argument, f"{len(values)} tensors", f"{expected}")
-
-
-def _mismatch(
-    graph: StepGraph, argument: str, given: str, expected: str
-) -> LayerMismatch:
-    return LayerMismatch(
-        cell=graph.cell, argument=argument, given=given, expected=expected
-    )
+    def _mismatch(self, argument: str, given: str, expected: str) -> LayerMismatch:
+        return LayerMismatch(
+            cell=self.graph.cell, argument=argument, given=given, expected=expected
+        )

@@ -17,6 +17,7 @@ from throughtime.backends.llvm.threads import openmp
 from throughtime.graph.plan import plan
 from throughtime.graph.programs import OUTPUT, SAVED, Plan, gradient_of
 from throughtime.graph.serialize import from_json
+from throughtime.nn.door import Door
 from throughtime.nn.extents import CPU, Extent
 from throughtime.nn.operands import Operands
 from throughtime.nn.pool import POOL
@@ -74,6 +75,7 @@ class Engine:
             for hoist in (False, True)
         )
         self.graph = graph
+        self.door = Door(graph, self.saved_width)
         self.item_bytes = dtype.itemsize
         # Whose threads run it; None: those of a small pool of our own.
         self.library = openmp()

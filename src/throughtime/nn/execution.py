@@ -1,7 +1,7 @@
 """The one way through which every layer runs, whatever the backend."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,8 +15,7 @@ from throughtime.nn import operators
 Result = tuple[Tensor, list[Tensor]]
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """One layer in one direction, as `run_layer` was asked for it."""
 
     graph: StepGraph
@@ -137,9 +136,11 @@ def _llvm(run: Run) -> Result:
     names = ["x", *(declared.name for declared in run.graph.inputs)]
     inputs = [run.inputs[name] for name in names]
     parameters = list(run.parameters.values())
-    differentiated = [*inputs, *run.initial, *parameters]
-    training = torch.is_grad_enabled() and any(t.requires_grad for t in differentiated)
-    wanted = [name for name in names if training and run.inputs[name].requires_grad]
+    training, wanted = torch.is_grad_enabled(), []
+    if training:
+        differentiated = [*inputs, *run.initial, *parameters]
+        training = any(tensor.requires_grad for tensor in differentiated)
+        wanted = [name for name in names if run.inputs[name].requires_grad]
     output, finals = operators.run(
         text_of(run.graph),
         training,

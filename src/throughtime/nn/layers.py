@@ -62,6 +62,9 @@ class Layers(nn.Module):
         check_dtype(dtype)
         self.graphs = checked_graphs(graphs)
         self.input_size = self.graphs[0].input_size
+        self.input_sizes = {"x": self.input_size}
+        self.input_sizes |= {one.name: one.size for one in self.graphs[0].inputs}
+        self.state_names = tuple(state.name for state in self.graphs[0].states)
         self.hidden_size = self.graphs[0].hidden_size
         self.num_layers = len(self.graphs)
         self.batch_first = batch_first
@@ -80,6 +83,13 @@ class Layers(nn.Module):
                 empty = torch.empty(declaration.shape, device=device, dtype=dtype)
                 name = self._parameter_name(declaration.name, layer, direction)
                 self.register_parameter(name, nn.Parameter(empty))
+        self._names = {
+            (layer, direction): [
+                (declared.name, self._parameter_name(declared.name, layer, direction))
+                for declared in graph.parameters
+            ]
+            for layer, direction, graph in self._runs()
+        }
         self.flatten_parameters()
         self.reset_parameters()
 
@@ -88,15 +98,10 @@ class Layers(nn.Module):
         """D: 2 if the module is bidirectional, else 1."""
         return 2 if self.bidirectional else 1
 
-    @property
-    def state_names(self) -> tuple[str, ...]:
-        """Names of what is carried from step to step."""
-        return tuple(state.name for state in self.graphs[0].states)
-
     def reset_parameters(self) -> None:
         """Draw all parameters anew, in order, from torch's generator."""
         for layer, direction, graph in self._runs():
-            parameters = self._parameters_of(graph, layer, direction)
+            parameters = self._parameters_of(layer, direction)
             for declaration in graph.parameters:
                 draw(parameters[declaration.name], declaration, self.hidden_size)
 
@@ -109,7 +114,7 @@ class Layers(nn.Module):
         if not self._operation:
             return
         for layer, direction, graph in self._runs():
-            weights = list(self._parameters_of(graph, layer, direction).values())
+            weights = list(self._parameters_of(layer, direction).values())
             _flatten(weights, self._operation, graph)
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Self:
@@ -125,15 +130,9 @@ class Layers(nn.Module):
     def _parameter_name(self, name: str, layer: int, direction: int) -> str:
         return f"{name}_l{layer}{'_reverse' if direction else ''}"
 
-    def _parameters_of(
-        self, graph: StepGraph, layer: int, direction: int
-    ) -> dict[str, Tensor]:
-        return {
-            declaration.name: getattr(
-                self, self._parameter_name(declaration.name, layer, direction)
-            )
-            for declaration in graph.parameters
-        }
+    def _parameters_of(self, layer: int, direction: int) -> dict[str, Tensor]:
+        # By name at each call: they may be replaced, or computed from others.
+        return {name: getattr(self, own) for name, own in self._names[layer, direction]}
 
     def first_states(self, batch: int, like: Tensor) -> list[Tensor]:
         """Where the cell starts: a tensor ``(L·D, B, n)`` per state."""
@@ -168,7 +167,7 @@ class Layers(nn.Module):
         choice = self.choice(value.dtype, value.device)
         finals: list[list[Tensor]] = [[] for _ in states]
         for layer in range(self.num_layers):
-            if layer:
+            if layer and self.dropout:
                 value = functional.dropout(value, self.dropout, self.training)
             outputs: list[Tensor] = []
             for direction in range(self.directions):
@@ -208,7 +207,7 @@ class Layers(nn.Module):
             graph,
             inputs,
             initial,
-            self._parameters_of(graph, layer, direction),
+            self._parameters_of(layer, direction),
             steps=steps,
             batch=batch,
             counts=None if packing is None else packing.counts,

@@ -54,7 +54,7 @@ def _of_rows(
                 graph,
                 rows,
                 [one[run] for one in start],
-                module._parameters_of(graph, layer, direction),
+                module._parameters_of(layer, direction),
                 (batch.size,) * batch.steps,
                 gradient[:, direction * width : (direction + 1) * width],
                 bool(direction),
@@ -96,7 +96,7 @@ def _layer_inputs(
                 graph,
                 {**batch.rows, "x": values[-1]},
                 [one[run] for one in start],
-                module._parameters_of(graph, layer, direction),
+                module._parameters_of(layer, direction),
                 Rows((batch.size,) * batch.steps),
                 bool(direction),
             )

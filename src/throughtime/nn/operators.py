@@ -9,15 +9,14 @@ tensors). All of them end in the same two functions of this file, `_forward` and
 """
 
 from collections.abc import Callable, Sequence
-from inspect import signature
 from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
+from torch._functorch.utils import unwrap_dead_wrappers
 from torch.autograd import forward_ad
 
 from throughtime.errors import CapturedWithoutGradient, NotBuiltYet
-from throughtime.nn.door import check_counts, check_layer, check_rows, check_stored
 from throughtime.nn.engine import Engine, engine
 from throughtime.nn.extents import Extent, dense_extent, ragged_extent
 
@@ -72,18 +71,28 @@ def run(
             graph, training, wanted, inputs, initial, parameters, *where
         )
     else:
-        differentiable = training or _transformed()
-        function = _Layer.apply if differentiable else _Layer.forward
-        result = function(
-            graph, training, wanted, sizes, where, *inputs, *initial, *parameters
+        tensors = *inputs, *initial, *parameters
+        result = _call(
+            _Layer, training, graph, training, wanted, sizes, where, *tensors
         )
     return result[0], result[1 : 1 + len(initial)]
 
 
-def _transformed() -> bool:
-    """Whether `torch.func` or forward-mode differentiation looks at the tensors."""
-    functions: bool = torch._C._are_functorch_transforms_active()
-    return functions or forward_ad._current_level >= 0
+def _call(
+    function: type[torch.autograd.Function], differentiable: bool, *arguments: Any
+) -> tuple[Tensor, ...]:
+    """What ``function.apply`` gives, without what a call at hand does not need.
+
+    `apply` binds defaults by the function's signature, which takes longer than a
+    small layer; where nobody differentiates, ``forward`` alone does.
+    """
+    if torch._C._are_functorch_transforms_active():
+        return function.apply(*arguments)
+    # Tensors may outlive the transform of `torch.func` that wrapped them.
+    arguments = unwrap_dead_wrappers(arguments)
+    if differentiable or forward_ad._current_level >= 0:
+        return super(torch.autograd.Function, function).apply(*arguments)
+    return function.forward(*arguments)
 
 
 def _watched(tensors: Sequence[Tensor]) -> bool:
@@ -103,16 +112,16 @@ def _extent(
     reverse: bool,
 ) -> Extent:
     """Where the rows lie, once everything is known to fit."""
-    graph, rows = made.graph, inputs[0].shape[0]
-    check_layer(graph, inputs, initial, parameters, batch)
+    made.door.check_layer(inputs, initial, parameters, batch)
+    rows = inputs[0].shape[0]
     if counts is not None:
-        check_counts(graph, counts, rows, batch)
-    if not graph.states:
+        made.door.check_counts(counts, rows, batch)
+    if not initial:
         alive = rows if counts is None else int(counts.sum())
         return dense_extent(1, alive, False)
     if counts is not None:
         return ragged_extent(batch, counts)
-    check_rows(graph, rows, steps, batch)
+    made.door.check_rows(rows, steps, batch)
     return dense_extent(steps, batch, reverse)
 
 
@@ -153,16 +162,9 @@ def _backward(
     made = engine(graph, True, wanted, inputs[0].dtype)
     where = (counts, steps, batch, reverse)
     extent = _extent(made, inputs, initial, parameters, *where)
-    rows, size = inputs[0].shape[0], made.graph.output_size
-    lead = batch if made.graph.states else 0
-    stored = {
-        "output": (output, (rows, size)),
-        "saved": (saved, (lead + rows, made.saved_width)),
-        "gradient of the output": (output_gradient, (rows, size)),
-    }
-    for state, gradient in zip(made.graph.states, final_gradients, strict=True):
-        stored[f"gradient of {state.name}"] = (gradient, (batch, state.size))
-    check_stored(made.graph, stored, inputs[0].dtype)
+    made.door.check_stored(
+        output, saved, output_gradient, final_gradients, inputs[0], batch
+    )
     gradients = made.backward(
         _contiguous(inputs),
         _contiguous(initial),
@@ -248,7 +250,9 @@ class _Layer(torch.autograd.Function):
         tensors = ctx.saved_tensors
         initial = tensors[sizes[0] : sum(sizes)]
         given = _filled(gradients[:-1], (tensors[-2], *initial))
-        found = _LayerBackward.apply(graph, wanted, sizes, where, *tensors, *given)
+        again = torch.is_grad_enabled()
+        settings = graph, wanted, sizes, where
+        found = _call(_LayerBackward, again, *settings, *tensors, *given)
         names = _input_names(graph, wanted, tensors[0].dtype)
         return None, None, None, None, None, *_spread(names, wanted, found)
 
@@ -296,11 +300,6 @@ class _LayerBackward(torch.autograd.Function):
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> NoReturn:
         _refuse_second_derivative(ctx, *tangents)
-
-
-# `apply` asks for the signature at every call; written down, it costs a third.
-for _function in (_Layer, _LayerBackward):
-    vars(_function)["forward"].__func__.__signature__ = signature(_function.forward)
 
 
 def _refuse_second_derivative(ctx: Any, *gradients: Any) -> NoReturn:

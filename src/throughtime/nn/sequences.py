@@ -1,8 +1,7 @@
 """The forms in which people give sequences, as rows and back."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -30,8 +29,7 @@ Sequences = Tensor | PackedSequence
 Lengths = Sequence[int] | Tensor
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """Sequences as rows, and what is needed to give rows their form again."""
 
     rows: dict[str, Tensor]
@@ -222,26 +220,24 @@ def checked_rows(
 
     ``label`` is what messages call it.
     """
-    sizes = {"x": module.input_size}
-    sizes |= {declared.name: declared.size for declared in module.graphs[0].inputs}
-    expected = (*leading, sizes[name])
-    if value.dim() == len(expected) and value.shape[-1] != sizes[name]:
+    size = module.input_sizes[name]
+    expected = (*leading, size)
+    if value.dim() == len(expected) and value.shape[-1] != size:
         raise InputSizeMismatch(
             argument=label,
             setting="input_size" if name == "x" else f"the size of Input {name}",
-            expected=sizes[name],
+            expected=size,
             given=value.shape[-1],
         )
-    if tuple(value.shape) != expected:
+    if value.shape != expected:
         raise InputShapeMismatch(
             argument=label, given=tuple(value.shape), expected=expected
         )
-    return matched(module, label, value)
+    return matched(label, value, next(module.parameters(), value))
 
 
-def matched(module: Layers, label: str, value: Tensor) -> Tensor:
-    """A tensor, if it is of the parameters' dtype and on their device."""
-    like = next(module.parameters(), value)
+def matched(label: str, value: Tensor, like: Tensor) -> Tensor:
+    """A tensor, if it is of the parameters' dtype and on their device, as ``like``."""
     if value.device != like.device:
         raise DeviceMismatch(
             argument=label, given=str(value.device), expected=str(like.device)
@@ -303,7 +299,7 @@ def read_states(
     for value, one, label in zip(values, declared, labels, strict=True):
         shape = (batch.size, one.size) if batch.batched else (one.size,)
         _check_state(checked_tensor(label, value), (runs, *shape), label)
-        start.append(matched(module, label, value))
+        start.append(matched(label, value, batch.rows["x"]))
     return batch.states(start)
 
 
