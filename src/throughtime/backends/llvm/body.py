@@ -5,6 +5,8 @@ from llvmlite import ir
 from throughtime.backends.llvm.layout import (
     BATCH,
     CHUNK,
+    FLAGS,
+    GIVE_UP,
     PANELS,
     ROWS,
     SCRATCH,
@@ -63,7 +65,7 @@ class BodyWriter:
 
     def write(self) -> ir.Function:
         w, builder = self.writer, self.writer.builder
-        table, thread, team = self.function.args
+        table, thread, _ = self.function.args
         self.table = table
         self.addresses = {
             name: w.pointer(table, self.arguments.position(name))
@@ -72,10 +74,14 @@ class BodyWriter:
         self.panels = w.pointer(table, PANELS)
         self._find_rows(table)
         self.sums = self._reserve()
-        low = builder.sdiv(builder.mul(self.rows, thread), team)
-        high = builder.sdiv(builder.mul(self.rows, builder.add(thread, index(1))), team)
-        share = builder.mul(thread, index(CHUNK * self.sizes["scratch"]))
-        self.own_scratch = w.at(w.pointer(table, SCRATCH), share)
+        self.own_scratch = w.pointer(table, SCRATCH)
+        low, high = index(0), self.rows
+        if self.layout.split_units:
+            self._meet()
+        else:
+            low, high = self._share(self.rows)
+            share = builder.mul(thread, index(CHUNK * self.sizes["scratch"]))
+            self.own_scratch = w.at(self.own_scratch, share)
         with w.loop(low, high, CHUNK) as chunk:
             end = w.minimum(builder.add(chunk, index(CHUNK)), high)
             if self.program.recurrent:
@@ -85,6 +91,33 @@ class BodyWriter:
                 self._phases(self._row_addresses(chunk), builder.sub(end, chunk))
         builder.ret_void()
         return self.function
+
+    def _share(self, whole: ir.Value) -> tuple[ir.Value, ir.Value]:
+        """Give this thread's part of so many things."""
+        builder = self.writer.builder
+        _, thread, team = self.function.args
+        low = builder.sdiv(builder.mul(whole, thread), team)
+        following = builder.mul(whole, builder.add(thread, index(1)))
+        return low, builder.sdiv(following, team)
+
+    def _meet(self) -> None:
+        """Prepare the barrier behind every sweep."""
+        w, builder = self.writer, self.writer.builder
+        self.flags = w.pointer(self.table, FLAGS)
+        self.give_up = w.pointer(self.table, GIVE_UP)
+        self.barriers = builder.alloca(INDEX)
+        builder.store(index(0), self.barriers)
+
+    def _wait(self) -> None:
+        """Go on when all threads have come so far."""
+        builder = self.writer.builder
+        _, thread, team = self.function.args
+        count = builder.add(builder.load(self.barriers), index(1))
+        builder.store(count, self.barriers)
+        builder.call(
+            self.function.module.get_global("barrier"),
+            [self.flags, thread, team, count, self.give_up],
+        )
 
     def _names(self) -> list[str]:
         """Named words that this program needs."""
@@ -209,6 +242,8 @@ class BodyWriter:
     def _phases(self, bases: dict[str, ir.Value], active: ir.Value) -> None:
         for sweep in self.layout.sweeps:
             self._sweep(sweep, bases, active)
+            if self.layout.split_units:
+                self._wait()
 
     def _sweep(
         self, sweep: Sweep, bases: dict[str, ir.Value], active: ir.Value
@@ -230,5 +265,6 @@ class BodyWriter:
             panels=self.panels,
             sums=self.sums,
             rows_ahead=self.rows_ahead,
+            tiles_of=self._share if self.layout.split_units else None,
             options=self.options,
         ).write(active)

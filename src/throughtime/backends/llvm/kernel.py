@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 
+from throughtime.backends.llvm.barrier import LINE, WORD_BYTES
 from throughtime.backends.llvm.compile import Code, load, object_code
-from throughtime.backends.llvm.layout import CHUNK, FIXED
+from throughtime.backends.llvm.layout import CHUNK, FIXED, FLAGS
 from throughtime.backends.llvm.module import (
     Work,
     body_name,
@@ -18,7 +19,7 @@ from throughtime.backends.llvm.options import Options
 from throughtime.backends.llvm.profile import PACKING, region_names, timed, watching
 from throughtime.backends.llvm.rows import Rows
 from throughtime.backends.llvm.target import Target, host
-from throughtime.backends.llvm.threads import OpenMP, run_in_pool
+from throughtime.backends.llvm.threads import OpenMP, give_up, run_in_pool
 from throughtime.graph.programs import Plan
 
 STANDARD = Options()
@@ -34,6 +35,11 @@ class Facts:
     panel_size: int
     scratch_width: int
     regions: tuple[Work, ...]
+
+    @property
+    def splits(self) -> bool:
+        """Whether threads share the units of a row somewhere."""
+        return any(work.parts for work in self.regions)
 
 
 class Kernel:
@@ -54,6 +60,7 @@ class Kernel:
         for work in self.facts.regions:
             several = work.per_row * rows.total // SMALLEST_SHARE
             limit = rows.batch if work.recurrent else rows.total
+            limit = work.parts or limit
             found.append(max(1, min(most, several, limit)))
         return found
 
@@ -126,9 +133,16 @@ class Kernel:
             scratch,
             rows.segments,
             rows.segment_count,
+            0,
+            give_up() or 0,
         ]
         assert len(fixed) == FIXED, "the table of arguments and its layout differ"
-        return (ctypes.c_int64 * (FIXED + len(named)))(*fixed, *named)
+        # Flags of a barrier stand behind the words, each on a cache line of its own.
+        flags = LINE * (max(counts) + 1) if self.facts.splits else 0
+        table = (ctypes.c_int64 * (FIXED + len(named) + flags))(*fixed, *named)
+        behind = ctypes.addressof(table) + WORD_BYTES * (FIXED + len(named))
+        table[FLAGS] = -(-behind // (LINE * WORD_BYTES)) * LINE * WORD_BYTES
+        return table
 
     def _parts(
         self, table: ctypes.Array[ctypes.c_int64], counts: list[int], *, pooled: bool
@@ -164,6 +178,7 @@ def compile_half(
     widths: Mapping[str, int],
     item_bytes: int,
     bfloat16: bool = False,
+    split_units: bool = False,
     options: Options = STANDARD,
     target: Target | None = None,
 ) -> Kernel:
@@ -182,6 +197,9 @@ def compile_half(
     bfloat16
         Whether the operands of products in programs are rounded to bfloat16; sums
         and everything else stay as they are.
+    split_units
+        Whether the threads of a loop share the units of every row rather than the
+        rows: for fewer rows than threads. The numbers are the same.
     options
         What is done for speed.
     target
@@ -203,6 +221,7 @@ def compile_half(
             item_bytes,
             options,
             bfloat16=bfloat16,
+            split_units=split_units,
         )
         facts: dict[str, object] = {
             "names": list(source.names),
@@ -212,8 +231,8 @@ def compile_half(
         }
         return facts, object_code(source.text, chosen)
 
-    numbers = item_bytes, bfloat16
-    own = programs, contractions, shapes, sorted(widths.items()), numbers
+    ways = item_bytes, bfloat16, split_units
+    own = programs, contractions, shapes, sorted(widths.items()), ways
     facts, code = cached(f"{own} {options} {chosen.key} {version()}", make)
     names = region_names(programs, contractions, backward=backward)
     return Kernel(_facts(facts), load(code, chosen), len(programs), names)

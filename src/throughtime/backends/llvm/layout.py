@@ -22,14 +22,27 @@ from throughtime.backends.llvm.target import Target
 from throughtime.graph.nodes import Node
 from throughtime.graph.programs import Program
 
-STEPS, BATCH, ROWS, TABLE, PARALLEL, THREAD, TEAM, PANELS, SCRATCH, SEGMENTS, COUNT = (
-    range(11)
-)
+(
+    STEPS,
+    BATCH,
+    ROWS,
+    TABLE,
+    PARALLEL,
+    THREAD,
+    TEAM,
+    PANELS,
+    SCRATCH,
+    SEGMENTS,
+    COUNT,
+    FLAGS,
+    GIVE_UP,
+) = range(13)
 """Fixed words: time steps, sequences, rows of all steps, the table of rows (starts,
 starts of the step before, counts), addresses of three OpenMP functions, workspaces,
-and the segments of rows behind the first step that contractions with the step before
-run over."""
-FIXED = 11
+the segments of rows behind the first step that contractions with the step before run
+over, and for a barrier the flags of all threads and the address of a function that
+gives the processor up."""
+FIXED = 13
 CHUNK = 192
 """Rows that one thread takes through all phases before the next ones: they stay in
 its cache."""
@@ -104,8 +117,10 @@ class Layout:
         options: Options,
         *,
         bfloat16: bool = False,
+        split_units: bool = False,
     ) -> None:
         self.options = options
+        self.split_units = split_units and splittable(program)
         self.bfloat16 = bfloat16
         self.scratch_width = schedule.scratch_width
         self._pairs: dict[tuple[Location, int], Location] = {}
@@ -130,7 +145,11 @@ class Layout:
         whole = -(-group.size // self.lanes)
         side_by_side = max(1, min(len(group.accumulators), self.target.largest_tile))
         limit = max(1, self.target.largest_tile // side_by_side)
-        vectors = max(v for v in range(1, limit + 1) if whole % v == 0)
+        # Threads that share the units need a tile each.
+        fewest = min(whole, 2) if self.split_units else 1
+        vectors = max(
+            v for v in range(1, limit + 1) if whole % v == 0 and whole // v >= fewest
+        )
         batches = tuple(self._batches(group, vectors))
         width = max((len(b.members) for b in batches), default=1) * vectors
         return Sweep(
@@ -216,6 +235,15 @@ def _join(found: list[Batch], members: tuple[Member, ...], part: Part) -> bool:
         if not set(own).isdisjoint(theirs):
             return False
     return False
+
+
+def splittable(program: Program) -> bool:
+    """Whether threads may share the units of each step: no sum over units does.
+
+    Its order, and so its bits, would depend on the number of threads.
+    """
+    whole = all(node.family != "reduction" for node in program.nodes)
+    return program.recurrent and whole
 
 
 def row_stride(place: str, widths: dict[str, int], sizes: dict[str, int]) -> int:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
+from throughtime.backends.llvm.barrier import barrier_function, declare_barrier
 from throughtime.backends.llvm.body import BodyWriter
 from throughtime.backends.llvm.contraction import ContractionWriter
 from throughtime.backends.llvm.layout import (
@@ -39,10 +40,15 @@ SMALL = ir.IntType(32)
 
 @dataclass(frozen=True)
 class Work:
-    """Multiply-adds of one region, to decide on its threads: per row, and fixed."""
+    """What decides on the threads of a region.
+
+    Multiply-adds per row; whether steps follow each other; and the parts into which
+    the units of a row are divided among threads, 0 if rows are.
+    """
 
     per_row: int
     recurrent: bool
+    parts: int = 0
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,7 @@ def write_module(
     options: Options,
     *,
     bfloat16: bool,
+    split_units: bool,
 ) -> Source:
     """LLVM IR of programs run one after the other, then of contractions.
 
@@ -86,9 +93,11 @@ def write_module(
         What is done for speed.
     bfloat16
         Whether the operands of products in programs are rounded to bfloat16.
+    split_units
+        Whether the threads of a loop share the units of every row, not the rows.
     """
     writer = _ModuleWriter(widths, columns, target, item_bytes, options, bfloat16)
-    return writer.write(programs, contractions)
+    return writer.write(programs, contractions, split_units=split_units)
 
 
 class _ModuleWriter:
@@ -120,9 +129,15 @@ class _ModuleWriter:
         self.scratch_width = 1
 
     def write(
-        self, programs: Sequence[Program], contractions: Sequence[Contraction]
+        self,
+        programs: Sequence[Program],
+        contractions: Sequence[Contraction],
+        *,
+        split_units: bool,
     ) -> Source:
-        layouts = self._layouts(programs)
+        layouts = self._layouts(programs, split_units=split_units)
+        if split_units:
+            self._barrier()
         for region in range(len(programs) + bool(contractions)):
             self.arguments.position(threads_word(region))
         bodies = [
@@ -141,7 +156,7 @@ class _ModuleWriter:
                 zip(programs, layouts, strict=True)
             )
         ]
-        work = [_work(program) for program in programs]
+        work = [_work(layout) for layout in layouts]
         if contractions:
             bodies.append(self._contractions(contractions))
             work.append(_contraction_work(contractions))
@@ -155,7 +170,15 @@ class _ModuleWriter:
             regions=tuple(work),
         )
 
-    def _layouts(self, programs: Sequence[Program]) -> list[Layout]:
+    def _barrier(self) -> None:
+        function = declare_barrier(self.module)
+        builder = ir.IRBuilder(function.append_basic_block("entry"))
+        writer = Writer(builder, self.element, self.lanes, self.item_bytes)
+        barrier_function(self.module, writer, x86=self.target.x86)
+
+    def _layouts(
+        self, programs: Sequence[Program], *, split_units: bool
+    ) -> list[Layout]:
         layouts: list[Layout] = []
         start = 0
         for program in programs:
@@ -168,6 +191,7 @@ class _ModuleWriter:
                 start,
                 self.options,
                 bfloat16=self.bfloat16,
+                split_units=split_units,
             )
             start = layout.panel_end
             self.scratch_width = max(self.scratch_width, layout.scratch_width)
@@ -283,7 +307,8 @@ def body_name(region: int, programs: int) -> str:
     return f"body.{region}" if region < programs else "body.contractions"
 
 
-def _work(program: Program) -> Work:
+def _work(layout: Layout) -> Work:
+    program = layout.program
     nodes = program.nodes
     products = sum(
         node.size * nodes[node.arguments[1]].size
@@ -291,7 +316,8 @@ def _work(program: Program) -> Work:
         if node.operation == "product"
     )
     others = sum(8 * node.size for node in nodes if len(node.shape) == 1)
-    return Work(products + others, program.recurrent)
+    parts = max(sweep.tiles for sweep in layout.sweeps) if layout.split_units else 0
+    return Work(products + others, program.recurrent, parts)
 
 
 def _contraction_work(contractions: Sequence[Contraction]) -> Work:

@@ -1,6 +1,6 @@
 """One sweep over the units of a group: start sums, add products, the pointwise rest."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from llvmlite import ir
 
@@ -38,8 +38,10 @@ class SweepWriter:
         panels: ir.Value,
         sums: ir.Value,
         rows_ahead: ir.Value | None,
+        tiles_of: Callable[[ir.Value], tuple[ir.Value, ir.Value]] | None,
         options: Options,
     ) -> None:
+        self.tiles_of = tiles_of
         self.rows_ahead = rows_ahead
         self.options = options
         self.writer = writer
@@ -63,7 +65,10 @@ class SweepWriter:
         w, sweep = self.writer, self.sweep
         self._clear_partials(active)
         self._round_operands(active)
-        with w.loop(index(0), index(sweep.tiles)) as tile:
+        low, high = index(0), index(sweep.tiles)
+        if self.tiles_of is not None:
+            low, high = self.tiles_of(high)
+        with w.loop(low, high) as tile:
             first = w.times(tile, sweep.vectors * w.lanes)
             if self.group.accumulators:
                 for row, height in self._blocks(active):

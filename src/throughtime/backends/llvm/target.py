@@ -40,6 +40,11 @@ class Target:
         return max(1, min(12, accumulators // vectors))
 
     @property
+    def x86(self) -> bool:
+        """Whether this is an x86-64."""
+        return binding.get_process_triple().startswith(("x86_64", "amd64"))
+
+    @property
     def bfloat16(self) -> bool:
         """Whether one instruction multiplies and adds pairs of bfloat16."""
         return self.vector_bytes == 64 and f"+{BFLOAT16}" in self.features.split(",")

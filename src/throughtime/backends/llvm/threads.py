@@ -42,6 +42,16 @@ def openmp() -> OpenMP | None:
     return None
 
 
+@cache
+def give_up() -> int | None:
+    """Address of the function by which a thread lets another one run, if there is."""
+    try:
+        function = ctypes.CDLL(None).sched_yield
+    except (OSError, AttributeError, TypeError):
+        return None
+    return ctypes.cast(function, ctypes.c_void_p).value
+
+
 def _loaded() -> list[str]:
     """Paths of OpenMP libraries among what is mapped into the process."""
     if not MAPS.exists():

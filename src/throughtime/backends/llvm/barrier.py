@@ -1,0 +1,85 @@
+"""Where the threads that share a step's units wait for each other.
+
+Every thread has a flag of its own, a whole cache line, that counts the barriers it has
+come to; it goes on when all flags have got as far. A thread that waits long lets the
+system run another one: there may be fewer processors than threads.
+"""
+
+from llvmlite import ir
+
+from throughtime.backends.llvm.writer import INDEX, POINTER, VOID, Writer, index
+
+LINE = 8
+"""64-bit words from one thread's flag to the next."""
+PATIENCE = 512
+"""Looks at a flag before the processor is given up."""
+WORD_BYTES = 8
+
+
+def barrier_function(module: ir.Module, w: Writer, *, x86: bool) -> ir.Function:
+    """Give the module ``barrier(flags, thread, team, count, give_up)``.
+
+    ``count`` is that of this barrier, ``give_up`` the address of a function that
+    lets the system choose who runs.
+    """
+    builder = w.builder
+    flags, thread, team, count, give_up = builder.function.args
+    own = builder.gep(flags, [w.times(thread, LINE)], source_etype=INDEX)
+    builder.store_atomic(count, _typed(own), "release", WORD_BYTES)
+    with w.loop(index(0), team) as other:
+        flag = builder.gep(flags, [w.times(other, LINE)], source_etype=INDEX)
+        _wait(w, module, flag, count, give_up, x86=x86)
+    builder.ret_void()
+    return builder.function
+
+
+def declare_barrier(module: ir.Module) -> ir.Function:
+    """The function without its body."""
+    kind = ir.FunctionType(VOID, [POINTER, INDEX, INDEX, INDEX, POINTER])
+    function = ir.Function(module, kind, "barrier")
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    return function
+
+
+def _wait(
+    w: Writer,
+    module: ir.Module,
+    flag: ir.Value,
+    count: ir.Value,
+    give_up: ir.NamedValue,
+    *,
+    x86: bool,
+) -> None:
+    builder = w.builder
+    function, before = builder.function, builder.block
+    look, again, behind = (
+        function.append_basic_block(name) for name in ("look", "again", "behind")
+    )
+    builder.branch(look)
+    builder.position_at_end(look)
+    looks = builder.phi(INDEX, "looks")
+    looks.add_incoming(index(0), before)
+    seen = builder.load_atomic(flag, "acquire", WORD_BYTES, typ=INDEX)
+    builder.cbranch(builder.icmp_signed(">=", seen, count), behind, again)
+    builder.position_at_end(again)
+    if x86:
+        pause = module.globals.get("llvm.x86.sse2.pause") or ir.Function(
+            module, ir.FunctionType(VOID, []), "llvm.x86.sse2.pause"
+        )
+        builder.call(pause, [])
+    tired = builder.icmp_signed(">=", looks, index(PATIENCE))
+    with builder.if_then(tired, likely=False):
+        kind = ir.FunctionType(ir.IntType(32), [])
+        give_up.type = kind.as_pointer()
+        builder.call(give_up, [])
+    following = builder.add(looks, index(1))
+    looks.add_incoming(following, builder.block)
+    builder.branch(look)
+    builder.position_at_end(behind)
+
+
+def _typed(address: ir.NamedValue) -> ir.NamedValue:
+    """An address of a word: llvmlite wants the type on the value itself."""
+    address.type = INDEX.as_pointer()
+    return address

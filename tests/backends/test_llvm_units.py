@@ -1,0 +1,65 @@
+"""Threads that share the units of every row: the same bits, whatever their number."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from tests.backends.layers import assert_equal_bits, draw, engine_of, through_engine
+from tests.backends.test_llvm_determinism import CELLS
+from throughtime.backends.llvm.kernel import compile_half
+from throughtime.backends.llvm.threads import give_up
+from throughtime.cells import LSTM
+from throughtime.graph import Cell, trace
+from throughtime.nn.engine import Engine
+
+pytestmark = pytest.mark.skipif(give_up() is None, reason="no sched_yield here")
+BATCHES = [(1, None), (3, None), (3, [40, 40, 7])]
+STEPS = 40
+
+
+@pytest.fixture(autouse=True)
+def _threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def with_split_units(made: Engine) -> Engine:
+    """Let an engine's threads share units."""
+    for half in ("_in_loop", "_hoisted", "_backward"):
+        vars(made)[half] = compile_half(
+            made.hoisted if half == "_hoisted" else made.plan,
+            backward=half == "_backward",
+            widths=made.widths,
+            item_bytes=made.item_bytes,
+            split_units=True,
+        )
+    return made
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=repr)
+def test_bits_do_not_depend_on_who_computes_a_unit(cell: Cell) -> None:
+    graph = trace(cell, 17, 70)
+    split = with_split_units(engine_of(graph, torch.float32, training=True))
+    for batch, lengths in BATCHES:
+        case = draw(graph, STEPS, batch, lengths=lengths, weights=0.2)
+        case = case.to(torch.float32)
+        torch.set_num_threads(1)
+        whole = engine_of(graph, torch.float32, training=True)
+        expected = through_engine(whole, case)
+        # More threads than processors, than rows and than tiles of units.
+        for threads in (1, 2, 3, 7):
+            torch.set_num_threads(threads)
+            assert_equal_bits(through_engine(split, case), expected)
+
+
+def test_our_own_pool_shares_units_as_well() -> None:
+    graph = trace(LSTM(), 17, 70)
+    case = draw(graph, STEPS, 1, weights=0.2).to(torch.float32)
+    made = engine_of(graph, torch.float32, training=True)
+    expected = through_engine(made, case)
+    made = with_split_units(made)
+    made.library = None
+    torch.set_num_threads(2)
+    assert_equal_bits(through_engine(made, case), expected)
