@@ -6,7 +6,7 @@
 `torch.nn`), `loops`, `jax_scan`, `keras_layers`, `onnx_operators` (the others),
 `contestants` (who is installed), `measuring` (in turn, medians, noise), `peak` (what
 the machine could do), `profile` (where our time goes), `comparing` (equal numbers, then
-times), `summaries`, `tables`, `picture`, `report`, and the two commands.
+times), `summaries`, `tables`, `markdown`, `picture`, `report`, and the two commands.
 
 May import: throughtime, and what a peer needs. Next: `cells`.
 """

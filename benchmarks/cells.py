@@ -99,7 +99,7 @@ def measure_all(
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Write results.json and results.png into this folder.",
+    help="Write results.json, results.md and results.png into this folder.",
 )
 def main(
     cells: list[str],

@@ -14,6 +14,7 @@ import torch
 from rich.console import Console
 
 from benchmarks.comparing import OURS, Row
+from benchmarks.markdown import markdown
 from benchmarks.picture import draw_rows
 from benchmarks.profile import OVERHEAD
 from benchmarks.shapes import Work
@@ -131,9 +132,11 @@ class Report:
             )
 
     def save(self, folder: Path) -> None:
-        """Write `results.json` and `results.png`."""
+        """Write `results.json`, `results.md` and `results.png`."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "results.json").write_text(self.to_json() + "\n", encoding="utf-8")
+        text = markdown(self.rows, self.peak, list(self.notes()))
+        (folder / "results.md").write_text(text, encoding="utf-8")
         machine = self.machine()
         title = f"{OURS} and its peers: {machine['cpu']}, {threads_text(machine)}"
         (folder / "results.png").write_bytes(draw_rows(self.rows, self.peak, title))

@@ -147,6 +147,18 @@ def test_cells_as_tables_and_in_a_folder(tmp_path: Path) -> None:
         assert words in answer.output
     found = json.loads((tmp_path / "found" / "results.json").read_text("utf-8"))
     assert [row["work"] for row in found["rows"]] == ["training with ∂x"]
+    (ours, theirs) = found["rows"][0]["contestants"].values()
+    (line,) = [
+        line
+        for line in (tmp_path / "found" / "results.md").read_text("utf-8").splitlines()
+        if line.startswith("| GRU | 4, 2, 3, 5 | ")
+    ]
+    numbers = [float(text.strip(" ×%")) for text in line.split("|")[3:-1]]
+    milliseconds, speed, percent, ratio = numbers
+    assert milliseconds == pytest.approx(ours["seconds"] * 1e3, rel=0.01)
+    assert speed == pytest.approx(ours["gflops"], abs=0.051)
+    assert percent == pytest.approx(100 * ours["of_peak"], abs=0.51)
+    assert ratio == pytest.approx(theirs["ratio"], rel=0.05)
     image = imread(tmp_path / "found" / "results.png")
     assert min(image.shape[:2]) > 300
     assert image.min() < image.max()
