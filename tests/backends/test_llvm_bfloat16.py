@@ -9,6 +9,7 @@ from torch import Tensor
 from tests.backends.layers import Case, draw, engine_of, through_engine
 from tests.backends.test_llvm_determinism import CELLS
 from throughtime.backends.llvm.kernel import compile_half
+from throughtime.backends.llvm.options import Settings
 from throughtime.backends.llvm.target import host
 from throughtime.cells import GRU, LSTM
 from throughtime.graph import Cell, trace
@@ -30,8 +31,7 @@ def with_pairs(made: Engine) -> Engine:
             made.hoisted if half == "_hoisted" else made.plan,
             backward=half == "_backward",
             widths=made.widths,
-            item_bytes=made.item_bytes,
-            bfloat16=True,
+            settings=Settings(made.item_bytes, bfloat16=True),
         )
     return made
 

@@ -18,6 +18,7 @@ from tests.backends.layers import (
 )
 from tests.backends.test_llvm_determinism import BATCH, CELLS, SIZE, STEPS
 from throughtime.backends.llvm.kernel import compile_half
+from throughtime.backends.llvm.options import Settings
 from throughtime.backends.llvm.target import forced, host
 from throughtime.cells import GRU, LSTM
 from throughtime.graph import Cell, trace
@@ -37,7 +38,7 @@ def compile_for(made: Engine, name: str) -> None:
             made.hoisted if half == "_hoisted" else made.plan,
             backward=half == "_backward",
             widths=made.widths,
-            item_bytes=made.item_bytes,
+            settings=Settings(made.item_bytes),
             target=forced(name),
         )
 

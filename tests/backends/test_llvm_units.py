@@ -8,6 +8,7 @@ import torch
 from tests.backends.layers import assert_equal_bits, draw, engine_of, through_engine
 from tests.backends.test_llvm_determinism import CELLS
 from throughtime.backends.llvm.kernel import compile_half
+from throughtime.backends.llvm.options import Settings
 from throughtime.backends.llvm.threads import give_up
 from throughtime.cells import LSTM
 from throughtime.graph import Cell, trace
@@ -32,8 +33,7 @@ def with_split_units(made: Engine) -> Engine:
             made.hoisted if half == "_hoisted" else made.plan,
             backward=half == "_backward",
             widths=made.widths,
-            item_bytes=made.item_bytes,
-            split_units=True,
+            settings=Settings(made.item_bytes, split_units=True),
         )
     return made
 

@@ -54,7 +54,8 @@ def _vector(node: Node) -> str:
 
 def _contraction(contraction: Contraction) -> str:
     left, right = _source(contraction.left), contraction.right
-    return left if right is None else f"{left} ⊗ {_source(right)}"
+    sign = "⊙" if contraction.unitwise else "⊗"
+    return left if right is None else f"{left} {sign} {_source(right)}"
 
 
 def _source(source: Source) -> str:
@@ -84,11 +85,10 @@ PLANS: list[tuple[Cell, list[str]]] = [
     (
         cells.PeepholeLSTM(),
         [
-            *LSTM[:2],
-            "back: 1ᵀ @ its own [12] -> delta [21], carry 0, carry 1",
-            LSTM[3],
+            *LSTM[:4],
             "sums: delta [12] ⊗ x [2], delta [12] ⊗ output [3] before, "
-            "delta [3], delta [3], delta [3], delta [12]",
+            "delta [3] ⊙ saved [3] before, delta [3] ⊙ saved [3] before, "
+            "delta [3] ⊙ saved [3], delta [12]",
         ],
     ),
     (

@@ -123,14 +123,37 @@ class _Backward:
         """Columns of the δ buffer, so that ranges of one parameter lie side by side."""
         self.deltas: dict[int, Span] = {}
         output = gradient_of(OUTPUT_GRADIENT)
-        for _, delta, _ in self._sorted_terms():
+        products: list[int] = []
+        for _, delta, operand in self._sorted_terms():
             node = self.nodes[delta]
             if delta in self.deltas or node.kind is Kind.PARAMETER:
                 continue
             if node.operation == "gradient" and self._role(node) == "stream":
                 self.deltas[delta] = Span(output, 0, node.size)
+            elif operand is None and node.operation == "multiply":
+                products.append(delta)
             else:
                 self.deltas[delta] = self._place(DELTA, delta)
+        self._place_products(products)
+
+    def _place_products(self, products: list[int]) -> None:
+        """Room for δ that are products, unless both factors are kept anyway."""
+        self.factors: dict[int, tuple[int, int]] = {}
+        for delta in products:
+            first, second = self.nodes[delta].arguments
+            size = self.nodes[delta].size
+            if all(self._kept(index, size) for index in (first, second)):
+                self.factors[delta] = (first, second)
+            elif delta not in self.deltas:
+                self.deltas[delta] = self._place(DELTA, delta)
+
+    def _kept(self, index: int, size: int) -> bool:
+        """Whether a vector of that size lies in a buffer when all steps are done."""
+        if self.nodes[index].size != size:
+            return False
+        if index in self.deltas or index in self.available:
+            return True
+        return self.nodes[index].operation in {"input", "state"}
 
     def _sorted_terms(self) -> list[Term]:
         def key(term: Term) -> tuple[int, int, bool]:
@@ -257,9 +280,18 @@ class _Backward:
     def _contractions(self) -> tuple[Contraction, ...]:
         found: list[Contraction] = []
         for parameter, delta, operand in self._sorted_terms():
+            part = view(self.nodes, parameter)
+            if delta in self.factors:
+                first, second = map(self._source, self.factors[delta])
+                position = self.operands.position(part.root)
+                found.append(
+                    Contraction(
+                        position, part.rows, part.columns, first, second, unitwise=True
+                    )
+                )
+                continue
             if delta not in self.deltas:
                 continue
-            part = view(self.nodes, parameter)
             left = self._source(delta)
             right = None if operand is None else self._source(operand)
             if part.transposed and right is not None:
@@ -291,6 +323,8 @@ def _merged(contractions: list[Contraction]) -> list[Contraction]:
 
 def _adjoin(last: Contraction, following: Contraction) -> bool:
     left, right = last.left.span, following.left.span
+    if last.unitwise or following.unitwise:
+        return False
     same = (last.operand, last.columns, last.right, last.left.state)
     return (
         same

@@ -78,7 +78,8 @@ class Source:
 class Contraction:
     """Part of an operand's gradient: ``Σ left ⊗ right`` over all rows.
 
-    It is added to the given rows and columns. Without ``right`` it is ``Σ left``.
+    It is added to the given rows and columns. Without ``right`` it is ``Σ left``;
+    where ``unitwise``, ``Σ left · right``, unit by unit.
     """
 
     operand: int
@@ -86,6 +87,7 @@ class Contraction:
     columns: tuple[int, int]
     left: Source
     right: Source | None
+    unitwise: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from throughtime.backends.llvm.options import Options
+from throughtime.backends.llvm.options import Options, Settings
 from throughtime.backends.llvm.threads import openmp
 from throughtime.graph.plan import plan
 from throughtime.graph.programs import OUTPUT, SAVED, Plan, gradient_of
@@ -115,8 +115,7 @@ class Engine:
                 plan,
                 backward=backward,
                 widths=self.widths,
-                item_bytes=self.item_bytes,
-                options=self.options,
+                settings=Settings(self.item_bytes, options=self.options),
             )
 
     @property

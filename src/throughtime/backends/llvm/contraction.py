@@ -70,6 +70,10 @@ class ContractionWriter:
         for product in contractions:
             if product.right is None:
                 continue
+            self._sums = []
+            if product.unitwise:
+                self._product(product)
+                continue
             # Rows that a product has just read are at hand for a sum as well.
             self._sums = [c for c in waiting if _within(c.left.span, product.left.span)]
             waiting = [c for c in waiting if c not in self._sums]
@@ -166,9 +170,9 @@ class ContractionWriter:
         left_stride, right_stride = self.widths[left.buffer], self.widths[right.buffer]
         lefts = w.at(lefts, w.times(rows[0], left_stride), left.start)
         rights = w.at(rights, w.times(rows[1], right_stride), right.start)
-        columns = self.columns[contraction.operand]
-        corner = contraction.rows[0] * columns + contraction.columns[0]
-        target = w.at(result, corner)
+        if contraction.unitwise:
+            self._unit_sums(contraction, result, lefts, rights, rows[2])
+            return
         width = min(self.target.largest_tile, -(-right.size // self.lanes))
         height = balanced_height(left.size, width, self.target.rows(width))
         first, last = self._share(left.size, height)
@@ -182,22 +186,42 @@ class ContractionWriter:
             count = w.minimum(builder.sub(rows[2], block), index(BLOCK))
             own_left = w.at(lefts, w.times(block, left_stride))
             own_right = w.at(rights, w.times(block, right_stride))
-            self._sums_beside(left, own_left, (low, high, count))
-            for start, vectors, masked in self._columns(right.size, width):
-                with w.loop(*start) as column, w.loop(low, high, height) as row:
-                    strides = (left_stride, right_stride, columns)
-                    self._call_tiles(
-                        OuterShape(height, vectors, masked, *strides),
-                        left.size,
-                        (
-                            w.at(own_left, row),
-                            w.at(own_right, column),
-                            w.at(target, w.times(row, columns), column),
-                        ),
-                        builder.sub(high, row),
-                        count,
-                        builder.sub(index(right.size), column),
-                    )
+            extent = (low, high, count)
+            self._sums_beside(left, own_left, extent)
+            own = (own_left, own_right, result)
+            self._block(contraction, own, extent, (height, width))
+
+    def _block(
+        self,
+        contraction: Contraction,
+        addresses: tuple[ir.Value, ir.Value, ir.Value],
+        extent: tuple[ir.Value, ir.Value, ir.Value],
+        tile: tuple[int, int],
+    ) -> None:
+        """Add one block of rows to a part of the result, tile by tile."""
+        w, builder = self.writer, self.writer.builder
+        left, right = contraction.left.span, self._right(contraction)
+        own_left, own_right, result = addresses
+        low, high, count = extent
+        height, width = tile
+        columns = self.columns[contraction.operand]
+        corner = contraction.rows[0] * columns + contraction.columns[0]
+        target = w.at(result, corner)
+        strides = (self.widths[left.buffer], self.widths[right.buffer], columns)
+        for start, vectors, masked in self._columns(right.size, width):
+            with w.loop(*start) as column, w.loop(low, high, height) as row:
+                self._call_tiles(
+                    OuterShape(height, vectors, masked, *strides),
+                    left.size,
+                    (
+                        w.at(own_left, row),
+                        w.at(own_right, column),
+                        w.at(target, w.times(row, columns), column),
+                    ),
+                    builder.sub(high, row),
+                    count,
+                    builder.sub(index(right.size), column),
+                )
 
     @staticmethod
     def _right(contraction: Contraction) -> Span:
@@ -261,6 +285,33 @@ class ContractionWriter:
             first = w.at(rows, offset)
             self._add_sums(contraction, first, begin, end, count)
 
+    def _unit_sums(
+        self,
+        contraction: Contraction,
+        result: ir.Value,
+        lefts: ir.Value,
+        rights: ir.Value,
+        rows: ir.Value,
+    ) -> None:
+        """Sums of products, unit by unit."""
+        w, left, right = self.writer, contraction.left.span, self._right(contraction)
+        strides = self.widths[left.buffer], self.widths[right.buffer]
+        vectors = min(self.target.largest_tile, -(-left.size // self.lanes))
+        sums = self.tiles.sums(vectors, *strides)
+        result = w.at(result, contraction.rows[0])
+        low, high = self._share(left.size, self.lanes)
+        with (
+            w.loop(index(0), rows, BLOCK) as block,
+            w.loop(low, high, vectors * self.lanes) as unit,
+        ):
+            count = w.minimum(w.builder.sub(rows, block), index(BLOCK))
+            places = [
+                w.at(lefts, w.times(block, strides[0]), unit),
+                w.at(result, unit),
+                w.at(rights, w.times(block, strides[1]), unit),
+            ]
+            w.builder.call(sums, [*places, count, w.builder.sub(high, unit)])
+
     def _column_sums(self, contraction: Contraction) -> None:
         """Sums of columns that no product reads."""
         w = self.writer
@@ -287,7 +338,7 @@ class ContractionWriter:
         result = w.at(self._result(contraction), contraction.rows[0])
         with w.loop(low, high, vectors * self.lanes) as column:
             left = w.builder.sub(high, column)
-            places = [w.at(rows, column), w.at(result, column)]
+            places = [w.at(rows, column), w.at(result, column), w.at(rows, column)]
             w.builder.call(sums, [*places, count, left])
 
 

@@ -15,14 +15,13 @@ from throughtime.backends.llvm.module import (
     write_module,
 )
 from throughtime.backends.llvm.object_cache import cached, version
-from throughtime.backends.llvm.options import Options
+from throughtime.backends.llvm.options import Settings
 from throughtime.backends.llvm.profile import PACKING, region_names, timed, watching
 from throughtime.backends.llvm.rows import Rows
 from throughtime.backends.llvm.target import Target, host
 from throughtime.backends.llvm.threads import OpenMP, give_up, run_in_pool
 from throughtime.graph.programs import Plan
 
-STANDARD = Options()
 SMALLEST_SHARE = 200_000
 """Multiply-adds that are worth waking another thread for."""
 
@@ -176,10 +175,7 @@ def compile_half(
     *,
     backward: bool,
     widths: Mapping[str, int],
-    item_bytes: int,
-    bfloat16: bool = False,
-    split_units: bool = False,
-    options: Options = STANDARD,
+    settings: Settings,
     target: Target | None = None,
 ) -> Kernel:
     """Compile the forward or the backward half of a plan.
@@ -192,23 +188,14 @@ def compile_half(
         Which half.
     widths
         Columns of all buffers, the caller's own included.
-    item_bytes
-        4 for float32, 8 for float64.
-    bfloat16
-        Whether the operands of products in programs are rounded to bfloat16; sums
-        and everything else stay as they are.
-    split_units
-        Whether the threads of a loop share the units of every row rather than the
-        rows: for fewer rows than threads. The numbers are the same.
-    options
-        What is done for speed.
+    settings
+        Numbers and ways.
     target
         The processor; by default the one this process runs on.
     """
     chosen = target or host()
     programs = plan.backward if backward else plan.forward
     contractions = plan.contractions if backward else ()
-
     shapes = [plan.nodes[index].shape for index in plan.operands]
 
     def make() -> tuple[dict[str, object], bytes]:
@@ -218,10 +205,7 @@ def compile_half(
             widths,
             [shape[1] if len(shape) == 2 else 1 for shape in shapes],
             chosen,
-            item_bytes,
-            options,
-            bfloat16=bfloat16,
-            split_units=split_units,
+            settings,
         )
         facts: dict[str, object] = {
             "names": list(source.names),
@@ -231,9 +215,8 @@ def compile_half(
         }
         return facts, object_code(source.text, chosen)
 
-    ways = item_bytes, bfloat16, split_units
-    own = programs, contractions, shapes, sorted(widths.items()), ways
-    facts, code = cached(f"{own} {options} {chosen.key} {version()}", make)
+    own = programs, contractions, shapes, sorted(widths.items()), settings
+    facts, code = cached(f"{own} {chosen.key} {version()}", make)
     names = region_names(programs, contractions, backward=backward)
     return Kernel(_facts(facts), load(code, chosen), len(programs), names)
 

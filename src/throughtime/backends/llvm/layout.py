@@ -7,7 +7,7 @@ decided here, so that the code that is written and the caller agree.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from throughtime.backends.llvm.options import Options
+from throughtime.backends.llvm.options import Settings
 from throughtime.backends.llvm.pairs import row_words, words_of
 from throughtime.backends.llvm.schedule import (
     SCRATCH as SCRATCH_PLACE,
@@ -112,22 +112,18 @@ class Layout:
         program: Program,
         schedule: Schedule,
         target: Target,
-        item_bytes: int,
+        settings: Settings,
         panel_start: int,
-        options: Options,
-        *,
-        bfloat16: bool = False,
-        split_units: bool = False,
     ) -> None:
-        self.options = options
-        self.split_units = split_units and splittable(program)
-        self.bfloat16 = bfloat16
+        self.options = settings.options
+        self.split_units = settings.split_units and splittable(program)
+        self.bfloat16 = settings.bfloat16
         self.scratch_width = schedule.scratch_width
         self._pairs: dict[tuple[Location, int], Location] = {}
         self.program = program
         self.schedule = schedule
         self.target = target
-        self.lanes = target.lanes(item_bytes)
+        self.lanes = target.lanes(settings.item_bytes)
         self.panel_end = panel_start
         self.sweeps = tuple(self._sweep(group) for group in schedule.groups)
 

@@ -15,7 +15,7 @@ from throughtime.backends.llvm.layout import (
     Arguments,
     Layout,
 )
-from throughtime.backends.llvm.options import Options
+from throughtime.backends.llvm.options import Settings
 from throughtime.backends.llvm.outer import OuterTiles
 from throughtime.backends.llvm.packing import (
     PanelWriter,
@@ -69,11 +69,7 @@ def write_module(
     widths: Mapping[str, int],
     columns: Sequence[int],
     target: Target,
-    item_bytes: int,
-    options: Options,
-    *,
-    bfloat16: bool,
-    split_units: bool,
+    settings: Settings,
 ) -> Source:
     """LLVM IR of programs run one after the other, then of contractions.
 
@@ -87,17 +83,11 @@ def write_module(
         Columns of every operand; 1 for a vector.
     target
         The processor.
-    item_bytes
-        4 for float32, 8 for float64.
-    options
-        What is done for speed.
-    bfloat16
-        Whether the operands of products in programs are rounded to bfloat16.
-    split_units
-        Whether the threads of a loop share the units of every row, not the rows.
+    settings
+        Numbers and ways.
     """
-    writer = _ModuleWriter(widths, columns, target, item_bytes, options, bfloat16)
-    return writer.write(programs, contractions, split_units=split_units)
+    writer = _ModuleWriter(widths, columns, target, settings)
+    return writer.write(programs, contractions)
 
 
 class _ModuleWriter:
@@ -106,17 +96,14 @@ class _ModuleWriter:
         widths: Mapping[str, int],
         columns: Sequence[int],
         target: Target,
-        item_bytes: int,
-        options: Options,
-        bfloat16: bool,
+        settings: Settings,
     ) -> None:
-        self.options = options
-        self.bfloat16 = bfloat16
+        self.settings = settings
         self.module = ir.Module("throughtime")
-        self.element = ELEMENTS[item_bytes]
-        self.item_bytes = item_bytes
+        self.item_bytes = settings.item_bytes
+        self.element = ELEMENTS[self.item_bytes]
         self.target = target
-        self.lanes = target.lanes(item_bytes)
+        self.lanes = target.lanes(self.item_bytes)
         self.widths = dict(widths)
         self.columns = columns
         self.arguments = Arguments()
@@ -124,19 +111,19 @@ class _ModuleWriter:
             self.module, self.element, self.lanes, fused=target.fused
         )
         self.tiles = Tiles(
-            self.module, self.element, self.lanes, self.math, bfloat16=bfloat16
+            self.module,
+            self.element,
+            self.lanes,
+            self.math,
+            bfloat16=settings.bfloat16,
         )
         self.scratch_width = 1
 
     def write(
-        self,
-        programs: Sequence[Program],
-        contractions: Sequence[Contraction],
-        *,
-        split_units: bool,
+        self, programs: Sequence[Program], contractions: Sequence[Contraction]
     ) -> Source:
-        layouts = self._layouts(programs, split_units=split_units)
-        if split_units:
+        layouts = self._layouts(programs)
+        if self.settings.split_units:
             self._barrier()
         for region in range(len(programs) + bool(contractions)):
             self.arguments.position(threads_word(region))
@@ -150,7 +137,7 @@ class _ModuleWriter:
                 self.widths,
                 self.tiles,
                 self.math,
-                self.options,
+                self.settings.options,
             ).write()
             for number, (program, layout) in enumerate(
                 zip(programs, layouts, strict=True)
@@ -176,23 +163,12 @@ class _ModuleWriter:
         writer = Writer(builder, self.element, self.lanes, self.item_bytes)
         barrier_function(self.module, writer, x86=self.target.x86)
 
-    def _layouts(
-        self, programs: Sequence[Program], *, split_units: bool
-    ) -> list[Layout]:
+    def _layouts(self, programs: Sequence[Program]) -> list[Layout]:
         layouts: list[Layout] = []
         start = 0
         for program in programs:
             plan = schedule(program, self.lanes)
-            layout = Layout(
-                program,
-                plan,
-                self.target,
-                self.item_bytes,
-                start,
-                self.options,
-                bfloat16=self.bfloat16,
-                split_units=split_units,
-            )
+            layout = Layout(program, plan, self.target, self.settings, start)
             start = layout.panel_end
             self.scratch_width = max(self.scratch_width, layout.scratch_width)
             layouts.append(layout)
@@ -205,7 +181,7 @@ class _ModuleWriter:
                 self.element,
                 self.lanes,
                 self.math,
-                fetch_ahead=self.options.fetch_ahead,
+                fetch_ahead=self.settings.options.fetch_ahead,
             ),
             "body.contractions",
             self.target,
@@ -219,7 +195,7 @@ class _ModuleWriter:
             pack_function(self.module, across=way) for way in (True, False)
         )
         writers = (write_pack_across, write_pack_along)
-        if self.bfloat16:
+        if self.settings.bfloat16:
             writers = (write_pack_pairs_across, write_pack_pairs_along)
         for pack, write in zip((across, along), writers, strict=True):
             builder = ir.IRBuilder(pack.append_basic_block("entry"))
@@ -322,7 +298,7 @@ def _work(layout: Layout) -> Work:
 
 def _contraction_work(contractions: Sequence[Contraction]) -> Work:
     total = sum(
-        c.left.span.size * (1 if c.right is None else c.right.span.size)
+        c.left.span.size * (1 if c.right is None or c.unitwise else c.right.span.size)
         for c in contractions
     )
     return Work(total, recurrent=False)

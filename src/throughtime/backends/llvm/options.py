@@ -21,3 +21,18 @@ class Options:
     """Divide rows into blocks of like heights, rather than full ones and a rest."""
     fetch_ahead: bool = True
     """Ask for rows of weight gradients before they are needed."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What code is made for, beside its programs and its processor."""
+
+    item_bytes: int
+    """4 for float32, 8 for float64."""
+    bfloat16: bool = False
+    """Round the operands of products in programs to bfloat16; sums and everything else
+    stay as they are."""
+    split_units: bool = False
+    """Let threads of a loop share the units of every row rather than the rows: for
+    fewer rows than threads. The numbers are the same."""
+    options: Options = Options()

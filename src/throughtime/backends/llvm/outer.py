@@ -4,6 +4,7 @@ A tile adds ``Σ_row left[row, unit] * right[row, column]`` over some rows to it
 of the result, one fused multiply-add after the other in order of the rows.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from llvmlite import ir
@@ -29,6 +30,32 @@ class OuterShape:
     left_stride: int
     right_stride: int
     result_stride: int
+
+
+def _over_rows(
+    w: Writer,
+    rows: ir.Value,
+    count: int,
+    added: Callable[[ir.Value, list[ir.Value]], list[ir.Value]],
+) -> list[ir.Value]:
+    """So many vectors, from 0, after what every row adds to them."""
+    builder, function = w.builder, w.builder.function
+    entry, loop = builder.block, function.append_basic_block("rows")
+    behind = function.append_basic_block("behind")
+    builder.branch(loop)
+    builder.position_at_end(loop)
+    row = builder.phi(INDEX, "row")
+    row.add_incoming(index(0), entry)
+    totals = [builder.phi(w.vector) for _ in range(count)]
+    found = added(row, list(totals))
+    following = builder.add(row, index(1), flags=["nsw", "nuw"])
+    row.add_incoming(following, loop)
+    for total, value in zip(totals, found, strict=True):
+        total.add_incoming(w.constant(0.0), entry)
+        total.add_incoming(value, loop)
+    builder.cbranch(builder.icmp_signed("<", following, rows), loop, behind)
+    builder.position_at_end(behind)
+    return found
 
 
 class OuterTiles:
@@ -65,42 +92,45 @@ class OuterTiles:
             self._write(function, shape)
         return self._made[shape]
 
-    def sums(self, vectors: int, stride: int) -> ir.Function:
-        """``sums(left, result, rows, columns)``: adds up at most so many vectors."""
-        name = f"sums.{vectors}.{stride}"
+    def sums(
+        self, vectors: int, stride: int, other_stride: int | None = None
+    ) -> ir.Function:
+        """``sums(left, result, right, rows, columns)``: at most so many vectors.
+
+        Columns of the left are added up, times those of the right if that has rows.
+        """
+        name = f"sums.{vectors}.{stride}.{other_stride}"
         if name in self.module.globals:
             return self.module.globals[name]
-        kind = ir.FunctionType(VOID, [POINTER, POINTER, INDEX, INDEX])
+        kind = ir.FunctionType(VOID, [POINTER, POINTER, POINTER, INDEX, INDEX])
         function = ir.Function(self.module, kind, name)
         function.linkage = "internal"
         function.attributes.add("noinline")
         builder = ir.IRBuilder(function.append_basic_block("entry"))
         w = Writer(builder, self.element, self.lanes, self.item_bytes)
-        left, result, rows, columns = function.args
+        left, result, right, rows, columns = function.args
         masks = [
             w.mask(builder.sub(index((v + 1) * self.lanes), columns), self.lanes)
             for v in range(vectors)
         ]
-        entry, loop = builder.block, function.append_basic_block("rows")
-        behind = function.append_basic_block("behind")
-        builder.branch(loop)
-        builder.position_at_end(loop)
-        row = builder.phi(INDEX, "row")
-        row.add_incoming(index(0), entry)
-        totals = [builder.phi(w.vector) for _ in masks]
-        line = w.times(row, stride)
-        for v, (total, mask) in enumerate(zip(totals, masks, strict=True)):
-            value = w.load(w.at(left, line, v * self.lanes), mask)
-            total.add_incoming(w.constant(0.0), entry)
-            total.add_incoming(builder.fadd(total, value), loop)
-        following = builder.add(row, index(1), flags=["nsw", "nuw"])
-        row.add_incoming(following, loop)
-        builder.cbranch(builder.icmp_signed("<", following, rows), loop, behind)
-        builder.position_at_end(behind)
-        for v, (total, mask) in enumerate(zip(totals, masks, strict=True)):
+
+        def added(row: ir.Value, totals: list[ir.Value]) -> list[ir.Value]:
+            found = []
+            for v, (total, mask) in enumerate(zip(totals, masks, strict=True)):
+                place = w.at(left, w.times(row, stride), v * self.lanes)
+                value = w.load(place, mask)
+                if other_stride is None:
+                    found.append(builder.fadd(total, value))
+                    continue
+                place = w.at(right, w.times(row, other_stride), v * self.lanes)
+                factor = w.load(place, mask)
+                found.append(self.math.fma(builder, value, factor, total))
+            return found
+
+        totals = _over_rows(w, rows, vectors, added)
+        for v, (value, mask) in enumerate(zip(totals, masks, strict=True)):
             place = w.at(result, v * self.lanes)
-            sum_of_rows = total.incomings[1][0]
-            w.store(builder.fadd(w.load(place, mask), sum_of_rows), place, mask)
+            w.store(builder.fadd(w.load(place, mask), value), place, mask)
         builder.ret_void()
         return function
 
@@ -111,26 +141,16 @@ class OuterTiles:
         mask = None
         if shape.masked:
             mask = w.mask(builder.sub(index(self.lanes), columns), self.lanes)
-        entry, loop = builder.block, function.append_basic_block("rows")
-        behind = function.append_basic_block("behind")
-        builder.branch(loop)
-        builder.position_at_end(loop)
-        row = builder.phi(INDEX, "row")
-        row.add_incoming(index(0), entry)
-        totals = [builder.phi(w.vector) for _ in range(shape.height * shape.vectors)]
-        added = self._terms(w, shape, left, right, row, totals, mask)
-        following = builder.add(row, index(1), flags=["nsw", "nuw"])
-        row.add_incoming(following, loop)
-        for total, value in zip(totals, added, strict=True):
-            total.add_incoming(w.constant(0.0), entry)
-            total.add_incoming(value, loop)
-        builder.cbranch(builder.icmp_signed("<", following, rows), loop, behind)
-        builder.position_at_end(behind)
+
+        def added(row: ir.Value, totals: list[ir.Value]) -> list[ir.Value]:
+            return self._terms(w, shape, left, right, row, totals, mask)
+
+        totals = _over_rows(w, rows, shape.height * shape.vectors, added)
         for unit in range(shape.height):
             for v in range(shape.vectors):
                 place = w.at(result, unit * shape.result_stride + v * self.lanes)
                 total = builder.fadd(
-                    w.load(place, mask), added[unit * shape.vectors + v]
+                    w.load(place, mask), totals[unit * shape.vectors + v]
                 )
                 w.store(total, place, mask)
         builder.ret_void()

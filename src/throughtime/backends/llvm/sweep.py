@@ -1,6 +1,7 @@
 """One sweep over the units of a group: start sums, add products, the pointwise rest."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from llvmlite import ir
 
@@ -200,30 +201,32 @@ class SweepWriter:
             for vector in range(sweep.vectors)
         )
         width = len(slots) * w.lanes
-        operands = [
-            address
-            for part in batch.parts
-            for address in (
-                w.at(self.panels, w.times(tile, part.words * width), part.panel),
-                self.address(part.pairs or part.location, row),
-            )
-        ]
-        parts = tuple(
-            (self.strides[(part.pairs or part.location).place], part.words)
-            for part in batch.parts
-        )
+        operands: list[ir.Value] = []
+        parts: list[tuple[int, int]] = []
+        for part in batch.parts:
+            panel = w.times(tile, part.words * width)
+            operand = part.pairs or part.location
+            operands.append(w.at(self.panels, panel, part.panel))
+            operands.append(self.address(operand, row))
+            parts.append((self.strides[operand.place], part.words))
         starts, addresses = self._starts(batch, begun, first, row)
+        shape = TileShape(0, slots, sweep.block, tuple(parts), starts)
+        self._call_for_height(shape, height, [self.sums, *operands, *addresses])
+
+    def _call_for_height(
+        self, shape: TileShape, height: ir.Value, arguments: list[ir.Value]
+    ) -> None:
+        """Call the tile function of as many rows as there are."""
         function = self.builder.function
         behind = function.append_basic_block("products")
         default = function.append_basic_block("none")
         switch = self.builder.switch(height, default)
-        for rows in range(1, sweep.block + 1):
+        for rows in range(1, shape.block + 1):
             case = function.append_basic_block(f"rows{rows}")
             switch.add_case(index(rows), case)
             self.builder.position_at_end(case)
-            shape = TileShape(rows, slots, sweep.block, parts, starts)
-            tile_function = self.tiles.function(shape)
-            self.builder.call(tile_function, [self.sums, *operands, *addresses])
+            tile_function = self.tiles.function(replace(shape, rows=rows))
+            self.builder.call(tile_function, arguments)
             self.builder.branch(behind)
         self.builder.position_at_end(default)
         self.builder.branch(behind)
