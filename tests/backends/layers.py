@@ -8,7 +8,7 @@ from torch import Tensor
 
 from throughtime.graph import StepGraph
 from throughtime.graph.serialize import text_of
-from throughtime.nn.engine import Engine
+from throughtime.nn.engine import Engine, Way
 from throughtime.nn.execution import run_layer
 from throughtime.nn.extents import Extent, dense_extent, ragged_extent
 
@@ -139,6 +139,14 @@ def engine_of(graph: StepGraph, dtype: torch.dtype, *, training: bool) -> Engine
     names = ["x", *(declared.name for declared in graph.inputs)]
     wanted = " ".join(names) if training else ""
     return Engine(text_of(graph), training, wanted, dtype)
+
+
+def ways(*, split_units: bool) -> list[Way]:
+    """Every half and way to run it, with or without shared units."""
+    return [
+        Way(backward, hoist, split_units)
+        for backward, hoist in ((False, False), (False, True), (True, False))
+    ]
 
 
 def through_engine(made: Engine, case: Case) -> dict[str, Tensor]:

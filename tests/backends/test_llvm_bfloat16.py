@@ -8,11 +8,10 @@ from torch import Tensor
 
 from tests.backends.layers import Case, draw, engine_of, through_engine
 from tests.backends.test_llvm_determinism import CELLS
-from throughtime.backends.llvm.kernel import compile_half
-from throughtime.backends.llvm.options import Settings
 from throughtime.backends.llvm.target import host
 from throughtime.cells import GRU, LSTM
-from throughtime.graph import Cell, trace
+from throughtime.graph import Cell, StepGraph, trace
+from throughtime.graph.serialize import text_of
 from throughtime.nn.engine import Engine
 
 pytestmark = pytest.mark.skipif(
@@ -24,16 +23,10 @@ HALF = 2.0**-8
 """Largest relative error of a number that is rounded to bfloat16."""
 
 
-def with_pairs(made: Engine) -> Engine:
-    """Let an engine's products round their operands."""
-    for half in ("_in_loop", "_hoisted", "_backward"):
-        vars(made)[half] = compile_half(
-            made.hoisted if half == "_hoisted" else made.plan,
-            backward=half == "_backward",
-            widths=made.widths,
-            settings=Settings(made.item_bytes, bfloat16=True),
-        )
-    return made
+def with_pairs(graph: StepGraph) -> Engine:
+    """An engine whose products round their operands."""
+    wanted = " ".join(["x", *(declared.name for declared in graph.inputs)])
+    return Engine(text_of(graph), True, wanted, torch.float32, bfloat16=True)
 
 
 def rounded(value: Tensor) -> Tensor:
@@ -58,7 +51,7 @@ def test_results_are_within_the_rounding_of_their_operands(
     graph = trace(cell, *size[:2])
     case = draw(graph, 5, size[2], weights=0.2).to(torch.float32)
     exact = through_engine(engine_of(graph, torch.float32, training=True), case)
-    made = with_pairs(engine_of(graph, torch.float32, training=True))
+    made = with_pairs(graph)
     found = through_engine(made, case)
     for name, value in exact.items():
         error = (found[name] - value).norm()
@@ -71,7 +64,7 @@ def test_what_bfloat16_can_hold_is_multiplied_exactly(cell: Cell, batch: int) ->
     graph = trace(cell, 17, 33)
     case = representable(draw(graph, 1, batch, weights=0.2).to(torch.float32))
     exact = through_engine(engine_of(graph, torch.float32, training=True), case)
-    made = with_pairs(engine_of(graph, torch.float32, training=True))
+    made = with_pairs(graph)
     found = through_engine(made, case)
     assert torch.allclose(found["output"], exact["output"], rtol=0, atol=1e-6)
 
@@ -79,7 +72,7 @@ def test_what_bfloat16_can_hold_is_multiplied_exactly(cell: Cell, batch: int) ->
 def test_rows_do_not_depend_on_others() -> None:
     graph = trace(LSTM(), 17, 33)
     case = draw(graph, 4, 26, weights=0.2).to(torch.float32)
-    made = with_pairs(engine_of(graph, torch.float32, training=True))
+    made = with_pairs(graph)
     whole = through_engine(made, case)["output"].view(4, 26, 33)
     rows = case.inputs["x"].view(4, 26, 17)[:, :9].reshape(36, 17)
     part = replace(

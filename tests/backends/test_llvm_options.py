@@ -25,7 +25,7 @@ def test_no_bit_depends_on_an_option(cell: Cell, option: str) -> None:
         case = draw(graph, 7, batch, lengths=lengths, weights=0.2).to(torch.float32)
         wanted = " ".join(case.inputs)
         both = [
-            Engine(text_of(graph), True, wanted, torch.float32, options)
+            Engine(text_of(graph), True, wanted, torch.float32, options=options)
             for options in (Options(), replace(Options(), **{option: False}))
         ]
         expected, found = (through_engine(made, case) for made in both)

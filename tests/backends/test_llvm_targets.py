@@ -15,10 +15,9 @@ from tests.backends.layers import (
     engine_of,
     results,
     through_engine,
+    ways,
 )
 from tests.backends.test_llvm_determinism import BATCH, CELLS, SIZE, STEPS
-from throughtime.backends.llvm.kernel import compile_half
-from throughtime.backends.llvm.options import Settings
 from throughtime.backends.llvm.target import forced, host
 from throughtime.cells import GRU, LSTM
 from throughtime.graph import Cell, trace
@@ -33,14 +32,8 @@ CLOSE = {torch.float32: 1e-5, torch.float64: 1e-12}
 
 def compile_for(made: Engine, name: str) -> None:
     """Let an engine run code made for another processor."""
-    for half in ("_in_loop", "_hoisted", "_backward"):
-        vars(made)[half] = compile_half(
-            made.hoisted if half == "_hoisted" else made.plan,
-            backward=half == "_backward",
-            widths=made.widths,
-            settings=Settings(made.item_bytes),
-            target=forced(name),
-        )
+    for way in ways(split_units=False):
+        made.kernels[way] = made.compile(way, forced(name))
 
 
 @X86

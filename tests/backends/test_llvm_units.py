@@ -5,10 +5,14 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from tests.backends.layers import assert_equal_bits, draw, engine_of, through_engine
+from tests.backends.layers import (
+    assert_equal_bits,
+    draw,
+    engine_of,
+    through_engine,
+    ways,
+)
 from tests.backends.test_llvm_determinism import CELLS
-from throughtime.backends.llvm.kernel import compile_half
-from throughtime.backends.llvm.options import Settings
 from throughtime.backends.llvm.threads import give_up
 from throughtime.cells import LSTM
 from throughtime.graph import Cell, trace
@@ -27,14 +31,11 @@ def _threads() -> Iterator[None]:
 
 
 def with_split_units(made: Engine) -> Engine:
-    """Let an engine's threads share units."""
-    for half in ("_in_loop", "_hoisted", "_backward"):
-        vars(made)[half] = compile_half(
-            made.hoisted if half == "_hoisted" else made.plan,
-            backward=half == "_backward",
-            widths=made.widths,
-            settings=Settings(made.item_bytes, split_units=True),
-        )
+    """Let an engine's threads share units, whatever it would choose."""
+    for shared, whole in zip(
+        ways(split_units=True), ways(split_units=False), strict=True
+    ):
+        made.kernels[shared] = made.kernels[whole] = made.compile(shared)
     return made
 
 
@@ -63,3 +64,17 @@ def test_our_own_pool_shares_units_as_well() -> None:
     made.library = None
     torch.set_num_threads(2)
     assert_equal_bits(through_engine(made, case), expected)
+
+
+def test_few_sequences_and_much_work_share_units() -> None:
+    torch.set_num_threads(2)
+    small, large = (
+        engine_of(trace(LSTM(), 8, size), torch.float32, training=True)
+        for size in (16, 128)
+    )
+    for made in (small, large):
+        graph = made.graph
+        for batch in (1, 2):
+            through_engine(made, draw(graph, 3, batch).to(torch.float32))
+    assert {way.split_units for way in small.kernels} == {False}
+    assert {way.split_units for way in large.kernels} == {False, True}

@@ -65,6 +65,16 @@ class Program:
     backwards: bool = False
 
 
+def multiply_adds(program: Program) -> int:
+    """How many of them the products of one row take."""
+    nodes = program.nodes
+    return sum(
+        node.size * nodes[node.arguments[1]].size
+        for node in nodes
+        if node.operation == "product"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """One side of a contraction: a span, at the step itself or the one before."""

@@ -7,15 +7,16 @@ lie, enter the machine code, and read the final states.
 from collections.abc import Iterable, Sequence
 from functools import cached_property, lru_cache
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
 from throughtime.backends.llvm.options import Options, Settings
-from throughtime.backends.llvm.threads import openmp
+from throughtime.backends.llvm.schedule import splittable
+from throughtime.backends.llvm.threads import give_up, openmp
 from throughtime.graph.plan import plan
-from throughtime.graph.programs import OUTPUT, SAVED, Plan, gradient_of
+from throughtime.graph.programs import OUTPUT, SAVED, gradient_of, multiply_adds
 from throughtime.graph.serialize import from_json
 from throughtime.nn.door import Door
 from throughtime.nn.extents import CPU, Extent
@@ -25,9 +26,12 @@ from throughtime.nn.scratch import scratch
 
 if TYPE_CHECKING:
     from throughtime.backends.llvm.kernel import Kernel
+    from throughtime.backends.llvm.target import Target
 
 FEW_SEQUENCES = 8
 """Below so many, products that need no state run before the loop."""
+LEAST_SPLIT = 40_000
+"""Multiply-adds of a step that pay for a barrier in it."""
 STANDARD = Options()
 
 _compiling = Lock()
@@ -40,6 +44,14 @@ def hoists(batch: int) -> bool:
     not written and read again is saved; a few rows do not.
     """
     return batch < FEW_SEQUENCES
+
+
+class Way(NamedTuple):
+    """Which half of a plan, and how it runs; every way gives the same bits."""
+
+    backward: bool
+    hoist: bool
+    split_units: bool
 
 
 class Engine:
@@ -55,6 +67,8 @@ class Engine:
         Names of the inputs whose gradient it has to give, with spaces between.
     dtype
         Of all tensors.
+    bfloat16
+        Whether products in the loop round their operands to bfloat16.
     options
         What compiled code does for the sake of speed.
     """
@@ -65,11 +79,15 @@ class Engine:
         training: bool,
         wanted: str,
         dtype: torch.dtype,
+        *,
+        bfloat16: bool = False,
         options: Options = STANDARD,
     ) -> None:
         graph = from_json(text)
         self.wanted = tuple(wanted.split())
+        self.bfloat16 = bfloat16
         self.options = options
+        self.kernels: dict[Way, Kernel] = {}
         self.plan, self.hoisted = (
             plan(graph, training=training, input_gradients=self.wanted, hoist=hoist)
             for hoist in (False, True)
@@ -90,33 +108,47 @@ class Engine:
             **self.hoisted.widths,
         }
 
-    def _forward(self, batch: int) -> "Kernel":
-        hoist = hoists(batch) or not self.options.project_in_loop
-        return self._hoisted if hoist else self._in_loop
+    def kernel(self, batch: int, *, backward: bool) -> "Kernel":
+        """The compiled half that serves so many sequences."""
+        few = hoists(batch) or not self.options.project_in_loop
+        way = Way(backward, not backward and few, self._splits(batch))
+        if way not in self.kernels:
+            with _compiling:
+                if way not in self.kernels:
+                    self.kernels[way] = self.compile(way)
+        return self.kernels[way]
 
-    @cached_property
-    def _in_loop(self) -> "Kernel":
-        return self._compile(self.plan, backward=False)
-
-    @cached_property
-    def _hoisted(self) -> "Kernel":
-        return self._compile(self.hoisted, backward=False)
-
-    @cached_property
-    def _backward(self) -> "Kernel":
-        return self._compile(self.plan, backward=True)
-
-    def _compile(self, plan: Plan, *, backward: bool) -> "Kernel":
+    def compile(self, way: Way, target: "Target | None" = None) -> "Kernel":
+        """Compile one way to run a half, by default for this processor."""
         # Needs llvmlite, which the other backends do without.
         from throughtime.backends.llvm.kernel import compile_half
 
-        with _compiling:
-            return compile_half(
-                plan,
-                backward=backward,
-                widths=self.widths,
-                settings=Settings(self.item_bytes, options=self.options),
-            )
+        return compile_half(
+            self.hoisted if way.hoist else self.plan,
+            backward=way.backward,
+            widths=self.widths,
+            settings=Settings(
+                self.item_bytes,
+                bfloat16=self.bfloat16,
+                split_units=way.split_units,
+                options=self.options,
+            ),
+            target=target,
+        )
+
+    def _splits(self, batch: int) -> bool:
+        """Whether threads share the units of a step, and not the sequences."""
+        if not self.options.split_units or batch >= torch.get_num_threads():
+            return False
+        return batch * self._step_work >= LEAST_SPLIT and give_up() is not None
+
+    @cached_property
+    def _step_work(self) -> int:
+        """Multiply-adds of a step of the loop; 0 if its units cannot be shared."""
+        loops = [p for p in self.hoisted.forward + self.plan.backward if p.recurrent]
+        if not all(map(splittable, loops)):
+            return 0
+        return max(map(multiply_adds, loops), default=0)
 
     @property
     def saved_width(self) -> int:
@@ -156,9 +188,8 @@ class Engine:
         if extent.alive:
             buffers = {OUTPUT: output, SAVED: saved, **self._named(inputs)}
             operands = self.operands.values(parameters)
-            self._run(
-                self._forward(extent.batch), buffers, initial, operands, carries, extent
-            )
+            kernel = self.kernel(extent.batch, backward=False)
+            self._run(kernel, buffers, initial, operands, carries, extent)
         finals = [
             self._final(position, initial, output, saved, carries, extent)
             for position in range(len(initial))
@@ -190,7 +221,7 @@ class Engine:
                 **gradients,
             }
             self._run(
-                self._backward,
+                self.kernel(extent.batch, backward=True),
                 buffers,
                 initial,
                 operands,

@@ -17,6 +17,7 @@ from throughtime.backends.llvm.schedule import (
     Location,
     Schedule,
     leaf_location,
+    splittable,
 )
 from throughtime.backends.llvm.target import Target
 from throughtime.graph.nodes import Node
@@ -231,15 +232,6 @@ def _join(found: list[Batch], members: tuple[Member, ...], part: Part) -> bool:
         if not set(own).isdisjoint(theirs):
             return False
     return False
-
-
-def splittable(program: Program) -> bool:
-    """Whether threads may share the units of each step: no sum over units does.
-
-    Its order, and so its bits, would depend on the number of threads.
-    """
-    whole = all(node.family != "reduction" for node in program.nodes)
-    return program.recurrent and whole
 
 
 def row_stride(place: str, widths: dict[str, int], sizes: dict[str, int]) -> int:

@@ -32,7 +32,7 @@ from throughtime.backends.llvm.target import Target
 from throughtime.backends.llvm.tiles import Tiles
 from throughtime.backends.llvm.vector_math import VectorMath
 from throughtime.backends.llvm.writer import INDEX, POINTER, VOID, Writer, index
-from throughtime.graph.programs import Contraction, Program
+from throughtime.graph.programs import Contraction, Program, multiply_adds
 
 ELEMENTS = {4: ir.FloatType(), 8: ir.DoubleType()}
 SMALL = ir.IntType(32)
@@ -286,14 +286,9 @@ def body_name(region: int, programs: int) -> str:
 def _work(layout: Layout) -> Work:
     program = layout.program
     nodes = program.nodes
-    products = sum(
-        node.size * nodes[node.arguments[1]].size
-        for node in nodes
-        if node.operation == "product"
-    )
     others = sum(8 * node.size for node in nodes if len(node.shape) == 1)
     parts = max(sweep.tiles for sweep in layout.sweeps) if layout.split_units else 0
-    return Work(products + others, program.recurrent, parts)
+    return Work(multiply_adds(program) + others, program.recurrent, parts)
 
 
 def _contraction_work(contractions: Sequence[Contraction]) -> Work:

@@ -13,6 +13,8 @@ class Options:
 
     project_in_loop: bool = True
     """Compute products that need no state in the step that uses them."""
+    split_units: bool = True
+    """Let threads share the units of a row where there are fewer rows than threads."""
     start_in_registers: bool = True
     """Load what sums start from where it lies, rather than from a copy."""
     join_products: bool = True

@@ -95,6 +95,15 @@ def leaf_location(node: Node) -> Location | None:
     return None
 
 
+def splittable(program: Program) -> bool:
+    """Whether threads may share the units of each step: no sum over units does.
+
+    Its order, and so its bits, would depend on the number of threads.
+    """
+    whole = all(node.family != "reduction" for node in program.nodes)
+    return program.recurrent and whole
+
+
 def schedule(program: Program, lanes: int) -> Schedule:
     """Divide a program's nodes into groups; ``lanes`` numbers make a vector."""
     return _Scheduler(program, lanes).run()
