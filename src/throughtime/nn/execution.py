@@ -136,15 +136,15 @@ def _llvm(run: Run) -> Result:
     names = ["x", *(declared.name for declared in run.graph.inputs)]
     inputs = [run.inputs[name] for name in names]
     parameters = list(run.parameters.values())
-    training, wanted = torch.is_grad_enabled(), []
+    training, wanted = torch.is_grad_enabled(), ""
     if training:
         differentiated = [*inputs, *run.initial, *parameters]
         training = any(tensor.requires_grad for tensor in differentiated)
-        wanted = [name for name in names if run.inputs[name].requires_grad]
+        wanted = " ".join(name for name in names if run.inputs[name].requires_grad)
     output, finals = operators.run(
         text_of(run.graph),
         training,
-        " ".join(wanted),
+        wanted,
         inputs,
         run.initial,
         parameters,

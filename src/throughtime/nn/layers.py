@@ -77,21 +77,21 @@ class Layers(nn.Module):
             text_of(graph)  # a program that torch compiles can read it, not write it
         operations = {plain_operation(graph) for graph in self.graphs}
         self._operation = operations.pop() if len(operations) == 1 else ""
-        for layer, direction, graph in self._runs():
-            for declaration in graph.parameters:
-                check_initialisation(declaration, graph.cell)
-                empty = torch.empty(declaration.shape, device=device, dtype=dtype)
-                name = self._parameter_name(declaration.name, layer, direction)
-                self.register_parameter(name, nn.Parameter(empty))
-        self._names = {
-            (layer, direction): [
-                (declared.name, self._parameter_name(declared.name, layer, direction))
-                for declared in graph.parameters
-            ]
-            for layer, direction, graph in self._runs()
-        }
+        # Of each layer and direction, by its name in the graph: that in the module.
+        self._names: dict[tuple[int, int], dict[str, str]] = {}
+        self._register_parameters(device, dtype)
         self.flatten_parameters()
         self.reset_parameters()
+
+    def _register_parameters(self, device: Device, dtype: torch.dtype | None) -> None:
+        for layer, direction, graph in self._runs():
+            names = self._names[layer, direction] = {}
+            for declared in graph.parameters:
+                check_initialisation(declared, graph.cell)
+                empty = torch.empty(declared.shape, device=device, dtype=dtype)
+                name = self._parameter_name(declared.name, layer, direction)
+                names[declared.name] = name
+                self.register_parameter(name, nn.Parameter(empty))
 
     @property
     def directions(self) -> int:
@@ -132,7 +132,10 @@ class Layers(nn.Module):
 
     def _parameters_of(self, layer: int, direction: int) -> dict[str, Tensor]:
         # By name at each call: they may be replaced, or computed from others.
-        return {name: getattr(self, own) for name, own in self._names[layer, direction]}
+        return {
+            name: getattr(self, own)
+            for name, own in self._names[layer, direction].items()
+        }
 
     def first_states(self, batch: int, like: Tensor) -> list[Tensor]:
         """Where the cell starts: a tensor ``(L·D, B, n)`` per state."""

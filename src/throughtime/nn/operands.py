@@ -21,12 +21,12 @@ class Operands:
         self.dtype = dtype
         self.names = [declared.name for declared in plan.graph.parameters]
         self._sums = [self._sum_of(index) for index in plan.operands]
+        self._plain = [positions for positions in self._sums if positions is not None]
 
     def values(self, parameters: Sequence[Tensor]) -> list[Tensor]:
         """Values of all operands, contiguous."""
-        sums = [positions for positions in self._sums if positions is not None]
-        if len(sums) == len(self._sums):
-            values = [_total(positions, parameters) for positions in sums]
+        if len(self._plain) == len(self._sums):
+            values = [_total(positions, parameters) for positions in self._plain]
         else:
             named = dict(zip(self.names, parameters, strict=True))
             values = evaluate_parameters(
@@ -111,7 +111,8 @@ class Operands:
 
 
 def _total(positions: Sequence[int], parameters: Sequence[Tensor]) -> Tensor:
-    first, *others = (parameters[position] for position in positions)
-    for other in others:
-        first = first + other
-    return first
+    first, *others = positions
+    total = parameters[first]
+    for position in others:
+        total = total + parameters[position]
+    return total

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
-from torch._functorch.utils import unwrap_dead_wrappers
+from torch._C._functorch import unwrap_if_dead
 from torch.autograd import forward_ad
 
 from throughtime.errors import CapturedWithoutGradient, NotBuiltYet
@@ -71,27 +71,29 @@ def run(
             graph, training, wanted, inputs, initial, parameters, *where
         )
     else:
+        settings = graph, training, wanted, sizes, where
         tensors = *inputs, *initial, *parameters
-        result = _call(
-            _Layer, training, graph, training, wanted, sizes, where, *tensors
-        )
+        result = _call(_Layer, training, settings, tensors)
     return result[0], result[1 : 1 + len(initial)]
 
 
 def _call(
-    function: type[torch.autograd.Function], differentiable: bool, *arguments: Any
+    function: type[torch.autograd.Function],
+    differentiable: bool,
+    settings: tuple[Any, ...],
+    tensors: Sequence[Tensor],
 ) -> tuple[Tensor, ...]:
-    """What ``function.apply`` gives, without what a call at hand does not need.
+    """What ``function.apply(*settings, *tensors)`` gives, sooner.
 
     `apply` binds defaults by the function's signature, which takes longer than a
     small layer; where nobody differentiates, ``forward`` alone does.
     """
     if torch._C._are_functorch_transforms_active():
-        return function.apply(*arguments)
+        return function.apply(*settings, *tensors)
     # Tensors may outlive the transform of `torch.func` that wrapped them.
-    arguments = unwrap_dead_wrappers(arguments)
+    arguments = *settings, *map(unwrap_if_dead, tensors)
     if differentiable or forward_ad._current_level >= 0:
-        return super(torch.autograd.Function, function).apply(*arguments)
+        return super(torch.autograd.Function, function).apply(*arguments)  # type: ignore[missing-attribute]
     return function.forward(*arguments)
 
 
@@ -246,13 +248,12 @@ class _Layer(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Any, ...]:
-        graph, wanted, sizes, where = ctx.settings
+        graph, wanted, sizes, _ = ctx.settings
         tensors = ctx.saved_tensors
         initial = tensors[sizes[0] : sum(sizes)]
         given = _filled(gradients[:-1], (tensors[-2], *initial))
         again = torch.is_grad_enabled()
-        settings = graph, wanted, sizes, where
-        found = _call(_LayerBackward, again, *settings, *tensors, *given)
+        found = _call(_LayerBackward, again, ctx.settings, (*tensors, *given))
         names = _input_names(graph, wanted, tensors[0].dtype)
         return None, None, None, None, None, *_spread(names, wanted, found)
 
