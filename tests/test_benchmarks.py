@@ -329,6 +329,24 @@ def test_compiling_is_quicker_from_the_cache() -> None:
     assert sum(seconds["cached"].values()) < sum(seconds["cold"].values())
 
 
+@pytest.mark.slow
+def test_calls_of_all_kinds_are_measured_beside_torch() -> None:
+    command = [sys.executable, "-m", "benchmarks.calls", "--json", "--seconds", "0.1"]
+    answer = subprocess.run(
+        [*command, "--cells", "RNN,PeepholeLSTM", "--size", "5"],
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    found = json.loads(answer.stdout)["microseconds"]
+    assert found.keys() == {"RNN", "PeepholeLSTM"}
+    for kind, both in found["RNN"].items():
+        assert both.keys() == {"throughtime", "torch.nn"}, kind
+        assert min(both.values()) > 0
+        assert found["PeepholeLSTM"][kind].keys() == {"throughtime"}
+
+
 def test_useful_flops_of_an_lstm() -> None:
     # 2 · T·B·G·H · (2 (I + H) + H), as published beside the six shapes.
     shape = Shape(100, 32, 64, 128)

@@ -45,6 +45,7 @@ class Guarded(TorchDispatchMode):
         aten.zeros_like.default,
         aten.new_zeros.default,
         aten.clone.default,
+        aten.stack.default,
     }
 
     def __init__(self) -> None:

@@ -4,7 +4,7 @@ What an operator does when it runs: allocate the buffers of a plan, say where th
 lie, enter the machine code, and read the final states.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,12 +20,11 @@ from throughtime.graph.programs import OUTPUT, SAVED, gradient_of, multiply_adds
 from throughtime.graph.serialize import from_json
 from throughtime.nn.door import Door
 from throughtime.nn.extents import CPU, Extent
+from throughtime.nn.half import BUFFER, Half
 from throughtime.nn.operands import Operands
 from throughtime.nn.pool import POOL
-from throughtime.nn.scratch import scratch
 
 if TYPE_CHECKING:
-    from throughtime.backends.llvm.kernel import Kernel
     from throughtime.backends.llvm.target import Target
 
 FEW_SEQUENCES = 8
@@ -87,14 +86,14 @@ class Engine:
         self.wanted = tuple(wanted.split())
         self.bfloat16 = bfloat16
         self.options = options
-        self.kernels: dict[Way, Kernel] = {}
+        self.kernels: dict[Way, Half] = {}
         self.plan, self.hoisted = (
             plan(graph, training=training, input_gradients=self.wanted, hoist=hoist)
             for hoist in (False, True)
         )
         self.graph = graph
         self.door = Door(graph, self.saved_width)
-        self.item_bytes = dtype.itemsize
+        self.dtype = dtype
         # Whose threads run it; None: those of a small pool of our own.
         self.library = openmp()
         self.operands = Operands(self.plan, dtype)
@@ -108,7 +107,7 @@ class Engine:
             **self.hoisted.widths,
         }
 
-    def kernel(self, batch: int, *, backward: bool) -> "Kernel":
+    def kernel(self, batch: int, *, backward: bool) -> Half:
         """The compiled half that serves so many sequences."""
         few = hoists(batch) or not self.options.project_in_loop
         way = Way(backward, not backward and few, self._splits(batch))
@@ -118,23 +117,44 @@ class Engine:
                     self.kernels[way] = self.compile(way)
         return self.kernels[way]
 
-    def compile(self, way: Way, target: "Target | None" = None) -> "Kernel":
+    def compile(self, way: Way, target: "Target | None" = None) -> Half:
         """Compile one way to run a half, by default for this processor."""
         # Needs llvmlite, which the other backends do without.
         from throughtime.backends.llvm.kernel import compile_half
 
-        return compile_half(
+        kernel = compile_half(
             self.hoisted if way.hoist else self.plan,
             backward=way.backward,
             widths=self.widths,
             settings=Settings(
-                self.item_bytes,
+                self.dtype.itemsize,
                 bfloat16=self.bfloat16,
                 split_units=way.split_units,
                 options=self.options,
             ),
             target=target,
         )
+        words = self._words(backward=way.backward)
+        return Half(kernel, words, self.widths, self.dtype)
+
+    def _words(self, *, backward: bool) -> list[str]:
+        """Of the tensors of a call, in the order in which they are given."""
+        buffers = [SAVED, OUTPUT, *self.input_sizes]
+        operands, states = range(len(self.plan.operands)), range(len(self.plan.states))
+        words = [f"initial {i}" for i in states] + [f"operand {i}" for i in operands]
+        if backward:
+            wanted = [name for name in self.input_sizes if name in self.wanted]
+            buffers += map(gradient_of, (OUTPUT, *wanted))
+            words += [f"carry {i}" for i in states]
+            words += [f"gradient operand {i}" for i in operands]
+        else:
+            words += [f"carry {i}" for i in self._carried]
+        return [*(BUFFER + name for name in buffers), *words]
+
+    @cached_property
+    def _carried(self) -> list[int]:
+        """States that the forward loop keeps outside of all buffers."""
+        return [i for i, span in enumerate(self.plan.states) if span is None]
 
     def _splits(self, batch: int) -> bool:
         """Whether threads share the units of a step, and not the sequences."""
@@ -168,33 +188,31 @@ class Engine:
         """
         like, rows = inputs[0], inputs[0].shape[0]
         output = like.new_empty((rows, self.graph.output_size))
-        lead = extent.batch if self.graph.states else 0
+        lead = extent.batch if initial else 0
         saved = POOL.empty((lead + rows, self.saved_width), like.dtype)
         # No part of what an operator returns may be left to chance.
         _clear_behind(output, extent.alive)
         if self.saved_width:
-            saved[:lead].zero_()
+            self._begin(saved[:lead], initial)
             _clear_behind(saved, lead + extent.alive)
-        carries = {
-            position: _two(state)
-            for position, (state, span) in enumerate(
-                zip(initial, self.plan.states, strict=True)
-            )
-            if span is None
-        }
-        for state, span in zip(initial, self.plan.states, strict=True):
-            if span is not None and span.buffer == SAVED:
-                saved[:lead, span.start : span.start + span.size] = state
+        carries = {i: _two(initial[i]) for i in self._carried}
         if extent.alive:
-            buffers = {OUTPUT: output, SAVED: saved, **self._named(inputs)}
             operands = self.operands.values(parameters)
-            kernel = self.kernel(extent.batch, backward=False)
-            self._run(kernel, buffers, initial, operands, carries, extent)
+            own = *inputs, *initial, *operands, *carries.values()
+            half = self.kernel(extent.batch, backward=False)
+            self._run(half, (saved, output, *own), extent)
         finals = [
             self._final(position, initial, output, saved, carries, extent)
             for position in range(len(initial))
         ]
         return output, finals, saved
+
+    def _begin(self, first: Tensor, initial: Sequence[Tensor]) -> None:
+        """Write the saved rows that hold initial states, ``(B, width)``."""
+        first.zero_()
+        for state, span in zip(initial, self.plan.states, strict=True):
+            if span is not None and span.buffer == SAVED:
+                first.narrow(1, span.start, span.size).copy_(state)
 
     def backward(
         self,
@@ -209,44 +227,30 @@ class Engine:
     ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
         """Gradients of the wanted inputs, of initial states and of parameters."""
         gradients = self._input_gradients(inputs, extent.alive)
-        carries = {i: _two(value) for i, value in enumerate(final_gradients)}
+        carries = [_two(gradient) for gradient in final_gradients]
         operands = self.operands.values(parameters)
         operand_gradients = [torch.zeros_like(operand) for operand in operands]
         if extent.alive:
-            buffers = {
-                OUTPUT: output,
-                SAVED: saved,
-                gradient_of(OUTPUT): output_gradient,
-                **self._named(inputs),
-                **gradients,
-            }
-            self._run(
-                self.kernel(extent.batch, backward=True),
-                buffers,
-                initial,
-                operands,
-                carries,
-                extent,
-                operand_gradients,
-            )
+            rows = saved, output, *inputs, output_gradient, *gradients
+            own = *initial, *operands, *carries, *operand_gradients
+            half = self.kernel(extent.batch, backward=True)
+            self._run(half, (*rows, *own), extent)
         slot = (extent.steps - 1) & 1 if extent.alive else 0
         return (
-            list(gradients.values()),
-            [carry[slot].clone() for carry in carries.values()],
+            gradients,
+            [carry[slot].clone() for carry in carries],
             self.operands.gradients(parameters, operand_gradients),
         )
 
-    def _input_gradients(
-        self, inputs: Sequence[Tensor], alive: int
-    ) -> dict[str, Tensor]:
+    def _input_gradients(self, inputs: Sequence[Tensor], alive: int) -> list[Tensor]:
         """Room for the gradients of the wanted inputs, 0 where nothing is written."""
-        gradients: dict[str, Tensor] = {}
-        for name, value in self._named(inputs).items():
+        gradients: list[Tensor] = []
+        for name, value in zip(self.input_sizes, inputs, strict=True):
             if name in self.wanted:
                 gradient = torch.empty_like(value)
-                word = gradient_of(name)
-                _clear_behind(gradient, alive if word in self._reached else 0)
-                gradients[word] = gradient
+                reached = gradient_of(name) in self._reached
+                _clear_behind(gradient, alive if reached else 0)
+                gradients.append(gradient)
         return gradients
 
     @cached_property
@@ -258,43 +262,13 @@ class Engine:
             for store in program.stores
         }
 
-    def _named(self, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
-        return dict(zip(self.input_sizes, inputs, strict=True))
-
-    def _run(
-        self,
-        kernel: "Kernel",
-        buffers: dict[str, Tensor],
-        initial: Sequence[Tensor],
-        operands: Sequence[Tensor],
-        carries: dict[int, Tensor],
-        extent: Extent,
-        operand_gradients: Sequence[Tensor] = (),
-    ) -> None:
-        like = buffers["x"]
-        lead = extent.batch * self.item_bytes if self.graph.states else 0
-        words = {f"buffer {name}": value.data_ptr() for name, value in buffers.items()}
-        words[f"buffer {SAVED}"] += lead * self.saved_width
-        # Buffers that live no longer than the call.
-        named = _buffers_among(kernel.facts.names)
-        transient = [name for name in named if name not in buffers]
-        threads = torch.get_num_threads()
-        sizes = [extent.alive * self.widths[name] for name in transient]
-        *own, workspace = scratch(like.dtype, [*sizes, kernel.workspace(threads)])
-        for name, piece in zip(transient, own, strict=True):
-            words[f"buffer {name}"] = piece.data_ptr()
-        words |= _addresses("initial", initial)
-        words |= _addresses("operand", operands)
-        words |= _addresses("gradient operand", operand_gradients)
-        words |= {f"carry {i}": value.data_ptr() for i, value in carries.items()}
-        kernel.run(
-            words,
-            extent.rows,
-            workspace.data_ptr(),
-            self.item_bytes,
-            threads,
-            self.library,
-        )
+    def _run(self, half: Half, tensors: Sequence[Tensor], extent: Extent) -> None:
+        """Compute; the tensors are those of `_words`."""
+        addresses = [tensor.data_ptr() for tensor in tensors]
+        # Its first rows hold the initial states.
+        lead = extent.batch if self.graph.states else 0
+        addresses[0] += lead * self.saved_width * self.dtype.itemsize
+        half.run(addresses, extent.rows, self.library)
 
     def _final(
         self,
@@ -317,7 +291,7 @@ class Engine:
             return pair[(extent.lengths - 1) & 1, own]
         if span.buffer == OUTPUT:
             if extent.last is None or extent.lengths is None:
-                return output.narrow(0, extent.last_row, extent.batch).clone()
+                return output.narrow_copy(0, extent.last_row, extent.batch)
             ends = output[extent.last.clamp(min=0)]
             return torch.where((extent.lengths > 0)[:, None], ends, start)
         columns = saved[:, span.start : span.start + span.size]
@@ -325,12 +299,6 @@ class Engine:
             first = extent.batch + extent.last_row
             return columns.narrow(0, first, extent.batch).clone()
         return columns[extent.last + extent.batch]
-
-
-@lru_cache(maxsize=512)
-def _buffers_among(words: tuple[str, ...]) -> tuple[str, ...]:
-    kind = "buffer "
-    return tuple(word.removeprefix(kind) for word in words if word.startswith(kind))
 
 
 def _clear_behind(rows: Tensor, alive: int) -> None:
@@ -341,11 +309,7 @@ def _clear_behind(rows: Tensor, alive: int) -> None:
 
 def _two(value: Tensor) -> Tensor:
     """Both places of a carried value, each holding where it starts."""
-    return value.expand(2, *value.shape).contiguous()
-
-
-def _addresses(kind: str, values: Iterable[Tensor]) -> dict[str, int]:
-    return {f"{kind} {i}": value.data_ptr() for i, value in enumerate(values)}
+    return torch.stack((value, value))
 
 
 @lru_cache(maxsize=512)

@@ -85,7 +85,8 @@ class Layers(nn.Module):
 
     def _register_parameters(self, device: Device, dtype: torch.dtype | None) -> None:
         for layer, direction, graph in self._runs():
-            names = self._names[layer, direction] = {}
+            names: dict[str, str] = {}
+            self._names[layer, direction] = names
             for declared in graph.parameters:
                 check_initialisation(declared, graph.cell)
                 empty = torch.empty(declared.shape, device=device, dtype=dtype)

@@ -1,15 +1,25 @@
 """Memory that a call needs while it runs, kept by each thread for its next call."""
 
 from collections.abc import Sequence
+from functools import lru_cache
+from itertools import accumulate
 from threading import local
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from throughtime.nn.pool import POOL
 
-ALIGNMENT = 16
-"""Numbers; 64 bytes of float32, so that every piece starts on a cache line."""
+ALIGNMENT = 64
+"""Bytes; every piece starts on a cache line."""
+
+
+class Pieces(NamedTuple):
+    """Pieces of memory, which may be used as long as this is held."""
+
+    memory: Tensor
+    addresses: list[int]
 
 
 class _Kept(local):
@@ -20,16 +30,12 @@ class _Kept(local):
 _kept = _Kept()
 
 
-def scratch(dtype: torch.dtype, sizes: Sequence[int]) -> list[Tensor]:
+def scratch(dtype: torch.dtype, sizes: Sequence[int]) -> Pieces:
     """Pieces of this thread's scratch memory, of so many numbers each.
 
-    They hold until the thread's next call of this function.
+    Their numbers hold until the thread's next call of this function.
     """
-    starts: list[int] = []
-    total = 0
-    for size in sizes:
-        starts.append(total)
-        total += -(-size // ALIGNMENT) * ALIGNMENT
+    *starts, total = _places(ALIGNMENT // dtype.itemsize, *sizes)
     memory = _kept.memory.get(dtype)
     if memory is None or memory.numel() < total:
         # The old memory goes first: both at once may be more than there is.
@@ -37,9 +43,14 @@ def scratch(dtype: torch.dtype, sizes: Sequence[int]) -> list[Tensor]:
         _kept.memory.pop(dtype, None)
         memory = POOL.empty((total,), dtype)
         _kept.memory[dtype] = memory
-    return [
-        memory.narrow(0, start, size) for start, size in zip(starts, sizes, strict=True)
-    ]
+    first = memory.data_ptr()
+    return Pieces(memory, [first + start * dtype.itemsize for start in starts])
+
+
+@lru_cache(maxsize=256)
+def _places(unit: int, *sizes: int) -> list[int]:
+    """Where each piece starts and the last one ends, in multiples of the unit."""
+    return list(accumulate((-(-size // unit) * unit for size in sizes), initial=0))
 
 
 def release() -> None:

@@ -1,9 +1,10 @@
 """Compiled halves of a plan, as functions of addresses."""
 
 import ctypes
+from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 from throughtime.backends.llvm.barrier import LINE, WORD_BYTES
 from throughtime.backends.llvm.compile import Code, load, object_code
@@ -52,16 +53,12 @@ class Kernel:
         self._run = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(code.address("run"))
         self._programs = programs
         self._region_names = region_names
+        self.thread_words = tuple(map(threads_word, range(len(facts.regions))))
+        self._shares = lru_cache(maxsize=64)(partial(_shares, facts.regions))
 
     def threads(self, rows: Rows, most: int) -> list[int]:
         """Threads of each region: no more than rows, none for too little work."""
-        found = []
-        for work in self.facts.regions:
-            several = work.per_row * rows.total // SMALLEST_SHARE
-            limit = rows.batch if work.recurrent else rows.total
-            limit = work.parts or limit
-            found.append(max(1, min(most, several, limit)))
-        return found
+        return self._shares(rows.total, rows.batch, most)
 
     def workspace(self, threads: int) -> int:
         """Numbers of scratch memory for a call with so many threads."""
@@ -69,19 +66,20 @@ class Kernel:
 
     def run(
         self,
-        addresses: Mapping[str, int],
+        words: Sequence[int],
         rows: Rows,
         workspace: int,
         item_bytes: int,
-        threads: int,
+        threads: list[int],
         library: OpenMP | None,
     ) -> None:
         """Compute.
 
         Parameters
         ----------
-        addresses
-            Of every word in ``facts.names`` that is not a number of threads.
+        words
+            What each of ``facts.names`` stands for: an address, or for one of
+            ``thread_words`` the number of its region's threads.
         rows
             Where the rows lie.
         workspace
@@ -89,35 +87,32 @@ class Kernel:
         item_bytes
             Size of one number.
         threads
-            How many threads may be used.
+            Of each region, as `threads` says.
         library
             Whose threads; None for those of a small pool.
         """
-        counts = self.threads(rows, threads)
-        table = self._table(addresses, rows, workspace, item_bytes, counts, library)
-        pooled = library is None and max(counts) > 1
+        table = self._table(words, rows, workspace, item_bytes, threads, library)
+        address, _ = table.buffer_info()
+        pooled = library is None and max(threads) > 1
         if watching():
-            for name, part in self._parts(table, counts, pooled=pooled):
+            for name, part in self._parts(address, threads, pooled=pooled):
                 timed(name, part)
         elif pooled:
-            for _, part in self._parts(table, counts, pooled=True):
+            for _, part in self._parts(address, threads, pooled=True):
                 part()
         else:
-            self._run(ctypes.addressof(table))
+            self._run(address)
 
     def _table(
         self,
-        addresses: Mapping[str, int],
+        words: Sequence[int],
         rows: Rows,
         workspace: int,
         item_bytes: int,
-        counts: list[int],
+        threads: list[int],
         library: OpenMP | None,
-    ) -> ctypes.Array[ctypes.c_int64]:
-        """The words that compiled code reads."""
-        given = {threads_word(i): count for i, count in enumerate(counts)}
-        words = {**addresses, **given}
-        named = [words[name] for name in self.facts.names]
+    ) -> "array[int]":
+        """All words that compiled code reads."""
         functions = (0, 0, 0)
         if library is not None:
             functions = (library.parallel, library.thread, library.team)
@@ -136,18 +131,20 @@ class Kernel:
             give_up() or 0,
         ]
         assert len(fixed) == FIXED, "the table of arguments and its layout differ"
-        # Flags of a barrier stand behind the words, each on a cache line of its own.
-        flags = LINE * (max(counts) + 1) if self.facts.splits else 0
-        table = (ctypes.c_int64 * (FIXED + len(named) + flags))(*fixed, *named)
-        behind = ctypes.addressof(table) + WORD_BYTES * (FIXED + len(named))
-        table[FLAGS] = -(-behind // (LINE * WORD_BYTES)) * LINE * WORD_BYTES
+        table = array("q", (*fixed, *words))
+        if self.facts.splits:
+            # Flags of a barrier stand behind, each on a cache line of its own.
+            words_end = len(table) * WORD_BYTES
+            line = LINE * WORD_BYTES
+            table.frombytes(bytes(line * (max(threads) + 1)))
+            behind = table.buffer_info()[0] + words_end
+            table[FLAGS] = -(-behind // line) * line
         return table
 
     def _parts(
-        self, table: ctypes.Array[ctypes.c_int64], counts: list[int], *, pooled: bool
+        self, address: int, counts: list[int], *, pooled: bool
     ) -> Iterator[tuple[str, Callable[[], None]]]:
         """All that ``run`` does, one after the other, by name."""
-        address = ctypes.addressof(table)
         once = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
         shared = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
         yield PACKING, partial(once(self._code.address("pack_all")), address)
@@ -161,6 +158,16 @@ class Kernel:
             body = shared(self._code.address(body_name(region, self._programs)))
             task = partial(_share, body, address, threads)
             yield name, partial(run_in_pool, task, threads)
+
+
+def _shares(regions: Sequence[Work], total: int, batch: int, most: int) -> list[int]:
+    """Threads of each region, for so many rows of so many sequences."""
+    found = []
+    for work in regions:
+        several = work.per_row * total // SMALLEST_SHARE
+        limit = work.parts or (batch if work.recurrent else total)
+        found.append(max(1, min(most, several, limit)))
+    return found
 
 
 def _share(
