@@ -45,7 +45,10 @@ html_theme_options = {
     "show_prev_next": True,
     "show_toc_level": 2,
 }
-html_sidebars = {"index": [], "one_sitting": [], "generated/architecture": []}
+html_sidebars = {
+    page: []
+    for page in ("index", "one_sitting", "how_it_is_fast", "generated/architecture")
+}
 
 
 def write_pages(app: Sphinx) -> None:

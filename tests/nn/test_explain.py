@@ -390,6 +390,8 @@ def test_it_says_how_threads_share_the_work() -> None:
         )
     )
     assert "loops:" not in str(explain(cells.Feedforward()))
+    # A single sequence cannot be divided.
+    assert "loops:" not in str(explain(module, batch=1))
 
 
 def test_a_feedforward_layer_has_no_loop() -> None:

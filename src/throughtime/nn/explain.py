@@ -193,7 +193,8 @@ class Explanation:
 
         most = torch.get_num_threads()
         yield f"at most torch's {most}; one for every {SMALLEST_SHARE:,} multiply-adds"
-        if any(graph.states for graph in self.graphs) and self.batch != 1:
+        enough = self.batch is None or self.batch >= max(most, 2)
+        if enough and any(graph.states for graph in self.graphs):
             many = "" if self.batch is None else f"B = {self.batch} "
             yield f"loops: {many}sequences are divided, each thread takes its own"
         yield "all steps at once: rows are divided; of weight gradients the result's"
