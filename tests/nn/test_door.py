@@ -8,6 +8,7 @@ import throughtime as tt
 from throughtime.errors import LayerMismatch
 from throughtime.graph import trace
 from throughtime.graph.serialize import to_json
+from throughtime.nn.engine import engine
 
 WRONG = {
     "double": torch.zeros(20, 5, dtype=torch.float64),
@@ -52,9 +53,25 @@ def operator(**changed: object) -> list[torch.Tensor]:
         "steps": 4,
         "batch": 2,
         "reverse": False,
+        "bfloat16": False,
         **changed,
     }
     return torch.ops.throughtime.layer(to_json(graph), False, "", *given.values())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_the_operator_refuses_bfloat16_where_nothing_multiplies_it(
+    dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("throughtime.nn.engine.BFLOAT16", dtype == torch.float64)
+    engine.cache_clear()
+    numbers = {
+        "inputs": [torch.randn(8, 3, dtype=dtype)],
+        "initial": [torch.zeros(2, 5, dtype=dtype)],
+    }
+    with pytest.raises(tt.errors.BackendCannotServe, match="bfloat16"):
+        operator(**numbers, bfloat16=True)
+    engine.cache_clear()
 
 
 def test_the_operator_itself() -> None:

@@ -59,7 +59,7 @@ def arguments(
     initial = [draw(BATCH, state.size, gradient=training) for state in graph.states]
     weights = [draw(*p.shape, gradient=training) for p in graph.parameters]
     given = None if counts is None else torch.tensor(counts)
-    extent = given, STEPS, BATCH, reverse
+    extent = given, STEPS, BATCH, reverse, False
     return text_of(graph), training, wanted, [x], initial, weights, *extent
 
 

@@ -11,6 +11,7 @@ from throughtime.cells import GRU, LSTM, Elman
 from throughtime.errors import BackendCannotServe, UnknownBackend
 from throughtime.errors.base import did_you_mean
 from throughtime.graph import Cell, StepGraph, trace
+from throughtime.nn.precision import takes_bfloat16
 
 LLVM_DTYPES = (torch.float32, torch.float64)
 CUDNN_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -33,6 +34,8 @@ class Choice(NamedTuple):
     reason: str
     operation: str = ""
     """The operation of torch that is this cell, for ``"cudnn"``."""
+    bfloat16: bool = False
+    """Whether compiled products round their operands to bfloat16."""
 
 
 def plain_operation(graph: StepGraph) -> str:
@@ -81,7 +84,7 @@ def choose(
         The requested one cannot run this.
     """
     if requested == "auto":
-        return _automatic(operation, dtype, device)
+        return _rounding(_automatic(operation, dtype, device), dtype)
     obstacle = ""
     if check_backend(requested) == "llvm":
         obstacle = _llvm_obstacle(dtype, device)
@@ -95,7 +98,15 @@ def choose(
             device=device,
             reason=obstacle,
         )
-    return Choice(requested, "it was asked for by name", operation)
+    return _rounding(Choice(requested, "it was asked for by name", operation), dtype)
+
+
+def _rounding(chosen: Choice, dtype: torch.dtype) -> Choice:
+    """Add whether products take bfloat16, as the autocast around this call asks."""
+    if not takes_bfloat16(chosen.backend, dtype):
+        return chosen
+    reason = f"{chosen.reason}; products take bfloat16, as autocast asks"
+    return chosen._replace(bfloat16=True, reason=reason)
 
 
 def check_backend(name: str) -> str:

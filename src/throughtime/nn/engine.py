@@ -15,6 +15,8 @@ from torch import Tensor
 from throughtime.backends.llvm.options import Options, Settings
 from throughtime.backends.llvm.schedule import splittable
 from throughtime.backends.llvm.threads import give_up, openmp
+from throughtime.errors import BackendCannotServe
+from throughtime.graph import StepGraph
 from throughtime.graph.plan import plan
 from throughtime.graph.programs import OUTPUT, SAVED, gradient_of, multiply_adds
 from throughtime.graph.serialize import from_json
@@ -23,6 +25,7 @@ from throughtime.nn.extents import CPU, Extent
 from throughtime.nn.half import BUFFER, Half
 from throughtime.nn.operands import Operands
 from throughtime.nn.pool import POOL
+from throughtime.nn.precision import BFLOAT16
 
 if TYPE_CHECKING:
     from throughtime.backends.llvm.target import Target
@@ -83,6 +86,8 @@ class Engine:
         options: Options = STANDARD,
     ) -> None:
         graph = from_json(text)
+        if bfloat16:
+            _check_bfloat16(graph, dtype)
         self.wanted = tuple(wanted.split())
         self.bfloat16 = bfloat16
         self.options = options
@@ -301,6 +306,18 @@ class Engine:
         return columns[extent.last + extent.batch]
 
 
+def _check_bfloat16(graph: StepGraph, dtype: torch.dtype) -> None:
+    """Refuse products that the processor or the type does not have."""
+    if not BFLOAT16 or dtype != torch.float32:
+        raise BackendCannotServe(
+            backend="llvm",
+            cell=graph.cell,
+            dtype=dtype,
+            device=CPU,
+            reason="products of bfloat16 need float32 and a processor with AVX512_BF16",
+        )
+
+
 def _clear_behind(rows: Tensor, alive: int) -> None:
     """Rows that no sequence has are 0."""
     if alive < rows.shape[0]:
@@ -313,6 +330,12 @@ def _two(value: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=512)
-def engine(text: str, training: bool, wanted: str, dtype: torch.dtype) -> Engine:
+def engine(
+    text: str,
+    training: bool,
+    wanted: str,
+    dtype: torch.dtype,
+    bfloat16: bool = False,
+) -> Engine:
     """The engine of a graph, made once per process."""
-    return Engine(text, training, wanted, dtype)
+    return Engine(text, training, wanted, dtype, bfloat16=bfloat16)

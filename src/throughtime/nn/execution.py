@@ -27,6 +27,7 @@ class Run(NamedTuple):
     counts: Tensor | None
     reverse: bool
     operation: str
+    bfloat16: bool
 
 
 def run_layer(
@@ -41,6 +42,7 @@ def run_layer(
     reverse: bool,
     backend: str,
     operation: str = "",
+    bfloat16: bool = False,
 ) -> Result:
     """Output ``(N, H)`` and final states ``(B, n)`` of one layer and direction.
 
@@ -64,9 +66,20 @@ def run_layer(
         Run from the last step to the first; never with counts.
     backend, operation
         What `choose` answered.
+    bfloat16
+        Whether compiled products round their operands to bfloat16.
     """
     run = Run(
-        graph, inputs, initial, parameters, steps, batch, counts, reverse, operation
+        graph,
+        inputs,
+        initial,
+        parameters,
+        steps,
+        batch,
+        counts,
+        reverse,
+        operation,
+        bfloat16,
     )
     return RUNNERS[backend](run)
 
@@ -148,7 +161,7 @@ def _llvm(run: Run) -> Result:
         inputs,
         run.initial,
         parameters,
-        (run.counts, run.steps, run.batch, run.reverse),
+        (run.counts, run.steps, run.batch, run.reverse, run.bfloat16),
     )
     return output, list(finals)
 

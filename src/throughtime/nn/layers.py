@@ -158,17 +158,19 @@ class Layers(nn.Module):
 
         States are ``(L·D, B, n)``; with a packing, rows and states are in its order.
         """
-        with own_precision(inputs["x"].device):
-            return self._run_rows(inputs, states, (steps, batch, packing))
+        x = inputs["x"]
+        choice = self.choice(x.dtype, x.device)
+        with own_precision(x.device):
+            return self._run_rows(inputs, states, (steps, batch, packing), choice)
 
     def _run_rows(
         self,
         inputs: Mapping[str, Tensor],
         states: Sequence[Tensor],
         extent: tuple[int, int, Packing | None],
+        choice: Choice,
     ) -> tuple[Tensor, list[Tensor]]:
         value = inputs["x"]
-        choice = self.choice(value.dtype, value.device)
         finals: list[list[Tensor]] = [[] for _ in states]
         for layer in range(self.num_layers):
             if layer and self.dropout:
@@ -218,6 +220,7 @@ class Layers(nn.Module):
             reverse=direction == 1 and mirror is None,
             backend=choice.backend,
             operation=choice.operation,
+            bfloat16=choice.bfloat16,
         )
         return output if mirror is None else output.index_select(0, mirror), finals
 

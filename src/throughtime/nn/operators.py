@@ -23,21 +23,22 @@ from throughtime.nn.extents import Extent, dense_extent, ragged_extent
 LIBRARY = torch.library.Library("throughtime", "DEF")
 LIBRARY.define(
     "layer(str graph, bool training, str wanted, Tensor[] inputs, Tensor[] initial, "
-    "Tensor[] parameters, Tensor? counts, SymInt steps, SymInt batch, bool reverse) "
+    "Tensor[] parameters, Tensor? counts, SymInt steps, SymInt batch, bool reverse, "
+    "bool bfloat16) "
     "-> Tensor[]",
     tags=(torch.Tag.pt2_compliant_tag,),
 )
 LIBRARY.define(
     "layer_backward(str graph, str wanted, Tensor[] inputs, Tensor[] initial, "
     "Tensor[] parameters, Tensor? counts, SymInt steps, SymInt batch, bool reverse, "
-    "Tensor output, Tensor saved, Tensor output_gradient, Tensor[] final_gradients) "
-    "-> Tensor[]",
+    "bool bfloat16, Tensor output, Tensor saved, Tensor output_gradient, "
+    "Tensor[] final_gradients) -> Tensor[]",
     tags=(torch.Tag.pt2_compliant_tag,),
 )
 PLAIN = {Tensor, torch.nn.Parameter}
 SLOW_WAY = "Build the module with backend='reference', which is slower and has it."
-Where = tuple[Tensor | None, int, int, bool]
-"""Counts, steps, batch, reverse, as in `execution.run_layer`."""
+Where = tuple[Tensor | None, int, int, bool, bool]
+"""Counts, steps, batch, reverse, bfloat16, as in `execution.run_layer`."""
 
 
 def run(
@@ -137,8 +138,8 @@ def _forward(
     *where: Any,
 ) -> list[Tensor]:
     """Output, final states, saved rows."""
-    made = engine(graph, training, wanted, inputs[0].dtype)
-    extent = _extent(made, inputs, initial, parameters, *where)
+    made = engine(graph, training, wanted, inputs[0].dtype, where[-1])
+    extent = _extent(made, inputs, initial, parameters, *where[:-1])
     output, finals, saved = made.forward(
         _contiguous(inputs), _contiguous(initial), parameters, extent
     )
@@ -155,13 +156,14 @@ def _backward(
     steps: int,
     batch: int,
     reverse: bool,
+    bfloat16: bool,
     output: Tensor,
     saved: Tensor,
     output_gradient: Tensor,
     final_gradients: Sequence[Tensor],
 ) -> list[Tensor]:
     """Gradients of the wanted inputs, of initial states, of parameters."""
-    made = engine(graph, True, wanted, inputs[0].dtype)
+    made = engine(graph, True, wanted, inputs[0].dtype, bfloat16)
     where = (counts, steps, batch, reverse)
     extent = _extent(made, inputs, initial, parameters, *where)
     made.door.check_stored(
@@ -195,8 +197,9 @@ def _fake_forward(
     steps: int,
     batch: int,
     reverse: bool,
+    bfloat16: bool,
 ) -> list[Tensor]:
-    made = engine(graph, training, wanted, inputs[0].dtype)
+    made = engine(graph, training, wanted, inputs[0].dtype, bfloat16)
     rows = inputs[0].shape[0]
     lead = batch if made.graph.states else 0
     return [
@@ -382,7 +385,7 @@ def _differentiate(ctx: Any, gradients: Sequence[Tensor | None]) -> tuple[Any, .
     spread = _spread(names, wanted, found)
     first, second = sizes[0], sum(sizes)
     groups = spread[:first], spread[first:second], spread[second:]
-    return None, None, None, *groups, None, None, None, None
+    return None, None, None, *groups, None, None, None, None, None
 
 
 LIBRARY.impl("layer", _forward, "CPU")

@@ -14,7 +14,7 @@ Next: ``kernel``; ``nn``, which gives it the addresses of tensors.
 
 from functools import cache
 
-__all__ = ["available"]
+__all__ = ["available", "multiplies_bfloat16"]
 
 
 @cache
@@ -29,3 +29,12 @@ def available() -> tuple[bool, str]:
     except (ImportError, OSError, RuntimeError) as error:
         return False, f"llvmlite cannot compile here ({error})"
     return True, f"llvmlite compiles for {machine.triple}"
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether code compiled here has products of bfloat16."""
+    if not available()[0]:
+        return False
+    from throughtime.backends.llvm.target import host
+
+    return host().bfloat16
