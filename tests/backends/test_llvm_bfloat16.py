@@ -17,8 +17,8 @@ from throughtime.nn.engine import Engine
 pytestmark = pytest.mark.skipif(
     not host().bfloat16, reason="this processor has no products of bfloat16"
 )
-# Odd numbers of terms, a vector of terms and one more, fewer rows than a tile.
-SIZES = [(17, 33, 61), (16, 32, 3), (5, 7, 26), (1, 1, 2)]
+# Odd numbers of terms, a vector of terms and one more; fewer rows than a tile.
+SIZES = [(17, 33, 61), (1, 32, 3)]
 HALF = 2.0**-8
 """Largest relative error of a number that is rounded to bfloat16."""
 
