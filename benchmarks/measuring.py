@@ -8,9 +8,12 @@ from dataclasses import dataclass
 # A sample repeats short work until it lasts so long, so that the clock's own
 # resolution and the switch between contestants weigh nothing.
 SHORTEST_SAMPLE = 0.005
-# Work up to so long runs once before each sample: the threads of the contestant before
-# spin on for a while, its own sleep, and the caches hold the other's numbers.
+# Work up to so long runs once before each sample: its threads are asleep, and the
+# caches hold the numbers of the contestant before.
 LONGEST_REHEARSAL = 0.1
+# Seconds; and so many naps, until the threads of others are taken as they are.
+NAP = 0.004
+LONGEST_REST = 50
 
 
 @dataclass(frozen=True)
@@ -53,14 +56,29 @@ def measure_in_turn(
         if once <= LONGEST_REHEARSAL:
             rehearsed.add(name)
     samples: dict[str, list[float]] = {name: [] for name in contestants}
-    end, done = time.perf_counter() + seconds, 0
-    while done < rounds or time.perf_counter() < end:
+    spent, done = 0.0, 0
+    while done < rounds or spent < seconds:
         for name, run in contestants.items():
+            rest()
             if name in rehearsed:
                 run()
             samples[name].append(sample(run, repeats[name]))
+            spent += samples[name][-1] * repeats[name]
         done += 1
     return {name: timing(taken) for name, taken in samples.items()}
+
+
+def rest() -> None:
+    """Wait until the threads of whoever ran before have fallen asleep.
+
+    Pools of threads look out for more work for a while, and take the processors from
+    the next contestant.
+    """
+    for _ in range(LONGEST_REST):
+        before = time.process_time()
+        time.sleep(NAP)
+        if time.process_time() - before < NAP / 4:
+            return
 
 
 def sample(run: Callable[[], object], repeats: int) -> float:

@@ -10,6 +10,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import pytest
 from hypothesis import settings
 
+from throughtime.backends.llvm import kernel
 from throughtime.backends.llvm.object_cache import VARIABLE
 from throughtime.nn.execution import RUNNERS
 
@@ -33,6 +34,12 @@ def pytest_configure(config: pytest.Config) -> None:
         if path.stat().st_mtime < time.time() - COMPILED_CODE_LIVES:
             path.unlink(missing_ok=True)
     os.environ[VARIABLE] = str(place)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _small_shares() -> None:
+    """Let small work have several threads, as large work has them."""
+    kernel.SMALLEST_SHARE = 200_000
 
 
 @pytest.fixture(scope="session", params=BACKENDS)

@@ -84,8 +84,10 @@ def test_our_own_pool_of_threads(cell: Cell, lengths: list[int] | None) -> None:
 SMALL_TEAM = """
 import ctypes, sys, torch
 from tests.backends.layers import assert_equal_bits, draw, engine_of, through_engine
+from throughtime.backends.llvm import kernel
 from throughtime.cells import LSTM
 from throughtime.graph import trace
+kernel.SMALLEST_SHARE = 200_000
 graph = trace(LSTM(), 17, 33)
 case = draw(graph, 8, 61, weights=0.2)
 made = engine_of(graph, torch.float64, training=True)

@@ -390,8 +390,17 @@ def test_it_says_how_threads_share_the_work() -> None:
         )
     )
     assert "loops:" not in str(explain(cells.Feedforward()))
-    # A single sequence cannot be divided.
-    assert "loops:" not in str(explain(module, batch=1))
+
+
+def test_it_says_what_threads_do_with_few_sequences(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    small, large = Recurrent(cells.LSTM(), 3, 4), Recurrent(cells.LSTM(), 8, 128)
+    fewer = "loops: B = 1 is fewer than 4 threads: "
+    assert f"{fewer}they divide the units" in str(explain(large, batch=1))
+    assert "too little in a step" in str(explain(small, batch=1))
+    assert "B = 4 sequences are divided" in str(explain(large, batch=4))
 
 
 def test_a_feedforward_layer_has_no_loop() -> None:

@@ -49,6 +49,17 @@ def test_it_learns_what_a_sequence_began_with(
     assert {path.name for path in tmp_path.iterdir()} == FILES
 
 
+def test_it_learns_as_well_with_products_of_bfloat16(
+    signs: SequenceDataset, tmp_path: Path
+) -> None:
+    with torch.autocast("cpu", torch.bfloat16):
+        run = train(signs, tmp_path, GRU(), epochs=12, learning_rate=0.05)
+    assert run.metrics[-1]["loss"] < 0.3
+    exact = load_file(tmp_path / "model.safetensors")
+    assert all(value.dtype == torch.float32 for value in exact.values())
+    assert run.evaluate()["accuracy"] >= 0.85
+
+
 def test_it_learns_a_text_by_heart(text: Path, tmp_path: Path) -> None:
     run = train(text, tmp_path / "run", hidden_size=32, epochs=4, steps=10)
     assert run.evaluate()["bits_per_character"] < 0.5

@@ -18,7 +18,7 @@ from throughtime.backends.llvm.threads import give_up, openmp
 from throughtime.errors import BackendCannotServe
 from throughtime.graph import StepGraph
 from throughtime.graph.plan import plan
-from throughtime.graph.programs import OUTPUT, SAVED, gradient_of, multiply_adds
+from throughtime.graph.programs import OUTPUT, SAVED, Plan, gradient_of, multiply_adds
 from throughtime.graph.serialize import from_json
 from throughtime.nn.door import Door
 from throughtime.nn.extents import CPU, Extent
@@ -46,6 +46,21 @@ def hoists(batch: int) -> bool:
     not written and read again is saved; a few rows do not.
     """
     return batch < FEW_SEQUENCES
+
+
+def shares_units(batch: int, work: int) -> bool:
+    """Whether threads share the units of a step of such work, not the sequences."""
+    if batch >= torch.get_num_threads():
+        return False
+    return batch * work >= LEAST_SPLIT and give_up() is not None
+
+
+def step_work(hoisted: Plan) -> int:
+    """Multiply-adds of a step of a plan's loops; 0 if its units cannot be shared."""
+    loops = [p for p in hoisted.forward + hoisted.backward if p.recurrent]
+    if not all(map(splittable, loops)):
+        return 0
+    return max(map(multiply_adds, loops), default=0)
 
 
 class Way(NamedTuple):
@@ -162,18 +177,11 @@ class Engine:
         return [i for i, span in enumerate(self.plan.states) if span is None]
 
     def _splits(self, batch: int) -> bool:
-        """Whether threads share the units of a step, and not the sequences."""
-        if not self.options.split_units or batch >= torch.get_num_threads():
-            return False
-        return batch * self._step_work >= LEAST_SPLIT and give_up() is not None
+        return self.options.split_units and shares_units(batch, self._step_work)
 
     @cached_property
     def _step_work(self) -> int:
-        """Multiply-adds of a step of the loop; 0 if its units cannot be shared."""
-        loops = [p for p in self.hoisted.forward + self.plan.backward if p.recurrent]
-        if not all(map(splittable, loops)):
-            return 0
-        return max(map(multiply_adds, loops), default=0)
+        return step_work(self.hoisted)
 
     @property
     def saved_width(self) -> int:

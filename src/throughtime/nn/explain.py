@@ -19,7 +19,7 @@ from throughtime.graph.show import Equations, equations
 from throughtime.graph.show_plan import PlanText, plan_text
 from throughtime.graph.size_names import HIDDEN_STAND_IN, INPUT_STAND_IN, size_letters
 from throughtime.nn.choice import Choice, choose, plain_operation
-from throughtime.nn.engine import FEW_SEQUENCES, hoists
+from throughtime.nn.engine import FEW_SEQUENCES, hoists, shares_units, step_work
 from throughtime.nn.layers import Layers
 from throughtime.nn.node_deltas import Deltas, node_deltas
 from throughtime.nn.sequences import Sequences
@@ -193,11 +193,24 @@ class Explanation:
 
         most = torch.get_num_threads()
         yield f"at most torch's {most}; one for every {SMALLEST_SHARE:,} multiply-adds"
-        enough = self.batch is None or self.batch >= max(most, 2)
-        if enough and any(graph.states for graph in self.graphs):
-            many = "" if self.batch is None else f"B = {self.batch} "
-            yield f"loops: {many}sequences are divided, each thread takes its own"
+        if any(graph.states for graph in self.graphs):
+            yield f"loops: {self._loops(most)}"
         yield "all steps at once: rows are divided; of weight gradients the result's"
+
+    def _loops(self, most: int) -> str:
+        """How so many threads share the steps."""
+        many = "" if self.batch is None else f"B = {self.batch} "
+        if self.batch is None or self.batch >= most or self.module is None:
+            return f"{many}sequences are divided, each thread takes its own"
+        shared = {
+            shares_units(self.batch, step_work(plan(graph, training=True, hoist=True)))
+            for graph in self.graphs
+        }
+        fewer = f"{many}is fewer than {most} threads"
+        if shared == {True}:
+            return f"{fewer}: they divide the units of each step"
+        where = "some layers have" if True in shared else "there is"
+        return f"{fewer}: one for each sequence, {where} too little in a step to divide"
 
     def _backend(self) -> Iterator[str]:
         yield from _block("Backend", [f"{self.choice.backend}: {self.choice.reason}"])

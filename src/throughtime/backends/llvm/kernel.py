@@ -23,8 +23,9 @@ from throughtime.backends.llvm.target import Target, host
 from throughtime.backends.llvm.threads import OpenMP, give_up, run_in_pool
 from throughtime.graph.programs import Plan
 
-SMALLEST_SHARE = 200_000
-"""Multiply-adds that are worth waking another thread for."""
+SMALLEST_SHARE = 4_000_000
+"""Multiply-adds that are worth another thread: some 70 µs, for one that sleeps needs as
+long to wake."""
 
 
 @dataclass(frozen=True)
