@@ -9,9 +9,8 @@ from collections import deque
 from math import prod
 from threading import Lock
 from typing import Any
-from weakref import finalize
+from weakref import ref
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -39,6 +38,7 @@ class Pool:
         # A tensor may die in the middle of anything, a `take` of its thread included:
         # giving back only appends, which needs no lock.
         self._returned: deque[mmap.mmap] = deque()
+        self._lent: dict[int, tuple[ref[memoryview], mmap.mmap]] = {}
         self._lock = Lock()
         self._takes = 0
 
@@ -51,11 +51,15 @@ class Pool:
             block = self._block(-(-size // UNIT) * UNIT)
         if block is None:
             return torch.empty(shape, dtype=dtype, device="cpu")
-        numbers = np.frombuffer(block, dtype=np.uint8)
-        lent = finalize(numbers, self._returned.append, block)
-        lent.atexit = False  # type: ignore[missing-attribute]
-        found = torch.from_numpy(numbers)[:size].view(dtype).view(shape)
+        # The tensor's memory keeps this view alive, and nothing else does.
+        view = memoryview(block)[:size]
+        lent = ref(view, self._give_back)
+        self._lent[id(lent)] = lent, block
+        found = torch.frombuffer(view, dtype=dtype).view(shape)
         return found.fill_(torch.nan) if _filled() else found
+
+    def _give_back(self, lent: "ref[memoryview]") -> None:
+        self._returned.append(self._lent.pop(id(lent))[1])
 
     def release(self) -> None:
         """Give every free block back to the system."""
