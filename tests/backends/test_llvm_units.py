@@ -1,6 +1,8 @@
 """Threads that share the units of every row: the same bits, whatever their number."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 import torch
@@ -13,7 +15,7 @@ from tests.backends.layers import (
     ways,
 )
 from tests.backends.test_llvm_determinism import CELLS
-from throughtime.backends.llvm.threads import give_up
+from throughtime.backends.llvm.threads import give_up, run_in_pool
 from throughtime.cells import LSTM
 from throughtime.graph import Cell, trace
 from throughtime.nn.engine import Engine
@@ -64,6 +66,15 @@ def test_our_own_pool_shares_units_as_well() -> None:
     made.library = None
     torch.set_num_threads(2)
     assert_equal_bits(through_engine(made, case), expected)
+
+
+def test_calls_at_once_do_not_take_each_others_threads() -> None:
+    def call(_: int) -> None:
+        meeting = Barrier(2, timeout=20)
+        run_in_pool(lambda number: meeting.wait() and None, 2)
+
+    with ThreadPoolExecutor(8) as callers:
+        list(callers.map(call, range(400)))
 
 
 def test_few_sequences_and_much_work_share_units() -> None:

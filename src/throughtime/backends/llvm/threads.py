@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 MAPS = Path("/proc/self/maps")
 SYMBOLS = ("GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads")
@@ -62,8 +63,9 @@ def _loaded() -> list[str]:
 
 
 @cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="throughtime")
+def _pool(threads: int) -> tuple[ThreadPoolExecutor, Lock]:
+    """As many threads as a call has tasks, and whose turn it is to give them some."""
+    return ThreadPoolExecutor(threads, thread_name_prefix="throughtime"), Lock()
 
 
 if hasattr(os, "register_at_fork"):
@@ -76,5 +78,10 @@ def run_in_pool(task: Callable[[int], None], threads: int) -> None:
     if threads == 1:
         task(0)
         return
-    for future in [_pool(threads).submit(task, number) for number in range(threads)]:
+    pool, turn = _pool(threads)
+    with turn:
+        # One call's after the other's: tasks may wait for each other, and of two calls
+        # at once each would hold threads that the other waits for.
+        futures = [pool.submit(task, number) for number in range(threads)]
+    for future in futures:
         future.result()
