@@ -8,7 +8,7 @@ tensors). All of them end in the same two functions of this file, `_forward` and
 `_backward`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
 import torch
@@ -251,13 +251,13 @@ class _Layer(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Any, ...]:
-        graph, wanted, sizes, _ = ctx.settings
+        graph, wanted, sizes, where = ctx.settings
         tensors = ctx.saved_tensors
         initial = tensors[sizes[0] : sum(sizes)]
         given = _filled(gradients[:-1], (tensors[-2], *initial))
         again = torch.is_grad_enabled()
         found = _call(_LayerBackward, again, ctx.settings, (*tensors, *given))
-        names = _input_names(graph, wanted, tensors[0].dtype)
+        names = engine(graph, True, wanted, tensors[0].dtype, where[-1]).input_sizes
         return None, None, None, None, None, *_spread(names, wanted, found)
 
     @staticmethod
@@ -347,17 +347,13 @@ def _filled(gradients: Sequence[Tensor | None], like: Sequence[Tensor]) -> list[
 
 
 def _spread(
-    names: Sequence[str], wanted: str, gradients: Sequence[Tensor]
+    names: Iterable[str], wanted: str, gradients: Sequence[Tensor]
 ) -> list[Tensor | None]:
     """Gradients in the places of all inputs; those that nobody wants are None."""
     some = wanted.split()
     found = iter(gradients[: len(some)])
     places = [next(found) if name in some else None for name in names]
     return [*places, *gradients[len(some) :]]
-
-
-def _input_names(graph: str, wanted: str, dtype: torch.dtype) -> list[str]:
-    return list(engine(graph, True, wanted, dtype).input_sizes)
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: Sequence[Tensor]) -> None:
@@ -372,7 +368,7 @@ def _differentiate(ctx: Any, gradients: Sequence[Tensor | None]) -> tuple[Any, .
     *own, output, saved = ctx.saved_tensors
     if not training:
         raise CapturedWithoutGradient(missing="a backward pass")
-    names = _input_names(graph, wanted, output.dtype)
+    names = engine(graph, True, wanted, output.dtype, where[-1]).input_sizes
     for name, needed in zip(names, ctx.needs_input_grad[3], strict=True):
         if needed and name not in wanted.split():
             raise CapturedWithoutGradient(missing=f"the gradient of the input {name}")

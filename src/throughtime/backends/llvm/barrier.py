@@ -7,7 +7,14 @@ system run another one: there may be fewer processors than threads.
 
 from llvmlite import ir
 
-from throughtime.backends.llvm.writer import INDEX, POINTER, VOID, Writer, index
+from throughtime.backends.llvm.writer import (
+    INDEX,
+    POINTER,
+    VOID,
+    Writer,
+    index,
+    internal_function,
+)
 
 LINE = 8
 """64-bit words from one thread's flag to the next."""
@@ -16,8 +23,8 @@ PATIENCE = 512
 WORD_BYTES = 8
 
 
-def barrier_function(module: ir.Module, w: Writer, *, x86: bool) -> ir.Function:
-    """Give the module ``barrier(flags, thread, team, count, give_up)``.
+def write_barrier(module: ir.Module, w: Writer, *, x86: bool) -> None:
+    """Fill in ``barrier(flags, thread, team, count, give_up)``.
 
     ``count`` is that of this barrier, ``give_up`` the address of a function that
     lets the system choose who runs.
@@ -30,16 +37,12 @@ def barrier_function(module: ir.Module, w: Writer, *, x86: bool) -> ir.Function:
         flag = builder.gep(flags, [w.times(other, LINE)], source_etype=INDEX)
         _wait(w, module, flag, count, give_up, x86=x86)
     builder.ret_void()
-    return builder.function
 
 
 def declare_barrier(module: ir.Module) -> ir.Function:
     """The function without its body."""
-    kind = ir.FunctionType(VOID, [POINTER, INDEX, INDEX, INDEX, POINTER])
-    function = ir.Function(module, kind, "barrier")
-    function.linkage = "internal"
-    function.attributes.add("noinline")
-    return function
+    arguments = [POINTER, INDEX, INDEX, INDEX, POINTER]
+    return internal_function(module, "barrier", arguments)
 
 
 def _wait(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
-from throughtime.backends.llvm.barrier import barrier_function, declare_barrier
+from throughtime.backends.llvm.barrier import declare_barrier, write_barrier
 from throughtime.backends.llvm.body import BodyWriter
 from throughtime.backends.llvm.contraction import ContractionWriter
 from throughtime.backends.llvm.layout import (
@@ -161,7 +161,7 @@ class _ModuleWriter:
         function = declare_barrier(self.module)
         builder = ir.IRBuilder(function.append_basic_block("entry"))
         writer = Writer(builder, self.element, self.lanes, self.item_bytes)
-        barrier_function(self.module, writer, x86=self.target.x86)
+        write_barrier(self.module, writer, x86=self.target.x86)
 
     def _layouts(self, programs: Sequence[Program]) -> list[Layout]:
         layouts: list[Layout] = []

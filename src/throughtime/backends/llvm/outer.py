@@ -10,8 +10,15 @@ from dataclasses import dataclass
 from llvmlite import ir
 
 from throughtime.backends.llvm.vector_math import VectorMath
-from throughtime.backends.llvm.writer import INDEX, POINTER, VOID, Writer, index
+from throughtime.backends.llvm.writer import (
+    INDEX,
+    POINTER,
+    Writer,
+    index,
+    internal_function,
+)
 
+ARGUMENTS = [POINTER, POINTER, POINTER, INDEX, INDEX]
 BLOCK = 128
 """Rows that are summed in registers before the sum is added to the result."""
 
@@ -81,13 +88,8 @@ class OuterTiles:
     def function(self, shape: OuterShape) -> ir.Function:
         """``tile(left, right, result, rows, columns)``; columns of a masked one."""
         if shape not in self._made:
-            kind = ir.FunctionType(VOID, [POINTER, POINTER, POINTER, INDEX, INDEX])
             name = f"outer.{len(self._made)}.{shape.height}x{shape.vectors}"
-            function = ir.Function(self.module, kind, name)
-            function.linkage = "internal"
-            function.attributes.add("noinline")
-            for argument in function.args[:3]:
-                argument.add_attribute("noalias")
+            function = internal_function(self.module, name, ARGUMENTS, apart=3)
             self._made[shape] = function
             self._write(function, shape)
         return self._made[shape]
@@ -102,10 +104,7 @@ class OuterTiles:
         name = f"sums.{vectors}.{stride}.{other_stride}"
         if name in self.module.globals:
             return self.module.globals[name]
-        kind = ir.FunctionType(VOID, [POINTER, POINTER, POINTER, INDEX, INDEX])
-        function = ir.Function(self.module, kind, name)
-        function.linkage = "internal"
-        function.attributes.add("noinline")
+        function = internal_function(self.module, name, ARGUMENTS)
         builder = ir.IRBuilder(function.append_basic_block("entry"))
         w = Writer(builder, self.element, self.lanes, self.item_bytes)
         left, result, right, rows, columns = function.args

@@ -12,7 +12,13 @@ from llvmlite import ir
 
 from throughtime.backends.llvm.pairs import add_dot
 from throughtime.backends.llvm.vector_math import VectorMath
-from throughtime.backends.llvm.writer import INDEX, POINTER, VOID, Writer, index
+from throughtime.backends.llvm.writer import (
+    INDEX,
+    POINTER,
+    Writer,
+    index,
+    internal_function,
+)
 
 HELD = -1
 ZERO = -2
@@ -65,12 +71,9 @@ class Tiles:
             name = f"tile.{len(self._made)}.{shape.rows}x{len(shape.slots)}"
             elsewhere = sum(start >= 0 for start in shape.starts)
             pointers = 1 + 2 * len(shape.parts) + elsewhere
-            kind = ir.FunctionType(VOID, [POINTER] * pointers)
-            function = ir.Function(self.module, kind, name)
-            function.linkage = "internal"
-            function.attributes.add("noinline")
-            for argument in function.args:
-                argument.add_attribute("noalias")
+            function = internal_function(
+                self.module, name, [POINTER] * pointers, apart=pointers
+            )
             self._made[shape] = function
             self._write(function, shape)
         return self._made[shape]

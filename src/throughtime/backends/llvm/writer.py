@@ -15,6 +15,21 @@ def index(value: int) -> ir.Constant:
     return ir.Constant(INDEX, value)
 
 
+def internal_function(
+    module: ir.Module, name: str, arguments: Sequence[ir.Type], *, apart: int = 0
+) -> ir.Function:
+    """A function of this module alone that stays one; its body is written later.
+
+    The memory behind the first ``apart`` arguments does not overlap.
+    """
+    function = ir.Function(module, ir.FunctionType(VOID, arguments), name)
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    for argument in function.args[:apart]:
+        argument.add_attribute("noalias")
+    return function
+
+
 class Writer:
     """An IR builder with numbers of one type and vectors of one width."""
 
