@@ -18,7 +18,8 @@ from throughtime import cells, math
 from throughtime.backends.llvm.profile import profiled
 from throughtime.graph import Cell, Parameter, State, Value, trace
 
-FORWARD = ["packing", "loop"]
+START = ["packing", "first and last states"]
+FORWARD = [*START, "loop"]
 BACKWARD = ["backward: loop", "input gradient", "weight gradients"]
 
 
@@ -40,11 +41,11 @@ class Doubled(Cell):
     [
         (cells.LSTM(), 9, [*FORWARD, *BACKWARD]),
         # Few sequences: the input is projected before the loop.
-        (cells.LSTM(), 2, ["packing", "before the loop", "loop", *BACKWARD]),
+        (cells.LSTM(), 2, [*START, "before the loop", "loop", *BACKWARD]),
         (
             cells.Feedforward(),
             9,
-            ["packing", "all steps at once", "input gradient", "weight gradients"],
+            [*START, "all steps at once", "input gradient", "weight gradients"],
         ),
         (
             Doubled(),

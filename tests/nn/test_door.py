@@ -85,7 +85,7 @@ def test_the_operator_itself() -> None:
         {"inputs": []},
         {"inputs": [torch.randn(8, 3), torch.randn(8, 3)]},
         {"initial": [torch.zeros(3, 5)]},
-        {"initial": []},
+        {"initial": [torch.zeros(2, 5), torch.zeros(2, 5)]},
         {"parameters": []},
         {"steps": 400},
         {"counts": torch.tensor([2, 3, 3])},

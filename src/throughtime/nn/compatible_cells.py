@@ -56,10 +56,7 @@ class TorchCell(Layers):
         batched = input.dim() == 2
         rows = checked_rows(self, "x", "input", input, input.shape[:-1])
         rows = rows if batched else rows.unsqueeze(0)
-        if hx is None:
-            start = self.first_states(rows.shape[0], rows)
-        else:
-            start = self._start(hx, rows, batched)
+        start = [] if hx is None else self._start(hx, rows, batched)
         _, finals = self.run_rows({"x": rows}, start, 1, rows.shape[0])
         return [final[0] if batched else final[0, 0] for final in finals]
 

@@ -55,23 +55,24 @@ class Door:
         Parameters
         ----------
         inputs
-            ``x`` and each further input, ``(N, n)``.
+            ``x`` and each further input, ``(N, n)`` or ``(T, B, n)``.
         initial
-            Each state's start, ``(B, n)``.
+            Each state's start, ``(B, n)``, or nothing.
         parameters
             In the order of the graph.
         batch
             B.
         """
         self._check_count("inputs", inputs, len(self._inputs))
-        self._check_count("states", initial, len(self._states))
+        states = self._states if initial else []
+        self._check_count("states", initial, len(states))
         self._check_count("parameters", parameters, len(self._parameters))
-        rows, dtype = inputs[0].shape[0], inputs[0].dtype
+        leading, dtype = inputs[0].shape[:-1], inputs[0].dtype
         if dtype not in DTYPES:
             raise self._mismatch("x", f"of {dtype}", "float32 or float64")
         for (name, size), value in zip(self._inputs, inputs, strict=True):
-            self._check(name, value, (rows, size), dtype)
-        for (name, size), value in zip(self._states, initial, strict=True):
+            self._check(name, value, (*leading, size), dtype)
+        for (name, size), value in zip(states, initial, strict=True):
             self._check(name, value, (batch, size), dtype)
         for (name, shape), value in zip(self._parameters, parameters, strict=True):
             self._check(name, value, shape, dtype)
@@ -95,7 +96,7 @@ class Door:
         output: Tensor,
         saved: Tensor,
         output_gradient: Tensor,
-        final_gradients: Sequence[Tensor],
+        final_gradients: Sequence[Tensor | None],
         like: Tensor,
         batch: int,
     ) -> None:
@@ -103,13 +104,16 @@ class Door:
 
         ``like`` is x.
         """
-        rows, size, dtype = like.shape[0], self.graph.output_size, like.dtype
+        rows, dtype = like.shape[:-1].numel(), like.dtype
         lead = batch if self._states else 0
-        self._check("output", output, (rows, size), dtype)
+        expected = (*like.shape[:-1], self.graph.output_size)
+        self._check("output", output, expected, dtype)
         self._check("saved", saved, (lead + rows, self._saved_width), dtype)
-        self._check("gradient of the output", output_gradient, (rows, size), dtype)
+        self._check("gradient of the output", output_gradient, expected, dtype)
+        self._check_count("gradients", final_gradients, len(self._gradients))
         for (name, size), value in zip(self._gradients, final_gradients, strict=True):
-            self._check(name, value, (batch, size), dtype)
+            if value is not None:
+                self._check(name, value, (batch, size), dtype)
 
     def _check(
         self, argument: str, value: Tensor, shape: tuple[int, ...], dtype: torch.dtype
@@ -123,7 +127,7 @@ class Door:
             raise self._mismatch(argument, f"on {value.device}", "the CPU, as x is")
 
     def _check_count(
-        self, argument: str, values: Sequence[Tensor], expected: int
+        self, argument: str, values: Sequence[Tensor | None], expected: int
     ) -> None:
         if len(values) != expected:
             raise self._mismatch(argument, f"{len(values)} tensors", f"{expected}")

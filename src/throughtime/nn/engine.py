@@ -154,27 +154,28 @@ class Engine:
             ),
             target=target,
         )
-        words = self._words(backward=way.backward)
-        return Half(kernel, words, self.widths, self.dtype)
+        return Half(
+            kernel,
+            self._words(backward=way.backward),
+            self.widths,
+            [state.size for state in self.graph.states],
+            self.dtype,
+        )
 
     def _words(self, *, backward: bool) -> list[str]:
         """Of the tensors of a call, in the order in which they are given."""
         buffers = [SAVED, OUTPUT, *self.input_sizes]
-        operands, states = range(len(self.plan.operands)), range(len(self.plan.states))
-        words = [f"initial {i}" for i in states] + [f"operand {i}" for i in operands]
+        kinds = ["initial", "final"]
         if backward:
             wanted = [name for name in self.input_sizes if name in self.wanted]
             buffers += map(gradient_of, (OUTPUT, *wanted))
-            words += [f"carry {i}" for i in states]
-            words += [f"gradient operand {i}" for i in operands]
-        else:
-            words += [f"carry {i}" for i in self._carried]
-        return [*(BUFFER + name for name in buffers), *words]
-
-    @cached_property
-    def _carried(self) -> list[int]:
-        """States that the forward loop keeps outside of all buffers."""
-        return [i for i, span in enumerate(self.plan.states) if span is None]
+            kinds = ["initial", "final gradient", "state gradient"]
+        words = [BUFFER + name for name in buffers]
+        words += [f"{kind} {i}" for kind in kinds for i in range(len(self.plan.states))]
+        if backward:
+            count = len(self.plan.operands)
+            words += [f"gradient operand {i}" for i in range(count)]
+        return words
 
     def _splits(self, batch: int) -> bool:
         return self.options.split_units and shares_units(batch, self._step_work)
@@ -197,35 +198,36 @@ class Engine:
     ) -> tuple[Tensor, list[Tensor], Tensor]:
         """Output ``(N, H)``, final states ``(B, n)``, and what is saved.
 
-        The saved rows begin with B rows for the initial states.
+        The output has the leading dimensions of the inputs. Without initial states
+        they are those of the declarations. The saved rows begin with B rows for them.
         """
-        like, rows = inputs[0], inputs[0].shape[0]
-        output = like.new_empty((rows, self.graph.output_size))
-        lead = extent.batch if initial else 0
-        saved = POOL.empty((lead + rows, self.saved_width), like.dtype)
+        x, graph = inputs[0], self.graph
+        output = x.new_empty((*x.shape[:-1], graph.output_size))
+        rows, lead = x.shape[:-1].numel(), extent.batch if graph.states else 0
+        saved = POOL.empty((lead + rows, self.saved_width), x.dtype)
+        finals = [x.new_empty((extent.batch, state.size)) for state in graph.states]
         # No part of what an operator returns may be left to chance.
         _clear_behind(output, extent.alive)
+        if not extent.alive:
+            self._stand_still(initial, finals)
+            return output, finals, saved.zero_()
         if self.saved_width:
-            self._begin(saved[:lead], initial)
             _clear_behind(saved, lead + extent.alive)
-        carries = {i: _two(initial[i]) for i in self._carried}
-        if extent.alive:
-            operands = self.operands.values(parameters)
-            own = *inputs, *initial, *operands, *carries.values()
-            half = self.kernel(extent.batch, backward=False)
-            self._run(half, (saved, output, *own), extent)
-        finals = [
-            self._final(position, initial, output, saved, carries, extent)
-            for position in range(len(initial))
-        ]
+        half = self.kernel(extent.batch, backward=False)
+        given = saved, output, *inputs, *self._or_none(initial), *finals
+        self._run(half, given, parameters, extent)
         return output, finals, saved
 
-    def _begin(self, first: Tensor, initial: Sequence[Tensor]) -> None:
-        """Write the saved rows that hold initial states, ``(B, width)``."""
-        first.zero_()
-        for state, span in zip(initial, self.plan.states, strict=True):
-            if span is not None and span.buffer == SAVED:
-                first.narrow(1, span.start, span.size).copy_(state)
+    def _stand_still(self, initial: Sequence[Tensor], finals: Sequence[Tensor]) -> None:
+        """States after no step at all."""
+        for final, state in zip(finals, self.graph.states, strict=True):
+            final.fill_(state.init)
+        for final, start in zip(finals, initial, strict=False):
+            final.copy_(start)
+
+    def _or_none(self, values: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
+        """One value for each state, where there may be none at all."""
+        return values or [None] * len(self.graph.states)
 
     def backward(
         self,
@@ -236,22 +238,28 @@ class Engine:
         output: Tensor,
         saved: Tensor,
         output_gradient: Tensor,
-        final_gradients: Sequence[Tensor],
+        final_gradients: Sequence[Tensor | None],
     ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-        """Gradients of the wanted inputs, of initial states and of parameters."""
+        """Gradients of the wanted inputs, of given initial states, of parameters."""
         gradients = self._input_gradients(inputs, extent.alive)
-        carries = [_two(gradient) for gradient in final_gradients]
-        operands = self.operands.values(parameters)
-        operand_gradients = [torch.zeros_like(operand) for operand in operands]
+        state_gradients = [torch.empty_like(state) for state in initial]
+        operand_gradients = self.operands.empty()
         if extent.alive:
-            rows = saved, output, *inputs, output_gradient, *gradients
-            own = *initial, *operands, *carries, *operand_gradients
+            given = (
+                *(saved, output, *inputs, output_gradient, *gradients),
+                *(*self._or_none(initial), *final_gradients),
+                *(*self._or_none(state_gradients), *operand_gradients),
+            )
             half = self.kernel(extent.batch, backward=True)
-            self._run(half, (*rows, *own), extent)
-        slot = (extent.steps - 1) & 1 if extent.alive else 0
+            self._run(half, given, parameters, extent)
+        else:
+            for gradient in operand_gradients:
+                gradient.zero_()
+            for gradient, final in zip(state_gradients, final_gradients, strict=False):
+                gradient.zero_() if final is None else gradient.copy_(final)
         return (
             gradients,
-            [carry[slot].clone() for carry in carries],
+            state_gradients,
             self.operands.gradients(parameters, operand_gradients),
         )
 
@@ -275,43 +283,20 @@ class Engine:
             for store in program.stores
         }
 
-    def _run(self, half: Half, tensors: Sequence[Tensor], extent: Extent) -> None:
-        """Compute; the tensors are those of `_words`."""
-        addresses = [tensor.data_ptr() for tensor in tensors]
+    def _run(
+        self,
+        half: Half,
+        given: Sequence[Tensor | None],
+        parameters: Sequence[Tensor],
+        extent: Extent,
+    ) -> None:
+        """Compute; what is given is that of `_words`."""
+        operands = self.operands.values(parameters, half.operands)
+        addresses = [0 if t is None else t.data_ptr() for t in (*given, *operands)]
         # Its first rows hold the initial states.
         lead = extent.batch if self.graph.states else 0
         addresses[0] += lead * self.saved_width * self.dtype.itemsize
         half.run(addresses, extent.rows, self.library)
-
-    def _final(
-        self,
-        position: int,
-        initial: Sequence[Tensor],
-        output: Tensor,
-        saved: Tensor,
-        carries: dict[int, Tensor],
-        extent: Extent,
-    ) -> Tensor:
-        """A state after each sequence's last step."""
-        start, span = initial[position], self.plan.states[position]
-        if not extent.alive:
-            return start.clone()
-        if span is None:
-            pair = carries[position]
-            if extent.lengths is None:
-                return pair[(extent.steps - 1) & 1].clone()
-            own = torch.arange(extent.batch, device=CPU)
-            return pair[(extent.lengths - 1) & 1, own]
-        if span.buffer == OUTPUT:
-            if extent.last is None or extent.lengths is None:
-                return output.narrow_copy(0, extent.last_row, extent.batch)
-            ends = output[extent.last.clamp(min=0)]
-            return torch.where((extent.lengths > 0)[:, None], ends, start)
-        columns = saved[:, span.start : span.start + span.size]
-        if extent.last is None:
-            first = extent.batch + extent.last_row
-            return columns.narrow(0, first, extent.batch).clone()
-        return columns[extent.last + extent.batch]
 
 
 def _check_bfloat16(graph: StepGraph, dtype: torch.dtype) -> None:
@@ -326,15 +311,11 @@ def _check_bfloat16(graph: StepGraph, dtype: torch.dtype) -> None:
         )
 
 
-def _clear_behind(rows: Tensor, alive: int) -> None:
+def _clear_behind(value: Tensor, alive: int) -> None:
     """Rows that no sequence has are 0."""
-    if alive < rows.shape[0]:
-        rows[alive:].zero_()
-
-
-def _two(value: Tensor) -> Tensor:
-    """Both places of a carried value, each holding where it starts."""
-    return torch.stack((value, value))
+    rows = value.shape[:-1].numel()
+    if alive < rows:
+        value.view(rows, value.shape[-1])[alive:].zero_()
 
 
 @lru_cache(maxsize=512)

@@ -1,6 +1,7 @@
 """The one way through which every layer runs, whatever the backend."""
 
 from collections.abc import Callable, Mapping, Sequence
+from math import prod
 from typing import NamedTuple
 
 import torch
@@ -51,9 +52,10 @@ def run_layer(
     graph
         The step, as traced.
     inputs
-        ``x`` and each further input, ``(N, n)``: the rows of step 0, of step 1, ….
+        ``x`` and each further input, ``(N, n)``: the rows of step 0, of step 1, …; or
+        without counts ``(T, B, n)``. The output has the form of the inputs.
     initial
-        Each state's start, ``(B, n)``.
+        Each state's start, ``(B, n)``; nothing for that of the declarations.
     parameters
         By their names in the graph.
     steps, batch
@@ -92,16 +94,30 @@ def _living(run: Run) -> tuple[tuple[int, ...], int]:
     return counts, sum(counts)
 
 
-def _with_rows_behind(output: Tensor, rows: int) -> Tensor:
-    behind = rows - output.shape[0]
-    if not behind:
-        return output
-    return torch.cat([output, output.new_zeros((behind, output.shape[1]))])
+def first_states(graph: StepGraph, batch: int, like: Tensor) -> list[Tensor]:
+    """Where states begin by their declarations, ``(B, n)`` each."""
+    return [like.new_full((batch, state.size), state.init) for state in graph.states]
 
 
-def _reference(run: Run) -> Result:
+def _on_rows(run: Run) -> Run:
+    """The same with inputs ``(N, n)`` and all states given."""
+    x = run.inputs["x"]
+    inputs = {name: value.flatten(0, -2) for name, value in run.inputs.items()}
+    initial = run.initial or first_states(run.graph, run.batch, x)
+    return run._replace(inputs=inputs, initial=initial)
+
+
+def _formed(output: Tensor, like: Tensor) -> Tensor:
+    """Output rows with 0 for those behind them, in the form of the inputs."""
+    behind = prod(like.shape[:-1]) - output.shape[0]
+    if behind:
+        output = torch.cat([output, output.new_zeros((behind, output.shape[1]))])
+    return output.view(*like.shape[:-1], output.shape[1])
+
+
+def _reference(given: Run) -> Result:
+    run = _on_rows(given)
     counts, alive = _living(run)
-    rows = run.inputs["x"].shape[0]
     output, finals = reference.run_layer(
         run.graph,
         {name: value[:alive] for name, value in run.inputs.items()},
@@ -110,11 +126,12 @@ def _reference(run: Run) -> Result:
         Rows(counts),
         run.reverse,
     )
-    return _with_rows_behind(output, rows), finals
+    return _formed(output, given.inputs["x"]), finals
 
 
-def _cudnn(run: Run) -> Result:
+def _cudnn(given: Run) -> Result:
     """One of torch's own cells, through the operation that torch.nn calls."""
+    run = _on_rows(given)
     operation: Callable[..., tuple[Tensor, ...]] = getattr(torch._VF, run.operation)
     weights = list(run.parameters.values())
     # Settings of torch's operations: biases, layers, dropout, training, directions.
@@ -123,8 +140,9 @@ def _cudnn(run: Run) -> Result:
     counts, alive = _living(run)
     present = counts[0] if counts else 0
     if not alive:
-        x = run.inputs["x"]
-        return x.new_zeros((x.shape[0], run.graph.output_size)), list(run.initial)
+        x = given.inputs["x"]
+        nothing = x.new_zeros((*x.shape[:-1], run.graph.output_size))
+        return nothing, list(run.initial)
     states = [state[:present].unsqueeze(0).contiguous() for state in run.initial]
     state = tuple(states) if len(states) > 1 else states[0]
     x = run.inputs["x"][:alive]
@@ -141,7 +159,7 @@ def _cudnn(run: Run) -> Result:
         torch.cat([final[0], start[present:]])
         for final, start in zip(finals, run.initial, strict=True)
     ]
-    return _with_rows_behind(output, run.inputs["x"].shape[0]), ends
+    return _formed(output, given.inputs["x"]), ends
 
 
 def _llvm(run: Run) -> Result:
@@ -151,7 +169,7 @@ def _llvm(run: Run) -> Result:
     parameters = list(run.parameters.values())
     training, wanted = torch.is_grad_enabled(), ""
     if training:
-        differentiated = [*inputs, *run.initial, *parameters]
+        differentiated = *inputs, *run.initial, *parameters
         training = any(tensor.requires_grad for tensor in differentiated)
         wanted = " ".join(name for name in names if run.inputs[name].requires_grad)
     output, finals = operators.run(

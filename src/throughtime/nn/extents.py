@@ -14,18 +14,13 @@ WORD = torch.int64
 
 @dataclass(frozen=True)
 class Extent:
-    """How many rows there are, where they lie, and which are the last ones."""
+    """How many rows there are, and where they lie."""
 
     steps: int
     batch: int
     alive: int
     rows: Rows
-    last_row: int
-    """First row of the last step."""
-    last: Tensor | None
-    """Row of each sequence's last step, ``(B,)``; None: the last step's rows."""
-    lengths: Tensor | None
-    held: tuple[Tensor, Tensor]
+    held: tuple[Tensor, ...]
     """The tables that ``rows`` has the addresses of."""
 
 
@@ -41,7 +36,17 @@ def dense_extent(steps: int, batch: int, reverse: bool) -> Extent:
     segment = (0, batch, rest) if reverse else (batch, 0, rest)
     listed = [segment] if rest > 0 else []
     segments = torch.tensor(listed, dtype=WORD, device=CPU).reshape(-1, 3)
-    return _extent(batch, steps * batch, table, segments, None, None)
+    lengths = torch.full((batch,), steps, dtype=WORD, device=CPU)
+    return _extent(batch, steps * batch, table, segments, lengths)
+
+
+@lru_cache(maxsize=256)
+def flat_extent(rows: int) -> Extent:
+    """Rows of a cell without states, in no order of time."""
+    counts = torch.full((1,), rows, dtype=WORD, device=CPU)
+    none = torch.empty((0,), dtype=WORD, device=CPU)
+    table = _table(torch.zeros_like(counts), counts, rows)
+    return _extent(rows, rows, table, none.view(0, 3), none)
 
 
 def ragged_extent(batch: int, counts: Tensor) -> Extent:
@@ -52,10 +57,7 @@ def ragged_extent(batch: int, counts: Tensor) -> Extent:
     segments = table.T[1:].contiguous()
     sequences = torch.arange(batch, device=CPU)
     lengths = (counts[:, None] > sequences).sum(0)
-    ends = (lengths - 1).clamp(min=0)
-    last = sequences + (starts[ends] if len(counts) else 0)
-    last = torch.where(lengths > 0, last, sequences - batch)
-    return _extent(batch, int(counts.sum()), table, segments, last, lengths)
+    return _extent(batch, int(counts.sum()), table, segments, lengths)
 
 
 def _table(starts: Tensor, counts: Tensor, batch: int) -> Tensor:
@@ -66,16 +68,21 @@ def _table(starts: Tensor, counts: Tensor, batch: int) -> Tensor:
 
 
 def _extent(
-    batch: int,
-    alive: int,
-    table: Tensor,
-    segments: Tensor,
-    last: Tensor | None,
-    lengths: Tensor | None,
+    batch: int, alive: int, table: Tensor, segments: Tensor, lengths: Tensor
 ) -> Extent:
     steps = table.shape[1]
+    ends = _ends(batch, table[0], lengths)
     addresses = table.data_ptr(), segments.data_ptr()
-    rows = Rows(steps, batch, alive, *addresses, segments.shape[0])
-    last_row = int(table[0, -1]) if steps else 0
-    held = table, segments
-    return Extent(steps, batch, alive, rows, last_row, last, lengths, held)
+    rows = Rows(
+        steps, batch, alive, *addresses, segments.shape[0], ends=ends.data_ptr()
+    )
+    return Extent(steps, batch, alive, rows, (table, segments, ends))
+
+
+def _ends(batch: int, starts: Tensor, lengths: Tensor) -> Tensor:
+    """Row of each sequence's last step, and the one of a carried value after it."""
+    sequences = torch.arange(len(lengths), device=CPU)
+    steps = torch.cat([torch.full((1,), -batch, dtype=WORD, device=CPU), starts])
+    return torch.stack(
+        [steps[lengths] + sequences, ((lengths - 1) & 1) * batch + sequences]
+    )

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from throughtime.backends.llvm.kernel import Kernel
 
 BUFFER = "buffer "
+OPERAND = "operand "
+PLACES = {"start": 1, "carry": 2}
+"""What lives in scratch memory for every sequence, and in how many places."""
 
 
 class Half:
@@ -24,9 +27,12 @@ class Half:
     kernel
         The code.
     given
-        Words that a call has the addresses of, in its order.
+        Words that every call has the addresses of, in its order; behind them come
+        those of `operands`.
     widths
         Columns of all buffers; those that are not given are scratch memory.
+    sizes
+        Units of each state.
     dtype
         Of all numbers.
     """
@@ -36,22 +42,32 @@ class Half:
         kernel: "Kernel",
         given: Sequence[str],
         widths: Mapping[str, int],
+        sizes: Sequence[int],
         dtype: torch.dtype,
     ) -> None:
-        names = kernel.facts.names
-        own = [n for n in names if n.startswith(BUFFER) and n not in given]
-        order = [*given, *own, *kernel.thread_words]
+        read = [n for n in kernel.facts.names if n.startswith(OPERAND)]
+        self.operands = [int(name.removeprefix(OPERAND)) for name in read]
+        """Positions of the operands that the code reads."""
+        known = {*given, *read, *kernel.thread_words}
+        own = [name for name in kernel.facts.names if name not in known]
+        rows = [name for name in own if name.startswith(BUFFER)]
+        states = [name for name in own if not name.startswith(BUFFER)]
+        order = [*given, *read, *rows, *states, *kernel.thread_words]
         self._kernel = kernel
         self._dtype = dtype
-        self._widths = [widths[name.removeprefix(BUFFER)] for name in own]
+        self._per_row = [widths[name.removeprefix(BUFFER)] for name in rows]
+        self._per_sequence = [
+            PLACES[kind] * sizes[int(number)] for kind, number in map(str.split, states)
+        ]
         # Every half has a buffer and a number of threads: more than one word.
-        self._words = itemgetter(*map(order.index, names))
+        self._words = itemgetter(*map(order.index, kernel.facts.names))
 
     def run(self, addresses: Sequence[int], rows: Rows, library: OpenMP | None) -> None:
         """Compute, on the rows at these addresses."""
         kernel, most = self._kernel, torch.get_num_threads()
         threads = kernel.threads(rows, most)
-        sizes = [rows.total * width for width in self._widths]
+        sizes = [rows.total * width for width in self._per_row]
+        sizes += [rows.batch * size for size in self._per_sequence]
         pieces = scratch(self._dtype, [*sizes, kernel.workspace(most)])
         *own, workspace = pieces.addresses
         words = self._words((*addresses, *own, *threads))

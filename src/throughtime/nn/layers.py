@@ -138,13 +138,12 @@ class Layers(nn.Module):
             for name, own in self._names[layer, direction].items()
         }
 
-    def first_states(self, batch: int, like: Tensor) -> list[Tensor]:
-        """Where the cell starts: a tensor ``(L·D, B, n)`` per state."""
-        shape = (self.num_layers * self.directions, batch)
-        return [
-            like.new_full((*shape, state.size), state.init)
-            for state in self.graphs[0].states
-        ]
+    def like(self, value: Tensor) -> Tensor:
+        """A parameter, whose dtype and device inputs share; else the value itself."""
+        for own in self._parameters.values():
+            if own is not None:
+                return own
+        return next(self.parameters(), value)
 
     def run_rows(
         self,
@@ -156,7 +155,9 @@ class Layers(nn.Module):
     ) -> tuple[Tensor, list[Tensor]]:
         """Rows ``(N, F)`` through all layers: rows ``(N, D·H)`` and final states.
 
-        States are ``(L·D, B, n)``; with a packing, rows and states are in its order.
+        Rows may also be ``(T, B, F)``, and then are so behind. States are
+        ``(L·D, B, n)``, or none for those of the declarations; with a packing, rows
+        and states are in its order.
         """
         x = inputs["x"]
         choice = self.choice(x.dtype, x.device)
@@ -171,7 +172,7 @@ class Layers(nn.Module):
         choice: Choice,
     ) -> tuple[Tensor, list[Tensor]]:
         value = inputs["x"]
-        finals: list[list[Tensor]] = [[] for _ in states]
+        finals: list[list[Tensor]] = [[] for _ in self.state_names]
         for layer in range(self.num_layers):
             if layer and self.dropout:
                 value = functional.dropout(value, self.dropout, self.training)
@@ -190,6 +191,8 @@ class Layers(nn.Module):
                 for final, end in zip(finals, ends, strict=True):
                     final.append(end)
             value = torch.cat(outputs, -1) if self.bidirectional else outputs[0]
+        if self.num_layers * self.directions == 1:
+            return value, [final[0].unsqueeze(0) for final in finals]
         return value, [torch.stack(final) for final in finals]
 
     def _direction(

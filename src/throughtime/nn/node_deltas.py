@@ -12,6 +12,7 @@ from throughtime.errors import GradientShapeMismatch
 from throughtime.graph import StepGraph
 from throughtime.graph.adjoint import adjoint
 from throughtime.graph.names import FUNCTIONS, value_names
+from throughtime.nn.execution import first_states
 from throughtime.nn.layers import Layers
 from throughtime.nn.precision import own_precision
 from throughtime.nn.sequences import Batch, Sequences, read, read_states
@@ -31,8 +32,14 @@ def node_deltas(
 ) -> Deltas:
     """``(layer, direction, node name) -> (T, B, n)``; see `Explanation.deltas`."""
     batch = read(module, input, inputs, None)
+    flat = {name: value.flatten(0, -2) for name, value in batch.rows.items()}
+    batch = batch._replace(rows=flat)
     labels = [f"state.{name}" for name in module.state_names]
     start = read_states(module, batch, state, "state", labels)
+    if state is None:
+        runs = module.num_layers * module.directions
+        each = first_states(module.graphs[0], batch.size, flat["x"])
+        start = [one.expand(runs, *one.shape) for one in each]
     gradient = _gradient_rows(module, batch, grad_output)
     with own_precision(gradient.device):
         return _of_rows(module, batch, start, gradient)

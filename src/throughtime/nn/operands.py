@@ -21,18 +21,27 @@ class Operands:
         self.dtype = dtype
         self.names = [declared.name for declared in plan.graph.parameters]
         self._sums = [self._sum_of(index) for index in plan.operands]
-        self._plain = [positions for positions in self._sums if positions is not None]
+        self._shapes = [plan.nodes[index].shape for index in plan.operands]
 
-    def values(self, parameters: Sequence[Tensor]) -> list[Tensor]:
-        """Values of all operands, contiguous."""
-        if len(self._plain) == len(self._sums):
-            values = [_total(positions, parameters) for positions in self._plain]
+    def values(
+        self, parameters: Sequence[Tensor], wanted: Sequence[int]
+    ) -> list[Tensor]:
+        """Values of some operands, by their positions; contiguous."""
+        sums = [self._sums[position] for position in wanted]
+        plain = [positions for positions in sums if positions is not None]
+        if len(plain) == len(sums):
+            values = [_total(positions, parameters) for positions in plain]
         else:
             named = dict(zip(self.names, parameters, strict=True))
+            indices = [self.plan.operands[position] for position in wanted]
             values = evaluate_parameters(
-                self.plan.nodes, self.plan.operands, named, self._like(parameters)
+                self.plan.nodes, indices, named, self._like(parameters)
             )
         return [value.contiguous() for value in values]
+
+    def empty(self) -> list[Tensor]:
+        """Room for a gradient of each operand."""
+        return [torch.empty(s, dtype=self.dtype, device="cpu") for s in self._shapes]
 
     def gradients(
         self, parameters: Sequence[Tensor], gradients: Sequence[Tensor]

@@ -9,6 +9,7 @@ tensors). All of them end in the same two functions of this file, `_forward` and
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from math import prod
 from typing import Any, NoReturn
 
 import torch
@@ -18,7 +19,7 @@ from torch.autograd import forward_ad
 
 from throughtime.errors import CapturedWithoutGradient, NotBuiltYet
 from throughtime.nn.engine import Engine, engine
-from throughtime.nn.extents import Extent, dense_extent, ragged_extent
+from throughtime.nn.extents import Extent, dense_extent, flat_extent, ragged_extent
 
 LIBRARY = torch.library.Library("throughtime", "DEF")
 LIBRARY.define(
@@ -32,10 +33,10 @@ LIBRARY.define(
     "layer_backward(str graph, str wanted, Tensor[] inputs, Tensor[] initial, "
     "Tensor[] parameters, Tensor? counts, SymInt steps, SymInt batch, bool reverse, "
     "bool bfloat16, Tensor output, Tensor saved, Tensor output_gradient, "
-    "Tensor[] final_gradients) -> Tensor[]",
+    "Tensor?[] final_gradients) -> Tensor[]",
     tags=(torch.Tag.pt2_compliant_tag,),
 )
-PLAIN = {Tensor, torch.nn.Parameter}
+PLAIN = {Tensor, torch.nn.Parameter, type(None)}
 SLOW_WAY = "Build the module with backend='reference', which is slower and has it."
 Where = tuple[Tensor | None, int, int, bool, bool]
 """Counts, steps, batch, reverse, bfloat16, as in `execution.run_layer`."""
@@ -61,7 +62,8 @@ def run(
     wanted
         The inputs whose gradient it has to give, with spaces between.
     inputs, initial, parameters
-        Rows ``(N, n)``, states ``(B, n)``, parameters in the order of the graph.
+        Rows ``(N, n)`` or ``(T, B, n)``, which the output is like; states ``(B, n)``,
+        none for those of the declarations; parameters in the order of the graph.
     where
         As in `execution.run_layer`.
     """
@@ -75,14 +77,14 @@ def run(
         settings = graph, training, wanted, sizes, where
         tensors = *inputs, *initial, *parameters
         result = _call(_Layer, training, settings, tensors)
-    return result[0], result[1 : 1 + len(initial)]
+    return result[0], result[1:-1]
 
 
 def _call(
     function: type[torch.autograd.Function],
     differentiable: bool,
     settings: tuple[Any, ...],
-    tensors: Sequence[Tensor],
+    tensors: Sequence[Tensor | None],
 ) -> tuple[Tensor, ...]:
     """What ``function.apply(*settings, *tensors)`` gives, sooner.
 
@@ -92,13 +94,13 @@ def _call(
     if torch._C._are_functorch_transforms_active():
         return function.apply(*settings, *tensors)
     # Tensors may outlive the transform of `torch.func` that wrapped them.
-    arguments = *settings, *map(unwrap_if_dead, tensors)
+    arguments = *settings, *(t if t is None else unwrap_if_dead(t) for t in tensors)
     if differentiable or forward_ad._current_level >= 0:
         return super(torch.autograd.Function, function).apply(*arguments)  # type: ignore[missing-attribute]
     return function.forward(*arguments)
 
 
-def _watched(tensors: Sequence[Tensor]) -> bool:
+def _watched(tensors: Sequence[Tensor | None]) -> bool:
     """Whether something has to see an operator, not only its results."""
     modes: int = torch._C._len_torch_dispatch_stack()
     return modes > 0 or not PLAIN.issuperset(map(type, tensors))
@@ -116,12 +118,11 @@ def _extent(
 ) -> Extent:
     """Where the rows lie, once everything is known to fit."""
     made.door.check_layer(inputs, initial, parameters, batch)
-    rows = inputs[0].shape[0]
+    rows = inputs[0].shape[:-1].numel()
     if counts is not None:
         made.door.check_counts(counts, rows, batch)
-    if not initial:
-        alive = rows if counts is None else int(counts.sum())
-        return dense_extent(1, alive, False)
+    if not made.graph.states:
+        return flat_extent(rows if counts is None else int(counts.sum()))
     if counts is not None:
         return ragged_extent(batch, counts)
     made.door.check_rows(rows, steps, batch)
@@ -160,9 +161,9 @@ def _backward(
     output: Tensor,
     saved: Tensor,
     output_gradient: Tensor,
-    final_gradients: Sequence[Tensor],
+    final_gradients: Sequence[Tensor | None],
 ) -> list[Tensor]:
-    """Gradients of the wanted inputs, of initial states, of parameters."""
+    """Gradients of the wanted inputs, of given initial states, of parameters."""
     made = engine(graph, True, wanted, inputs[0].dtype, bfloat16)
     where = (counts, steps, batch, reverse)
     extent = _extent(made, inputs, initial, parameters, *where)
@@ -177,7 +178,7 @@ def _backward(
         output.contiguous(),
         saved.contiguous(),
         output_gradient.contiguous(),
-        final_gradients,
+        [None if value is None else value.contiguous() for value in final_gradients],
     )
     return [value for group in gradients for value in group]
 
@@ -200,12 +201,12 @@ def _fake_forward(
     bfloat16: bool,
 ) -> list[Tensor]:
     made = engine(graph, training, wanted, inputs[0].dtype, bfloat16)
-    rows = inputs[0].shape[0]
-    lead = batch if made.graph.states else 0
+    x, states = inputs[0], made.graph.states
+    lead = batch if states else 0
     return [
-        inputs[0].new_empty((rows, made.graph.output_size)),
-        *(state.new_empty(state.shape) for state in initial),
-        inputs[0].new_empty((lead + rows, made.saved_width)),
+        x.new_empty((*x.shape[:-1], made.graph.output_size)),
+        *(x.new_empty((batch, state.size)) for state in states),
+        x.new_empty((lead + prod(x.shape[:-1]), made.saved_width)),
     ]
 
 
@@ -251,10 +252,9 @@ class _Layer(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Any, ...]:
-        graph, wanted, sizes, where = ctx.settings
+        graph, wanted, _, where = ctx.settings
         tensors = ctx.saved_tensors
-        initial = tensors[sizes[0] : sum(sizes)]
-        given = _filled(gradients[:-1], (tensors[-2], *initial))
+        given = _filled(gradients[0], tensors[-2]), *gradients[1:-1]
         again = torch.is_grad_enabled()
         found = _call(_LayerBackward, again, ctx.settings, (*tensors, *given))
         names = engine(graph, True, wanted, tensors[0].dtype, where[-1]).input_sizes
@@ -280,11 +280,12 @@ class _LayerBackward(torch.autograd.Function):
         wanted: str,
         sizes: tuple[int, int],
         where: Where,
-        *tensors: Tensor,
+        *tensors: Any,
     ) -> tuple[Tensor, ...]:
         watched = _watched(tensors)
         function = torch.ops.throughtime.layer_backward if watched else _backward
-        final = len(tensors) - sizes[1]
+        made = engine(graph, True, wanted, tensors[0].dtype, where[-1])
+        final = len(tensors) - len(made.graph.states)
         *own, output, saved, output_gradient = tensors[:final]
         given = output, saved, output_gradient, tensors[final:]
         return tuple(function(graph, wanted, *_divide(own, sizes), *where, *given))
@@ -338,12 +339,9 @@ def _divide(
     return list(tensors[:first]), list(tensors[first:second]), list(tensors[second:])
 
 
-def _filled(gradients: Sequence[Tensor | None], like: Sequence[Tensor]) -> list[Tensor]:
-    """Gradients of results; 0 for those that nothing depends on."""
-    return [
-        torch.zeros_like(result) if gradient is None else gradient
-        for gradient, result in zip(gradients, like, strict=True)
-    ]
+def _filled(gradient: Tensor | None, result: Tensor) -> Tensor:
+    """The gradient of a result; 0 if nothing depends on it."""
+    return torch.zeros_like(result) if gradient is None else gradient
 
 
 def _spread(
@@ -373,8 +371,7 @@ def _differentiate(ctx: Any, gradients: Sequence[Tensor | None]) -> tuple[Any, .
         if needed and name not in wanted.split():
             raise CapturedWithoutGradient(missing=f"the gradient of the input {name}")
     inputs, initial, parameters = _divide(own, sizes)
-    given = _filled(gradients[:-1], (output, *initial))
-    rest = output, saved, given[0], given[1:]
+    rest = output, saved, _filled(gradients[0], output), gradients[1:-1]
     found = torch.ops.throughtime.layer_backward(
         graph, wanted, inputs, initial, parameters, *where, *rest
     )

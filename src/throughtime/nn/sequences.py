@@ -33,7 +33,8 @@ class Batch(NamedTuple):
     """Sequences as rows, and what is needed to give rows their form again."""
 
     rows: dict[str, Tensor]
-    """``x`` and each further input, ``(N, n)``."""
+    """``x`` and each further input, ``(N, n)``, or ``(T, B, n)`` where all of them
+    have all steps."""
     steps: int
     size: int
     packing: Packing | None
@@ -56,15 +57,14 @@ class Batch(NamedTuple):
         return _selected(states, self.packing.rank if self.packing else None)
 
     def output(self, rows: Tensor) -> Sequences:
-        """Rows ``(N, n)`` in the form of the input."""
+        """Rows, in the form of ours, in the form of the input."""
         if self.source is not None:
             return self.source._replace(data=rows)
         if self.packing is not None and self.packing.scatter is not None:
             rows = rows.index_select(0, self.packing.scatter)
-        if not self.batched:
-            return rows
-        output = rows.view(self.steps, self.size, rows.shape[1])
-        return output.transpose(0, 1) if self.batch_first else output
+            if self.batched:
+                rows = rows.view(self.steps, self.size, rows.shape[1])
+        return rows.transpose(0, 1) if self.batched and self.batch_first else rows
 
     def _order(self) -> Tensor | None:
         if self.source is not None:
@@ -118,14 +118,17 @@ def _read_padded(
         value = checked_rows(module, name, _label(name), value, leading)
         if batched and module.batch_first:
             value = value.transpose(0, 1)
-        rows[name] = value.reshape(steps * size, value.shape[-1])
+        rows[name] = value
     packing = None
     if lengths is not None:
         known = checked_lengths(lengths, steps, size)
         packing = pack(known, steps, rows["x"].device, module.bidirectional)
         assert packing.gather is not None  # it is missing only where torch has packed
         gather = packing.gather
-        rows = {name: value.index_select(0, gather) for name, value in rows.items()}
+        rows = {
+            name: value.reshape(steps * size, value.shape[-1]).index_select(0, gather)
+            for name, value in rows.items()
+        }
     return Batch(rows, steps, size, packing, batched, module.batch_first)
 
 
@@ -233,7 +236,7 @@ def checked_rows(
         raise InputShapeMismatch(
             argument=label, given=tuple(value.shape), expected=expected
         )
-    return matched(label, value, next(module.parameters(), value))
+    return matched(label, value, module.like(value))
 
 
 def matched(label: str, value: Tensor, like: Tensor) -> Tensor:
@@ -288,11 +291,12 @@ def read_states(
 ) -> list[Tensor]:
     """The states to start from, ``(L·D, B, n)`` each, in the order of the rows.
 
+    None are given where the cell says where it starts.
     Messages call all of them ``argument``, each by its ``labels``.
     """
     declared = module.graphs[0].states
     if state is None:
-        return module.first_states(batch.size, batch.rows["x"])
+        return []
     values = state_values(module, argument, state)
     runs = module.num_layers * module.directions
     start: list[Tensor] = []

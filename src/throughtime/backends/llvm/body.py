@@ -127,7 +127,7 @@ class BodyWriter:
             if kind in {"buffer", "previous"}:
                 names[f"buffer {name}"] = None
             if place == FROM_OUTPUT:
-                names[f"initial {self._output_state()}"] = None
+                names[f"start {self._output_state()}"] = None
             elif kind in {"old", "new"}:
                 names[f"carry {name}"] = None
         for node in self.program.nodes:
@@ -231,7 +231,7 @@ class BodyWriter:
         elsewhere.
         """
         w, builder = self.writer, self.writer.builder
-        start = self.addresses[f"initial {self._output_state()}"]
+        start = self.addresses[f"start {self._output_state()}"]
         initial = w.at(start, w.times(chunk, self.widths[OUTPUT]))
         end = index(0)
         if self.program.backwards:

@@ -148,7 +148,7 @@ class ContractionWriter:
             assert side is not None, "a shifted contraction has two sides"
             outside = moved and side.span.buffer == OUTPUT
             if outside:
-                word = self.arguments.position(f"initial {side.state}")
+                word = self.arguments.position(f"start {side.state}")
                 bases.append(w.pointer(table, word))
             else:
                 bases.append(base)

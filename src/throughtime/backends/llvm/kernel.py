@@ -8,6 +8,7 @@ from functools import lru_cache, partial
 
 from throughtime.backends.llvm.barrier import LINE, WORD_BYTES
 from throughtime.backends.llvm.compile import Code, load, object_code
+from throughtime.backends.llvm.edges import edges_of
 from throughtime.backends.llvm.layout import CHUNK, FIXED, FLAGS
 from throughtime.backends.llvm.module import (
     Work,
@@ -17,7 +18,13 @@ from throughtime.backends.llvm.module import (
 )
 from throughtime.backends.llvm.object_cache import cached, version
 from throughtime.backends.llvm.options import Settings
-from throughtime.backends.llvm.profile import PACKING, region_names, timed, watching
+from throughtime.backends.llvm.profile import (
+    EDGES,
+    PACKING,
+    region_names,
+    timed,
+    watching,
+)
 from throughtime.backends.llvm.rows import Rows
 from throughtime.backends.llvm.target import Target, host
 from throughtime.backends.llvm.threads import OpenMP, give_up, run_in_pool
@@ -130,6 +137,7 @@ class Kernel:
             rows.segment_count,
             0,
             give_up() or 0,
+            rows.ends,
         ]
         assert len(fixed) == FIXED, "the table of arguments and its layout differ"
         table = array("q", (*fixed, *words))
@@ -149,6 +157,7 @@ class Kernel:
         once = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
         shared = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
         yield PACKING, partial(once(self._code.address("pack_all")), address)
+        yield EDGES, partial(once(self._code.address("begin")), address)
         for region, (name, threads) in enumerate(
             zip(self._region_names, counts, strict=True)
         ):
@@ -159,6 +168,7 @@ class Kernel:
             body = shared(self._code.address(body_name(region, self._programs)))
             task = partial(_share, body, address, threads)
             yield name, partial(run_in_pool, task, threads)
+        yield EDGES, partial(once(self._code.address("end")), address)
 
 
 def _shares(regions: Sequence[Work], total: int, batch: int, most: int) -> list[int]:
@@ -205,11 +215,13 @@ def compile_half(
     programs = plan.backward if backward else plan.forward
     contractions = plan.contractions if backward else ()
     shapes = [plan.nodes[index].shape for index in plan.operands]
+    edges = edges_of(plan, backward=backward)
 
     def make() -> tuple[dict[str, object], bytes]:
         source = write_module(
             programs,
             contractions,
+            edges,
             widths,
             [shape[1] if len(shape) == 2 else 1 for shape in shapes],
             chosen,
@@ -223,7 +235,7 @@ def compile_half(
         }
         return facts, object_code(source.text, chosen)
 
-    own = programs, contractions, shapes, sorted(widths.items()), settings
+    own = programs, contractions, edges, shapes, sorted(widths.items()), settings
     facts, code = cached(f"{own} {chosen.key} {version()}", make)
     names = region_names(programs, contractions, backward=backward)
     return Kernel(_facts(facts), load(code, chosen), len(programs), names)

@@ -37,13 +37,14 @@ from throughtime.graph.programs import Program
     COUNT,
     FLAGS,
     GIVE_UP,
-) = range(13)
+    ENDS,
+) = range(14)
 """Fixed words: time steps, sequences, rows of all steps, the table of rows (starts,
 starts of the step before, counts), addresses of three OpenMP functions, workspaces,
 the segments of rows behind the first step that contractions with the step before run
-over, and for a barrier the flags of all threads and the address of a function that
-gives the processor up."""
-FIXED = 13
+over, for a barrier the flags of all threads and the address of a function that gives
+the processor up, and the rows in which sequences end."""
+FIXED = 14
 CHUNK = 192
 """Rows that one thread takes through all phases before the next ones: they stay in
 its cache."""

@@ -8,6 +8,7 @@ from llvmlite import ir
 from throughtime.backends.llvm.barrier import declare_barrier, write_barrier
 from throughtime.backends.llvm.body import BodyWriter
 from throughtime.backends.llvm.contraction import ContractionWriter
+from throughtime.backends.llvm.edges import Edges, EdgeWriter
 from throughtime.backends.llvm.layout import (
     PARALLEL,
     TEAM,
@@ -66,6 +67,7 @@ class Source:
 def write_module(
     programs: Sequence[Program],
     contractions: Sequence[Contraction],
+    edges: Edges,
     widths: Mapping[str, int],
     columns: Sequence[int],
     target: Target,
@@ -77,6 +79,8 @@ def write_module(
     ----------
     programs, contractions
         Halves of a plan, forward or backward.
+    edges
+        What comes before and behind them.
     widths
         Columns of every buffer.
     columns
@@ -87,7 +91,7 @@ def write_module(
         Numbers and ways.
     """
     writer = _ModuleWriter(widths, columns, target, settings)
-    return writer.write(programs, contractions)
+    return writer.write(programs, contractions, edges)
 
 
 class _ModuleWriter:
@@ -120,7 +124,10 @@ class _ModuleWriter:
         self.scratch_width = 1
 
     def write(
-        self, programs: Sequence[Program], contractions: Sequence[Contraction]
+        self,
+        programs: Sequence[Program],
+        contractions: Sequence[Contraction],
+        edges: Edges,
     ) -> Source:
         layouts = self._layouts(programs)
         if self.settings.split_units:
@@ -147,8 +154,7 @@ class _ModuleWriter:
         if contractions:
             bodies.append(self._contractions(contractions))
             work.append(_contraction_work(contractions))
-        pack = self._pack(layouts)
-        self._enter(pack, bodies)
+        self._enter(self._pack(layouts), self._edges(edges), bodies)
         return Source(
             text=str(self.module),
             names=tuple(self.arguments.names),
@@ -209,11 +215,28 @@ class _ModuleWriter:
         builder.ret_void()
         return function
 
-    def _enter(self, pack: ir.Function, bodies: Sequence[ir.Function]) -> None:
-        """``run(arguments)``: pack, then each region with its number of threads."""
+    def _edges(self, edges: Edges) -> tuple[ir.Function, ir.Function]:
+        """``begin(arguments)`` and ``end(arguments)``."""
+        found = []
+        for name, write in (("begin", EdgeWriter.begin), ("end", EdgeWriter.end)):
+            function, builder = self._entry(name)
+            writer = Writer(builder, self.element, self.lanes, self.item_bytes)
+            table = function.args[0]
+            write(EdgeWriter(writer, table, self.arguments, self.widths, edges))
+            found.append(function)
+        return found[0], found[1]
+
+    def _enter(
+        self,
+        pack: ir.Function,
+        edges: tuple[ir.Function, ir.Function],
+        bodies: Sequence[ir.Function],
+    ) -> None:
+        """``run(arguments)``: each region with its threads, between the edges."""
         regions = [self._region(number, body) for number, body in enumerate(bodies)]
+        begin, end = edges
         function, builder = self._entry("run")
-        for part in (pack, *regions):
+        for part in (pack, begin, *regions, end):
             builder.call(part, function.args)
         builder.ret_void()
 

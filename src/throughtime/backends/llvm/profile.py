@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from throughtime.graph.programs import GRADIENT, Contraction, Program
 
 PACKING = "packing"
+EDGES = "first and last states"
 BEFORE = "before the loop"
 LOOP = "loop"
 BEHIND = "behind the loop"
@@ -27,7 +28,8 @@ def profiled() -> Iterator[Seconds]:
     Yields
     ------
     seconds
-        By the names of `region_names`, and ``packing`` for the panels of weights; of
+        By the names of `region_names`, ``packing`` for the panels of weights, and
+        ``first and last states`` for what stands before and behind all regions; of
         all calls together. A region lasts until the last of its threads is done.
     """
     seconds: Seconds = {}

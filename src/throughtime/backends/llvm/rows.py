@@ -12,7 +12,9 @@ class Rows:
     the first step come the rows at -``batch``; of the output, which has none, the
     initial state's. ``segments`` is the address of ``segment_count`` triples: first
     row, first row of the step before, number of rows; together they cover all steps
-    but the first.
+    but the first. ``ends`` is the address of two rows of ``batch`` numbers: the row of
+    each sequence's last step, or without any step the one before the first, and the
+    row of a carried value (two places of ``batch`` rows) after it.
     """
 
     steps: int
@@ -21,3 +23,4 @@ class Rows:
     table: int
     segments: int
     segment_count: int
+    ends: int
