@@ -145,8 +145,9 @@ def engine_of(graph: StepGraph, dtype: torch.dtype, *, training: bool) -> Engine
 def ways(*, split_units: bool) -> list[Way]:
     """Every half and way to run it, with or without shared units."""
     return [
-        Way(backward, hoist, split_units)
+        Way(backward, hoist, split_units, overwrite)
         for backward, hoist in ((False, False), (False, True), (True, False))
+        for overwrite in ((False, True) if backward else (False,))
     ]
 
 
@@ -159,7 +160,8 @@ def through_engine(made: Engine, case: Case) -> dict[str, Tensor]:
     if not made.wanted:
         return found
     slopes = made.backward(
-        *tensors, extent, output, saved, case.gradient, case.state_gradients
+        *(*tensors, extent, output, saved, case.gradient, case.state_gradients),
+        overwrite=True,
     )
     found |= {
         f"gradient of input {n}": v for n, v in zip(case.inputs, slopes[0], strict=True)

@@ -35,7 +35,7 @@ def planned(cell: Cell) -> PlanText:
             cells.GRU(reset_after=False),
             ["W_ih x_t"],
             ["W_hh[0:2H] h_{t−1}", "W_hh[2H:3H] (r_t ⊙ h_{t−1})"],
-            ["h_t: H numbers", "r_t, z_t, r_t ⊙ h_{t−1}, n_t: 4H numbers"],
+            ["h_t: H numbers", "r_t, z_t, n_t, r_t ⊙ h_{t−1}: 4H numbers"],
         ),
         (cells.Feedforward(), ["W x_t"], [], ["y_t: H numbers"]),
     ],

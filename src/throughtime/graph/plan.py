@@ -154,10 +154,12 @@ class _Forward:
         self.late = dependents(graph.nodes, self.state_places.values())
         self.after = self._after()
         self._place_states()
-        # What is saved lies in the same columns whichever program computes it.
+        # What is saved lies in the same columns whichever program computes it. What
+        # the backward loop alone reads lies side by side.
+        operands = () if self.backward is None else self.backward.operands
         self.saved_places = {
             index: self._place(SAVED, index)
-            for index in sorted(saved)
+            for index in sorted(saved, key=lambda index: (index in operands, index))
             if index not in self.available
         }
         programs = [self._before(saved), self._loop(saved), self._behind(saved)]

@@ -29,15 +29,18 @@ class BackwardPlan:
     def deltas(self) -> list[int]:
         return [delta for _, delta, _ in self.terms]
 
+    @property
+    def operands(self) -> set[int]:
+        """What δ are multiplied with in gradients of parameters."""
+        return {operand for _, _, operand in self.terms if operand is not None}
+
     def saved(self, graph: StepGraph) -> tuple[int, ...]:
         """Forward values that the δ equations need and that are dear to recompute."""
         nodes = self.nodes
         ends = [*self.states, *self.inputs.values(), *self.deltas]
         used = ancestors_behind(nodes, ends, self.first)
         saved = {
-            operand
-            for _, _, operand in self.terms
-            if operand is not None and not _in_place(nodes, operand, graph)
+            operand for operand in self.operands if not _in_place(nodes, operand, graph)
         }
         cheap: set[int] = set()
         for index in sorted(used):

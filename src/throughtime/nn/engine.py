@@ -13,12 +13,20 @@ import torch
 from torch import Tensor
 
 from throughtime.backends.llvm.options import Options, Settings
+from throughtime.backends.llvm.overlay import overlay
 from throughtime.backends.llvm.schedule import splittable
 from throughtime.backends.llvm.threads import give_up, openmp
 from throughtime.errors import BackendCannotServe
 from throughtime.graph import StepGraph
 from throughtime.graph.plan import plan
-from throughtime.graph.programs import OUTPUT, SAVED, Plan, gradient_of, multiply_adds
+from throughtime.graph.programs import (
+    DELTA,
+    OUTPUT,
+    SAVED,
+    Plan,
+    gradient_of,
+    multiply_adds,
+)
 from throughtime.graph.serialize import from_json
 from throughtime.nn.door import Door
 from throughtime.nn.extents import CPU, Extent
@@ -69,6 +77,7 @@ class Way(NamedTuple):
     backward: bool
     hoist: bool
     split_units: bool
+    overwrite: bool
 
 
 class Engine:
@@ -127,10 +136,11 @@ class Engine:
             **self.hoisted.widths,
         }
 
-    def kernel(self, batch: int, *, backward: bool) -> Half:
+    def kernel(self, batch: int, *, backward: bool, overwrite: bool = False) -> Half:
         """The compiled half that serves so many sequences."""
         few = hoists(batch) or not self.options.project_in_loop
-        way = Way(backward, not backward and few, self._splits(batch))
+        over = overwrite and self.overlay is not None
+        way = Way(backward, not backward and few, self._splits(batch), over)
         if way not in self.kernels:
             with _compiling:
                 if way not in self.kernels:
@@ -142,10 +152,14 @@ class Engine:
         # Needs llvmlite, which the other backends do without.
         from throughtime.backends.llvm.kernel import compile_half
 
+        widths = self.widths
+        if way.overwrite:
+            widths = {**widths, DELTA: self.saved_width}
+        over = self.overlay if way.overwrite else None
         kernel = compile_half(
             self.hoisted if way.hoist else self.plan,
             backward=way.backward,
-            widths=self.widths,
+            widths=widths,
             settings=Settings(
                 self.dtype.itemsize,
                 bfloat16=self.bfloat16,
@@ -156,26 +170,33 @@ class Engine:
         )
         return Half(
             kernel,
-            self._words(backward=way.backward),
-            self.widths,
+            self._words(way),
+            widths,
             [state.size for state in self.graph.states],
             self.dtype,
+            over,
         )
 
-    def _words(self, *, backward: bool) -> list[str]:
+    def _words(self, way: Way) -> list[str]:
         """Of the tensors of a call, in the order in which they are given."""
-        buffers = [SAVED, OUTPUT, *self.input_sizes]
+        buffers = [SAVED, *([DELTA] if way.overwrite else []), OUTPUT]
+        buffers += self.input_sizes
         kinds = ["initial", "final"]
-        if backward:
+        if way.backward:
             wanted = [name for name in self.input_sizes if name in self.wanted]
             buffers += map(gradient_of, (OUTPUT, *wanted))
             kinds = ["initial", "final gradient", "state gradient"]
         words = [BUFFER + name for name in buffers]
         words += [f"{kind} {i}" for kind in kinds for i in range(len(self.plan.states))]
-        if backward:
+        if way.backward:
             count = len(self.plan.operands)
             words += [f"gradient operand {i}" for i in range(count)]
         return words
+
+    @cached_property
+    def overlay(self) -> int | None:
+        """The column of what is saved from which on δ may lie; None: nowhere."""
+        return overlay(self.plan) if self.options.overwrite_saved else None
 
     def _splits(self, batch: int) -> bool:
         return self.options.split_units and shares_units(batch, self._step_work)
@@ -239,8 +260,13 @@ class Engine:
         saved: Tensor,
         output_gradient: Tensor,
         final_gradients: Sequence[Tensor | None],
+        *,
+        overwrite: bool = False,
     ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-        """Gradients of the wanted inputs, of given initial states, of parameters."""
+        """Gradients of the wanted inputs, of given initial states, of parameters.
+
+        ``overwrite`` says that nobody needs what is saved afterwards.
+        """
         gradients = self._input_gradients(inputs, extent.alive)
         state_gradients = [torch.empty_like(state) for state in initial]
         operand_gradients = self.operands.empty()
@@ -250,7 +276,7 @@ class Engine:
                 *(*self._or_none(initial), *final_gradients),
                 *(*self._or_none(state_gradients), *operand_gradients),
             )
-            half = self.kernel(extent.batch, backward=True)
+            half = self.kernel(extent.batch, backward=True, overwrite=overwrite)
             self._run(half, given, parameters, extent)
         else:
             for gradient in operand_gradients:
@@ -296,6 +322,8 @@ class Engine:
         # Its first rows hold the initial states.
         lead = extent.batch if self.graph.states else 0
         addresses[0] += lead * self.saved_width * self.dtype.itemsize
+        if half.overlay is not None:
+            addresses.insert(1, addresses[0] + half.overlay * self.dtype.itemsize)
         half.run(addresses, extent.rows, self.library)
 
 

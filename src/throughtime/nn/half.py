@@ -35,6 +35,8 @@ class Half:
         Units of each state.
     dtype
         Of all numbers.
+    overlay
+        The column of what is saved from which on δ lie; None: they lie elsewhere.
     """
 
     def __init__(
@@ -44,7 +46,9 @@ class Half:
         widths: Mapping[str, int],
         sizes: Sequence[int],
         dtype: torch.dtype,
+        overlay: int | None = None,
     ) -> None:
+        self.overlay = overlay
         read = [n for n in kernel.facts.names if n.startswith(OPERAND)]
         self.operands = [int(name.removeprefix(OPERAND)) for name in read]
         """Positions of the operands that the code reads."""

@@ -4,8 +4,7 @@ Eager code goes through flat `torch.autograd.Function`s, which `torch.func` can
 transform; a graph captured by `torch.compile` or `torch.export` holds the registered
 operators ``throughtime::layer`` and ``throughtime::layer_backward``, and so does all
 that watches operators from inside eager code (tracers, fake tensors, subclasses of
-tensors). All of them end in the same two functions of this file, `_forward` and
-`_backward`.
+tensors). All of them end in the two functions of `calls`.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -18,8 +17,8 @@ from torch._C._functorch import unwrap_if_dead
 from torch.autograd import forward_ad
 
 from throughtime.errors import CapturedWithoutGradient, NotBuiltYet
-from throughtime.nn.engine import Engine, engine
-from throughtime.nn.extents import Extent, dense_extent, flat_extent, ragged_extent
+from throughtime.nn.calls import backward, forward
+from throughtime.nn.engine import engine
 
 LIBRARY = torch.library.Library("throughtime", "DEF")
 LIBRARY.define(
@@ -106,87 +105,6 @@ def _watched(tensors: Sequence[Tensor | None]) -> bool:
     return modes > 0 or not PLAIN.issuperset(map(type, tensors))
 
 
-def _extent(
-    made: Engine,
-    inputs: Sequence[Tensor],
-    initial: Sequence[Tensor],
-    parameters: Sequence[Tensor],
-    counts: Tensor | None,
-    steps: int,
-    batch: int,
-    reverse: bool,
-) -> Extent:
-    """Where the rows lie, once everything is known to fit."""
-    made.door.check_layer(inputs, initial, parameters, batch)
-    rows = inputs[0].shape[:-1].numel()
-    if counts is not None:
-        made.door.check_counts(counts, rows, batch)
-    if not made.graph.states:
-        return flat_extent(rows if counts is None else int(counts.sum()))
-    if counts is not None:
-        return ragged_extent(batch, counts)
-    made.door.check_rows(rows, steps, batch)
-    return dense_extent(steps, batch, reverse)
-
-
-def _forward(
-    graph: str,
-    training: bool,
-    wanted: str,
-    inputs: Sequence[Tensor],
-    initial: Sequence[Tensor],
-    parameters: Sequence[Tensor],
-    *where: Any,
-) -> list[Tensor]:
-    """Output, final states, saved rows."""
-    made = engine(graph, training, wanted, inputs[0].dtype, where[-1])
-    extent = _extent(made, inputs, initial, parameters, *where[:-1])
-    output, finals, saved = made.forward(
-        _contiguous(inputs), _contiguous(initial), parameters, extent
-    )
-    return [output, *finals, saved]
-
-
-def _backward(
-    graph: str,
-    wanted: str,
-    inputs: Sequence[Tensor],
-    initial: Sequence[Tensor],
-    parameters: Sequence[Tensor],
-    counts: Tensor | None,
-    steps: int,
-    batch: int,
-    reverse: bool,
-    bfloat16: bool,
-    output: Tensor,
-    saved: Tensor,
-    output_gradient: Tensor,
-    final_gradients: Sequence[Tensor | None],
-) -> list[Tensor]:
-    """Gradients of the wanted inputs, of given initial states, of parameters."""
-    made = engine(graph, True, wanted, inputs[0].dtype, bfloat16)
-    where = (counts, steps, batch, reverse)
-    extent = _extent(made, inputs, initial, parameters, *where)
-    made.door.check_stored(
-        output, saved, output_gradient, final_gradients, inputs[0], batch
-    )
-    gradients = made.backward(
-        _contiguous(inputs),
-        _contiguous(initial),
-        parameters,
-        extent,
-        output.contiguous(),
-        saved.contiguous(),
-        output_gradient.contiguous(),
-        [None if value is None else value.contiguous() for value in final_gradients],
-    )
-    return [value for group in gradients for value in group]
-
-
-def _contiguous(tensors: Sequence[Tensor]) -> list[Tensor]:
-    return [tensor.contiguous() for tensor in tensors]
-
-
 def _fake_forward(
     graph: str,
     training: bool,
@@ -237,7 +155,7 @@ class _Layer(torch.autograd.Function):
         where: Where,
         *tensors: Tensor,
     ) -> tuple[Tensor, ...]:
-        function = torch.ops.throughtime.layer if _watched(tensors) else _forward
+        function = torch.ops.throughtime.layer if _watched(tensors) else forward
         divided = _divide(tensors, sizes)
         return tuple(function(graph, training, wanted, *divided, *where))
 
@@ -249,6 +167,8 @@ class _Layer(torch.autograd.Function):
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(*tensors, output[0], output[-1])
         ctx.settings = graph, wanted, sizes, where
+        # Who keeps what is saved elsewhere may give it more than once.
+        ctx.kept = torch._C._autograd._top_saved_tensors_default_hooks(False) is None
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Any, ...]:
@@ -256,7 +176,11 @@ class _Layer(torch.autograd.Function):
         tensors = ctx.saved_tensors
         given = _filled(gradients[0], tensors[-2]), *gradients[1:-1]
         again = torch.is_grad_enabled()
-        found = _call(_LayerBackward, again, ctx.settings, (*tensors, *given))
+        # Transforms come back to the same rows, one element after the other.
+        active = torch._C._are_functorch_transforms_active()
+        once = ctx.kept and not (again or active or _keeps_graph())
+        settings = *ctx.settings, once
+        found = _call(_LayerBackward, again, settings, (*tensors, *given))
         names = engine(graph, True, wanted, tensors[0].dtype, where[-1]).input_sizes
         return None, None, None, None, None, *_spread(names, wanted, found)
 
@@ -280,15 +204,17 @@ class _LayerBackward(torch.autograd.Function):
         wanted: str,
         sizes: tuple[int, int],
         where: Where,
+        once: bool,
         *tensors: Any,
     ) -> tuple[Tensor, ...]:
-        watched = _watched(tensors)
-        function = torch.ops.throughtime.layer_backward if watched else _backward
         made = engine(graph, True, wanted, tensors[0].dtype, where[-1])
         final = len(tensors) - len(made.graph.states)
         *own, output, saved, output_gradient = tensors[:final]
         given = output, saved, output_gradient, tensors[final:]
-        return tuple(function(graph, wanted, *_divide(own, sizes), *where, *given))
+        arguments = *(graph, wanted, *_divide(own, sizes)), *where, *given
+        if _watched(tensors):
+            return tuple(torch.ops.throughtime.layer_backward(*arguments))
+        return tuple(backward(*arguments, overwrite=once))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
@@ -305,6 +231,12 @@ class _LayerBackward(torch.autograd.Function):
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> NoReturn:
         _refuse_second_derivative(ctx, *tangents)
+
+
+def _keeps_graph() -> bool:
+    """Whether another backward pass may follow the one that runs."""
+    kept: bool = torch._C._autograd._get_current_graph_task_keep_graph()
+    return kept
 
 
 def _refuse_second_derivative(ctx: Any, *gradients: Any) -> NoReturn:
@@ -381,8 +313,8 @@ def _differentiate(ctx: Any, gradients: Sequence[Tensor | None]) -> tuple[Any, .
     return None, None, None, *groups, None, None, None, None, None
 
 
-LIBRARY.impl("layer", _forward, "CPU")
-LIBRARY.impl("layer_backward", _backward, "CPU")
+LIBRARY.impl("layer", forward, "CPU")
+LIBRARY.impl("layer_backward", backward, "CPU")
 torch.library.register_fake("throughtime::layer", _fake_forward, lib=LIBRARY)
 torch.library.register_fake("throughtime::layer_backward", _fake_backward, lib=LIBRARY)
 torch.library.register_autograd(

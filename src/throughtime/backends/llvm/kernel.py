@@ -205,7 +205,8 @@ def compile_half(
     backward
         Which half.
     widths
-        Columns of all buffers, the caller's own included.
+        Columns of all buffers, the caller's own included. Where δ are written over
+        what is saved, as `overlay` says, they are as wide as that.
     settings
         Numbers and ways.
     target

@@ -23,6 +23,8 @@ class Options:
     """Divide rows into blocks of like heights, rather than full ones and a rest."""
     fetch_ahead: bool = True
     """Ask for rows of weight gradients before they are needed."""
+    overwrite_saved: bool = True
+    """Write δ over stored values that nobody will read again."""
 
 
 @dataclass(frozen=True)

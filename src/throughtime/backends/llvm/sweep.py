@@ -253,27 +253,35 @@ class SweepWriter:
         row: ir.Value,
         inner: ir.Value,
     ) -> None:
-        """Everything behind the products, for one row of a tile."""
+        """Everything behind the products, for one row of a tile.
+
+        All is read before anything is written, for that may lie in the same place.
+        """
         for vector in range(self.sweep.vectors):
             values = self._values(first, row, vector, inner)
-            for write in self.group.writes:
-                address = self.address(
-                    Location(write.place, write.start), row, values.unit
-                )
-                self.writer.store(values.of(write.node), address, values.mask)
-            for node in self.group.reductions:
-                self._reduce(node, values, row)
+            results = [values.of(write.node) for write in self.group.writes]
+            reduced = [
+                values.of(self.nodes[node].arguments[0])
+                for node in self.group.reductions
+            ]
+            for write, result in zip(self.group.writes, results, strict=True):
+                location = Location(write.place, write.start)
+                address = self.address(location, row, values.unit)
+                self.writer.store(result, address, values.mask)
+            for node, value in zip(self.group.reductions, reduced, strict=True):
+                self._reduce(node, value, row, values.mask)
 
-    def _reduce(self, node: int, values: RowValues, row: ir.Value) -> None:
-        value = values.of(self.nodes[node].arguments[0])
+    def _reduce(
+        self, node: int, value: ir.Value, row: ir.Value, mask: ir.Value | None
+    ) -> None:
         place = self._partial(node, row)
         before = self.writer.load(place)
         if self.nodes[node].operation == "sum":
             after = self.builder.fadd(before, value)
         else:
             after = self.math.maximum(self.builder, before, value)
-        if values.mask is not None:
-            after = self.builder.select(values.mask, after, before)
+        if mask is not None:
+            after = self.builder.select(mask, after, before)
         self.writer.store(after, place)
 
     def _finish_reductions(self, row: ir.Value) -> None:
