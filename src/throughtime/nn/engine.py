@@ -14,7 +14,7 @@ from torch import Tensor
 
 from throughtime.backends.llvm.options import Options, Settings
 from throughtime.backends.llvm.overlay import overlay
-from throughtime.backends.llvm.schedule import splittable
+from throughtime.backends.llvm.schedule import schedule, splittable
 from throughtime.backends.llvm.threads import give_up, openmp
 from throughtime.errors import BackendCannotServe
 from throughtime.graph import StepGraph
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
 FEW_SEQUENCES = 8
 """Below so many, products that need no state run before the loop."""
-LEAST_SPLIT = 40_000
-"""Multiply-adds of a step that pay for a barrier in it."""
+LEAST_SPLIT = 5_000
+"""Multiply-adds between two barriers that pay for one."""
 STANDARD = Options()
 
 _compiling = Lock()
@@ -57,18 +57,25 @@ def hoists(batch: int) -> bool:
 
 
 def shares_units(batch: int, work: int) -> bool:
-    """Whether threads share the units of a step of such work, not the sequences."""
+    """Whether threads share the units of a step of such work, not the sequences.
+
+    ``work`` is what `step_work` says.
+    """
     if batch >= torch.get_num_threads():
         return False
     return batch * work >= LEAST_SPLIT and give_up() is not None
 
 
 def step_work(hoisted: Plan) -> int:
-    """Multiply-adds of a step of a plan's loops; 0 if its units cannot be shared."""
+    """Multiply-adds between two barriers in a plan's loops; 0 if no units are shared.
+
+    The least of all loops: a step of the backward one has more barriers.
+    """
     loops = [p for p in hoisted.forward + hoisted.backward if p.recurrent]
     if not all(map(splittable, loops)):
         return 0
-    return max(map(multiply_adds, loops), default=0)
+    shares = (multiply_adds(p) // len(schedule(p, lanes=1).groups) for p in loops)
+    return min(shares, default=0)
 
 
 class Way(NamedTuple):
