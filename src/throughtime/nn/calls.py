@@ -12,7 +12,7 @@ from throughtime.nn.engine import Engine, engine
 from throughtime.nn.extents import Extent, dense_extent, flat_extent, ragged_extent
 
 
-def _extent(
+def _check(
     made: Engine,
     inputs: Sequence[Tensor],
     initial: Sequence[Tensor],
@@ -20,18 +20,30 @@ def _extent(
     counts: Tensor | None,
     steps: int,
     batch: int,
-    reverse: bool,
-) -> Extent:
-    """Where the rows lie, once everything is known to fit."""
+) -> None:
+    """Refuse what does not fit the code, or each other."""
     made.door.check_layer(inputs, initial, parameters, batch)
     rows = inputs[0].shape[:-1].numel()
     if counts is not None:
         made.door.check_counts(counts, rows, batch)
+    elif made.graph.states:
+        made.door.check_rows(rows, steps, batch)
+
+
+def _extent(
+    made: Engine,
+    x: Tensor,
+    counts: Tensor | None,
+    steps: int,
+    batch: int,
+    reverse: bool,
+) -> Extent:
+    """Where the rows lie."""
     if not made.graph.states:
-        return flat_extent(rows if counts is None else int(counts.sum()))
+        rows = x.shape[:-1].numel() if counts is None else int(counts.sum())
+        return flat_extent(rows)
     if counts is not None:
         return ragged_extent(batch, counts)
-    made.door.check_rows(rows, steps, batch)
     return dense_extent(steps, batch, reverse)
 
 
@@ -42,11 +54,16 @@ def forward(
     inputs: Sequence[Tensor],
     initial: Sequence[Tensor],
     parameters: Sequence[Tensor],
-    *where: Any,
+    counts: Tensor | None,
+    steps: int,
+    batch: int,
+    reverse: bool,
+    bfloat16: bool,
 ) -> list[Tensor]:
     """Output, final states, saved rows."""
-    made = engine(graph, training, wanted, inputs[0].dtype, where[-1])
-    extent = _extent(made, inputs, initial, parameters, *where[:-1])
+    made = engine(graph, training, wanted, inputs[0].dtype, bfloat16)
+    _check(made, inputs, initial, parameters, counts, steps, batch)
+    extent = _extent(made, inputs[0], counts, steps, batch, reverse)
     output, finals, saved = made.forward(
         _contiguous(inputs), _contiguous(initial), parameters, extent
     )
@@ -68,19 +85,49 @@ def backward(
     saved: Tensor,
     output_gradient: Tensor,
     final_gradients: Sequence[Tensor | None],
+) -> list[Tensor]:
+    """Gradients of the wanted inputs, of given initial states, of parameters."""
+    made = engine(graph, True, wanted, inputs[0].dtype, bfloat16)
+    _check(made, inputs, initial, parameters, counts, steps, batch)
+    stored = output, saved, output_gradient, final_gradients
+    made.door.check_stored(*stored, inputs[0], batch)
+    extent = _extent(made, inputs[0], counts, steps, batch, reverse)
+    return _gradients(made, (inputs, initial, parameters), extent, stored)
+
+
+def last_backward(
+    graph: str,
+    wanted: str,
+    inputs: Sequence[Tensor],
+    initial: Sequence[Tensor],
+    parameters: Sequence[Tensor],
+    counts: Tensor | None,
+    steps: int,
+    batch: int,
+    reverse: bool,
+    bfloat16: bool,
+    *stored: Any,
+) -> list[Tensor]:
+    """The same, of what our own forward pass stored and nobody needs any more.
+
+    So it fits, and δ may be written over it.
+    """
+    made = engine(graph, True, wanted, inputs[0].dtype, bfloat16)
+    extent = _extent(made, inputs[0], counts, steps, batch, reverse)
+    layer = inputs, initial, parameters
+    return _gradients(made, layer, extent, stored, overwrite=True)
+
+
+def _gradients(
+    made: Engine,
+    layer: tuple[Sequence[Tensor], Sequence[Tensor], Sequence[Tensor]],
+    extent: Extent,
+    stored: tuple[Tensor, Tensor, Tensor, Sequence[Tensor | None]],
     *,
     overwrite: bool = False,
 ) -> list[Tensor]:
-    """Gradients of the wanted inputs, of given initial states, of parameters.
-
-    ``overwrite`` says that nobody needs the saved rows afterwards.
-    """
-    made = engine(graph, True, wanted, inputs[0].dtype, bfloat16)
-    where = (counts, steps, batch, reverse)
-    extent = _extent(made, inputs, initial, parameters, *where)
-    made.door.check_stored(
-        output, saved, output_gradient, final_gradients, inputs[0], batch
-    )
+    inputs, initial, parameters = layer
+    output, saved, output_gradient, final_gradients = stored
     gradients = made.backward(
         _contiguous(inputs),
         _contiguous(initial),

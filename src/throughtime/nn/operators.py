@@ -17,7 +17,7 @@ from torch._C._functorch import unwrap_if_dead
 from torch.autograd import forward_ad
 
 from throughtime.errors import CapturedWithoutGradient, NotBuiltYet
-from throughtime.nn.calls import backward, forward
+from throughtime.nn.calls import backward, forward, last_backward
 from throughtime.nn.engine import engine
 
 LIBRARY = torch.library.Library("throughtime", "DEF")
@@ -93,7 +93,8 @@ def _call(
     if torch._C._are_functorch_transforms_active():
         return function.apply(*settings, *tensors)
     # Tensors may outlive the transform of `torch.func` that wrapped them.
-    arguments = *settings, *(t if t is None else unwrap_if_dead(t) for t in tensors)
+    own = [value if value is None else unwrap_if_dead(value) for value in tensors]
+    arguments = *settings, *own
     if differentiable or forward_ad._current_level >= 0:
         return super(torch.autograd.Function, function).apply(*arguments)  # type: ignore[missing-attribute]
     return function.forward(*arguments)
@@ -214,7 +215,7 @@ class _LayerBackward(torch.autograd.Function):
         arguments = *(graph, wanted, *_divide(own, sizes)), *where, *given
         if _watched(tensors):
             return tuple(torch.ops.throughtime.layer_backward(*arguments))
-        return tuple(backward(*arguments, overwrite=once))
+        return tuple((last_backward if once else backward)(*arguments))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:

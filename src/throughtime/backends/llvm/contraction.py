@@ -6,7 +6,7 @@ divided among threads, and long sums lose little accuracy.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from llvmlite import ir
 
@@ -21,7 +21,7 @@ from throughtime.backends.llvm.layout import (
 from throughtime.backends.llvm.outer import BLOCK, OuterShape, OuterTiles
 from throughtime.backends.llvm.target import Target
 from throughtime.backends.llvm.writer import INDEX, POINTER, VOID, Writer, index
-from throughtime.graph.programs import OUTPUT, Contraction, Span
+from throughtime.graph.programs import OUTPUT, Contraction, Source, Span
 
 PANEL_BYTES = 200_000
 """Of the result, taken through all rows before the next part: it stays in the L2
@@ -40,6 +40,20 @@ def balanced_height(size: int, width: int, most: int) -> int:
         return max(several, rest), -height
 
     return min(range(-(-most // 2), most + 1), key=cost)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Rows that follow each other, and those of the steps before.
+
+    The first row of both, and their number; whether the steps before are the initial
+    states.
+    """
+
+    own: ir.Value
+    before: ir.Value
+    rows: ir.Value
+    starts: bool = False
 
 
 class ContractionWriter:
@@ -66,20 +80,17 @@ class ContractionWriter:
         self.writer = Writer(builder, tiles.element, tiles.lanes, tiles.item_bytes)
 
     def write(self, contractions: Sequence[Contraction]) -> ir.Function:
-        waiting = [c for c in contractions if c.right is None]
+        sums = [c for c in contractions if c.right is None or c.unitwise]
         for product in contractions:
-            if product.right is None:
-                continue
-            self._sums = []
-            if product.unitwise:
-                self._product(product)
+            if product.right is None or product.unitwise:
                 continue
             # Rows that a product has just read are at hand for a sum as well.
-            self._sums = [c for c in waiting if _within(c.left.span, product.left.span)]
-            waiting = [c for c in waiting if c not in self._sums]
-            self._product(product)
-        for contraction in waiting:
-            self._column_sums(contraction)
+            self._beside = [one for c in sums for one in _turned(c, product)]
+            sums = [c for c in sums if not _turned(c, product)]
+            self._over_segments(product)
+        self._beside = []
+        for contraction in sums:
+            self._over_segments(contraction)
         self.writer.builder.ret_void()
         return self.function
 
@@ -97,82 +108,45 @@ class ContractionWriter:
         word = self.arguments.position(f"gradient operand {contraction.operand}")
         return self.writer.pointer(self.function.args[0], word)
 
-    def _rows_of(self, span: Span) -> ir.Value:
-        word = self.arguments.position(f"buffer {span.buffer}")
-        return self.writer.pointer(self.function.args[0], word)
-
-    def _product(self, contraction: Contraction) -> None:
+    def _over_segments(self, contraction: Contraction) -> None:
+        """Take a contraction over all rows, in segments if it reads a step before."""
         w, table = self.writer, self.function.args[0]
-        result = self._result(contraction)
-        lefts = self._rows_of(contraction.left.span)
-        rights = self._rows_of(self._right(contraction))
-        shifted = (
-            contraction.left.state is not None,
-            contraction.right is not None and contraction.right.state is not None,
-        )
-        if not any(shifted):
-            zero = index(0)
-            rows = w.count(table, ROWS)
-            self._segment(contraction, result, lefts, rights, (zero, zero, rows))
+        if not _is_shifted(contraction):
+            zero, rows = index(0), w.count(table, ROWS)
+            self._segment(contraction, Segment(zero, zero, rows))
             return
-        self._first_step(contraction, result, lefts, rights, shifted)
+        numbers, steps = w.pointer(table, TABLE), w.count(table, STEPS)
+        places = index(0), steps, w.builder.add(steps, steps)
+        own, before, rows = (w.count(numbers, place) for place in places)
+        self._segment(contraction, Segment(own, before, rows, starts=True))
         segments = w.pointer(table, SEGMENTS)
         with w.loop(index(0), w.count(table, COUNT)) as segment:
             place = w.times(segment, 3)
-            own, before, rows = (
-                w.count(segments, w.builder.add(place, index(i))) for i in range(3)
-            )
-            left, right = (before if moved else own for moved in shifted)
-            self._segment(contraction, result, lefts, rights, (left, right, rows))
+            numbered = (w.builder.add(place, index(number)) for number in range(3))
+            own, before, rows = (w.count(segments, word) for word in numbered)
+            self._segment(contraction, Segment(own, before, rows))
 
-    def _first_step(
-        self,
-        contraction: Contraction,
-        result: ir.Value,
-        lefts: ir.Value,
-        rights: ir.Value,
-        shifted: tuple[bool, bool],
-    ) -> None:
-        """Rows whose step before is the initial state."""
-        w, builder = self.writer, self.writer.builder
-        table = self.function.args[0]
-        numbers = w.pointer(table, TABLE)
-        steps = w.count(table, STEPS)
-        own = w.count(numbers, index(0))
-        before = w.count(numbers, steps)
-        rows = w.count(numbers, builder.add(steps, steps))
-        bases: list[ir.Value] = []
-        starts: list[ir.Value] = []
-        sides = (contraction.left, contraction.right)
-        for base, side, moved in zip((lefts, rights), sides, shifted, strict=True):
-            assert side is not None, "a shifted contraction has two sides"
-            outside = moved and side.span.buffer == OUTPUT
-            if outside:
-                word = self.arguments.position(f"start {side.state}")
-                bases.append(w.pointer(table, word))
-            else:
-                bases.append(base)
-            starts.append(index(0) if outside else before if moved else own)
-        extent = (starts[0], starts[1], rows)
-        self._segment(contraction, result, bases[0], bases[1], extent)
+    def _rows_of(self, source: Source, segment: Segment) -> ir.Value:
+        """Where one side of a contraction has its columns of a segment's first row."""
+        w, span, table = self.writer, source.span, self.function.args[0]
+        if source.state is not None and segment.starts and span.buffer == OUTPUT:
+            # The output has no rows before its first step.
+            word = self.arguments.position(f"start {source.state}")
+            return w.at(w.pointer(table, word), span.start)
+        base = w.pointer(table, self.arguments.position(f"buffer {span.buffer}"))
+        row = segment.own if source.state is None else segment.before
+        return w.at(base, w.times(row, self.widths[span.buffer]), span.start)
 
-    def _segment(
-        self,
-        contraction: Contraction,
-        result: ir.Value,
-        lefts: ir.Value,
-        rights: ir.Value,
-        rows: tuple[ir.Value, ir.Value, ir.Value],
-    ) -> None:
+    def _segment(self, contraction: Contraction, segment: Segment) -> None:
         """Add the rows of one segment, block by block."""
         w, builder = self.writer, self.writer.builder
+        lefts = self._rows_of(contraction.left, segment)
+        if contraction.right is None or contraction.unitwise:
+            self._sum_alone(contraction, lefts, segment)
+            return
         left, right = contraction.left.span, self._right(contraction)
         left_stride, right_stride = self.widths[left.buffer], self.widths[right.buffer]
-        lefts = w.at(lefts, w.times(rows[0], left_stride), left.start)
-        rights = w.at(rights, w.times(rows[1], right_stride), right.start)
-        if contraction.unitwise:
-            self._unit_sums(contraction, result, lefts, rights, rows[2])
-            return
+        rights = self._rows_of(contraction.right, segment)
         width = min(self.target.largest_tile, -(-right.size // self.lanes))
         height = balanced_height(left.size, width, self.target.rows(width))
         first, last = self._share(left.size, height)
@@ -180,15 +154,15 @@ class ContractionWriter:
         for_cache = height * max(1, panel)
         with (
             w.loop(first, last, for_cache) as low,
-            w.loop(index(0), rows[2], BLOCK) as block,
+            w.loop(index(0), segment.rows, BLOCK) as block,
         ):
             high = w.minimum(builder.add(low, index(for_cache)), last)
-            count = w.minimum(builder.sub(rows[2], block), index(BLOCK))
+            count = w.minimum(builder.sub(segment.rows, block), index(BLOCK))
             own_left = w.at(lefts, w.times(block, left_stride))
             own_right = w.at(rights, w.times(block, right_stride))
             extent = (low, high, count)
-            self._sums_beside(left, own_left, extent)
-            own = (own_left, own_right, result)
+            self._sums_beside(left, (own_left, block), segment, extent)
+            own = (own_left, own_right, self._result(contraction))
             self._block(contraction, own, extent, (height, width))
 
     def _block(
@@ -271,75 +245,93 @@ class ContractionWriter:
     def _sums_beside(
         self,
         left: Span,
-        rows: ir.Value,
+        place: tuple[ir.Value, ir.Value],
+        segment: Segment,
         extent: tuple[ir.Value, ir.Value, ir.Value],
     ) -> None:
-        """Add sums of the columns of a product's left side that are just at hand."""
+        """Add sums over the columns of a product's left side that are just at hand.
+
+        ``place`` is where these are, and the row of the segment.
+        """
         w, builder = self.writer, self.writer.builder
+        rows, block = place
         low, high, count = extent
-        for contraction in self._sums:
+        for contraction in self._beside:
             span = contraction.left.span
             offset = span.start - left.start
             begin = builder.sub(w.maximum(low, index(offset)), index(offset))
             end = builder.sub(w.minimum(high, index(offset + span.size)), index(offset))
-            first = w.at(rows, offset)
-            self._add_sums(contraction, first, begin, end, count)
+            own = w.at(rows, offset)
+            others = self._others(contraction, segment, block)
+            self._add_sums(contraction, (own, others), (begin, end, count))
 
-    def _unit_sums(
-        self,
-        contraction: Contraction,
-        result: ir.Value,
-        lefts: ir.Value,
-        rights: ir.Value,
-        rows: ir.Value,
+    def _sum_alone(
+        self, contraction: Contraction, lefts: ir.Value, segment: Segment
     ) -> None:
-        """Sums of products, unit by unit."""
-        w, left, right = self.writer, contraction.left.span, self._right(contraction)
-        strides = self.widths[left.buffer], self.widths[right.buffer]
-        vectors = min(self.target.largest_tile, -(-left.size // self.lanes))
-        sums = self.tiles.sums(vectors, *strides)
-        result = w.at(result, contraction.rows[0])
-        low, high = self._share(left.size, self.lanes)
-        with (
-            w.loop(index(0), rows, BLOCK) as block,
-            w.loop(low, high, vectors * self.lanes) as unit,
-        ):
-            count = w.minimum(w.builder.sub(rows, block), index(BLOCK))
-            places = [
-                w.at(lefts, w.times(block, strides[0]), unit),
-                w.at(result, unit),
-                w.at(rights, w.times(block, strides[1]), unit),
-            ]
-            w.builder.call(sums, [*places, count, w.builder.sub(high, unit)])
-
-    def _column_sums(self, contraction: Contraction) -> None:
-        """Sums of columns that no product reads."""
-        w = self.writer
-        span = contraction.left.span
-        first = w.at(self._rows_of(span), span.start)
-        rows = w.count(self.function.args[0], ROWS)
+        """A sum over columns that no product reads."""
+        w, span = self.writer, contraction.left.span
         low, high = self._share(span.size, self.lanes)
-        with w.loop(index(0), rows, BLOCK) as block:
-            count = w.minimum(w.builder.sub(rows, block), index(BLOCK))
-            own = w.at(first, w.times(block, self.widths[span.buffer]))
-            self._add_sums(contraction, own, low, high, count)
+        with w.loop(index(0), segment.rows, BLOCK) as block:
+            count = w.minimum(w.builder.sub(segment.rows, block), index(BLOCK))
+            own = w.at(lefts, w.times(block, self.widths[span.buffer]))
+            others = self._others(contraction, segment, block)
+            self._add_sums(contraction, (own, others), (low, high, count))
+
+    def _others(
+        self, contraction: Contraction, segment: Segment, block: ir.Value
+    ) -> ir.Value | None:
+        """Where the factors of a sum lie, from a row of a segment on."""
+        if contraction.right is None:
+            return None
+        rights = self._rows_of(contraction.right, segment)
+        stride = self.widths[contraction.right.span.buffer]
+        return self.writer.at(rights, self.writer.times(block, stride))
 
     def _add_sums(
         self,
         contraction: Contraction,
-        rows: ir.Value,
-        low: ir.Value,
-        high: ir.Value,
-        count: ir.Value,
+        rows: tuple[ir.Value, ir.Value | None],
+        extent: tuple[ir.Value, ir.Value, ir.Value],
     ) -> None:
+        """Add up columns, from a first one to a last one, over so many rows."""
         w, span = self.writer, contraction.left.span
+        own, others = rows
+        low, high, count = extent
         vectors = min(self.target.largest_tile, -(-span.size // self.lanes))
-        sums = self.tiles.sums(vectors, self.widths[span.buffer])
+        right = contraction.right
+        stride = None if right is None else self.widths[right.span.buffer]
+        sums = self.tiles.sums(vectors, self.widths[span.buffer], stride)
         result = w.at(self._result(contraction), contraction.rows[0])
         with w.loop(low, high, vectors * self.lanes) as column:
             left = w.builder.sub(high, column)
-            places = [w.at(rows, column), w.at(result, column), w.at(rows, column)]
+            factors = w.at(own if others is None else others, column)
+            places = [w.at(own, column), w.at(result, column), factors]
             w.builder.call(sums, [*places, count, left])
+
+
+def _is_shifted(contraction: Contraction) -> bool:
+    """Whether one side is read at the step before."""
+    sides = contraction.left, contraction.right
+    return any(side is not None and side.state is not None for side in sides)
+
+
+def _turned(sum_: Contraction, product: Contraction) -> tuple[Contraction, ...]:
+    """A sum that can be taken beside a product, so that both have one left side.
+
+    Nothing if it cannot.
+    """
+    if sum_.right is None:
+        ways = [sum_]
+    else:
+        ways = [sum_, replace(sum_, left=sum_.right, right=sum_.left)]
+    same = sum_.right is None or _is_shifted(sum_) == _is_shifted(product)
+    fitting = [
+        way
+        for way in ways
+        if way.left.state == product.left.state
+        and _within(way.left.span, product.left.span)
+    ]
+    return tuple(fitting[:1]) if same else ()
 
 
 def _within(part: Span, whole: Span) -> bool:

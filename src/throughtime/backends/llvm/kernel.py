@@ -4,7 +4,7 @@ import ctypes
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 
 from throughtime.backends.llvm.barrier import LINE, WORD_BYTES
 from throughtime.backends.llvm.compile import Code, load, object_code
@@ -44,7 +44,7 @@ class Facts:
     scratch_width: int
     regions: tuple[Work, ...]
 
-    @property
+    @cached_property
     def splits(self) -> bool:
         """Whether threads share the units of a row somewhere."""
         return any(work.parts for work in self.regions)
