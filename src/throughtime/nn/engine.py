@@ -230,7 +230,7 @@ class Engine:
         they are those of the declarations. The saved rows begin with B rows for them.
         """
         x, graph = inputs[0], self.graph
-        output = x.new_empty((*x.shape[:-1], graph.output_size))
+        output = POOL.empty((*x.shape[:-1], graph.output_size), x.dtype)
         rows, lead = x.shape[:-1].numel(), extent.batch if graph.states else 0
         saved = POOL.empty((lead + rows, self.saved_width), x.dtype)
         finals = [x.new_empty((extent.batch, state.size)) for state in graph.states]
@@ -301,7 +301,7 @@ class Engine:
         gradients: list[Tensor] = []
         for name, value in zip(self.input_sizes, inputs, strict=True):
             if name in self.wanted:
-                gradient = torch.empty_like(value)
+                gradient = POOL.empty(value.shape, value.dtype)
                 reached = gradient_of(name) in self._reached
                 _clear_behind(gradient, alive if reached else 0)
                 gradients.append(gradient)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from throughtime.backends.reference import evaluate_parameters
 from throughtime.graph.programs import Plan
+from throughtime.nn.pool import POOL
 
 
 class Operands:
@@ -41,7 +42,7 @@ class Operands:
 
     def empty(self) -> list[Tensor]:
         """Room for a gradient of each operand."""
-        return [torch.empty(s, dtype=self.dtype, device="cpu") for s in self._shapes]
+        return [POOL.empty(shape, self.dtype) for shape in self._shapes]
 
     def gradients(
         self, parameters: Sequence[Tensor], gradients: Sequence[Tensor]

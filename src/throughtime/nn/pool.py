@@ -19,7 +19,8 @@ SMALLEST = 1 << 20
 UNIT = 1 << 21
 """Bytes; sizes are multiples of a huge page."""
 PATIENCE = 64
-"""A block goes back to the system when so many others were taken in its place."""
+"""A block goes back to the system when so many others were taken in its place, or up
+to twice as many."""
 
 # Anonymous memory is shared with child processes unless it is asked not to be.
 PRIVATE: dict[str, Any] = (
@@ -33,8 +34,9 @@ class Pool:
     """Blocks of memory, each lent to one tensor at a time."""
 
     def __init__(self) -> None:
-        # Free blocks, each with the number of the take that it waits for.
-        self._free: list[tuple[mmap.mmap, int]] = []
+        # Free blocks by their number of units, each with the number of the take that
+        # it waits for.
+        self._free: dict[int, list[tuple[mmap.mmap, int]]] = {}
         # A tensor may die in the middle of anything, a `take` of its thread included:
         # giving back only appends, which needs no lock.
         self._returned: deque[mmap.mmap] = deque()
@@ -48,7 +50,7 @@ class Pool:
         if size < SMALLEST or dtype.is_complex:
             return torch.empty(shape, dtype=dtype, device="cpu")
         with self._lock:
-            block = self._block(-(-size // UNIT) * UNIT)
+            block = self._block(-(-size // UNIT))
         if block is None:
             return torch.empty(shape, dtype=dtype, device="cpu")
         # The tensor's memory keeps this view alive, and nothing else does.
@@ -69,20 +71,31 @@ class Pool:
 
     def _collect(self) -> None:
         while self._returned:
-            self._free.append((self._returned.popleft(), self._takes + PATIENCE))
+            block = self._returned.popleft()
+            free = self._free.setdefault(len(block) // UNIT, [])
+            free.append((block, self._takes + PATIENCE))
 
-    def _block(self, size: int) -> mmap.mmap | None:
+    def _block(self, units: int) -> mmap.mmap | None:
         """The smallest free block that is not far too large, or a new one."""
         self._collect()
         self._takes += 1
-        fitting = [
-            (len(block), place)
-            for place, (block, _) in enumerate(self._free)
-            if size <= len(block) <= 2 * size
+        if not self._takes % PATIENCE:
+            self._forget()
+        if self._free.get(units):
+            return self._free[units].pop()[0]
+        larger = [
+            n for n, free in self._free.items() if units < n <= 2 * units and free
         ]
-        found = self._free.pop(min(fitting)[1])[0] if fitting else None
-        self._free = [kept for kept in self._free if kept[1] > self._takes]
-        return found if found is not None else self._fresh(size)
+        if larger:
+            return self._free[min(larger)].pop()[0]
+        return self._fresh(units * UNIT)
+
+    def _forget(self) -> None:
+        """Give blocks back to the system that have waited too long."""
+        for units, free in list(self._free.items()):
+            self._free[units] = [kept for kept in free if kept[1] > self._takes]
+            if not self._free[units]:
+                del self._free[units]
 
     def _fresh(self, size: int) -> mmap.mmap | None:
         """A new block; None where the system has none, and torch shall say so."""
