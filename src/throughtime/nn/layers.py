@@ -133,8 +133,9 @@ class Layers(nn.Module):
 
     def _parameters_of(self, layer: int, direction: int) -> dict[str, Tensor]:
         # By name at each call: they may be replaced, or computed from others.
+        known: dict[str, Any] = self._parameters
         return {
-            name: getattr(self, own)
+            name: known[own] if own in known else getattr(self, own)
             for name, own in self._names[layer, direction].items()
         }
 
