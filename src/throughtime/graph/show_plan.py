@@ -45,10 +45,12 @@ class PlanText:
     stored: tuple[str, ...]
     """What each step keeps until the backward pass."""
     numbers: int
-    """How many numbers each step keeps for each sequence, δ included."""
+    """How many numbers each step keeps for each sequence, δ that lie apart included."""
 
 
-def plan_text(graph: StepGraph, plan: Plan, size_text: SizeText = str) -> PlanText:
+def plan_text(
+    graph: StepGraph, plan: Plan, size_text: SizeText = str, *, overlaid: bool = False
+) -> PlanText:
     """A training plan in words.
 
     Parameters
@@ -59,12 +61,17 @@ def plan_text(graph: StepGraph, plan: Plan, size_text: SizeText = str) -> PlanTe
         Of this graph, for training.
     size_text
         How to write a number of units.
+    overlaid
+        Whether δ are written over what is saved.
     """
-    return _PlanReader(graph, plan, size_text).text()
+    return _PlanReader(graph, plan, size_text, overlaid).text()
 
 
 class _PlanReader:
-    def __init__(self, graph: StepGraph, plan: Plan, size_text: SizeText) -> None:
+    def __init__(
+        self, graph: StepGraph, plan: Plan, size_text: SizeText, overlaid: bool
+    ) -> None:
+        self.overlaid = overlaid
         self.graph = graph
         self.plan = plan
         self.size_text = size_text
@@ -88,14 +95,16 @@ class _PlanReader:
         widths = self.plan.widths
         stored = [line for name in (OUTPUT, SAVED) if (line := self._buffer(name))]
         if widths.get(DELTA):
-            stored.append(f"δ: {self.size_text(widths[DELTA])} numbers")
+            over = ", over such of these as were read" if self.overlaid else ""
+            stored.append(f"δ: {self.size_text(widths[DELTA])} numbers{over}")
+        kept = (OUTPUT, SAVED) if self.overlaid else (OUTPUT, SAVED, DELTA)
         return PlanText(
             before=tuple(self._products(before)),
             inside=tuple(self._products(inside)),
             behind=tuple(self._products(behind)),
             gradients=tuple(self._input_gradients()),
             stored=tuple(stored),
-            numbers=sum(widths.get(name, 0) for name in (OUTPUT, SAVED, DELTA)),
+            numbers=sum(widths.get(name, 0) for name in kept),
         )
 
     def _input_gradients(self) -> Iterator[str]:

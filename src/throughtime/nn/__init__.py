@@ -2,9 +2,9 @@
 
 In reading order: ``settings`` (what a module may be built with), ``initialisation``,
 ``choice`` (which backend serves and why), ``execution`` (the one way a layer runs),
-``operators`` and ``engine`` (compiled code as torch operators, with ``door``,
-``extents``, ``operands``, ``half`` and ``scratch``), ``layers`` (parameters, and rows
-through all layers),
+``operators``, ``calls`` and ``engine`` (compiled code as torch operators, with
+``door``, ``extents``, ``operands``, ``half``, ``pool`` and ``scratch``), ``layers``
+(parameters, and rows through all layers),
 ``packing`` (lengths as a permutation of rows),
 ``sequences`` (what people give, as rows), ``states`` (named tuples), ``recurrent``,
 ``compatibility`` and ``compatible_cells`` (`torch.nn`'s own classes), ``conversion``,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from throughtime.backends.llvm.overlay import overlay
 from throughtime.errors import (
     BadExtent,
     NoParameters,
@@ -89,7 +90,9 @@ class Explanation:
         graph = self.graphs[layer]
         inputs = ["x", *(item.name for item in graph.inputs)]
         made = plan(graph, training=True, input_gradients=inputs, hoist=hoist)
-        return plan_text(graph, made, self.size_text)
+        compiled = self.choice.backend == "llvm"
+        overlaid = compiled and overlay(made) is not None
+        return plan_text(graph, made, self.size_text, overlaid=overlaid)
 
     def _reason(self) -> str:
         """Why products that need no state are where they are."""

@@ -5,7 +5,8 @@ over all its time steps. `available` says whether code can be compiled here at a
 where it cannot, the reference backend serves. In order: ``schedule`` (phases of a
 step), ``layout`` (tiles, panels, the table of arguments), ``body`` and ``sweep`` (the
 loop over time), ``tiles``, ``pointwise`` and ``vector_math`` (what stays in
-registers), ``contraction`` (gradients of parameters), ``module``, ``compile``,
+registers), ``contraction`` (gradients of parameters), ``edges`` (first and last
+states), ``overlay`` (δ over what was stored), ``module``, ``compile``,
 ``object_cache``, and ``kernel``, which callers use; ``profile`` times its parts.
 
 May import: ``math``, ``graph``, ``errors`` and llvmlite; no torch, no other backend.

@@ -38,8 +38,10 @@ def overlay(plan: Plan) -> int | None:
     others = [program for program in plan.backward if program is not loop]
     kept = [*_read_behind(others, plan.contractions), *_read_before(loop)]
     steps = _Steps(loop)
-    for start in range(room - width + 1):
+    for start in steps.candidates():
         block = (start, start + width)
+        if start < 0 or block[1] > room:
+            continue
         if not any(_meet(block, columns) for columns in kept) and steps.fit(start):
             return start
     return None
@@ -104,6 +106,10 @@ class _Steps:
             for leaf in leaves
             for columns in _saved(loop.nodes[leaf])
         }
+
+    def candidates(self) -> list[int]:
+        """Columns from which on some δ would cover a whole value."""
+        return sorted({c[0] - d[0] for c in self.read for d in self.written})
 
     def fit(self, start: int) -> bool:
         """Whether all δ can lie from this column on."""
