@@ -112,7 +112,8 @@ def test_where_the_time_of_a_step_goes() -> None:
     for row in found["rows"]:
         shape, work, parts = Shape(**row["shape"]), row["work"], row["parts"]
         names = [part["name"] for part in parts]
-        expected = ["packing", *["before the loop"] * (shape.batch < 8), "loop"]
+        expected = ["packing", "first and last states"]
+        expected += [*["before the loop"] * (shape.batch < 8), "loop"]
         if work != "inference":
             expected += ["backward: loop"]
             expected += ["input gradient"] * (work == "training with ∂x")
