@@ -10,7 +10,7 @@ from throughtime.graph import StepGraph
 from throughtime.graph.serialize import text_of
 from throughtime.nn.engine import Engine, Way
 from throughtime.nn.execution import run_layer
-from throughtime.nn.extents import Extent, dense_extent, ragged_extent
+from throughtime.nn.extents import Extent, dense_extent, flat_extent, ragged_extent
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ def _extent(made: Engine, case: Case) -> Extent:
     if made.graph.states:
         return dense_extent(case.steps, case.batch, case.reverse)
     alive = case.gradient.shape[0] if case.counts is None else int(case.counts.sum())
-    return dense_extent(1, alive, False)
+    return flat_extent(alive)
 
 
 def _run(graph: StepGraph, case: Case, backend: str) -> tuple[Tensor, list[Tensor]]:

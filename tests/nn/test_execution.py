@@ -113,5 +113,20 @@ def test_packed_rows_need_no_rows_behind_them(backend: str) -> None:
     assert_close(final, end)
 
 
+def test_final_states_are_never_the_initial_ones(backend: str) -> None:
+    graph = trace(GRU(), F, H)
+    start = torch.ones(3, H, dtype=torch.float64)
+    parameters = {
+        declared.name: torch.zeros(declared.shape, dtype=torch.float64)
+        for declared in graph.parameters
+    }
+    extent = {"steps": 0, "batch": 3, "counts": None, "reverse": False}
+    x = {"x": torch.zeros(0, F, dtype=torch.float64)}
+    _, (final,) = run_layer(graph, x, [start], parameters, **extent, backend=backend)
+    assert torch.equal(final, start)
+    final.zero_()
+    assert bool((start == 1).all())
+
+
 def test_every_backend_is_judged_here() -> None:
     assert set(RUNNERS) == {"llvm", "reference", "cudnn"}

@@ -404,7 +404,7 @@ def test_it_says_what_threads_do_with_few_sequences(
     small, large = Recurrent(cells.LSTM(), 3, 4), Recurrent(cells.LSTM(), 8, 128)
     fewer = "loops: B = 1 is fewer than 4 threads: "
     assert f"{fewer}they divide the units" in str(explain(large, batch=1))
-    assert "too little in a step" in str(explain(small, batch=1))
+    assert "too little to divide" in str(explain(small, batch=1))
     assert "B = 4 sequences are divided" in str(explain(large, batch=4))
 
 

@@ -3,15 +3,17 @@
 import pytest
 import torch
 from torch import Tensor
-from torch.autograd.graph import save_on_cpu, saved_tensors_hooks
+from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.checkpoint import checkpoint
 
-from tests.backends.layers import assert_equal_bits
+from tests.backends.layers import assert_equal_bits, assert_near, results
+from tests.backends.layers import draw as draw_case
 from throughtime.backends.llvm.overlay import overlay
 from throughtime.cells import GRU, LSTM, Elman, PeepholeLSTM
+from throughtime.errors import LayerMismatch, SpentGraph
 from throughtime.graph import Cell, Parameter, State, Value, trace
 from throughtime.graph.plan import plan
-from throughtime.math import sigmoid, tanh
+from throughtime.math import exp, sigmoid, sum, tanh
 from throughtime.nn import Recurrent
 
 CELLS = [LSTM(), GRU(), GRU(reset_after=False), PeepholeLSTM()]
@@ -87,14 +89,73 @@ def test_who_keeps_what_was_stored_finds_it_unchanged(cell: Cell) -> None:
 
 
 @EACH
-def test_what_is_stored_elsewhere_or_computed_again(cell: Cell) -> None:
+def test_what_is_computed_again(cell: Cell) -> None:
     module, x = layer(cell), draw()
     expected = expected_gradients(module, x)
-    with save_on_cpu():
-        loss = module(x)[0].square().sum()
-    assert_equal_bits(gradients(module, loss), expected)
     again = checkpoint(lambda x: module(x)[0], x, use_reentrant=False)
     assert_equal_bits(gradients(module, again.square().sum()), expected)
+
+
+@EACH
+def test_gradients_under_vmap_come_back_to_the_same_rows(cell: Cell) -> None:
+    module, x = layer(cell), draw()
+    output = module(x)[0]
+    leaves = list(module.parameters())
+    errors = torch.randn(3, *output.shape, dtype=output.dtype)
+    found = torch.func.vmap(lambda e: torch.autograd.grad(output, leaves, e))(errors)
+    for number, error in enumerate(errors):
+        alone = torch.autograd.grad(module(x)[0], leaves, error)
+        assert all(torch.equal(f[number], a) for f, a in zip(found, alone, strict=True))
+
+
+def test_a_pass_that_was_broken_off_is_not_repeated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    module, x = layer(LSTM()), draw()
+    output, error = module(x)[0], torch.ones(STEPS, BATCH, H, dtype=torch.float64)
+    leaves = list(module.parameters())
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("throughtime.nn.operands.Operands.gradients", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            torch.autograd.grad(output, leaves, error)
+    with pytest.raises(SpentGraph, match=r"LSTM was broken off.*run the forward pass"):
+        torch.autograd.grad(output, leaves, error)
+
+
+def test_parameters_that_changed_meanwhile_are_refused() -> None:
+    module, x = layer(LSTM()), draw()
+    output = module(x)[0]
+    module.float()
+    with pytest.raises(LayerMismatch, match="weight_ih"):
+        output.sum().backward()
+
+
+class Summed(Cell):
+    """Of one value the δ is a sum over units, written before others are read."""
+
+    s = Parameter(1)
+    w = Parameter(1, "hidden")
+    u = Parameter("hidden", "hidden")
+    m = Parameter("hidden", "hidden")
+    h = State("hidden")
+
+    def step(self, x: Value, h: Value) -> Value:
+        k = exp(tanh(sum(x)))
+        g = sigmoid(self.w @ h)
+        v = sigmoid(self.u @ h)
+        return tanh(self.m @ ((g * k + self.s) * v)) * h + 0.5 * h
+
+
+@pytest.mark.parametrize("hidden", [4, 1])
+def test_a_sum_is_written_when_it_is_done(hidden: int) -> None:
+    graph = trace(Summed(), 3, hidden)
+    case = draw_case(graph, 5, 7)
+    found, expected = (results(graph, case, name) for name in ("llvm", "reference"))
+    assert_near(found, expected, 1e-12)
 
 
 class Late(Cell):

@@ -37,6 +37,22 @@ def test_memory_comes_back_with_the_last_view(pool: Pool) -> None:
     assert large(pool).data_ptr() == place
 
 
+def test_a_tensor_is_no_view(pool: Pool) -> None:
+    """Autograd refuses to change some views in place."""
+    assert not large(pool)._is_view()
+    assert large(pool).shape == LARGE
+
+
+def test_a_large_output_is_changed_in_place() -> None:
+    module = Recurrent(LSTM(), 3, 64, backend="llvm")
+    for batch in (16, 1024):
+        output, _ = module(torch.randn(8, batch, 3))
+        output *= 2
+        # The layer's own backward pass reads its output: a change is noticed.
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            output.sum().backward()
+
+
 def test_two_living_tensors_share_nothing(pool: Pool) -> None:
     several = [large(pool).fill_(number) for number in range(5)]
     assert [value.unique().tolist() for value in several] == [[n] for n in range(5)]

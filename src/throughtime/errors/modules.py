@@ -209,6 +209,16 @@ class CapturedWithoutGradient(ThroughtimeError, RuntimeError):
     )
 
 
+class SpentGraph(ThroughtimeError, RuntimeError):
+    """A backward pass follows one that broke off after it had overwritten its needs."""
+
+    message = (
+        "An earlier backward pass through this layer of {cell} was broken off, and "
+        "what it needs is overwritten: run the forward pass again, or give "
+        "retain_graph=True to a backward pass that shall be repeated."
+    )
+
+
 class CannotConvert(ThroughtimeError, ValueError):
     """A model without recurrent modules, or with one that has no equal here."""
 

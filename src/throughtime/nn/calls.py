@@ -110,9 +110,10 @@ def last_backward(
 ) -> list[Tensor]:
     """The same, of what our own forward pass stored and nobody needs any more.
 
-    So it fits, and δ may be written over it.
+    So that fits, and δ may be written over it. Parameters may have changed.
     """
     made = engine(graph, True, wanted, inputs[0].dtype, bfloat16)
+    _check(made, inputs, initial, parameters, counts, steps, batch)
     extent = _extent(made, inputs[0], counts, steps, batch, reverse)
     layer = inputs, initial, parameters
     return _gradients(made, layer, extent, stored, overwrite=True)

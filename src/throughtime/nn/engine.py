@@ -1,7 +1,7 @@
 """Compiled layers: tensors in, tensors out, pointers between.
 
 What an operator does when it runs: allocate the buffers of a plan, say where the rows
-lie, enter the machine code, and read the final states.
+lie, and enter the machine code.
 """
 
 from collections.abc import Sequence

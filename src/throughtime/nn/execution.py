@@ -126,6 +126,8 @@ def _reference(given: Run) -> Result:
         Rows(counts),
         run.reverse,
     )
+    if not alive:
+        finals = [start.clone() for start in finals]
     return _formed(output, given.inputs["x"]), finals
 
 
@@ -142,7 +144,7 @@ def _cudnn(given: Run) -> Result:
     if not alive:
         x = given.inputs["x"]
         nothing = x.new_zeros((*x.shape[:-1], run.graph.output_size))
-        return nothing, list(run.initial)
+        return nothing, [start.clone() for start in run.initial]
     states = [state[:present].unsqueeze(0).contiguous() for state in run.initial]
     state = tuple(states) if len(states) > 1 else states[0]
     x = run.inputs["x"][:alive]

@@ -213,7 +213,7 @@ class Explanation:
         if shared == {True}:
             return f"{fewer}: they divide the units of each step"
         where = "some layers have" if True in shared else "there is"
-        return f"{fewer}: one for each sequence, {where} too little in a step to divide"
+        return f"{fewer}: one for each sequence, {where} too little to divide"
 
     def _backend(self) -> Iterator[str]:
         yield from _block("Backend", [f"{self.choice.backend}: {self.choice.reason}"])

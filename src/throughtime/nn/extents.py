@@ -16,7 +16,6 @@ WORD = torch.int64
 class Extent:
     """How many rows there are, and where they lie."""
 
-    steps: int
     batch: int
     alive: int
     rows: Rows
@@ -76,7 +75,7 @@ def _extent(
     rows = Rows(
         steps, batch, alive, *addresses, segments.shape[0], ends=ends.data_ptr()
     )
-    return Extent(steps, batch, alive, rows, (table, segments, ends))
+    return Extent(batch, alive, rows, (table, segments, ends))
 
 
 def _ends(batch: int, starts: Tensor, lengths: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ Eager code goes through flat `torch.autograd.Function`s, which `torch.func` can
 transform; a graph captured by `torch.compile` or `torch.export` holds the registered
 operators ``throughtime::layer`` and ``throughtime::layer_backward``, and so does all
 that watches operators from inside eager code (tracers, fake tensors, subclasses of
-tensors). All of them end in the two functions of `calls`.
+tensors). All of them end in `calls`.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -16,7 +16,7 @@ from torch import Tensor
 from torch._C._functorch import unwrap_if_dead
 from torch.autograd import forward_ad
 
-from throughtime.errors import CapturedWithoutGradient, NotBuiltYet
+from throughtime.errors import CapturedWithoutGradient, NotBuiltYet, SpentGraph
 from throughtime.nn.calls import backward, forward, last_backward
 from throughtime.nn.engine import engine
 
@@ -170,20 +170,25 @@ class _Layer(torch.autograd.Function):
         ctx.settings = graph, wanted, sizes, where
         # Who keeps what is saved elsewhere may give it more than once.
         ctx.kept = torch._C._autograd._top_saved_tensors_default_hooks(False) is None
+        ctx.spent = False
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Any, ...]:
         graph, wanted, _, where = ctx.settings
         tensors = ctx.saved_tensors
+        made = engine(graph, True, wanted, tensors[0].dtype, where[-1])
+        if ctx.spent:
+            raise SpentGraph(cell=made.graph.cell)
         given = _filled(gradients[0], tensors[-2]), *gradients[1:-1]
         again = torch.is_grad_enabled()
         # Transforms come back to the same rows, one element after the other.
         active = torch._C._are_functorch_transforms_active()
         once = ctx.kept and not (again or active or _keeps_graph())
+        ctx.spent = once
         settings = *ctx.settings, once
         found = _call(_LayerBackward, again, settings, (*tensors, *given))
-        names = engine(graph, True, wanted, tensors[0].dtype, where[-1]).input_sizes
-        return None, None, None, None, None, *_spread(names, wanted, found)
+        spread = _spread(made.input_sizes, wanted, found)
+        return None, None, None, None, None, *spread
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[Any, ...], *arguments: Any) -> tuple[Any, Any]:

@@ -57,7 +57,8 @@ class Pool:
         view = memoryview(block)[:size]
         lent = ref(view, self._give_back)
         self._lent[id(lent)] = lent, block
-        found = torch.frombuffer(view, dtype=dtype).view(shape)
+        # A view of a tensor could not be changed in place by who gets it.
+        found = torch.frombuffer(view, dtype=dtype).resize_(shape)
         return found.fill_(torch.nan) if _filled() else found
 
     def _give_back(self, lent: "ref[memoryview]") -> None:

@@ -117,7 +117,7 @@ def _read_padded(
     for name, value in given.items():
         value = checked_rows(module, name, _label(name), value, leading)
         if batched and module.batch_first:
-            value = value.transpose(0, 1)
+            value = value.transpose(0, 1).contiguous()
         rows[name] = value
     packing = None
     if lengths is not None:

@@ -80,13 +80,17 @@ class ContractionWriter:
         self.writer = Writer(builder, tiles.element, tiles.lanes, tiles.item_bytes)
 
     def write(self, contractions: Sequence[Contraction]) -> ir.Function:
+        self._all = contractions
         sums = [c for c in contractions if c.right is None or c.unitwise]
         for product in contractions:
             if product.right is None or product.unitwise:
                 continue
             # Rows that a product has just read are at hand for a sum as well.
-            self._beside = [one for c in sums for one in _turned(c, product)]
-            sums = [c for c in sums if not _turned(c, product)]
+            self._beside = [
+                one for c in sums if not self._rivals(c) for one in _turned(c, product)
+            ]
+            beside = [(c.operand, c.rows) for c in self._beside]
+            sums = [c for c in sums if (c.operand, c.rows) not in beside]
             self._over_segments(product)
         self._beside = []
         for contraction in sums:
@@ -94,8 +98,44 @@ class ContractionWriter:
         self.writer.builder.ret_void()
         return self.function
 
+    def _rivals(self, contraction: Contraction) -> list[Contraction]:
+        """Others that add to some of the same numbers.
+
+        No thread waits for another between contractions, so one thread must take all
+        that add to a number.
+        """
+        return [
+            other
+            for other in self._all
+            if other is not contraction
+            and other.operand == contraction.operand
+            and _meet(other.rows, contraction.rows)
+            and _meet(other.columns, contraction.columns)
+        ]
+
+    def _share_of_sum(self, contraction: Contraction) -> tuple[ir.Value, ir.Value]:
+        """Give this thread's columns of a sum: whoever adds to a number adds all."""
+        w, first = self.writer, contraction.rows[0]
+        every = [c.rows[1] for c in self._all if c.operand == contraction.operand]
+        low, high = self._share(max(every), self.lanes)
+        size = index(contraction.left.span.size)
+        own = (w.builder.sub(place, index(first)) for place in (low, high))
+        begin, end = (w.minimum(w.maximum(place, index(0)), size) for place in own)
+        return begin, end
+
+    def _share_of_product(
+        self, contraction: Contraction, step: int
+    ) -> tuple[ir.Value, ir.Value]:
+        """Give this thread's rows of a product, in whole tiles."""
+        builder, size = self.writer.builder, contraction.left.span.size
+        alike = (contraction.rows, contraction.columns)
+        if all((c.rows, c.columns) == alike for c in self._rivals(contraction)):
+            return self._share(size, step)
+        first = builder.icmp_signed("==", self.function.args[1], index(0))
+        return index(0), builder.select(first, index(size), index(0))
+
     def _share(self, whole: int, step: int) -> tuple[ir.Value, ir.Value]:
-        """Give this thread's part of ``whole`` rows of the result, in whole tiles."""
+        """Give this thread's part of ``whole`` rows of the result, in whole steps."""
         builder = self.writer.builder
         _, thread, team = self.function.args
         pieces = index(-(-whole // step))
@@ -149,7 +189,7 @@ class ContractionWriter:
         rights = self._rows_of(contraction.right, segment)
         width = min(self.target.largest_tile, -(-right.size // self.lanes))
         height = balanced_height(left.size, width, self.target.rows(width))
-        first, last = self._share(left.size, height)
+        first, last = self._share_of_product(contraction, height)
         panel = PANEL_BYTES // (right.size * self.tiles.item_bytes * height)
         for_cache = height * max(1, panel)
         with (
@@ -270,7 +310,7 @@ class ContractionWriter:
     ) -> None:
         """A sum over columns that no product reads."""
         w, span = self.writer, contraction.left.span
-        low, high = self._share(span.size, self.lanes)
+        low, high = self._share_of_sum(contraction)
         with w.loop(index(0), segment.rows, BLOCK) as block:
             count = w.minimum(w.builder.sub(segment.rows, block), index(BLOCK))
             own = w.at(lefts, w.times(block, self.widths[span.buffer]))
@@ -332,6 +372,11 @@ def _turned(sum_: Contraction, product: Contraction) -> tuple[Contraction, ...]:
         and _within(way.left.span, product.left.span)
     ]
     return tuple(fitting[:1]) if same else ()
+
+
+def _meet(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether two ranges have something in common."""
+    return one[0] < other[1] and other[0] < one[1]
 
 
 def _within(part: Span, whole: Span) -> bool:

@@ -213,4 +213,5 @@ def _copy_function(w: Writer) -> ir.Function:
 
 def _first(w: Writer, count: ir.Value) -> ir.Value:
     """So many lanes from the first one on, or all of them."""
-    return w.mask(w.builder.sub(index(w.lanes), count), w.lanes)
+    lanes = index(w.lanes)  # no more, for masks count in 32 bits
+    return w.mask(w.builder.sub(lanes, w.minimum(count, lanes)), w.lanes)

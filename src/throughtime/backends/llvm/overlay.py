@@ -8,7 +8,7 @@ step, where the rows outgrow the caches.
 
 from collections.abc import Iterable, Iterator
 
-from throughtime.backends.llvm.schedule import Schedule, schedule
+from throughtime.backends.llvm.schedule import Schedule, buffer_place, schedule
 from throughtime.graph.nodes import Node
 from throughtime.graph.operations import Kind
 from throughtime.graph.programs import (
@@ -20,6 +20,7 @@ from throughtime.graph.programs import (
     Span,
 )
 
+PLACE = buffer_place(DELTA)
 Columns = tuple[int, int]
 """The first one, and the first one behind."""
 
@@ -94,10 +95,7 @@ class _Steps:
         plan: Schedule = schedule(loop, lanes=1)
         self.phases = plan.phases
         self.order = {(g.phase, g.size): n for n, g in enumerate(plan.groups)}
-        self.written: dict[Columns, int] = {}
-        for store in loop.stores:
-            if store.span.buffer == DELTA:
-                self.written[_columns(store.span)] = self._group(store.node)
+        self.written = self._written(plan)
         self.ends = {store.node for store in loop.stores}
         self.ends |= {carry.node for carry in loop.carries}
         leaves = [i for i, n in enumerate(loop.nodes) if n.operation == "stream"]
@@ -106,6 +104,22 @@ class _Steps:
             for leaf in leaves
             for columns in _saved(loop.nodes[leaf])
         }
+
+    def _written(self, plan: Schedule) -> dict[Columns, int]:
+        """Columns of δ, each with the first group that writes it."""
+        found: dict[Columns, int] = {}
+        for number, group in enumerate(plan.groups):
+            for write in group.writes:
+                if write.place == PLACE:
+                    size = self.nodes[write.node].size
+                    found.setdefault((write.start, write.start + size), number)
+            for node in group.reductions:
+                # A sum is written when it is done, where it lies.
+                location = plan.locations[node]
+                if location.place == PLACE:
+                    columns = location.start, location.start + 1
+                    found[columns] = min(number, found.get(columns, number))
+        return found
 
     def candidates(self) -> list[int]:
         """Columns from which on some δ would cover a whole value."""
