@@ -5,7 +5,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tests.backends.layers import Case, assert_equal_bits, draw, forward, results
+from tests.backends.layers import (
+    Case,
+    assert_equal_bits,
+    assert_near,
+    draw,
+    forward,
+    results,
+)
 from tests.backends.test_llvm_determinism import CELLS
 from throughtime.graph import Cell, Parameter, State, StepGraph, Value, trace
 from throughtime.math import tanh
@@ -24,6 +31,18 @@ class Warm(Cell):
     def step(self, x: Value, h: Value, c: Value) -> tuple[Value, Value]:
         c = tanh(self.weight @ x + c * h)
         return tanh(self.recurrent @ h + c), c
+
+
+class Ahead(Cell):
+    """Gives out what needs no state, which a gradient reads: it is computed early."""
+
+    weight = Parameter("hidden", "input")
+    further = Parameter("hidden", "hidden")
+    h = State("hidden")
+
+    def step(self, x: Value, h: Value) -> tuple[Value, Value]:
+        output = tanh(self.weight @ x)
+        return output, tanh(self.further @ output + h)
 
 
 EACH = pytest.mark.parametrize("cell", [*CELLS, Warm()], ids=repr)
@@ -67,3 +86,10 @@ def test_final_states_that_nobody_reads(cell: Cell) -> None:
     expected = results(graph, unread, "llvm")
     found = results(graph, replace(case, state_gradients=[]), "llvm")
     assert_equal_bits(found, expected)
+
+
+@pytest.mark.parametrize("batch", [3, 9], ids=["hoisted", "in the loop"])
+def test_an_output_that_is_computed_early_is_there_in_the_end(batch: int) -> None:
+    graph = trace(Ahead(), 3, 19)
+    case = draw(graph, 5, batch, weights=0.2)
+    assert_near(results(graph, case, "llvm"), results(graph, case, "reference"), 1e-12)

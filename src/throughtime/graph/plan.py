@@ -165,7 +165,10 @@ class _Forward:
         programs = [self._before(saved), self._loop(saved), self._behind(saved)]
         forward = tuple(program for program in programs if program is not None)
         output = Span(OUTPUT, 0, graph.output_size)
-        self.available.setdefault(graph.output, output)
+        held = self.available.get(graph.output)
+        if held is None or held.buffer in {EARLY, LATE}:
+            # Those are gone when the backward pass comes; the output is not.
+            self.available[graph.output] = output
         backward, contractions = (), ()
         if self.backward is not None:
             backward, contractions = plan_backward(
