@@ -164,11 +164,7 @@ class _Forward:
         }
         programs = [self._before(saved), self._loop(saved), self._behind(saved)]
         forward = tuple(program for program in programs if program is not None)
-        output = Span(OUTPUT, 0, graph.output_size)
-        held = self.available.get(graph.output)
-        if held is None or held.buffer in {EARLY, LATE}:
-            # Those are gone when the backward pass comes; the output is not.
-            self.available[graph.output] = output
+        self._hold_output()
         backward, contractions = (), ()
         if self.backward is not None:
             backward, contractions = plan_backward(
@@ -189,6 +185,14 @@ class _Forward:
             widths=self.widths,
             states=tuple(self.spans),
         )
+
+    def _hold_output(self) -> None:
+        """Say where the output lies when the backward pass comes."""
+        held = self.available.get(self.graph.output)
+        # Buffers from one forward program to the next are gone by then.
+        if held is None or held.buffer in {EARLY, LATE}:
+            span = Span(OUTPUT, 0, self.graph.output_size)
+            self.available[self.graph.output] = span
 
     def _after(self) -> set[int]:
         """What depends on a state, but no state on it, from a product onwards."""
