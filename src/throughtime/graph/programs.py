@@ -29,6 +29,11 @@ class Span:
     size: int
 
 
+def meet(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether two ranges, of columns or of rows, have something in common."""
+    return one[0] < other[1] and other[0] < one[1]
+
+
 @dataclass(frozen=True, slots=True)
 class Store:
     """A node whose value is written to this step's row of a buffer."""

@@ -4,7 +4,6 @@ Every way to a compiled layer ends here, that of the registered operators includ
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from torch import Tensor
 
@@ -85,55 +84,24 @@ def backward(
     saved: Tensor,
     output_gradient: Tensor,
     final_gradients: Sequence[Tensor | None],
-) -> list[Tensor]:
-    """Gradients of the wanted inputs, of given initial states, of parameters."""
-    made = engine(graph, True, wanted, inputs[0].dtype, bfloat16)
-    _check(made, inputs, initial, parameters, counts, steps, batch)
-    stored = output, saved, output_gradient, final_gradients
-    made.door.check_stored(*stored, inputs[0], batch)
-    extent = _extent(made, inputs[0], counts, steps, batch, reverse)
-    return _gradients(made, (inputs, initial, parameters), extent, stored)
-
-
-def last_backward(
-    graph: str,
-    wanted: str,
-    inputs: Sequence[Tensor],
-    initial: Sequence[Tensor],
-    parameters: Sequence[Tensor],
-    counts: Tensor | None,
-    steps: int,
-    batch: int,
-    reverse: bool,
-    bfloat16: bool,
-    *stored: Any,
-) -> list[Tensor]:
-    """The same, of what our own forward pass stored and nobody needs any more.
-
-    So that fits, and δ may be written over it. Parameters may have changed.
-    """
-    made = engine(graph, True, wanted, inputs[0].dtype, bfloat16)
-    _check(made, inputs, initial, parameters, counts, steps, batch)
-    extent = _extent(made, inputs[0], counts, steps, batch, reverse)
-    layer = inputs, initial, parameters
-    return _gradients(made, layer, extent, stored, overwrite=True)
-
-
-def _gradients(
-    made: Engine,
-    layer: tuple[Sequence[Tensor], Sequence[Tensor], Sequence[Tensor]],
-    extent: Extent,
-    stored: tuple[Tensor, Tensor, Tensor, Sequence[Tensor | None]],
     *,
     overwrite: bool = False,
 ) -> list[Tensor]:
-    inputs, initial, parameters = layer
-    output, saved, output_gradient, final_gradients = stored
+    """Gradients of the wanted inputs, of given initial states, of parameters.
+
+    ``overwrite`` says that our own forward pass stored what is stored, which then
+    fits, and that nobody needs it any more: δ may be written over it.
+    """
+    made = engine(graph, True, wanted, inputs[0].dtype, bfloat16)
+    _check(made, inputs, initial, parameters, counts, steps, batch)
+    if not overwrite:
+        stored = output, saved, output_gradient, final_gradients
+        made.door.check_stored(*stored, inputs[0], batch)
     gradients = made.backward(
         _contiguous(inputs),
         _contiguous(initial),
         parameters,
-        extent,
+        _extent(made, inputs[0], counts, steps, batch, reverse),
         output.contiguous(),
         saved.contiguous(),
         output_gradient.contiguous(),

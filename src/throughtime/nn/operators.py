@@ -17,7 +17,7 @@ from torch._C._functorch import unwrap_if_dead
 from torch.autograd import forward_ad
 
 from throughtime.errors import CapturedWithoutGradient, NotBuiltYet, SpentGraph
-from throughtime.nn.calls import backward, forward, last_backward
+from throughtime.nn.calls import backward, forward
 from throughtime.nn.engine import engine
 
 LIBRARY = torch.library.Library("throughtime", "DEF")
@@ -220,7 +220,7 @@ class _LayerBackward(torch.autograd.Function):
         arguments = *(graph, wanted, *_divide(own, sizes)), *where, *given
         if _watched(tensors):
             return tuple(torch.ops.throughtime.layer_backward(*arguments))
-        return tuple((last_backward if once else backward)(*arguments))
+        return tuple(backward(*arguments, overwrite=once))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:

@@ -21,7 +21,7 @@ from throughtime.backends.llvm.layout import (
 from throughtime.backends.llvm.outer import BLOCK, OuterShape, OuterTiles
 from throughtime.backends.llvm.target import Target
 from throughtime.backends.llvm.writer import INDEX, POINTER, VOID, Writer, index
-from throughtime.graph.programs import OUTPUT, Contraction, Source, Span
+from throughtime.graph.programs import OUTPUT, Contraction, Source, Span, meet
 
 PANEL_BYTES = 200_000
 """Of the result, taken through all rows before the next part: it stays in the L2
@@ -109,8 +109,8 @@ class ContractionWriter:
             for other in self._all
             if other is not contraction
             and other.operand == contraction.operand
-            and _meet(other.rows, contraction.rows)
-            and _meet(other.columns, contraction.columns)
+            and meet(other.rows, contraction.rows)
+            and meet(other.columns, contraction.columns)
         ]
 
     def _share_of_sum(self, contraction: Contraction) -> tuple[ir.Value, ir.Value]:
@@ -372,11 +372,6 @@ def _turned(sum_: Contraction, product: Contraction) -> tuple[Contraction, ...]:
         and _within(way.left.span, product.left.span)
     ]
     return tuple(fitting[:1]) if same else ()
-
-
-def _meet(one: tuple[int, int], other: tuple[int, int]) -> bool:
-    """Whether two ranges have something in common."""
-    return one[0] < other[1] and other[0] < one[1]
 
 
 def _within(part: Span, whole: Span) -> bool:

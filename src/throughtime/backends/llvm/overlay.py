@@ -18,6 +18,7 @@ from throughtime.graph.programs import (
     Plan,
     Program,
     Span,
+    meet,
 )
 
 PLACE = buffer_place(DELTA)
@@ -43,7 +44,7 @@ def overlay(plan: Plan) -> int | None:
         block = (start, start + width)
         if start < 0 or block[1] > room:
             continue
-        if not any(_meet(block, columns) for columns in kept) and steps.fit(start):
+        if not any(meet(block, columns) for columns in kept) and steps.fit(start):
             return start
     return None
 
@@ -77,10 +78,6 @@ def _saved(node: Node) -> Iterator[Columns]:
 
 def _columns(span: Span) -> Columns:
     return span.start, span.start + span.size
-
-
-def _meet(one: Columns, other: Columns) -> bool:
-    return one[0] < other[1] and other[0] < one[1]
 
 
 class _Steps:
@@ -130,7 +127,7 @@ class _Steps:
         for (low, high), group in self.written.items():
             own = (low + start, high + start)
             for columns, (whole, unit) in self.read.items():
-                if not _meet(own, columns):
+                if not meet(own, columns):
                     continue
                 if own != columns or whole >= group or unit > group:
                     return False
