@@ -8,9 +8,10 @@ from dataclasses import dataclass
 # A sample repeats short work until it lasts so long, so that the clock's own
 # resolution and the switch between contestants weigh nothing.
 SHORTEST_SAMPLE = 0.005
-# Work up to so long runs once before each sample: its threads are asleep, and the
-# caches hold the numbers of the contestant before.
-LONGEST_REHEARSAL = 0.1
+# Seconds that a contestant runs before each sample: its threads are asleep, the caches
+# hold the numbers of the contestant before, and a virtual machine that was quiet may
+# first put all threads on one processor, for some tens of milliseconds.
+REHEARSAL = 0.05
 # Seconds; and so many naps, until the threads of others are taken as they are.
 NAP = 0.004
 LONGEST_REST = 50
@@ -48,19 +49,19 @@ def measure_in_turn(
         At least so many samples of each, however long they take.
     """
     repeats: dict[str, int] = {}
-    rehearsed: set[str] = set()
+    rehearsals: dict[str, int] = {}
     for name, run in contestants.items():
         run()  # compiles, allocates, fills caches
         once = max(sample(run, 1), 1e-9)
         repeats[name] = max(1, round(SHORTEST_SAMPLE / once))
-        if once <= LONGEST_REHEARSAL:
-            rehearsed.add(name)
+        # Work that lasts longer is its own rehearsal.
+        rehearsals[name] = round(REHEARSAL / once)
     samples: dict[str, list[float]] = {name: [] for name in contestants}
     spent, done = 0.0, 0
     while done < rounds or spent < seconds:
         for name, run in contestants.items():
             rest()
-            if name in rehearsed:
+            for _ in range(rehearsals[name]):
                 run()
             samples[name].append(sample(run, repeats[name]))
             spent += samples[name][-1] * repeats[name]
