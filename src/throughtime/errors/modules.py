@@ -172,6 +172,24 @@ class BadLengths(ThroughtimeError, ValueError):
     )
 
 
+class BadResets(ThroughtimeError, ValueError):
+    """Resets that do not mark steps of the batch."""
+
+    message = (
+        "resets is {given}, expected a tensor of booleans of shape {expected}, the "
+        "input's without its features: mark the steps at which a sequence begins anew."
+    )
+
+
+class ResetsOfPacked(ThroughtimeError, ValueError):
+    """Resets beside a batch whose rows torch has packed."""
+
+    message = (
+        "resets was given with a PackedSequence, expected a padded tensor: unpack it "
+        "with torch.nn.utils.rnn.pad_packed_sequence and give lengths as well."
+    )
+
+
 class LengthsOfPacked(ThroughtimeError, ValueError):
     """Lengths beside a batch that knows its own."""
 

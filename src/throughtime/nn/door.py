@@ -36,6 +36,7 @@ class Door:
         self._inputs = [("x", graph.input_size)]
         self._inputs += [(declared.name, declared.size) for declared in graph.inputs]
         self._states = [(f"state {state.name}", state.size) for state in graph.states]
+        self._needs_starts = any(state.learned for state in graph.states)
         self._gradients = [
             (f"gradient of {state.name}", state.size) for state in graph.states
         ]
@@ -64,7 +65,7 @@ class Door:
             B.
         """
         self._check_count("inputs", inputs, len(self._inputs))
-        states = self._states if initial else []
+        states = self._states if initial or self._needs_starts else []
         self._check_count("states", initial, len(states))
         self._check_count("parameters", parameters, len(self._parameters))
         leading, dtype = inputs[0].shape[:-1], inputs[0].dtype

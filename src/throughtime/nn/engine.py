@@ -249,7 +249,7 @@ class Engine:
     def _stand_still(self, initial: Sequence[Tensor], finals: Sequence[Tensor]) -> None:
         """States after no step at all."""
         for final, state in zip(finals, self.graph.states, strict=True):
-            final.fill_(state.init)
+            final.fill_(state.number)
         for final, start in zip(finals, initial, strict=False):
             final.copy_(start)
 

@@ -96,7 +96,7 @@ def _living(run: Run) -> tuple[tuple[int, ...], int]:
 
 def first_states(graph: StepGraph, batch: int, like: Tensor) -> list[Tensor]:
     """Where states begin by their declarations, ``(B, n)`` each."""
-    return [like.new_full((batch, state.size), state.init) for state in graph.states]
+    return [like.new_full((batch, state.size), state.number) for state in graph.states]
 
 
 def _on_rows(run: Run) -> Run:

@@ -72,10 +72,17 @@ def _extent(
     steps = table.shape[1]
     ends = _ends(batch, table[0], lengths)
     addresses = table.data_ptr(), segments.data_ptr()
+    loads = torch.cat([torch.zeros(1, dtype=WORD, device=CPU), lengths.cumsum(0)])
     rows = Rows(
-        steps, batch, alive, *addresses, segments.shape[0], ends=ends.data_ptr()
+        steps,
+        batch,
+        alive,
+        *addresses,
+        segments.shape[0],
+        ends=ends.data_ptr(),
+        loads=loads.data_ptr(),
     )
-    return Extent(batch, alive, rows, (table, segments, ends))
+    return Extent(batch, alive, rows, (table, segments, ends, loads))
 
 
 def _ends(batch: int, starts: Tensor, lengths: Tensor) -> Tensor:

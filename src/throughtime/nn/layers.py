@@ -8,11 +8,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from throughtime.graph import StepGraph
+from throughtime.graph.exposing import exposed
 from throughtime.graph.serialize import text_of
 from throughtime.nn.choice import Choice, check_backend, choose, plain_operation
 from throughtime.nn.execution import run_layer
 from throughtime.nn.initialisation import check_initialisation, draw
 from throughtime.nn.packing import Packing
+from throughtime.nn.permuting import permuted
 from throughtime.nn.precision import own_precision
 from throughtime.nn.settings import (
     check_dtype,
@@ -24,6 +26,8 @@ from throughtime.nn.settings import (
 from throughtime.nn.states import state_class
 
 Device = torch.device | str | int | None
+Values = dict[tuple[int, int, str], Tensor]
+"""By layer, direction and name: the rows of a value."""
 
 
 class Layers(nn.Module):
@@ -73,12 +77,14 @@ class Layers(nn.Module):
         self.backend = check_backend(backend)
         check_stack(self.graphs, self.directions)
         self.state_class = state_class(self.state_names)
-        for graph in self.graphs:
+        self._exposed = tuple(map(exposed, self.graphs))
+        for graph in (*self.graphs, *(one.graph for one in self._exposed)):
             text_of(graph)  # a program that torch compiles can read it, not write it
         operations = {plain_operation(graph) for graph in self.graphs}
         self._operation = operations.pop() if len(operations) == 1 else ""
         # Of each layer and direction, by its name in the graph: that in the module.
         self._names: dict[tuple[int, int], dict[str, str]] = {}
+        self.learns_starts = any(state.learned for state in self.graphs[0].states)
         self._register_parameters(device, dtype)
         self.flatten_parameters()
         self.reset_parameters()
@@ -93,6 +99,11 @@ class Layers(nn.Module):
                 name = self._parameter_name(declared.name, layer, direction)
                 names[declared.name] = name
                 self.register_parameter(name, nn.Parameter(empty))
+            for state in graph.states:
+                if state.learned:
+                    empty = torch.empty(state.size, device=device, dtype=dtype)
+                    name = self._start_name(state.name, layer, direction)
+                    self.register_parameter(name, nn.Parameter(empty))
 
     @property
     def directions(self) -> int:
@@ -105,6 +116,10 @@ class Layers(nn.Module):
             parameters = self._parameters_of(layer, direction)
             for declaration in graph.parameters:
                 draw(parameters[declaration.name], declaration, self.hidden_size)
+            for state in graph.states:
+                if state.learned:
+                    name = self._start_name(state.name, layer, direction)
+                    nn.init.zeros_(self.get_parameter(name))
 
     def choice(self, dtype: torch.dtype, device: torch.device) -> Choice:
         """Which backend serves for such numbers there, and why."""
@@ -139,6 +154,25 @@ class Layers(nn.Module):
             for name, own in self._names[layer, direction].items()
         }
 
+    def _start_name(self, state: str, layer: int, direction: int) -> str:
+        return self._parameter_name(f"{state}_init", layer, direction)
+
+    def own_starts(self, like: Tensor) -> list[Tensor]:
+        """Where the cell's states begin, ``(L·D, 1, n)`` each."""
+        return [
+            torch.stack([self._own_start(number, *run, like) for run in self._runs()])
+            for number in range(len(self.state_names))
+        ]
+
+    def _own_start(
+        self, number: int, layer: int, direction: int, graph: StepGraph, like: Tensor
+    ) -> Tensor:
+        state = graph.states[number]
+        if not state.learned:
+            return like.new_full((1, state.size), state.number)
+        start: Tensor = getattr(self, self._start_name(state.name, layer, direction))
+        return start.unsqueeze(0)
+
     def like(self, value: Tensor) -> Tensor:
         """A parameter, whose dtype and device inputs share; else the value itself."""
         for own in self._parameters.values():
@@ -153,17 +187,22 @@ class Layers(nn.Module):
         steps: int,
         batch: int,
         packing: Packing | None = None,
+        values: Values | None = None,
     ) -> tuple[Tensor, list[Tensor]]:
         """Rows ``(N, F)`` through all layers: rows ``(N, D·H)`` and final states.
 
         Rows may also be ``(T, B, F)``, and then are so behind. States are
         ``(L·D, B, n)``, or none for those of the declarations; with a packing, rows
-        and states are in its order.
+        and states are in its order. Rows of all named values are put into ``values``.
         """
         x = inputs["x"]
         choice = self.choice(x.dtype, x.device)
+        if values is not None:
+            graphs = [one.graph for one in self._exposed]
+            choice = choose(self.backend, graphs, "", x.dtype, x.device)
         with own_precision(x.device):
-            return self._run_rows(inputs, states, (steps, batch, packing), choice)
+            extent = steps, batch, packing
+            return self._run_rows(inputs, states, extent, choice, values)
 
     def _run_rows(
         self,
@@ -171,6 +210,7 @@ class Layers(nn.Module):
         states: Sequence[Tensor],
         extent: tuple[int, int, Packing | None],
         choice: Choice,
+        values: Values | None,
     ) -> tuple[Tensor, list[Tensor]]:
         value = inputs["x"]
         finals: list[list[Tensor]] = [[] for _ in self.state_names]
@@ -187,6 +227,7 @@ class Layers(nn.Module):
                     [state[run] for state in states],
                     extent,
                     choice,
+                    values,
                 )
                 outputs.append(output)
                 for final, end in zip(finals, ends, strict=True):
@@ -204,15 +245,16 @@ class Layers(nn.Module):
         initial: Sequence[Tensor],
         extent: tuple[int, int, Packing | None],
         choice: Choice,
+        values: Values | None,
     ) -> tuple[Tensor, list[Tensor]]:
         steps, batch, packing = extent
         # Packed sequences end at different steps: each is mirrored by itself.
         mirror = packing.mirror if packing is not None and direction else None
         if mirror is not None:
             inputs = {
-                name: rows.index_select(0, mirror) for name, rows in inputs.items()
+                name: permuted(rows, mirror, mirror) for name, rows in inputs.items()
             }
-        graph = self.graphs[layer]
+        graph = self.graphs[layer] if values is None else self._exposed[layer].graph
         output, finals = run_layer(
             graph,
             inputs,
@@ -226,7 +268,13 @@ class Layers(nn.Module):
             operation=choice.operation,
             bfloat16=choice.bfloat16,
         )
-        return output if mirror is None else output.index_select(0, mirror), finals
+        if mirror is not None:
+            output = permuted(output, mirror, mirror)
+        if values is not None:
+            for name, start, stop in self._exposed[layer].spans:
+                values[layer, direction, name] = output[..., start:stop]
+            output = output[..., : self.graphs[layer].output_size]
+        return output, finals
 
 
 @torch.no_grad()

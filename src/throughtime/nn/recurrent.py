@@ -6,9 +6,9 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from throughtime.errors import NotBuiltYet, TwoDirections
+from throughtime.errors import TwoDirections
 from throughtime.graph import Cell, StepGraph
-from throughtime.nn.layers import Device, Layers
+from throughtime.nn.layers import Device, Layers, Values
 from throughtime.nn.sequences import (
     Lengths,
     Sequences,
@@ -123,7 +123,7 @@ class Recurrent(Layers):
         resets: Tensor | None = None,
         return_all: bool = False,
         **inputs: Sequences,
-    ) -> tuple[Any, Any]:
+    ) -> tuple[Any, ...]:
         """Run over whole sequences.
 
         Parameters
@@ -138,8 +138,13 @@ class Recurrent(Layers):
         lengths
             Number of steps of each sequence, ``(B,)``, in any order, 0 allowed. What
             lies behind is not read; there the output is 0.
-        resets, return_all
-            Not part of this version.
+        resets
+            Where a sequence begins anew, booleans ``(T, B)``, ``(B, T)`` with
+            ``batch_first``, ``(T,)`` for one sequence: before a marked step each layer
+            starts from the cell's own initial state, in the other direction behind it.
+            No gradient crosses. Not with a ``PackedSequence``.
+        return_all
+            Whether to give every named value of the step at every step as well.
         **inputs
             The cell's further inputs by name, shaped like ``input``.
 
@@ -150,20 +155,24 @@ class Recurrent(Layers):
         state
             A named tuple of the states after each sequence's last step,
             ``(L·D, B, n)``.
+        values
+            With ``return_all``: ``(layer, direction, name) -> (T, B, n)``, in the form
+            of ``input``, 0 behind a sequence's end. Names are those that `explain`
+            prints: locals of ``step``, what `throughtime.math.name` marked, states (by
+            name, the new ones), and functions without a name, such as ``tanh#1``. Error
+            flows through them as through the output.
         """
-        if resets is not None:
-            raise NotBuiltYet(what="resets", advice="Give sequences one by one")
-        if return_all:
-            raise NotBuiltYet(
-                what="return_all=True", advice="Return the value from the cell's step"
-            )
-        batch = read(self, input, inputs, lengths)
+        batch = read(self, input, inputs, lengths, resets)
         labels = [f"state.{name}" for name in self.state_names]
         start = read_states(self, batch, state, "state", labels)
+        inside: Values | None = {} if return_all else None
         rows, finals = self.run_rows(
-            batch.rows, start, batch.steps, batch.size, batch.packing
+            batch.rows, start, batch.steps, batch.parts, batch.packing, inside
         )
-        return batch.output(rows), self.state_class(*batch.finals(finals))
+        output, after = batch.output(rows), self.state_class(*batch.finals(finals))
+        if inside is None:
+            return output, after
+        return output, after, {key: batch.output(v) for key, v in inside.items()}
 
     def step(
         self, x: Tensor, state: State | None = None, **inputs: Tensor

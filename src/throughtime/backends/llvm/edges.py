@@ -47,7 +47,7 @@ class Edges:
 def edges_of(plan: Plan, *, backward: bool) -> Edges:
     """Those of one half of a plan."""
     states = [
-        Edge(state.size, state.init, span)
+        Edge(state.size, state.number, span)
         for state, span in zip(plan.graph.states, plan.states, strict=True)
     ]
     operands = plan.operands if backward else ()

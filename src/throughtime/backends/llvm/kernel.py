@@ -138,6 +138,7 @@ class Kernel:
             0,
             give_up() or 0,
             rows.ends,
+            rows.loads,
         ]
         assert len(fixed) == FIXED, "the table of arguments and its layout differ"
         table = array("q", (*fixed, *words))

@@ -14,7 +14,9 @@ class Rows:
     row, first row of the step before, number of rows; together they cover all steps
     but the first. ``ends`` is the address of two rows of ``batch`` numbers: the row of
     each sequence's last step, or without any step the one before the first, and the
-    row of a carried value (two places of ``batch`` rows) after it.
+    row of a carried value (two places of ``batch`` rows) after it. ``loads`` is the
+    address of ``batch + 1`` numbers: the steps of all sequences before each one, and of
+    all sequences.
     """
 
     steps: int
@@ -24,3 +26,4 @@ class Rows:
     segments: int
     segment_count: int
     ends: int
+    loads: int
