@@ -236,6 +236,40 @@ def test_bits_do_not_depend_on_threads(threads: int) -> None:
     assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
 
 
+@pytest.mark.parametrize("settings", [{}, {"bidirectional": True, "num_layers": 2}])
+def test_bits_do_not_depend_on_the_other_sequences(settings: dict[str, Any]) -> None:
+    module = build(LSTM(), "llvm", **settings)
+    x = torch.randn(20, 7, F, dtype=torch.float64, requires_grad=True)
+    resets, lengths = torch.rand(20, 7) < 0.2, torch.tensor([20, 3, 0, 11, 20, 7, 1])
+
+    def run(chosen: Tensor) -> list[Tensor]:
+        rows = x[:, chosen]
+        marks = {"lengths": lengths[chosen], "resets": resets[:, chosen]}
+        output, final = module(rows, **marks)
+        (slope,) = torch.autograd.grad(output.square().sum() + final.c.sum(), rows)
+        return [output, *final, slope]
+
+    whole = run(torch.arange(7))
+    for chosen in (torch.tensor([4, 0, 6, 2, 5, 1, 3]), torch.tensor([3, 5])):
+        for part, value in zip(run(chosen), whole, strict=True):
+            assert torch.equal(part, value[:, chosen])
+
+
+@torch.no_grad()
+def test_exported_for_any_size() -> None:
+    module = build(GRU(), "llvm", bidirectional=True)
+    steps, batch = torch.export.Dim("steps"), torch.export.Dim("batch")
+    sizes = {"input": {0: steps, 1: batch}, "resets": {0: steps, 1: batch}}
+    x, resets = torch.randn(4, 3, F).double(), torch.rand(4, 3) < 0.3
+    program = torch.export.export(
+        module, (x,), {"resets": resets}, dynamic_shapes=sizes
+    )
+    x, resets = torch.randn(6, 5, F).double(), torch.rand(6, 5) < 0.3
+    output, final = program.module()(x, resets=resets)
+    expected, end = module(x, resets=resets)
+    assert torch.equal(output, expected) and torch.equal(final.h, end.h)
+
+
 def test_captured_as_a_whole() -> None:
     module = build(Waiting(), "llvm", bidirectional=True)
     compiled = torch.compile(module, fullgraph=True, backend="aot_eager")
