@@ -109,7 +109,7 @@ def found(made: tt.Cell) -> Iterator[str]:
         "last step."
     )
     for title, shown in [
-        ("Equations:", lines.forward),
+        ("Equations:", [*lines.forward, *lines.starts]),
         (meaning, [*lines.deltas, "", *lines.notes]),
         ("Gradients:", lines.gradients),
         *((f"{title}:", lines) for title, lines in explanation.blocks()),

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 
+import throughtime as tt
 from tests.compare import assert_close
 from throughtime.cells import LSTM
 from throughtime.errors import CellError, LayerMismatch
@@ -110,6 +111,31 @@ def test_machine_code_is_not_left_to_guess_it() -> None:
         operators.run(
             text, False, "", inputs, [], parameters, (None, 2, 1, False, False)
         )
+
+
+class Lukewarm(Warm):
+    h = State("hidden", init=0.25)
+
+
+def test_explain_says_where_states_start() -> None:
+    text = str(tt.explain(Lukewarm()))
+    assert "  c starts where it is learned, at c_init\n" in text
+    assert "  h starts at 0.25\n" in text
+    assert "starts" not in str(tt.explain(LSTM()))
+
+
+def test_deltas_begin_there_too() -> None:
+    module = build()
+    torch.nn.init.normal_(module.get_parameter("c_init_l0"))
+    x, error = torch.randn(4, 2, F).double(), torch.randn(4, 2, H).double()
+    zero, start = torch.zeros(1, 2, H).double(), module.own_starts(x)[1].detach()
+    explanation = tt.explain(module)
+    found = explanation.deltas(x, error)
+    given = explanation.deltas(x, error, [zero, start.expand(1, 2, H)])
+    plain = explanation.deltas(x, error, [zero, zero])
+    for place, value in given.items():
+        assert torch.equal(found[place], value)
+    assert not torch.equal(plain[0, 0, "f"], given[0, 0, "f"])
 
 
 class Clash(Cell):

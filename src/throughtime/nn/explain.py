@@ -149,7 +149,7 @@ class Explanation:
                 continue
             shown.append(lines)
             suffix = f" of layer {layer}" if len(shown) > 1 else ""
-            yield from _block(f"Equations{suffix}", lines.forward)
+            yield from _block(f"Equations{suffix}", (*lines.forward, *lines.starts))
             yield from _block(
                 f"δ equations{suffix}: δv_t is ∂L/∂(what the function takes) where v_t "
                 "is σ, tanh or another function of one value, else ∂L/∂v_t; "
