@@ -223,19 +223,20 @@ class Engine:
         initial: Sequence[Tensor],
         parameters: Sequence[Tensor],
         extent: Extent,
+        output: Tensor | None = None,
     ) -> tuple[Tensor, list[Tensor], Tensor]:
         """Output ``(N, H)``, final states ``(B, n)``, and what is saved.
 
-        The output has the leading dimensions of the inputs. Without initial states
-        they are those of the declarations. The saved rows begin with B rows for them.
+        The output has the leading dimensions of the inputs; who has room for it gives
+        that. Without initial states they are those of the declarations. The saved
+        rows begin with B rows for them.
         """
         x, graph = inputs[0], self.graph
-        output = POOL.empty((*x.shape[:-1], graph.output_size), x.dtype)
+        if output is None:
+            output = self.empty_output(x, extent.alive)
         rows, lead = x.shape[:-1].numel(), extent.batch if graph.states else 0
         saved = POOL.empty((lead + rows, self.saved_width), x.dtype)
         finals = [x.new_empty((extent.batch, state.size)) for state in graph.states]
-        # No part of what an operator returns may be left to chance.
-        _clear_behind(output, extent.alive)
         if not extent.alive:
             self._stand_still(initial, finals)
             return output, finals, saved.zero_()
@@ -245,6 +246,13 @@ class Engine:
         given = saved, output, *inputs, *self._or_none(initial), *finals
         self._run(half, given, parameters, extent)
         return output, finals, saved
+
+    def empty_output(self, x: Tensor, alive: int) -> Tensor:
+        """Room for the output of so many living rows, 0 behind them."""
+        output = POOL.empty((*x.shape[:-1], self.graph.output_size), x.dtype)
+        # No part of what an operator returns may be left to chance.
+        _clear_behind(output, alive)
+        return output
 
     def _stand_still(self, initial: Sequence[Tensor], finals: Sequence[Tensor]) -> None:
         """States after no step at all."""
@@ -274,7 +282,34 @@ class Engine:
 
         ``overwrite`` says that nobody needs what is saved afterwards.
         """
-        gradients = self._input_gradients(inputs, extent.alive)
+        gradients = self.empty_gradients(inputs, extent.alive)
+        state_gradients, operand_gradients = self.backward_into(
+            gradients,
+            *(inputs, initial, parameters, extent),
+            *(output, saved, output_gradient, final_gradients),
+            overwrite=overwrite,
+        )
+        return (
+            gradients,
+            state_gradients,
+            self.operands.gradients(parameters, operand_gradients),
+        )
+
+    def backward_into(
+        self,
+        gradients: Sequence[Tensor],
+        inputs: Sequence[Tensor],
+        initial: Sequence[Tensor],
+        parameters: Sequence[Tensor],
+        extent: Extent,
+        output: Tensor,
+        saved: Tensor,
+        output_gradient: Tensor,
+        final_gradients: Sequence[Tensor | None],
+        *,
+        overwrite: bool,
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Fill the gradients of inputs; those of states and of operands are made."""
         state_gradients = [torch.empty_like(state) for state in initial]
         operand_gradients = self.operands.empty()
         if extent.alive:
@@ -290,13 +325,9 @@ class Engine:
                 gradient.zero_()
             for gradient, final in zip(state_gradients, final_gradients, strict=False):
                 gradient.zero_() if final is None else gradient.copy_(final)
-        return (
-            gradients,
-            state_gradients,
-            self.operands.gradients(parameters, operand_gradients),
-        )
+        return state_gradients, operand_gradients
 
-    def _input_gradients(self, inputs: Sequence[Tensor], alive: int) -> list[Tensor]:
+    def empty_gradients(self, inputs: Sequence[Tensor], alive: int) -> list[Tensor]:
         """Room for the gradients of the wanted inputs, 0 where nothing is written."""
         gradients: list[Tensor] = []
         for name, value in zip(self.input_sizes, inputs, strict=True):

@@ -7,8 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from throughtime.errors import BackendCannotServe
 from throughtime.graph import StepGraph
 from throughtime.graph.serialize import text_of
+from throughtime.nn.checkpointing import Checkpoint, Spacing
 from throughtime.nn.choice import Choice, check_backend, choose, plain_operation
 from throughtime.nn.execution import run_layer
 from throughtime.nn.initialisation import check_initialisation, draw
@@ -41,6 +43,8 @@ class Layers(nn.Module):
         Whether every layer also runs from the last step to the first.
     backend
         ``"auto"`` or the name of the backend that has to serve.
+    checkpoint
+        As in `Recurrent`.
     device, dtype
         Of the parameters, as in `torch.nn`.
     """
@@ -53,6 +57,7 @@ class Layers(nn.Module):
         dropout: float = 0.0,
         bidirectional: bool = False,
         backend: str = "auto",
+        checkpoint: Checkpoint = None,
         device: Device = None,
         dtype: torch.dtype | None = None,
     ) -> None:
@@ -71,6 +76,8 @@ class Layers(nn.Module):
         self.dropout = checked_dropout(dropout, self.num_layers)
         self.bidirectional = bidirectional
         self.backend = check_backend(backend)
+        self.checkpoint = checkpoint
+        self.spacing = Spacing(checkpoint, self.graphs, self.directions)
         check_stack(self.graphs, self.directions)
         self.state_class = state_class(self.state_names)
         for graph in self.graphs:
@@ -162,14 +169,30 @@ class Layers(nn.Module):
         """
         x = inputs["x"]
         choice = self.choice(x.dtype, x.device)
+        extent = steps, batch, packing, self._segment(choice, x, steps, batch)
         with own_precision(x.device):
-            return self._run_rows(inputs, states, (steps, batch, packing), choice)
+            return self._run_rows(inputs, states, extent, choice)
+
+    def _segment(self, choice: Choice, x: Tensor, steps: int, batch: int) -> int:
+        """Steps between two stored states; 0: what every step needs is stored."""
+        if not torch.is_grad_enabled():
+            return 0
+        if self.spacing.budget and choice.backend != "llvm":
+            raise BackendCannotServe(
+                backend=choice.backend,
+                cell=self.graphs[0].cell,
+                dtype=x.dtype,
+                device=x.device,
+                reason=f"checkpoint={self.checkpoint!r} needs to know what a step "
+                "stores, which is known of compiled layers alone",
+            )
+        return self.spacing.length(steps, batch, x.dtype.itemsize)
 
     def _run_rows(
         self,
         inputs: Mapping[str, Tensor],
         states: Sequence[Tensor],
-        extent: tuple[int, int, Packing | None],
+        extent: tuple[int, int, Packing | None, int],
         choice: Choice,
     ) -> tuple[Tensor, list[Tensor]]:
         value = inputs["x"]
@@ -202,10 +225,10 @@ class Layers(nn.Module):
         direction: int,
         inputs: Mapping[str, Tensor],
         initial: Sequence[Tensor],
-        extent: tuple[int, int, Packing | None],
+        extent: tuple[int, int, Packing | None, int],
         choice: Choice,
     ) -> tuple[Tensor, list[Tensor]]:
-        steps, batch, packing = extent
+        steps, batch, packing, segment = extent
         # Packed sequences end at different steps: each is mirrored by itself.
         mirror = packing.mirror if packing is not None and direction else None
         if mirror is not None:
@@ -224,6 +247,7 @@ class Layers(nn.Module):
             reverse=direction == 1 and mirror is None,
             backend=choice.backend,
             operation=choice.operation,
+            segment=segment,
             bfloat16=choice.bfloat16,
         )
         return output if mirror is None else output.index_select(0, mirror), finals
