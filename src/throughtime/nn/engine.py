@@ -223,19 +223,19 @@ class Engine:
         initial: Sequence[Tensor],
         parameters: Sequence[Tensor],
         extent: Extent,
-        output: Tensor | None = None,
+        room: tuple[Tensor, Tensor] | None = None,
     ) -> tuple[Tensor, list[Tensor], Tensor]:
         """Output ``(N, H)``, final states ``(B, n)``, and what is saved.
 
-        The output has the leading dimensions of the inputs; who has room for it gives
-        that. Without initial states they are those of the declarations. The saved
-        rows begin with B rows for them.
+        The output has the leading dimensions of the inputs. Without initial states
+        they are those of the declarations. The saved rows begin with B rows for them.
+        Who has room for the output and for what is saved gives that.
         """
         x, graph = inputs[0], self.graph
-        if output is None:
-            output = self.empty_output(x, extent.alive)
+        if room is None:
+            room = self.empty_output(x, extent.alive), self.empty_saved(x, extent.batch)
+        output, saved = room
         rows, lead = x.shape[:-1].numel(), extent.batch if graph.states else 0
-        saved = POOL.empty((lead + rows, self.saved_width), x.dtype)
         finals = [x.new_empty((extent.batch, state.size)) for state in graph.states]
         if not extent.alive:
             self._stand_still(initial, finals)
@@ -253,6 +253,11 @@ class Engine:
         # No part of what an operator returns may be left to chance.
         _clear_behind(output, alive)
         return output
+
+    def empty_saved(self, x: Tensor, batch: int) -> Tensor:
+        """Room for what the backward pass reads of the rows of x."""
+        lead = batch if self.graph.states else 0
+        return POOL.empty((lead + x.shape[:-1].numel(), self.saved_width), x.dtype)
 
     def _stand_still(self, initial: Sequence[Tensor], finals: Sequence[Tensor]) -> None:
         """States after no step at all."""
@@ -283,8 +288,10 @@ class Engine:
         ``overwrite`` says that nobody needs what is saved afterwards.
         """
         gradients = self.empty_gradients(inputs, extent.alive)
-        state_gradients, operand_gradients = self.backward_into(
+        operand_gradients = self.operands.empty()
+        state_gradients = self.backward_into(
             gradients,
+            operand_gradients,
             *(inputs, initial, parameters, extent),
             *(output, saved, output_gradient, final_gradients),
             overwrite=overwrite,
@@ -298,6 +305,7 @@ class Engine:
     def backward_into(
         self,
         gradients: Sequence[Tensor],
+        operand_gradients: Sequence[Tensor],
         inputs: Sequence[Tensor],
         initial: Sequence[Tensor],
         parameters: Sequence[Tensor],
@@ -308,10 +316,9 @@ class Engine:
         final_gradients: Sequence[Tensor | None],
         *,
         overwrite: bool,
-    ) -> tuple[list[Tensor], list[Tensor]]:
-        """Fill the gradients of inputs; those of states and of operands are made."""
+    ) -> list[Tensor]:
+        """Fill the gradients of inputs and operands; give those of initial states."""
         state_gradients = [torch.empty_like(state) for state in initial]
-        operand_gradients = self.operands.empty()
         if extent.alive:
             given = (
                 *(saved, output, *inputs, output_gradient, *gradients),
@@ -325,7 +332,7 @@ class Engine:
                 gradient.zero_()
             for gradient, final in zip(state_gradients, final_gradients, strict=False):
                 gradient.zero_() if final is None else gradient.copy_(final)
-        return state_gradients, operand_gradients
+        return state_gradients
 
     def empty_gradients(self, inputs: Sequence[Tensor], alive: int) -> list[Tensor]:
         """Room for the gradients of the wanted inputs, 0 where nothing is written."""

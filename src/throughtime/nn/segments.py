@@ -10,6 +10,7 @@ one piece; gradients of parameters are sums over segments.
 """
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from torch import Tensor
@@ -73,11 +74,12 @@ def forward(
     states = list(initial) or [x.new_full((batch, s.size), s.init) for s in declared]
     sizes = [state.size for state in declared]
     saved = x.new_empty((len(segments), batch, sum(sizes)))
+    nothing = made.empty_saved(x[:0], batch)
     for segment, before in zip(segments, saved, strict=True):
         for place, state in zip(before.split(sizes, -1), states, strict=True):
             place.copy_(state)
         given = segment.of(*inputs), states, parameters, segment.extent(made)
-        _, states, _ = made.forward(*given, *segment.of(output))
+        _, states, _ = made.forward(*given, (*segment.of(output), nothing))
     return output, states, saved
 
 
@@ -95,8 +97,14 @@ def backward(
     ``made`` is an engine for training.
     """
     gradients = made.empty_gradients(inputs, _alive(segments))
-    totals = made.operands.zeros()
+    totals, parts = made.operands.zeros(), made.operands.empty()
     sizes = [state.size for state in made.graph.states]
+    # Room for the longest segment, which all of them use in turn.
+    longest = max(segments, key=attrgetter("rows"))
+    x = longest.of(inputs[0])[0]
+    outputs = made.empty_output(x, longest.rows)
+    rows = made.empty_saved(x, longest.batch)
+    lead = rows.shape[0] - longest.rows
 
     def through(
         segment: Segment, before: Tensor, behind: Sequence[Tensor | None]
@@ -104,10 +112,12 @@ def backward(
         """From gradients of the states behind a segment to those before it."""
         states = [state.contiguous() for state in before.split(sizes, -1)]
         given = segment.of(*inputs), states, parameters, segment.extent(made)
-        output, _, rows = made.forward(*given)
+        room = outputs[: segment.rows], rows[: lead + segment.rows]
+        output, _, stored = made.forward(*given, room)
         errors = *segment.of(output_gradient), behind
-        slopes, parts = made.backward_into(
-            segment.of(*gradients), *given, output, rows, *errors, overwrite=True
+        slopes = made.backward_into(
+            *(segment.of(*gradients), parts, *given, output, stored, *errors),
+            overwrite=True,
         )
         for total, part in zip(totals, parts, strict=True):
             total.add_(part)
