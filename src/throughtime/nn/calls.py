@@ -101,7 +101,7 @@ def backward(
         parts = segments.divide(*where, segment)
         gradients = segments.backward(made, parts, given, parameters, stored, *errors)
         if not initial:
-            gradients = gradients[0], [], gradients[2]
+            gradients[1].clear()
     else:
         rows = inputs[0].shape[:-1].numel()
         gradients = made.backward(

@@ -101,3 +101,10 @@ def _ends(batch: int, starts: Tensor, lengths: Tensor) -> Tensor:
     return torch.stack(
         [steps[lengths] + sequences, ((lengths - 1) & 1) * batch + sequences]
     )
+
+
+def clear_behind(value: Tensor, alive: int) -> None:
+    """Rows that no sequence has are 0."""
+    rows = value.shape[:-1].numel()
+    if alive < rows:
+        value.view(rows, value.shape[-1])[alive:].zero_()

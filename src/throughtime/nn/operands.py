@@ -44,10 +44,6 @@ class Operands:
         """Room for a gradient of each operand."""
         return [POOL.empty(shape, self.dtype) for shape in self._shapes]
 
-    def zeros(self) -> list[Tensor]:
-        """The same, to add gradients to."""
-        return [gradient.zero_() for gradient in self.empty()]
-
     def gradients(
         self, parameters: Sequence[Tensor], gradients: Sequence[Tensor]
     ) -> list[Tensor]:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from throughtime.nn.engine import Engine
 from throughtime.nn.extents import Extent, extent_of
+from throughtime.nn.half import Series
 
 
 class Segment(NamedTuple):
@@ -74,12 +75,13 @@ def forward(
     states = list(initial) or [x.new_full((batch, s.size), s.init) for s in declared]
     sizes = [state.size for state in declared]
     saved = x.new_empty((len(segments), batch, sum(sizes)))
-    nothing = made.empty_saved(x[:0], batch)
+    nothing, series = made.empty_saved(x[:0], batch), Series()
     for segment, before in zip(segments, saved, strict=True):
         for place, state in zip(before.split(sizes, -1), states, strict=True):
             place.copy_(state)
-        given = segment.of(*inputs), states, parameters, segment.extent(made)
-        _, states, _ = made.forward(*given, (*segment.of(output), nothing))
+        own, extent = segment.of(*inputs), segment.extent(made)
+        room = segment.of(output)[0], nothing
+        _, states, _ = made.forward(own, states, parameters, extent, room, series)
     return output, states, saved
 
 
@@ -97,34 +99,36 @@ def backward(
     ``made`` is an engine for training.
     """
     gradients = made.empty_gradients(inputs, _alive(segments))
-    totals, parts = made.operands.zeros(), made.operands.empty()
+    totals, series = made.operands.empty(), Series()
     sizes = [state.size for state in made.graph.states]
     # Room for the longest segment, which all of them use in turn.
     longest = max(segments, key=attrgetter("rows"))
-    x = longest.of(inputs[0])[0]
-    outputs = made.empty_output(x, longest.rows)
-    rows = made.empty_saved(x, longest.batch)
+    (x,) = longest.of(inputs[0])
+    outputs, rows = (
+        made.empty_output(x, longest.rows),
+        made.empty_saved(x, longest.batch),
+    )
     lead = rows.shape[0] - longest.rows
 
     def through(
         segment: Segment, before: Tensor, behind: Sequence[Tensor | None]
     ) -> list[Tensor]:
         """From gradients of the states behind a segment to those before it."""
+        own, extent = segment.of(*inputs), segment.extent(made)
         states = [state.contiguous() for state in before.split(sizes, -1)]
-        given = segment.of(*inputs), states, parameters, segment.extent(made)
         room = outputs[: segment.rows], rows[: lead + segment.rows]
-        output, _, stored = made.forward(*given, room)
-        errors = *segment.of(output_gradient), behind
-        slopes = made.backward_into(
-            *(segment.of(*gradients), parts, *given, output, stored, *errors),
+        output, _, stored = made.forward(own, states, parameters, extent, room, series)
+        (error,) = segment.of(output_gradient)
+        return made.backward_into(
+            *(segment.of(*gradients), totals),
+            *(own, states, parameters, extent),
+            *(output, stored, error, behind),
+            series,
             overwrite=True,
         )
-        for total, part in zip(totals, parts, strict=True):
-            total.add_(part)
-        return slopes
 
-    carried = list(final_gradients)
-    for number in reversed(range(len(segments))):
+    carried = through(segments[-1], saved[-1], final_gradients)
+    for number in reversed(range(len(segments) - 1)):
         carried = through(segments[number], saved[number], carried)
     return gradients, carried, made.operands.gradients(parameters, totals)
 
