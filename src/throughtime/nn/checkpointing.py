@@ -4,6 +4,8 @@ import math
 import re
 from collections.abc import Sequence
 
+import torch
+
 from throughtime.backends.llvm.overlay import overlay
 from throughtime.errors import BadSetting, BadSettingType, BudgetTooSmall
 from throughtime.graph import StepGraph
@@ -91,7 +93,10 @@ class Spacing:
         if isinstance(self.checkpoint, int):
             return self.checkpoint
         if self.checkpoint == SQUARE_ROOT:
-            return math.ceil(math.sqrt(max(steps, 1)))
+            # Rounded up, in words that programs which torch saves may have, and with
+            # what only they do not know: that there is one step at least.
+            root = math.trunc((max(steps, 1) - 1) ** 0.5) + 1
+            return torch.sym_max(root, 1)
         if not self.budget:
             return 0
         numbers = self.budget // max(itemsize * batch, 1)

@@ -21,11 +21,11 @@ def saved_shape(
 ) -> tuple[int, ...]:
     """Shape of what a forward pass saves in so many columns.
 
-    Of segments of so many steps it is the states before each.
+    Of segments of so many steps it is the states before the first, the second, ….
     """
     if segment:
-        sizes = sum(state.size for state in graph.states)
-        return -(-max(steps, 1) // segment), batch, sizes
+        count = -(-max(steps, 1) // segment)
+        return count * batch, sum(state.size for state in graph.states)
     return (batch if graph.states else 0) + rows, width
 
 

@@ -66,7 +66,7 @@ def forward(
     initial: Sequence[Tensor],
     parameters: Sequence[Tensor],
 ) -> tuple[Tensor, list[Tensor], Tensor]:
-    """As `Engine.forward`; saved are the states before each segment, ``(·, B, Σn)``.
+    """As `Engine.forward`; saved are the states before each segment, ``(·B, Σn)``.
 
     ``made`` is an engine for inference.
     """
@@ -74,9 +74,10 @@ def forward(
     output = made.empty_output(x, _alive(segments))
     states = list(initial) or [x.new_full((batch, s.size), s.init) for s in declared]
     sizes = [state.size for state in declared]
-    saved = x.new_empty((len(segments), batch, sum(sizes)))
+    saved = x.new_empty((len(segments) * batch, sum(sizes)))
     nothing, series = made.empty_saved(x[:0], batch), Series()
-    for segment, before in zip(segments, saved, strict=True):
+    for number, segment in enumerate(segments):
+        before = saved.narrow(0, number * batch, batch)
         for place, state in zip(before.split(sizes, -1), states, strict=True):
             place.copy_(state)
         own, extent = segment.of(*inputs), segment.extent(made)
@@ -110,10 +111,10 @@ def backward(
     )
     lead = rows.shape[0] - longest.rows
 
-    def through(
-        segment: Segment, before: Tensor, behind: Sequence[Tensor | None]
-    ) -> list[Tensor]:
+    def through(number: int, behind: Sequence[Tensor | None]) -> list[Tensor]:
         """From gradients of the states behind a segment to those before it."""
+        segment = segments[number]
+        before = saved.narrow(0, number * segment.batch, segment.batch)
         own, extent = segment.of(*inputs), segment.extent(made)
         states = [state.contiguous() for state in before.split(sizes, -1)]
         room = outputs[: segment.rows], rows[: lead + segment.rows]
@@ -127,9 +128,9 @@ def backward(
             overwrite=True,
         )
 
-    carried = through(segments[-1], saved[-1], final_gradients)
+    carried = through(len(segments) - 1, final_gradients)
     for number in reversed(range(len(segments) - 1)):
-        carried = through(segments[number], saved[number], carried)
+        carried = through(number, carried)
     return gradients, carried, made.operands.gradients(parameters, totals)
 
 
