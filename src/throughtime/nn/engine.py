@@ -366,8 +366,10 @@ class Engine:
         series: Series | None = None,
     ) -> None:
         """Compute; what is given is that of `_words`."""
-        operands = self.operands.values(parameters, half.operands)
-        addresses = [0 if t is None else t.data_ptr() for t in (*given, *operands)]
+        known = {} if series is None else series.operands
+        if half not in known:
+            known[half] = self.operands.values(parameters, half.operands)
+        addresses = [0 if t is None else t.data_ptr() for t in (*given, *known[half])]
         lead = self._lead(extent.batch)
         addresses[0] += lead * self.saved_width * self.dtype.itemsize
         if half.overlay is not None:

@@ -13,7 +13,7 @@ from throughtime.backends.reference.layer import Rows
 from throughtime.graph import StepGraph
 from throughtime.graph.serialize import text_of
 from throughtime.nn import operators
-from throughtime.nn.segments import divide
+from throughtime.nn.segments import cut, divide
 
 Result = tuple[Tensor, list[Tensor]]
 
@@ -133,10 +133,11 @@ def _in_segments(given: Run) -> Result:
     outputs: list[Tensor] = []
     states = list(run.initial)
     where = run.counts, run.steps, run.batch, run.reverse
-    for segment in divide(*where, run.segment):
-        own = {name: segment.of(value)[0] for name, value in run.inputs.items()}
+    segments = divide(*where, run.segment)
+    rows = cut(segments, *run.inputs.values())
+    for segment, own in zip(segments, rows, strict=True):
         part = run._replace(
-            inputs=own,
+            inputs=dict(zip(run.inputs, own, strict=True)),
             initial=states,
             steps=segment.steps,
             counts=segment.counts,

@@ -30,6 +30,8 @@ class Series:
 
     def __init__(self) -> None:
         self._panels: dict[Half, Tensor] = {}
+        self.operands: dict[Half, list[Tensor]] = {}
+        """What each half reads of the parameters."""
 
     def again(self, half: "Half") -> Again:
         """What earlier calls of a half leave to the next one."""

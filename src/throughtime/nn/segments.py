@@ -10,7 +10,6 @@ one piece; gradients of parameters are sums over segments.
 """
 
 from collections.abc import Sequence
-from operator import attrgetter
 from typing import NamedTuple
 
 from torch import Tensor
@@ -27,13 +26,7 @@ class Segment(NamedTuple):
     counts: Tensor | None
     batch: int
     reverse: bool
-    first: int
     rows: int
-
-    def of(self, *values: Tensor) -> list[Tensor]:
-        """Its rows of values ``(N, n)`` or ``(T, B, n)``, as views."""
-        flat = [value.flatten(0, -2) for value in values]
-        return [value.narrow(0, self.first, self.rows) for value in flat]
 
     def extent(self, made: Engine) -> Extent:
         """Where its rows lie among themselves."""
@@ -49,14 +42,36 @@ def divide(
     The one that holds the last step may be shorter.
     """
     found: list[Segment] = []
-    row = 0
     for first in range(0, max(steps, 1), length):
         some = min(length, steps - first)
         own = None if counts is None else counts[first : first + some]
         rows = some * batch if own is None else int(own.sum())
-        found.append(Segment(some, own, batch, reverse, row, rows))
-        row += rows
+        found.append(Segment(some, own, batch, reverse, rows))
     return found[::-1] if reverse else found
+
+
+def cut(segments: Sequence[Segment], *values: Tensor) -> list[list[Tensor]]:
+    """For each segment its rows of values ``(N, n)`` or ``(T, B, n)``, as views."""
+    reverse = segments[0].reverse
+    sizes = [segment.rows for segment in (segments[::-1] if reverse else segments)]
+    alive = sum(sizes)
+    pieces = [v.flatten(0, -2).narrow(0, 0, alive).split(sizes) for v in values]
+    found = [[piece[number] for piece in pieces] for number in range(len(sizes))]
+    return found[::-1] if reverse else found
+
+
+def _states(made: Engine, saved: Tensor, count: int, batch: int) -> list[list[Tensor]]:
+    """For each segment the states before it, ``(B, n)``, as views of what is saved.
+
+    There one state of all segments comes after the other, so that each is contiguous.
+    """
+    sizes = [state.size for state in made.graph.states]
+    pieces = saved.flatten().split([count * batch * size for size in sizes])
+    stacks = [
+        piece.view(count, batch, size)
+        for piece, size in zip(pieces, sizes, strict=True)
+    ]
+    return [[stack[number] for stack in stacks] for number in range(count)]
 
 
 def forward(
@@ -71,18 +86,18 @@ def forward(
     ``made`` is an engine for inference.
     """
     x, declared, batch = inputs[0], made.graph.states, segments[0].batch
-    output = made.empty_output(x, _alive(segments))
+    output = made.empty_output(x, sum(segment.rows for segment in segments))
     states = list(initial) or [x.new_full((batch, s.size), s.init) for s in declared]
-    sizes = [state.size for state in declared]
-    saved = x.new_empty((len(segments) * batch, sum(sizes)))
+    width = sum(state.size for state in declared)
+    saved = x.new_empty((len(segments) * batch, width))
     nothing, series = made.empty_saved(x[:0], batch), Series()
-    for number, segment in enumerate(segments):
-        before = saved.narrow(0, number * batch, batch)
-        for place, state in zip(before.split(sizes, -1), states, strict=True):
+    starts = _states(made, saved, len(segments), batch)
+    rows = zip(cut(segments, *inputs), cut(segments, output), strict=True)
+    for segment, before, (own, room) in zip(segments, starts, rows, strict=True):
+        for place, state in zip(before, states, strict=True):
             place.copy_(state)
-        own, extent = segment.of(*inputs), segment.extent(made)
-        room = segment.of(output)[0], nothing
-        _, states, _ = made.forward(own, states, parameters, extent, room, series)
+        given = own, states, parameters, segment.extent(made)
+        _, states, _ = made.forward(*given, (room[0], nothing), series)
     return output, states, saved
 
 
@@ -99,31 +114,27 @@ def backward(
 
     ``made`` is an engine for training.
     """
-    gradients = made.empty_gradients(inputs, _alive(segments))
+    gradients = made.empty_gradients(inputs, sum(segment.rows for segment in segments))
     totals, series = made.operands.empty(), Series()
-    sizes = [state.size for state in made.graph.states]
     # Room for the longest segment, which all of them use in turn.
-    longest = max(segments, key=attrgetter("rows"))
-    (x,) = longest.of(inputs[0])
-    outputs, rows = (
-        made.empty_output(x, longest.rows),
-        made.empty_saved(x, longest.batch),
-    )
-    lead = rows.shape[0] - longest.rows
+    most, batch = max(segment.rows for segment in segments), segments[0].batch
+    x = inputs[0].flatten(0, -2)[:most]
+    outputs, rows = made.empty_output(x, most), made.empty_saved(x, batch)
+    lead = rows.shape[0] - most
+    starts = _states(made, saved, len(segments), batch)
+    own = cut(segments, *inputs)
+    errors, slopes = cut(segments, output_gradient), cut(segments, *gradients)
 
     def through(number: int, behind: Sequence[Tensor | None]) -> list[Tensor]:
         """From gradients of the states behind a segment to those before it."""
         segment = segments[number]
-        before = saved.narrow(0, number * segment.batch, segment.batch)
-        own, extent = segment.of(*inputs), segment.extent(made)
-        states = [state.contiguous() for state in before.split(sizes, -1)]
+        given = own[number], starts[number], parameters, segment.extent(made)
         room = outputs[: segment.rows], rows[: lead + segment.rows]
-        output, _, stored = made.forward(own, states, parameters, extent, room, series)
-        (error,) = segment.of(output_gradient)
+        output, _, stored = made.forward(*given, room, series)
         return made.backward_into(
-            *(segment.of(*gradients), totals),
-            *(own, states, parameters, extent),
-            *(output, stored, error, behind),
+            *(slopes[number], totals),
+            *given,
+            *(output, stored, errors[number][0], behind),
             series,
             overwrite=True,
         )
@@ -132,7 +143,3 @@ def backward(
     for number in reversed(range(len(segments) - 1)):
         carried = through(number, carried)
     return gradients, carried, made.operands.gradients(parameters, totals)
-
-
-def _alive(segments: Sequence[Segment]) -> int:
-    return sum(segment.rows for segment in segments)
