@@ -1,8 +1,9 @@
 """`python -m benchmarks.checkpointing`: what bounded memory saves, and what it costs.
 
-A training step of an LSTM that stores everything, and of the same one with `checkpoint`:
-medians of times taken in turn, and by how much the memory of a process of its own grows
-at most, beyond input, output, their gradients and the parameters.
+A training step of an LSTM that stores everything, and of the same one that stores
+states now and then: medians of times taken in turn, and by how much the memory of a
+process of its own grows at most, beyond input, output, their gradients and the
+parameters.
 """
 
 import json

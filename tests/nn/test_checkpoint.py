@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
-from tests.backends.layers import Case, draw, forward
 from tests.compare import assert_close
 from throughtime.cells import GRU, LSTM, Elman, Feedforward, PeepholeLSTM
 from throughtime.errors import (
@@ -22,10 +21,11 @@ from throughtime.errors import (
     BudgetTooSmall,
     LayerMismatch,
 )
-from throughtime.graph import Cell, StepGraph, trace
+from throughtime.graph import Cell, trace
 from throughtime.graph.serialize import text_of
-from throughtime.nn import Recurrent, calls, pool
+from throughtime.nn import Recurrent
 from throughtime.nn.checkpointing import Spacing
+from throughtime.nn.explain import explain
 
 CELLS = [Elman(), Elman("relu"), LSTM(), GRU(), PeepholeLSTM(), Feedforward()]
 EACH = pytest.mark.parametrize("cell", CELLS, ids=repr)
@@ -281,3 +281,118 @@ def test_an_exported_program_learns(way: Any) -> None:
         assert weight.grad is not None
         assert expected is not None
         assert_close(weight.grad, expected)
+
+
+def stored(module: Recurrent, x: Tensor) -> int:
+    """Bytes that a forward pass keeps for the backward one beside what it returns."""
+    kept: dict[int, int] = {}
+
+    def keep(value: Tensor) -> Tensor:
+        kept[value.data_ptr()] = value.nbytes
+        return value
+
+    with saved_tensors_hooks(keep, lambda value: value):
+        output, _ = module(x)
+    for own in (x, output, *module.parameters()):
+        kept.pop(own.data_ptr(), None)
+    return sum(kept.values())
+
+
+def test_only_states_are_stored() -> None:
+    x = torch.randn(100, BATCH, F, dtype=torch.float64)
+    state = 2 * H * BATCH * 8
+    assert stored(make(LSTM(), None), x) > 100 * state
+    assert stored(make(LSTM(), "sqrt"), x) == 10 * state
+    assert stored(make(LSTM(), 30), x) == 4 * state
+    with torch.no_grad():
+        assert stored(make(LSTM(), 30), x) == 0
+
+
+def spacing(budget: str, **settings: Any) -> Spacing:
+    return make(LSTM(), budget, **settings).spacing
+
+
+def test_a_budget_is_kept_with_few_segments() -> None:
+    made = spacing("150KB")
+    length = made.length(1000, 4, 8)
+    count = -(-1000 // length)
+    assert made.numbers(count, 1000) * 4 * 8 <= 150_000
+    assert made.numbers(count - 1, 1000) * 4 * 8 > 150_000
+    several = spacing("150KB", num_layers=3, bidirectional=True)
+    assert several.length(1000, 4, 8) < length
+    assert made.length(1000, 4, 4) > length
+
+
+def test_what_fits_is_not_computed_again() -> None:
+    assert spacing("1GB").length(1000, 4, 8) == 0
+    assert spacing("1GB").length(0, 4, 8) == 0
+
+
+def test_units_of_a_budget() -> None:
+    budgets = {"3B": 3, "2KB": 2000, "2KiB": 2048, "1.5 MB": 1_500_000, "1GiB": 2**30}
+    for text, size in budgets.items():
+        assert spacing(text).budget == size
+
+
+def test_too_small_a_budget_says_what_is_enough() -> None:
+    module = make(LSTM(), "1KB")
+    x = torch.randn(STEPS, BATCH, F, dtype=torch.float64)
+    with pytest.raises(
+        BudgetTooSmall, match=r"13 steps of 5 sequences.*'\d+KB'"
+    ) as told:
+        module(x)
+    enough = str(told.value).split("at least '")[1].split("'")[0]
+    make(LSTM(), enough)(x)
+    with torch.no_grad():
+        module(x)
+
+
+def test_a_budget_needs_a_compiled_layer() -> None:
+    module = make(LSTM(), "1MB", backend="reference")
+    with pytest.raises(BackendCannotServe, match="checkpoint='1MB'"):
+        module(torch.randn(STEPS, BATCH, F, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("given", ["", "32", "sqr", "512", "-1MB", "0MB", 0, -3])
+def test_values_that_are_refused(given: Any) -> None:
+    with pytest.raises(BadSetting, match="checkpoint"):
+        make(LSTM(), given)
+
+
+@pytest.mark.parametrize("given", [True, 2.0, [3]])
+def test_types_that_are_refused(given: Any) -> None:
+    with pytest.raises(BadSettingType, match="checkpoint"):
+        make(LSTM(), given)
+
+
+@pytest.mark.parametrize(
+    ("segment", "counts"), [(-1, None), (2, [2, 2, 1]), (2, [2, 2, 1, 0, 0])]
+)
+def test_the_operator_refuses(segment: int, counts: list[int] | None) -> None:
+    graph = trace(Elman(), 3, 5)
+    weights = [torch.zeros(declared.shape) for declared in graph.parameters]
+    given = None if counts is None else torch.tensor(counts)
+    where = given, 4, 2, False, segment, False
+    with pytest.raises(LayerMismatch):
+        torch.ops.throughtime.layer(
+            text_of(graph), True, "", [torch.zeros(8, 3)], [], weights, *where
+        )
+
+
+def test_a_module_remembers() -> None:
+    module = make(LSTM(), "sqrt", backend="auto")
+    assert repr(module) == "Recurrent(LSTM, 3, 6, checkpoint='sqrt')"
+    for other in (copy.deepcopy(module), pickle.loads(pickle.dumps(module))):
+        assert other.checkpoint == "sqrt"
+        assert_same(learn(other, other), learn(module, module))
+    stored = Recurrent.from_graphs(module.graphs, checkpoint=5)
+    assert stored.checkpoint == 5
+
+
+def test_what_is_stored_is_explained() -> None:
+    def text(checkpoint: Any, **settings: Any) -> str:
+        return str(explain(make(LSTM(), checkpoint, **settings), time=100, batch=5))
+
+    assert "of every 10 steps only the states before them" in text("sqrt")
+    assert "for it fits" in text("1GB")
+    assert "refused" in text("1GB", backend="reference")

@@ -91,30 +91,34 @@ def backward(
     if not overwrite:
         stored = output, saved, output_gradient, final_gradients
         made.door.check_stored(*stored, inputs[0], steps, batch, segment)
-    given, stored = _contiguous(inputs), saved.contiguous()
-    errors = (
-        output_gradient.contiguous(),
-        [None if value is None else value.contiguous() for value in final_gradients],
-    )
+    given = _contiguous(inputs), _contiguous(initial), parameters
+    finals = [None if one is None else one.contiguous() for one in final_gradients]
+    stored = *_contiguous([output, saved, output_gradient]), finals
     where = counts, steps, batch, reverse
     if segment:
-        parts = segments.divide(*where, segment)
-        gradients = segments.backward(made, parts, given, parameters, stored, *errors)
-        if not initial:
-            gradients[1].clear()
+        gradients = _by_segments(made, given, where, segment, stored)
     else:
         rows = inputs[0].shape[:-1].numel()
-        gradients = made.backward(
-            given,
-            _contiguous(initial),
-            parameters,
-            extent_of(bool(made.graph.states), rows, *where),
-            output.contiguous(),
-            stored,
-            *errors,
-            overwrite=overwrite,
-        )
+        extent = extent_of(bool(made.graph.states), rows, *where)
+        gradients = made.backward(*given, extent, *stored, overwrite=overwrite)
     return [value for group in gradients for value in group]
+
+
+def _by_segments(
+    made: Engine,
+    given: tuple[list[Tensor], list[Tensor], Sequence[Tensor]],
+    where: tuple[Tensor | None, int, int, bool],
+    segment: int,
+    stored: tuple[Tensor, Tensor, Tensor, Sequence[Tensor | None]],
+) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+    """As `Engine.backward`; the output is computed again, too."""
+    inputs, initial, parameters = given
+    _, saved, *errors = stored
+    parts = segments.divide(*where, segment)
+    found = segments.backward(made, parts, inputs, parameters, saved, *errors)
+    if not initial:
+        found[1].clear()
+    return found
 
 
 def _contiguous(tensors: Sequence[Tensor]) -> list[Tensor]:

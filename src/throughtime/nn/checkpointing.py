@@ -96,7 +96,8 @@ class Spacing:
             # Rounded up, in words that programs which torch saves may have, and with
             # what only they do not know: that there is one step at least.
             root = math.trunc((max(steps, 1) - 1) ** 0.5) + 1
-            return torch.sym_max(root, 1)
+            length: int = torch.sym_max(root, 1)  # type: ignore[bad-assignment]
+            return length
         if not self.budget:
             return 0
         numbers = self.budget // max(itemsize * batch, 1)

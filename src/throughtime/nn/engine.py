@@ -14,7 +14,6 @@ from torch import Tensor
 
 from throughtime.backends.llvm.options import Options, Settings
 from throughtime.backends.llvm.overlay import overlay
-from throughtime.backends.llvm.rows import ONCE
 from throughtime.backends.llvm.schedule import schedule, splittable
 from throughtime.backends.llvm.threads import give_up, openmp
 from throughtime.errors import BackendCannotServe
@@ -374,8 +373,7 @@ class Engine:
         addresses[0] += lead * self.saved_width * self.dtype.itemsize
         if half.overlay is not None:
             addresses.insert(1, addresses[0] + half.overlay * self.dtype.itemsize)
-        again = ONCE if series is None else series.again(half)
-        half.run(addresses, extent.rows, self.library, again)
+        half.run(addresses, extent.rows, self.library, series)
 
 
 def _check_bfloat16(graph: StepGraph, dtype: torch.dtype) -> None:

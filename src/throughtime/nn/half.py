@@ -99,7 +99,7 @@ class Half:
         addresses: Sequence[int],
         rows: Rows,
         library: OpenMP | None,
-        again: Again = ONCE,
+        series: Series | None = None,
     ) -> None:
         """Compute, on the rows at these addresses."""
         kernel, most = self._kernel, torch.get_num_threads()
@@ -110,4 +110,5 @@ class Half:
         *own, workspace = pieces.addresses
         words = self._words((*addresses, *own, *threads))
         size = self._dtype.itemsize
+        again = ONCE if series is None else series.again(self)
         kernel.run(words, rows, workspace, size, threads, library, again)
