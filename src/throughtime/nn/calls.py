@@ -93,7 +93,8 @@ def backward(
         made.door.check_stored(*stored, inputs[0], steps, batch, segment)
     given = _contiguous(inputs), _contiguous(initial), parameters
     finals = [None if one is None else one.contiguous() for one in final_gradients]
-    stored = *_contiguous([output, saved, output_gradient]), finals
+    output, saved, error = _contiguous([output, saved, output_gradient])
+    stored = output, saved, error, finals
     where = counts, steps, batch, reverse
     if segment:
         gradients = _by_segments(made, given, where, segment, stored)
@@ -113,9 +114,9 @@ def _by_segments(
 ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
     """As `Engine.backward`; the output is computed again, too."""
     inputs, initial, parameters = given
-    _, saved, *errors = stored
+    _, saved, error, finals = stored
     parts = segments.divide(*where, segment)
-    found = segments.backward(made, parts, inputs, parameters, saved, *errors)
+    found = segments.backward(made, parts, inputs, parameters, saved, error, finals)
     if not initial:
         found[1].clear()
     return found
