@@ -53,6 +53,7 @@ def operator(**changed: object) -> list[torch.Tensor]:
         "steps": 4,
         "batch": 2,
         "reverse": False,
+        "segment": 0,
         "bfloat16": False,
         **changed,
     }

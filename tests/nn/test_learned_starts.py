@@ -109,7 +109,7 @@ def test_machine_code_is_not_left_to_guess_it() -> None:
     inputs, parameters = [torch.zeros(2, 1, F).double()], list(module.parameters())[:4]
     with pytest.raises(LayerMismatch, match="states"):
         operators.run(
-            text, False, "", inputs, [], parameters, (None, 2, 1, False, False)
+            text, False, "", inputs, [], parameters, (None, 2, 1, False, 0, False)
         )
 
 

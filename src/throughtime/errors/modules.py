@@ -19,6 +19,15 @@ class BadSettingType(ThroughtimeError, TypeError):
     message = "{argument} should be of type {expected}, got: {given}; {advice}."
 
 
+class BudgetTooSmall(ThroughtimeError, ValueError):
+    """A budget of memory that no number of stored states keeps to."""
+
+    message = (
+        "checkpoint={given!r} is too small for {steps} steps of {batch} sequences, "
+        "expected at least '{least}': give more, or fewer steps or sequences."
+    )
+
+
 class UnsuitableInitialisation(ThroughtimeError, ValueError):
     """A vector shall start like a matrix."""
 

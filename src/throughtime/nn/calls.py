@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from throughtime.nn import segments
 from throughtime.nn.engine import Engine, engine
-from throughtime.nn.extents import Extent, dense_extent, flat_extent, ragged_extent
+from throughtime.nn.extents import extent_of
 
 
 def _check(
@@ -19,31 +20,16 @@ def _check(
     counts: Tensor | None,
     steps: int,
     batch: int,
+    segment: int,
 ) -> None:
     """Refuse what does not fit the code, or each other."""
     made.door.check_layer(inputs, initial, parameters, batch)
     rows = inputs[0].shape[:-1].numel()
     if counts is not None:
         made.door.check_counts(counts, rows, batch)
-    elif made.graph.states:
+    elif made.graph.states or segment:
         made.door.check_rows(rows, steps, batch)
-
-
-def _extent(
-    made: Engine,
-    x: Tensor,
-    counts: Tensor | None,
-    steps: int,
-    batch: int,
-    reverse: bool,
-) -> Extent:
-    """Where the rows lie."""
-    if not made.graph.states:
-        rows = x.shape[:-1].numel() if counts is None else int(counts.sum())
-        return flat_extent(rows)
-    if counts is not None:
-        return ragged_extent(batch, counts)
-    return dense_extent(steps, batch, reverse)
+    made.door.check_segment(segment, counts, steps)
 
 
 def forward(
@@ -57,15 +43,22 @@ def forward(
     steps: int,
     batch: int,
     reverse: bool,
+    segment: int,
     bfloat16: bool,
 ) -> list[Tensor]:
-    """Output, final states, saved rows."""
-    made = engine(graph, training, wanted, inputs[0].dtype, bfloat16)
-    _check(made, inputs, initial, parameters, counts, steps, batch)
-    extent = _extent(made, inputs[0], counts, steps, batch, reverse)
-    output, finals, saved = made.forward(
-        _contiguous(inputs), _contiguous(initial), parameters, extent
-    )
+    """Output, final states, saved rows; of segments, the states before each."""
+    once = training and not segment
+    made = engine(graph, once, wanted if once else "", inputs[0].dtype, bfloat16)
+    _check(made, inputs, initial, parameters, counts, steps, batch, segment)
+    given = _contiguous(inputs), _contiguous(initial), parameters
+    where = counts, steps, batch, reverse
+    if segment:
+        parts = segments.divide(*where, segment)
+        output, finals, saved = segments.forward(made, parts, *given)
+    else:
+        rows = inputs[0].shape[:-1].numel()
+        extent = extent_of(bool(made.graph.states), rows, *where)
+        output, finals, saved = made.forward(*given, extent)
     return [output, *finals, saved]
 
 
@@ -79,6 +72,7 @@ def backward(
     steps: int,
     batch: int,
     reverse: bool,
+    segment: int,
     bfloat16: bool,
     output: Tensor,
     saved: Tensor,
@@ -93,22 +87,39 @@ def backward(
     fits, and that nobody needs it any more: δ may be written over it.
     """
     made = engine(graph, True, wanted, inputs[0].dtype, bfloat16)
-    _check(made, inputs, initial, parameters, counts, steps, batch)
+    _check(made, inputs, initial, parameters, counts, steps, batch, segment)
     if not overwrite:
         stored = output, saved, output_gradient, final_gradients
-        made.door.check_stored(*stored, inputs[0], batch)
-    gradients = made.backward(
-        _contiguous(inputs),
-        _contiguous(initial),
-        parameters,
-        _extent(made, inputs[0], counts, steps, batch, reverse),
-        output.contiguous(),
-        saved.contiguous(),
-        output_gradient.contiguous(),
-        [None if value is None else value.contiguous() for value in final_gradients],
-        overwrite=overwrite,
-    )
+        made.door.check_stored(*stored, inputs[0], steps, batch, segment)
+    given = _contiguous(inputs), _contiguous(initial), parameters
+    finals = [None if one is None else one.contiguous() for one in final_gradients]
+    output, saved, error = _contiguous([output, saved, output_gradient])
+    stored = output, saved, error, finals
+    where = counts, steps, batch, reverse
+    if segment:
+        gradients = _by_segments(made, given, where, segment, stored)
+    else:
+        rows = inputs[0].shape[:-1].numel()
+        extent = extent_of(bool(made.graph.states), rows, *where)
+        gradients = made.backward(*given, extent, *stored, overwrite=overwrite)
     return [value for group in gradients for value in group]
+
+
+def _by_segments(
+    made: Engine,
+    given: tuple[list[Tensor], list[Tensor], Sequence[Tensor]],
+    where: tuple[Tensor | None, int, int, bool],
+    segment: int,
+    stored: tuple[Tensor, Tensor, Tensor, Sequence[Tensor | None]],
+) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+    """As `Engine.backward`; the output is computed again, too."""
+    inputs, initial, parameters = given
+    _, saved, error, finals = stored
+    parts = segments.divide(*where, segment)
+    found = segments.backward(made, parts, inputs, parameters, saved, error, finals)
+    if not initial:
+        found[1].clear()
+    return found
 
 
 def _contiguous(tensors: Sequence[Tensor]) -> list[Tensor]:

@@ -6,12 +6,14 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from throughtime.backends import reference
 from throughtime.backends.reference.layer import Rows
 from throughtime.graph import StepGraph
 from throughtime.graph.serialize import text_of
 from throughtime.nn import operators
+from throughtime.nn.segments import cut, divide
 
 Result = tuple[Tensor, list[Tensor]]
 
@@ -27,7 +29,9 @@ class Run(NamedTuple):
     batch: int
     counts: Tensor | None
     reverse: bool
+    backend: str
     operation: str
+    segment: int
     bfloat16: bool
 
 
@@ -43,6 +47,7 @@ def run_layer(
     reverse: bool,
     backend: str,
     operation: str = "",
+    segment: int = 0,
     bfloat16: bool = False,
 ) -> Result:
     """Output ``(N, H)`` and final states ``(B, n)`` of one layer and direction.
@@ -68,6 +73,9 @@ def run_layer(
         Run from the last step to the first; never with counts.
     backend, operation
         What `choose` answered.
+    segment
+        For a backward pass store the states every so many steps, and compute what
+        lies between again; 0: store what every step needs.
     bfloat16
         Whether compiled products round their operands to bfloat16.
     """
@@ -80,9 +88,13 @@ def run_layer(
         batch,
         counts,
         reverse,
+        backend,
         operation,
+        segment if torch.is_grad_enabled() else 0,
         bfloat16,
     )
+    if run.segment and backend != "llvm":
+        return _in_segments(run)
     return RUNNERS[backend](run)
 
 
@@ -113,6 +125,29 @@ def _formed(output: Tensor, like: Tensor) -> Tensor:
     if behind:
         output = torch.cat([output, output.new_zeros((behind, output.shape[1]))])
     return output.view(*like.shape[:-1], output.shape[1])
+
+
+def _in_segments(given: Run) -> Result:
+    """Segment after segment of the steps, which torch runs again in a backward pass."""
+    run = _on_rows(given)
+    outputs: list[Tensor] = []
+    states = list(run.initial)
+    where = run.counts, run.steps, run.batch, run.reverse
+    segments = divide(*where, run.segment)
+    rows = cut(segments, *run.inputs.values())
+    for segment, own in zip(segments, rows, strict=True):
+        part = run._replace(
+            inputs=dict(zip(run.inputs, own, strict=True)),
+            initial=states,
+            steps=segment.steps,
+            counts=segment.counts,
+            segment=0,
+        )
+        output, states = checkpoint(RUNNERS[run.backend], part, use_reentrant=False)
+        outputs.append(output)
+    if run.reverse:
+        outputs.reverse()
+    return _formed(torch.cat(outputs), given.inputs["x"]), states
 
 
 def _reference(given: Run) -> Result:
@@ -174,6 +209,7 @@ def _llvm(run: Run) -> Result:
         differentiated = *inputs, *run.initial, *parameters
         training = any(tensor.requires_grad for tensor in differentiated)
         wanted = " ".join(name for name in names if run.inputs[name].requires_grad)
+    where = run.counts, run.steps, run.batch, run.reverse
     output, finals = operators.run(
         text_of(run.graph),
         training,
@@ -181,7 +217,7 @@ def _llvm(run: Run) -> Result:
         inputs,
         run.initial,
         parameters,
-        (run.counts, run.steps, run.batch, run.reverse, run.bfloat16),
+        (*where, run.segment if training else 0, run.bfloat16),
     )
     return output, list(finals)
 

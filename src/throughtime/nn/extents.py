@@ -59,6 +59,22 @@ def ragged_extent(batch: int, counts: Tensor) -> Extent:
     return _extent(batch, int(counts.sum()), table, segments, lengths)
 
 
+def extent_of(
+    states: bool,
+    rows: int,
+    counts: Tensor | None,
+    steps: int,
+    batch: int,
+    reverse: bool,
+) -> Extent:
+    """That of a call; ``states`` says whether the cell has any."""
+    if not states:
+        return flat_extent(rows if counts is None else int(counts.sum()))
+    if counts is not None:
+        return ragged_extent(batch, counts)
+    return dense_extent(steps, batch, reverse)
+
+
 def _table(starts: Tensor, counts: Tensor, batch: int) -> Tensor:
     """First row of each step, of the one before it, and the number of rows alive."""
     first = torch.full((1,), -batch, dtype=WORD, device=CPU)
@@ -92,3 +108,10 @@ def _ends(batch: int, starts: Tensor, lengths: Tensor) -> Tensor:
     return torch.stack(
         [steps[lengths] + sequences, ((lengths - 1) & 1) * batch + sequences]
     )
+
+
+def clear_behind(value: Tensor, alive: int) -> None:
+    """Rows that no sequence has are 0."""
+    rows = value.shape[:-1].numel()
+    if alive < rows:
+        value.view(rows, value.shape[-1])[alive:].zero_()

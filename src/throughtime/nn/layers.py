@@ -7,9 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from throughtime.errors import BackendCannotServe
 from throughtime.graph import StepGraph
 from throughtime.graph.exposing import exposed
 from throughtime.graph.serialize import text_of
+from throughtime.nn.checkpointing import Checkpoint, Spacing
 from throughtime.nn.choice import Choice, check_backend, choose, plain_operation
 from throughtime.nn.execution import run_layer
 from throughtime.nn.initialisation import check_initialisation, draw
@@ -45,6 +47,8 @@ class Layers(nn.Module):
         Whether every layer also runs from the last step to the first.
     backend
         ``"auto"`` or the name of the backend that has to serve.
+    checkpoint
+        As in `Recurrent`.
     device, dtype
         Of the parameters, as in `torch.nn`.
     """
@@ -57,6 +61,7 @@ class Layers(nn.Module):
         dropout: float = 0.0,
         bidirectional: bool = False,
         backend: str = "auto",
+        checkpoint: Checkpoint = None,
         device: Device = None,
         dtype: torch.dtype | None = None,
     ) -> None:
@@ -75,6 +80,8 @@ class Layers(nn.Module):
         self.dropout = checked_dropout(dropout, self.num_layers)
         self.bidirectional = bidirectional
         self.backend = check_backend(backend)
+        self.checkpoint = checkpoint
+        self.spacing = Spacing(checkpoint, self.graphs, self.directions)
         check_stack(self.graphs, self.directions)
         self.state_class = state_class(self.state_names)
         self._exposed = tuple(map(exposed, self.graphs))
@@ -200,15 +207,30 @@ class Layers(nn.Module):
         if values is not None:
             graphs = [one.graph for one in self._exposed]
             choice = choose(self.backend, graphs, "", x.dtype, x.device)
+        extent = steps, batch, packing, self._segment(choice, x, steps, batch)
         with own_precision(x.device):
-            extent = steps, batch, packing
             return self._run_rows(inputs, states, extent, choice, values)
+
+    def _segment(self, choice: Choice, x: Tensor, steps: int, batch: int) -> int:
+        """Steps between two stored states; 0: what every step needs is stored."""
+        if not torch.is_grad_enabled():
+            return 0
+        if self.spacing.budget and choice.backend != "llvm":
+            raise BackendCannotServe(
+                backend=choice.backend,
+                cell=self.graphs[0].cell,
+                dtype=x.dtype,
+                device=x.device,
+                reason=f"checkpoint={self.checkpoint!r} needs to know what a step "
+                "stores, which is known of compiled layers alone",
+            )
+        return self.spacing.length(steps, batch, x.dtype.itemsize)
 
     def _run_rows(
         self,
         inputs: Mapping[str, Tensor],
         states: Sequence[Tensor],
-        extent: tuple[int, int, Packing | None],
+        extent: tuple[int, int, Packing | None, int],
         choice: Choice,
         values: Values | None,
     ) -> tuple[Tensor, list[Tensor]]:
@@ -243,11 +265,11 @@ class Layers(nn.Module):
         direction: int,
         inputs: Mapping[str, Tensor],
         initial: Sequence[Tensor],
-        extent: tuple[int, int, Packing | None],
+        extent: tuple[int, int, Packing | None, int],
         choice: Choice,
         values: Values | None,
     ) -> tuple[Tensor, list[Tensor]]:
-        steps, batch, packing = extent
+        steps, batch, packing, segment = extent
         # Packed sequences end at different steps: each is mirrored by itself.
         mirror = packing.mirror if packing is not None and direction else None
         if mirror is not None:
@@ -266,6 +288,7 @@ class Layers(nn.Module):
             reverse=direction == 1 and mirror is None,
             backend=choice.backend,
             operation=choice.operation,
+            segment=segment,
             bfloat16=choice.bfloat16,
         )
         if mirror is not None:

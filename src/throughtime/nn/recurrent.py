@@ -8,6 +8,7 @@ from torch import Tensor
 
 from throughtime.errors import TwoDirections
 from throughtime.graph import Cell, StepGraph
+from throughtime.nn.checkpointing import Checkpoint
 from throughtime.nn.layers import Device, Layers, Values
 from throughtime.nn.sequences import (
     Lengths,
@@ -51,6 +52,11 @@ class Recurrent(Layers):
     backend
         ``"auto"``, ``"llvm"``, ``"cudnn"`` or ``"reference"``. One that is named
         serves or raises.
+    checkpoint
+        Where states are stored for the backward pass, which computes what lies between
+        again, to bound memory: every so many steps, ``"sqrt"`` for the square root of
+        their number, or as rarely as a budget of the module allows, such as
+        ``"512MB"`` (MB are 1000² bytes, MiB 1024²). None: everything is stored.
     device, dtype
         Of the parameters, as in `torch.nn`.
     """
@@ -67,6 +73,7 @@ class Recurrent(Layers):
         dropout: float = 0.0,
         bidirectional: bool = False,
         backend: str = "auto",
+        checkpoint: Checkpoint = None,
         device: Device = None,
         dtype: torch.dtype | None = None,
     ) -> None:
@@ -84,6 +91,7 @@ class Recurrent(Layers):
             dropout=dropout,
             bidirectional=bidirectional,
             backend=backend,
+            checkpoint=checkpoint,
             device=device,
             dtype=dtype,
         )
@@ -97,6 +105,7 @@ class Recurrent(Layers):
         dropout: float = 0.0,
         bidirectional: bool = False,
         backend: str = "auto",
+        checkpoint: Checkpoint = None,
         device: Device = None,
         dtype: torch.dtype | None = None,
     ) -> Self:
@@ -109,6 +118,7 @@ class Recurrent(Layers):
             dropout=dropout,
             bidirectional=bidirectional,
             backend=backend,
+            checkpoint=checkpoint,
             device=device,
             dtype=dtype,
         )
@@ -213,4 +223,6 @@ class Recurrent(Layers):
         for name in ("batch_first", "dropout", "bidirectional"):
             if getattr(self, name):
                 text += f", {name}={getattr(self, name)}"
+        if self.checkpoint is not None:
+            text += f", checkpoint={self.checkpoint!r}"
         return text if self.backend == "auto" else f"{text}, backend={self.backend!r}"

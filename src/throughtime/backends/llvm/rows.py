@@ -1,6 +1,7 @@
-"""Where the rows of a call lie."""
+"""Where the rows of a call lie, and what earlier calls leave to it."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True)
@@ -27,3 +28,17 @@ class Rows:
     segment_count: int
     ends: int
     loads: int
+
+
+class Again(NamedTuple):
+    """What earlier calls with the same weights leave to one.
+
+    The address of panels of their own, or 0; whether the weights are packed there, and
+    sums of gradients of parameters are there, too, to which this call adds.
+    """
+
+    panels: int = 0
+    packed: bool = False
+
+
+ONCE = Again()
