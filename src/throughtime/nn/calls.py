@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from throughtime.nn.contractions import backward_of_each
 from throughtime.nn.engine import Engine, engine
 from throughtime.nn.extents import Extent, dense_extent, flat_extent, ragged_extent
 
@@ -86,18 +87,21 @@ def backward(
     final_gradients: Sequence[Tensor | None],
     *,
     overwrite: bool = False,
+    elements: int = 0,
 ) -> list[Tensor]:
     """Gradients of the wanted inputs, of given initial states, of parameters.
 
     ``overwrite`` says that our own forward pass stored what is stored, which then
-    fits, and that nobody needs it any more: δ may be written over it.
+    fits, and that nobody needs it any more: δ may be written over it. Where the call is
+    one of several ``elements``, as `folding` has them, each has gradients of the
+    parameters of its own.
     """
     made = engine(graph, True, wanted, inputs[0].dtype, bfloat16)
     _check(made, inputs, initial, parameters, counts, steps, batch)
     if not overwrite:
         stored = output, saved, output_gradient, final_gradients
         made.door.check_stored(*stored, inputs[0], batch)
-    gradients = made.backward(
+    arguments = (
         _contiguous(inputs),
         _contiguous(initial),
         parameters,
@@ -106,8 +110,11 @@ def backward(
         saved.contiguous(),
         output_gradient.contiguous(),
         [None if value is None else value.contiguous() for value in final_gradients],
-        overwrite=overwrite,
     )
+    if elements:
+        gradients = backward_of_each(made, *arguments, elements)
+    else:
+        gradients = made.backward(*arguments, overwrite=overwrite)
     return [value for group in gradients for value in group]
 
 

@@ -5,6 +5,7 @@ lie, and enter the machine code.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
@@ -79,12 +80,16 @@ def step_work(hoisted: Plan) -> int:
 
 
 class Way(NamedTuple):
-    """Which half of a plan, and how it runs; every way gives the same bits."""
+    """Which half of a plan, and how it runs; every way gives the same bits.
+
+    Who does not ``contract`` gets δ and makes gradients of parameters of them itself.
+    """
 
     backward: bool
     hoist: bool
     split_units: bool
     overwrite: bool
+    contract: bool = True
 
 
 class Engine:
@@ -143,11 +148,18 @@ class Engine:
             **self.hoisted.widths,
         }
 
-    def kernel(self, batch: int, *, backward: bool, overwrite: bool = False) -> Half:
+    def kernel(
+        self,
+        batch: int,
+        *,
+        backward: bool,
+        overwrite: bool = False,
+        contract: bool = True,
+    ) -> Half:
         """The compiled half that serves so many sequences."""
         few = hoists(batch) or not self.options.project_in_loop
         over = overwrite and self.overlay is not None
-        way = Way(backward, not backward and few, self._splits(batch), over)
+        way = Way(backward, not backward and few, self._splits(batch), over, contract)
         if way not in self.kernels:
             with _compiling:
                 if way not in self.kernels:
@@ -163,8 +175,11 @@ class Engine:
         if way.overwrite:
             widths = {**widths, DELTA: self.saved_width}
         over = self.overlay if way.overwrite else None
+        planned = self.hoisted if way.hoist else self.plan
+        if not way.contract:
+            planned = replace(planned, contractions=())
         kernel = compile_half(
-            self.hoisted if way.hoist else self.plan,
+            planned,
             backward=way.backward,
             widths=widths,
             settings=Settings(
@@ -186,7 +201,8 @@ class Engine:
 
     def _words(self, way: Way) -> list[str]:
         """Of the tensors of a call, in the order in which they are given."""
-        buffers = [SAVED, *([DELTA] if way.overwrite else []), OUTPUT]
+        own_deltas = way.overwrite or not way.contract
+        buffers = [SAVED, *([DELTA] if own_deltas else []), OUTPUT]
         buffers += self.input_sizes
         kinds = ["initial", "final"]
         if way.backward:
@@ -274,27 +290,51 @@ class Engine:
 
         ``overwrite`` says that nobody needs what is saved afterwards.
         """
+        *found, operand_gradients = self.backward_loop(
+            *(inputs, initial, parameters, extent),
+            *(output, saved, output_gradient, final_gradients),
+            overwrite=overwrite,
+        )
+        return *found, self.operands.gradients(parameters, operand_gradients)
+
+    def backward_loop(
+        self,
+        inputs: Sequence[Tensor],
+        initial: Sequence[Tensor],
+        parameters: Sequence[Tensor],
+        extent: Extent,
+        output: Tensor,
+        saved: Tensor,
+        output_gradient: Tensor,
+        final_gradients: Sequence[Tensor | None],
+        *,
+        overwrite: bool = False,
+        delta: Tensor | None = None,
+    ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+        """The same with gradients of operands in place of those of parameters.
+
+        Where there is room for ``delta``, δ goes there, and operands have none.
+        """
         gradients = self._input_gradients(inputs, extent.alive)
         state_gradients = [torch.empty_like(state) for state in initial]
         operand_gradients = self.operands.empty()
         if extent.alive:
             given = (
-                *(saved, output, *inputs, output_gradient, *gradients),
+                *(saved, *([] if delta is None else [delta]), output),
+                *(*inputs, output_gradient, *gradients),
                 *(*self._or_none(initial), *final_gradients),
                 *(*self._or_none(state_gradients), *operand_gradients),
             )
-            half = self.kernel(extent.batch, backward=True, overwrite=overwrite)
+            half = self.kernel(
+                extent.batch, backward=True, overwrite=overwrite, contract=delta is None
+            )
             self._run(half, given, parameters, extent)
         else:
             for gradient in operand_gradients:
                 gradient.zero_()
             for gradient, final in zip(state_gradients, final_gradients, strict=False):
                 gradient.zero_() if final is None else gradient.copy_(final)
-        return (
-            gradients,
-            state_gradients,
-            self.operands.gradients(parameters, operand_gradients),
-        )
+        return gradients, state_gradients, operand_gradients
 
     def _input_gradients(self, inputs: Sequence[Tensor], alive: int) -> list[Tensor]:
         """Room for the gradients of the wanted inputs, 0 where nothing is written."""

@@ -170,7 +170,10 @@ def _llvm(run: Run) -> Result:
     inputs = [run.inputs[name] for name in names]
     parameters = list(run.parameters.values())
     training, wanted = torch.is_grad_enabled(), ""
-    if training:
+    if training and torch._C._are_functorch_transforms_active():
+        # What an outer transform differentiates does not show on an inner one's tensors.
+        wanted = " ".join(names)
+    elif training:
         differentiated = *inputs, *run.initial, *parameters
         training = any(tensor.requires_grad for tensor in differentiated)
         wanted = " ".join(name for name in names if run.inputs[name].requires_grad)

@@ -7,18 +7,37 @@ that watches operators from inside eager code (tracers, fake tensors, subclasses
 tensors). All of them end in `calls`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from math import prod
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch._C._functorch import unwrap_if_dead
 from torch.autograd import forward_ad
 
-from throughtime.errors import CapturedWithoutGradient, NotBuiltYet, SpentGraph
+from throughtime.errors import CapturedWithoutGradient, SpentGraph
 from throughtime.nn.calls import backward, forward
 from throughtime.nn.engine import engine
+from throughtime.nn.elements import BackwardCall, places_of_parameters
+from throughtime.nn.folding import (
+    batched_by_autograd,
+    fold,
+    fold_where,
+    map_for_autograd,
+    one_by_one,
+    unfold,
+)
+from throughtime.nn.second import (
+    Call,
+    Rates,
+    Ways,
+    Where,
+    divide,
+    forward_rates,
+    names_of,
+    spread,
+)
 
 LIBRARY = torch.library.Library("throughtime", "DEF")
 LIBRARY.define(
@@ -36,9 +55,6 @@ LIBRARY.define(
     tags=(torch.Tag.pt2_compliant_tag,),
 )
 PLAIN = {Tensor, torch.nn.Parameter, type(None)}
-SLOW_WAY = "Build the module with backend='reference', which is slower and has it."
-Where = tuple[Tensor | None, int, int, bool, bool]
-"""Counts, steps, batch, reverse, bfloat16, as in `execution.run_layer`."""
 
 
 def run(
@@ -95,9 +111,15 @@ def _call(
     # Tensors may outlive the transform of `torch.func` that wrapped them.
     own = [value if value is None else unwrap_if_dead(value) for value in tensors]
     arguments = *settings, *own
-    if differentiable or forward_ad._current_level >= 0:
-        return super(torch.autograd.Function, function).apply(*arguments)  # type: ignore[missing-attribute]
-    return function.forward(*arguments)
+    try:
+        if differentiable or forward_ad._current_level >= 0:
+            return super(torch.autograd.Function, function).apply(*arguments)  # type: ignore[missing-attribute]
+        return function.forward(*arguments)
+    except RuntimeError:
+        # They have no address. To ask before would take as long as all of the above.
+        if not batched_by_autograd(own):
+            raise
+    return map_for_autograd(function, settings, own)
 
 
 def _watched(tensors: Sequence[Tensor | None]) -> bool:
@@ -157,12 +179,12 @@ class _Layer(torch.autograd.Function):
         *tensors: Tensor,
     ) -> tuple[Tensor, ...]:
         function = torch.ops.throughtime.layer if _watched(tensors) else forward
-        divided = _divide(tensors, sizes)
+        divided = divide(tensors, sizes)
         return tuple(function(graph, training, wanted, *divided, *where))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        graph, _, wanted, sizes, where, *tensors = inputs
+        graph, training, wanted, sizes, where, *tensors = inputs
         ctx.mark_non_differentiable(output[-1])
         # Else autograd fills zeros for the saved rows, the largest tensor there is.
         ctx.set_materialize_grads(False)
@@ -171,6 +193,9 @@ class _Layer(torch.autograd.Function):
         # Who keeps what is saved elsewhere may give it more than once.
         ctx.kept = torch._C._autograd._top_saved_tensors_default_hooks(False) is None
         ctx.spent = False
+        if forward_ad._current_level >= 0:
+            ctx.save_for_forward(*tensors)
+            ctx.training = training
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Any, ...]:
@@ -185,24 +210,37 @@ class _Layer(torch.autograd.Function):
         active = torch._C._are_functorch_transforms_active()
         once = ctx.kept and not (again or active or _keeps_graph())
         ctx.spent = once
-        settings = *ctx.settings, once
+        settings = *ctx.settings, once, 0
         found = _call(_LayerBackward, again, settings, (*tensors, *given))
-        spread = _spread(made.input_sizes, wanted, found)
-        return None, None, None, None, None, *spread
+        return None, None, None, None, None, *spread(made.input_sizes, wanted, found)
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[Any, ...], *arguments: Any) -> tuple[Any, Any]:
-        return _one_by_one(_Layer.apply, info.batch_size, in_dims, arguments)
+        graph, training, wanted, sizes, where, *tensors = arguments
+        size, dims, shared = info.batch_size, in_dims[5:], sum(sizes)
+        if any(dim is not None for dim in dims[shared:]):
+            return one_by_one(_Layer.apply, size, in_dims, arguments)
+        rows = zip(tensors[:shared], dims, strict=False)
+        folded = [fold(value, dim, size) for value, dim in rows]
+        settings = graph, training, wanted, sizes, fold_where(where, size)
+        found = _Layer.apply(*settings, *folded, *tensors[shared:])
+        unfolded = tuple(unfold(value, size) for value in found)
+        return unfolded, tuple(value.dim() - 2 for value in unfolded)
 
     @staticmethod
-    def jvp(ctx: Any, *tangents: Any) -> NoReturn:
-        raise NotBuiltYet(
-            what="Forward-mode differentiation of a compiled layer", advice=SLOW_WAY
-        )
+    def jvp(ctx: Any, *rates: Tensor | None) -> tuple[Tensor | None, ...]:
+        graph, wanted, sizes, where = ctx.settings
+        call = Call(graph, wanted, *divide(ctx.saved_tensors, sizes), where)
+        given = Rates(*divide(rates[5:], sizes))
+        return *forward_rates(EAGER, call, given, ctx.training), None
 
 
 class _LayerBackward(torch.autograd.Function):
-    """Backward of a layer; its own derivative is refused."""
+    """Backward of a layer.
+
+    ``elements`` is 0 for one gradient of each parameter. Else it is the number of
+    calls that were folded to one, and each has its own.
+    """
 
     @staticmethod
     def forward(  # type: ignore[bad-override]
@@ -211,32 +249,84 @@ class _LayerBackward(torch.autograd.Function):
         sizes: tuple[int, int],
         where: Where,
         once: bool,
+        elements: int,
         *tensors: Any,
     ) -> tuple[Tensor, ...]:
         made = engine(graph, True, wanted, tensors[0].dtype, where[-1])
         final = len(tensors) - len(made.graph.states)
         *own, output, saved, output_gradient = tensors[:final]
         given = output, saved, output_gradient, tensors[final:]
-        arguments = *(graph, wanted, *_divide(own, sizes)), *where, *given
-        if _watched(tensors):
+        arguments = *(graph, wanted, *divide(own, sizes)), *where, *given
+        if not _watched(tensors):
+            return tuple(backward(*arguments, overwrite=once, elements=elements))
+        if not elements:
             return tuple(torch.ops.throughtime.layer_backward(*arguments))
-        return tuple(backward(*arguments, overwrite=once))
+        folded = BackwardCall(graph, wanted, sizes, where, elements, tensors)
+        return tuple(folded.results(CAPTURED))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        """Nothing is kept: there is no derivative of this derivative."""
+        *settings, _, elements = inputs[:6]
+        ctx.set_materialize_grads(False)
+        ctx.settings = *settings, elements
+        ctx.save_for_backward(*inputs[6:])
+        if forward_ad._current_level >= 0:
+            ctx.save_for_forward(*inputs[6:])
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> NoReturn:
-        _refuse_second_derivative(ctx, *gradients)
+    def backward(ctx: Any, *errors: Tensor | None) -> tuple[Any, ...]:
+        given = BackwardCall(*ctx.settings, ctx.saved_tensors)
+        everything = any(ctx.needs_input_grad[6 : 6 + given.shared.stop])
+        found = given.gradients(EAGER, errors, everything=everything)
+        return *(None,) * 6, *found
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[Any, ...], *arguments: Any) -> tuple[Any, Any]:
-        return _one_by_one(_LayerBackward.apply, info.batch_size, in_dims, arguments)
+        graph, wanted, sizes, where, _, elements, *tensors = arguments
+        size, dims = info.batch_size, in_dims[6:]
+        shared = places_of_parameters(graph, sizes)
+        if any(dims[place] is not None for place in shared):
+            return one_by_one(_LayerBackward.apply, size, in_dims, arguments)
+        folded = [
+            value if value is None or place in shared else fold(value, dim, size)
+            for place, (value, dim) in enumerate(zip(tensors, dims, strict=True))
+        ]
+        every = size * max(elements, 1)
+        settings = graph, wanted, sizes, fold_where(where, size), False, every
+        found = _LayerBackward.apply(*settings, *folded)
+        rows = len(found) - len(shared)
+        results = [unfold(value, size) for value in found[:rows]]
+        out = [value.dim() - 2 for value in results]
+        for value in found[rows:]:
+            apart = value.unflatten(0, (elements, size)) if elements else value
+            results.append(apart)
+            out.append(1 if elements else 0)
+        return tuple(results), tuple(out)
 
     @staticmethod
-    def jvp(ctx: Any, *tangents: Any) -> NoReturn:
-        _refuse_second_derivative(ctx, *tangents)
+    def jvp(ctx: Any, *rates: Tensor | None) -> tuple[Tensor | None, ...]:
+        given = BackwardCall(*ctx.settings, ctx.saved_tensors)
+        return tuple(given.rates(EAGER, rates[6:]))
+
+
+def _layer(graph: str, training: bool, wanted: str, *rest: Any) -> Sequence[Tensor]:
+    """`calls.forward`, which can be differentiated."""
+    inputs, initial, parameters, *where = rest
+    settings = graph, training, wanted, (len(inputs), len(initial)), tuple(where)
+    return _call(_Layer, training, settings, (*inputs, *initial, *parameters))
+
+
+def _layer_backward(graph: str, wanted: str, *rest: Any) -> Sequence[Tensor]:
+    """`calls.backward`, which can be differentiated."""
+    inputs, initial, parameters, *where, output, saved, gradient, finals = rest
+    sizes = len(inputs), len(initial)
+    tensors = *inputs, *initial, *parameters, output, saved, gradient, *finals
+    settings = graph, wanted, sizes, tuple(where), False, 0
+    return _call(_LayerBackward, torch.is_grad_enabled(), settings, tensors)
+
+
+EAGER = Ways(_layer, _layer_backward)
+CAPTURED = Ways(torch.ops.throughtime.layer, torch.ops.throughtime.layer_backward)
 
 
 def _keeps_graph() -> bool:
@@ -245,51 +335,9 @@ def _keeps_graph() -> bool:
     return kept
 
 
-def _refuse_second_derivative(ctx: Any, *gradients: Any) -> NoReturn:
-    raise NotBuiltYet(what="A second derivative of a compiled layer", advice=SLOW_WAY)
-
-
-def _one_by_one(
-    function: Callable[..., tuple[Tensor, ...]],
-    size: int,
-    in_dims: tuple[Any, ...],
-    arguments: tuple[Any, ...],
-) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
-    """What `torch.func.vmap` runs: a call per element, the results stacked."""
-    results = [
-        function(
-            *(
-                value.select(dim, number) if isinstance(dim, int) else value
-                for value, dim in zip(arguments, in_dims, strict=True)
-            )
-        )
-        for number in range(size)
-    ]
-    stacked = tuple(torch.stack(column) for column in zip(*results, strict=True))
-    return stacked, (0,) * len(stacked)
-
-
-def _divide(
-    tensors: Sequence[Tensor], sizes: tuple[int, int]
-) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-    """Inputs, initial states, parameters of a flat row of tensors."""
-    first, second = sizes[0], sum(sizes)
-    return list(tensors[:first]), list(tensors[first:second]), list(tensors[second:])
-
-
 def _filled(gradient: Tensor | None, result: Tensor) -> Tensor:
     """The gradient of a result; 0 if nothing depends on it."""
     return torch.zeros_like(result) if gradient is None else gradient
-
-
-def _spread(
-    names: Iterable[str], wanted: str, gradients: Sequence[Tensor]
-) -> list[Tensor | None]:
-    """Gradients in the places of all inputs; those that nobody wants are None."""
-    some = wanted.split()
-    found = iter(gradients[: len(some)])
-    places = [next(found) if name in some else None for name in names]
-    return [*places, *gradients[len(some) :]]
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: Sequence[Tensor]) -> None:
@@ -304,19 +352,36 @@ def _differentiate(ctx: Any, gradients: Sequence[Tensor | None]) -> tuple[Any, .
     *own, output, saved = ctx.saved_tensors
     if not training:
         raise CapturedWithoutGradient(missing="a backward pass")
-    names = engine(graph, True, wanted, output.dtype, where[-1]).input_sizes
+    names = names_of(graph).inputs
     for name, needed in zip(names, ctx.needs_input_grad[3], strict=True):
         if needed and name not in wanted.split():
             raise CapturedWithoutGradient(missing=f"the gradient of the input {name}")
-    inputs, initial, parameters = _divide(own, sizes)
+    inputs, initial, parameters = divide(own, sizes)
     rest = output, saved, _filled(gradients[0], output), gradients[1:-1]
     found = torch.ops.throughtime.layer_backward(
         graph, wanted, inputs, initial, parameters, *where, *rest
     )
-    spread = _spread(names, wanted, found)
-    first, second = sizes[0], sum(sizes)
-    groups = spread[:first], spread[first:second], spread[second:]
+    groups = divide(spread(names, wanted, found), sizes)
     return None, None, None, *groups, None, None, None, None, None
+
+
+def _keep_backward(
+    ctx: Any, inputs: tuple[Any, ...], output: Sequence[Tensor]
+) -> None:
+    graph, wanted, tensors, initial, parameters, *rest, finals = inputs
+    where, stored = tuple(rest[:5]), rest[5:]
+    ctx.save_for_backward(*tensors, *initial, *parameters, *stored, *finals)
+    ctx.settings = graph, wanted, (len(tensors), len(initial)), where
+
+
+def _differentiate_backward(
+    ctx: Any, errors: Sequence[Tensor | None]
+) -> tuple[Any, ...]:
+    given = BackwardCall(*ctx.settings, 0, ctx.saved_tensors)
+    found = given.gradients(CAPTURED, errors, everything=True)
+    own, behind = found[: given.shared.stop], found[given.shared.stop :]
+    groups = divide(own, given.sizes)
+    return None, None, *groups, *(None,) * 5, *behind[:3], behind[3:]
 
 
 LIBRARY.impl("layer", forward, "CPU")
@@ -327,5 +392,8 @@ torch.library.register_autograd(
     "throughtime::layer", _differentiate, setup_context=_keep, lib=LIBRARY
 )
 torch.library.register_autograd(
-    "throughtime::layer_backward", _refuse_second_derivative, lib=LIBRARY
+    "throughtime::layer_backward",
+    _differentiate_backward,
+    setup_context=_keep_backward,
+    lib=LIBRARY,
 )
