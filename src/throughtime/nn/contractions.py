@@ -5,7 +5,6 @@ one batched product per contraction of the plan takes the sums of each element.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from math import prod
 
 import torch
@@ -59,7 +58,7 @@ def backward_of_each(
 
 
 class _Rows:
-    """Rows of buffers, of which those of M elements lie side by side."""
+    """Rows of buffers, ``(rows, M, n)`` for M elements."""
 
     def __init__(
         self,
@@ -75,9 +74,10 @@ class _Rows:
         self.elements = elements
         self._like = buffers[OUTPUT]
         self.buffers = {
-            name: value.flatten(0, -2)[: extent.alive]
+            name: self._apart(value.flatten(0, -2)[: extent.alive])
             for name, value in buffers.items()
         }
+        self._known: dict[Source, Tensor] = {}
 
     def contract(self, contractions: Sequence[Contraction]) -> list[Tensor]:
         """Gradients of all operands, ``(M, …)``."""
@@ -116,14 +116,31 @@ class _Rows:
         return left.transpose(1, 2) @ right
 
     def _source(self, source: Source) -> Tensor:
-        """Columns of each element's rows, ``(M, rows, n)``."""
-        span = source.span
-        columns = self.buffers[span.buffer][:, span.start : span.start + span.size]
-        if source.state is not None:
-            before = torch.cat([self._start(source), columns])
-            columns = before[self._rows_before]
-        rows = len(columns) // self.elements
-        return columns.unflatten(0, (rows, self.elements)).transpose(0, 1)
+        """Columns of each element's rows, ``(M, rows, n)``.
+
+        They are copied to lie together: products go through them several times.
+        """
+        if source not in self._known:
+            span = source.span
+            columns = self.buffers[span.buffer][..., span.start : span.start + span.size]
+            if source.state is not None:
+                columns = self._step_before(self._start(source), columns)
+            self._known[source] = columns.transpose(0, 1).contiguous()
+        return self._known[source]
+
+    def _step_before(self, start: Tensor, columns: Tensor) -> Tensor:
+        """What lies in the rows of the step before each row."""
+        size = self.elements
+        table, segments, _ = self.extent.held
+        first, count = int(table[0, 0]) // size, int(table[2, 0]) // size
+        found = columns.new_empty(columns.shape)
+        found[first : first + count] = self._apart(start)[:count]
+        for own, before, rows in (segments // size).tolist():
+            found[own : own + rows] = columns[before : before + rows]
+        return found
+
+    def _apart(self, rows: Tensor) -> Tensor:
+        return rows.unflatten(0, (len(rows) // self.elements, self.elements))
 
     def _start(self, source: Source) -> Tensor:
         """Columns of the state that precedes the first step, ``(B, n)``."""
@@ -136,15 +153,3 @@ class _Rows:
         assert whole is not None, "training keeps every state in a buffer"
         start = span.start - whole.start
         return self.initial[number][:, start : start + span.size]
-
-    @cached_property
-    def _rows_before(self) -> Tensor:
-        """Row of the step before each row, where B rows for the start lie in front."""
-        starts, before, counts = self.extent.held[0]
-        rows = torch.arange(self.extent.alive, device=starts.device)
-        own = rows - (counts.cumsum(0) - counts).repeat_interleave(counts)
-        found = torch.empty_like(rows)
-        found[starts.repeat_interleave(counts) + own] = (
-            before.repeat_interleave(counts) + own + self.extent.batch
-        )
-        return found
