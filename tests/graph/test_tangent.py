@@ -1,6 +1,7 @@
 """The tangent of a cell, judged by torch's own forward mode."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -22,7 +23,7 @@ from tests.graph.oracle import (
 from tests.graph.random_cells import Choices, RandomCell, choices
 from tests.graph.wild_cells import Recipe, WildCell, recipes
 from throughtime import cells, math
-from throughtime.graph import Cell, Parameter, State, StepGraph, trace
+from throughtime.graph import Cell, Parameter, State, StepGraph, Value, trace
 from throughtime.graph.nodes import verify
 from throughtime.graph.serialize import from_json, to_json
 from throughtime.graph.tangent import tangent
@@ -87,9 +88,7 @@ def rates_by_tangent(
     )
     output, finals = run(made, joined)
     found = {"output": output}
-    return found | {
-        f"final {i}": v for i, v in enumerate(finals[len(graph.states) :])
-    }
+    return found | {f"final {i}": v for i, v in enumerate(finals[len(graph.states) :])}
 
 
 def check(graph: StepGraph, changing: list[str]) -> None:
@@ -140,7 +139,7 @@ KINKS = {
 
 @pytest.mark.parametrize("kink", KINKS)
 def test_expressions_of_parameters(kink: str) -> None:
-    def step(self, x, h):  # type: ignore[no-untyped-def]
+    def step(self: Any, x: Value, h: Value) -> Any:
         weight = KINKS[kink](self.weight) / (2 + math.max(self.scale))
         moved = weight + math.max(self.scale)
         return math.tanh(moved @ h + math.max(KINKS[kink](self.bias)) + math.mean(x))
@@ -171,7 +170,7 @@ def test_only_what_changes_is_computed() -> None:
 
 
 def test_an_output_that_does_not_change() -> None:
-    def step(self, x, h):  # type: ignore[no-untyped-def]
+    def step(self: Any, x: Value, h: Value) -> Any:
         return math.sign(x), h
 
     graph = traced(cell_of(step, h=State("hidden")))

@@ -6,12 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.autograd import forward_ad
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from tests.compare import assert_close
 from throughtime.cells import GRU, LSTM, Elman, Feedforward, PeepholeLSTM
-from throughtime.errors import CapturedWithoutGradient, NotBuiltYet
+from throughtime.errors import CapturedWithoutGradient
 from throughtime.graph import Cell, Input, Parameter, State, Value, trace
 from throughtime.graph.serialize import text_of
 from throughtime.math import tanh

@@ -127,7 +127,9 @@ def test_one_call_serves_all(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
     run = Engine._run
 
-    def counted(made: Engine, half: Any, given: Any, parameters: Any, extent: Any) -> None:
+    def counted(
+        made: Engine, half: Any, given: Any, parameters: Any, extent: Any
+    ) -> None:
         calls.append(extent.batch)
         run(made, half, given, parameters, extent)
 

@@ -144,9 +144,7 @@ class _Forward:
         total = b.emit("sum", b.emit("multiply", largest, rate))
         return b.emit("divide", total, b.emit("sum", largest))
 
-    def _pointwise(
-        self, index: int, node: Node, rates: list[int | None]
-    ) -> int | None:
+    def _pointwise(self, index: int, node: Node, rates: list[int | None]) -> int | None:
         """The rule of the adjoint for each argument: its Jacobian is symmetric."""
         table = KINKS if node.kind is Kind.PARAMETER else {}
         rule = table.get(node.operation, DERIVATIVES[node.operation])

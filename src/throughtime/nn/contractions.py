@@ -7,7 +7,6 @@ one batched product per contraction of the plan takes the sums of each element.
 from collections.abc import Mapping, Sequence
 from math import prod
 
-import torch
 from torch import Tensor
 
 from throughtime.graph.programs import (
@@ -49,7 +48,8 @@ def backward_of_each(
         DELTA: delta,
     }
     rows = _Rows(made, extent, initial, buffers, elements)
-    operand_gradients = rows.contract(made.plan.contractions)
+    contractions = made.plan.contractions if extent.alive else ()
+    operand_gradients = rows.contract(contractions)
     return (
         gradients,
         state_gradients,
@@ -122,7 +122,9 @@ class _Rows:
         """
         if source not in self._known:
             span = source.span
-            columns = self.buffers[span.buffer][..., span.start : span.start + span.size]
+            columns = self.buffers[span.buffer][
+                ..., span.start : span.start + span.size
+            ]
             if source.state is not None:
                 columns = self._step_before(self._start(source), columns)
             self._known[source] = columns.transpose(0, 1).contiguous()

@@ -21,7 +21,7 @@ from throughtime.nn.second import (
     names_of,
 )
 
-Join = Callable[[Sequence[Tensor]], Tensor]
+Join = Callable[[list[Tensor]], Tensor]
 
 
 def places_of_parameters(graph: str, sizes: tuple[int, int]) -> range:
@@ -35,9 +35,9 @@ class BackwardCall:
     """What a backward pass was called with.
 
     ``elements`` is the number of calls that were folded to one, each of which has
-    gradients of the parameters of its own; 0 if they are one call's. ``tensors`` are the
-    inputs, initial states, parameters, the output, what was saved, the gradient of the
-    output and those of the final states.
+    gradients of the parameters of its own; 0 if they are one call's. ``tensors`` are
+    the inputs, initial states, parameters, the output, what was saved, the gradient of
+    the output and those of the final states.
     """
 
     graph: str
@@ -58,7 +58,7 @@ class BackwardCall:
         own = divide(self.tensors[: self.shared.stop], self.sizes)
         return Call(self.graph, self.wanted, *own, self.where)
 
-    def results(self, ways: Ways) -> Optional:
+    def results(self, ways: Ways) -> tuple[Tensor, ...]:
         """What it gives, an element at a time."""
         found = []
         for number in range(self.elements):
@@ -67,7 +67,8 @@ class BackwardCall:
             output, saved, *given = one.tensors[one.shared.stop :]
             rest = output, saved, given[0], given[1:]
             found.append(ways.backward(graph, wanted, *own, *where, *rest))
-        return _joined(found, self._results_of_parameters, torch.stack)
+        joined = _joined(found, self._results_of_parameters, _stacked)
+        return tuple(value for value in joined if value is not None)
 
     def gradients(self, ways: Ways, errors: Optional, *, everything: bool) -> Optional:
         """Those of all tensors, where ``errors`` are those of its results.
@@ -99,7 +100,7 @@ class BackwardCall:
                 self._one(number).rates(ways, _part(rates, shared, size, number))
                 for number in range(size)
             ]
-            return _joined(found, self._results_of_parameters, torch.stack)
+            return _joined(found, self._results_of_parameters, _stacked)
         stop = shared.stop
         own = Rates(*divide(rates[:stop], self.sizes))
         stored = self.tensors[stop], self.tensors[stop + 1]
@@ -143,6 +144,10 @@ def _part(
     ]
 
 
+def _stacked(values: list[Tensor]) -> Tensor:
+    return torch.stack(values)
+
+
 def _joined(
     found: Sequence[Optional], others: Container[int], join_others: Join
 ) -> list[Tensor | None]:
@@ -150,6 +155,6 @@ def _joined(
     return [
         None
         if column[0] is None
-        else (join_others if place in others else join)(column)
+        else (join_others if place in others else join)(list(column))
         for place, column in enumerate(zip(*found, strict=True))
     ]

@@ -17,8 +17,6 @@ from throughtime.backends.llvm.options import Options, Settings
 from throughtime.backends.llvm.overlay import overlay
 from throughtime.backends.llvm.schedule import schedule, splittable
 from throughtime.backends.llvm.threads import give_up, openmp
-from throughtime.errors import BackendCannotServe
-from throughtime.graph import StepGraph
 from throughtime.graph.plan import plan
 from throughtime.graph.programs import (
     DELTA,
@@ -30,11 +28,11 @@ from throughtime.graph.programs import (
 )
 from throughtime.graph.serialize import from_json
 from throughtime.nn.door import Door
-from throughtime.nn.extents import CPU, Extent
+from throughtime.nn.extents import Extent
 from throughtime.nn.half import BUFFER, Half
 from throughtime.nn.operands import Operands
 from throughtime.nn.pool import POOL
-from throughtime.nn.precision import BFLOAT16
+from throughtime.nn.precision import check_bfloat16
 
 if TYPE_CHECKING:
     from throughtime.backends.llvm.target import Target
@@ -123,7 +121,7 @@ class Engine:
     ) -> None:
         graph = from_json(text)
         if bfloat16:
-            _check_bfloat16(graph, dtype)
+            check_bfloat16(graph, dtype)
         self.wanted = tuple(wanted.split())
         self.bfloat16 = bfloat16
         self.options = options
@@ -290,12 +288,13 @@ class Engine:
 
         ``overwrite`` says that nobody needs what is saved afterwards.
         """
-        *found, operand_gradients = self.backward_loop(
+        gradients, state_gradients, operand_gradients = self.backward_loop(
             *(inputs, initial, parameters, extent),
             *(output, saved, output_gradient, final_gradients),
             overwrite=overwrite,
         )
-        return *found, self.operands.gradients(parameters, operand_gradients)
+        found = self.operands.gradients(parameters, operand_gradients)
+        return gradients, state_gradients, found
 
     def backward_loop(
         self,
@@ -372,18 +371,6 @@ class Engine:
         if half.overlay is not None:
             addresses.insert(1, addresses[0] + half.overlay * self.dtype.itemsize)
         half.run(addresses, extent.rows, self.library)
-
-
-def _check_bfloat16(graph: StepGraph, dtype: torch.dtype) -> None:
-    """Refuse products that the processor or the type does not have."""
-    if not BFLOAT16 or dtype != torch.float32:
-        raise BackendCannotServe(
-            backend="llvm",
-            cell=graph.cell,
-            dtype=dtype,
-            device=CPU,
-            reason="products of bfloat16 need float32 and a processor with AVX512_BF16",
-        )
 
 
 def _clear_behind(value: Tensor, alive: int) -> None:

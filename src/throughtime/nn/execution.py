@@ -171,7 +171,7 @@ def _llvm(run: Run) -> Result:
     parameters = list(run.parameters.values())
     training, wanted = torch.is_grad_enabled(), ""
     if training and torch._C._are_functorch_transforms_active():
-        # What an outer transform differentiates does not show on an inner one's tensors.
+        # What an outer transform differentiates does not show inside an inner one.
         wanted = " ".join(names)
     elif training:
         differentiated = *inputs, *run.initial, *parameters

@@ -1,8 +1,8 @@
 """Many calls of a layer as one: a mapped dimension becomes part of the batch.
 
 Rows of the elements lie side by side: row r of element m is row ``r·M + m`` of the
-folded call. So it goes for ``(T, B, n)`` and ``(N, n)``, for states ``(B, n)``, for saved
-rows, and where fewer sequences are alive from step to step.
+folded call. So it goes for ``(T, B, n)`` and ``(N, n)``, for states ``(B, n)``, for
+saved rows, and where fewer sequences are alive from step to step.
 """
 
 from collections.abc import Callable, Sequence
@@ -77,7 +77,9 @@ def one_by_one(
 
 def batched_by_autograd(tensors: Sequence[Tensor | None]) -> bool:
     """Whether ``autograd.grad(…, is_grads_batched=True)`` mapped some of them."""
-    return any(value is not None and is_legacy_batchedtensor(value) for value in tensors)
+    return any(
+        value is not None and is_legacy_batchedtensor(value) for value in tensors
+    )
 
 
 def map_for_autograd(
@@ -94,7 +96,9 @@ def map_for_autograd(
         else torch._remove_batch_dim(value, level, 1, 0)
         for value in tensors
     ]
-    places = [None if one is own else 0 for one, own in zip(mapped, tensors, strict=True)]
+    places = [
+        None if one is own else 0 for one, own in zip(mapped, tensors, strict=True)
+    ]
     (size, *_) = (
         value.shape[0]
         for value, place in zip(mapped, places, strict=True)

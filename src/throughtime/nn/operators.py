@@ -7,7 +7,7 @@ that watches operators from inside eager code (tracers, fake tensors, subclasses
 tensors). All of them end in `calls`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
@@ -18,8 +18,8 @@ from torch.autograd import forward_ad
 
 from throughtime.errors import CapturedWithoutGradient, SpentGraph
 from throughtime.nn.calls import backward, forward
-from throughtime.nn.engine import engine
 from throughtime.nn.elements import BackwardCall, places_of_parameters
+from throughtime.nn.engine import engine
 from throughtime.nn.folding import (
     batched_by_autograd,
     fold,
@@ -262,7 +262,7 @@ class _LayerBackward(torch.autograd.Function):
         if not elements:
             return tuple(torch.ops.throughtime.layer_backward(*arguments))
         folded = BackwardCall(graph, wanted, sizes, where, elements, tensors)
-        return tuple(folded.results(CAPTURED))
+        return folded.results(CAPTURED)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
@@ -275,7 +275,7 @@ class _LayerBackward(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *errors: Tensor | None) -> tuple[Any, ...]:
-        given = BackwardCall(*ctx.settings, ctx.saved_tensors)
+        given = _backward_call(ctx)
         everything = any(ctx.needs_input_grad[6 : 6 + given.shared.stop])
         found = given.gradients(EAGER, errors, everything=everything)
         return *(None,) * 6, *found
@@ -295,17 +295,16 @@ class _LayerBackward(torch.autograd.Function):
         settings = graph, wanted, sizes, fold_where(where, size), False, every
         found = _LayerBackward.apply(*settings, *folded)
         rows = len(found) - len(shared)
-        results = [unfold(value, size) for value in found[:rows]]
-        out = [value.dim() - 2 for value in results]
-        for value in found[rows:]:
-            apart = value.unflatten(0, (elements, size)) if elements else value
-            results.append(apart)
-            out.append(1 if elements else 0)
-        return tuple(results), tuple(out)
+        unfolded = [unfold(value, size) for value in found[:rows]]
+        apart = list(found[rows:])
+        if elements:
+            apart = [value.unflatten(0, (elements, size)) for value in apart]
+        places = [value.dim() - 2 for value in unfolded]
+        return (*unfolded, *apart), (*places, *[int(elements > 0)] * len(apart))
 
     @staticmethod
     def jvp(ctx: Any, *rates: Tensor | None) -> tuple[Tensor | None, ...]:
-        given = BackwardCall(*ctx.settings, ctx.saved_tensors)
+        given = _backward_call(ctx)
         return tuple(given.rates(EAGER, rates[6:]))
 
 
@@ -327,6 +326,12 @@ def _layer_backward(graph: str, wanted: str, *rest: Any) -> Sequence[Tensor]:
 
 EAGER = Ways(_layer, _layer_backward)
 CAPTURED = Ways(torch.ops.throughtime.layer, torch.ops.throughtime.layer_backward)
+
+
+def _backward_call(ctx: Any) -> BackwardCall:
+    """What the context of a backward pass keeps."""
+    graph, wanted, sizes, where, elements = ctx.settings
+    return BackwardCall(graph, wanted, sizes, where, elements, ctx.saved_tensors)
 
 
 def _keeps_graph() -> bool:
@@ -356,28 +361,24 @@ def _differentiate(ctx: Any, gradients: Sequence[Tensor | None]) -> tuple[Any, .
     for name, needed in zip(names, ctx.needs_input_grad[3], strict=True):
         if needed and name not in wanted.split():
             raise CapturedWithoutGradient(missing=f"the gradient of the input {name}")
-    inputs, initial, parameters = divide(own, sizes)
-    rest = output, saved, _filled(gradients[0], output), gradients[1:-1]
-    found = torch.ops.throughtime.layer_backward(
-        graph, wanted, inputs, initial, parameters, *where, *rest
-    )
+    whole = _filled(gradients[0], output)
+    given = *divide(own, sizes), *where, output, saved, whole, gradients[1:-1]
+    found = torch.ops.throughtime.layer_backward(graph, wanted, *given)
     groups = divide(spread(names, wanted, found), sizes)
     return None, None, None, *groups, None, None, None, None, None
 
 
-def _keep_backward(
-    ctx: Any, inputs: tuple[Any, ...], output: Sequence[Tensor]
-) -> None:
+def _keep_backward(ctx: Any, inputs: tuple[Any, ...], output: Sequence[Tensor]) -> None:
     graph, wanted, tensors, initial, parameters, *rest, finals = inputs
     where, stored = tuple(rest[:5]), rest[5:]
     ctx.save_for_backward(*tensors, *initial, *parameters, *stored, *finals)
-    ctx.settings = graph, wanted, (len(tensors), len(initial)), where
+    ctx.settings = graph, wanted, (len(tensors), len(initial)), where, 0
 
 
 def _differentiate_backward(
     ctx: Any, errors: Sequence[Tensor | None]
 ) -> tuple[Any, ...]:
-    given = BackwardCall(*ctx.settings, 0, ctx.saved_tensors)
+    given = _backward_call(ctx)
     found = given.gradients(CAPTURED, errors, everything=True)
     own, behind = found[: given.shared.stop], found[given.shared.stop :]
     groups = divide(own, given.sizes)

@@ -1,11 +1,11 @@
 """Derivatives of a layer's derivatives: those of its tangent, a layer as well.
 
 Backward, a layer gives ``Jᵀ g`` for a gradient ``g`` of its output. For errors ``v`` of
-that result, ``⟨v, Jᵀ g⟩ = ⟨g, J v⟩``, and ``J v`` is the output of the tangent cell where
-everything changes at the rates ``v``: run forward, it is the derivative by ``g``, and
-its own backward pass gives those by everything else. It is made of the same two calls,
-so derivatives of every order follow. Products take float32 where the layer's took
-bfloat16.
+that result, ``⟨v, Jᵀ g⟩ = ⟨g, J v⟩``, and ``J v`` is the output of the tangent cell
+where everything changes at the rates ``v``: run forward, it is the derivative by ``g``,
+and its own backward pass gives those by everything else. It is made of the same two
+calls, so derivatives of every order follow. Products take float32 where the layer's
+took bfloat16.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -174,7 +174,9 @@ def _second(
     lifted = _lifted(call, rates)
     states = len(gradients.finals)
     output, *finals, saved = _forward(ways, lifted, True)
-    behind = Gradients(output=gradients.output, finals=[None] * states + [*gradients.finals])
+    behind = Gradients(
+        output=gradients.output, finals=[None] * states + [*gradients.finals]
+    )
     found = _backward(ways, lifted, output, saved, behind)
     groups = divide(
         spread(names_of(lifted.graph).inputs, lifted.wanted, found),
@@ -204,7 +206,9 @@ def _lifted(call: Call, rates: Rates) -> Call:
     wanted = call.wanted
     if torch.is_grad_enabled():
         # Someone may come and ask how this depends on the rates.
-        wanted = " ".join([*wanted.split(), *names_of(graph).inputs[len(call.inputs) :]])
+        wanted = " ".join(
+            [*wanted.split(), *names_of(graph).inputs[len(call.inputs) :]]
+        )
     starts = [
         torch.zeros_like(start) if rate is None else rate
         for start, rate in zip(call.initial, rates.initial, strict=True)
