@@ -289,8 +289,14 @@ class Engine:
         ``overwrite`` says that nobody needs what is saved afterwards.
         """
         gradients, state_gradients, operand_gradients = self.backward_loop(
-            *(inputs, initial, parameters, extent),
-            *(output, saved, output_gradient, final_gradients),
+            inputs,
+            initial,
+            parameters,
+            extent,
+            output,
+            saved,
+            output_gradient,
+            final_gradients,
             overwrite=overwrite,
         )
         found = self.operands.gradients(parameters, operand_gradients)
