@@ -81,8 +81,9 @@ def test_layers_and_directions(setting: str) -> None:
 
 
 @pytest.mark.parametrize("lengths", [[2, 4, 0], [0, 0, 0], [4, 4, 1]])
-def test_ragged_batches(lengths: list[int]) -> None:
-    module, weights = built(GRU(), bidirectional=True)
+@pytest.mark.parametrize("cell", [GRU(), Feedforward("tanh")], ids=repr)
+def test_ragged_batches(cell: Cell, lengths: list[int]) -> None:
+    module, weights = built(cell, bidirectional=isinstance(cell, GRU))
     x, loss = draw(2, STEPS, BATCH, F), loss_of(module, lengths=lengths)
     found = vmap(grad(loss), in_dims=(None, 0))(weights, x)
     assert_alone(loss, found, weights, x)
@@ -142,6 +143,16 @@ def test_one_call_serves_all(monkeypatch: pytest.MonkeyPatch) -> None:
         outputs = vmap(lambda one: module(one)[0], in_dims=1)(x)
     assert calls == [BATCH]
     assert torch.equal(outputs.transpose(0, 1), module(x)[0])
+
+
+def test_a_gradient_of_what_all_have() -> None:
+    """Inside, nothing shows that the weights and the lower layer are differentiated."""
+    module, weights = built(LSTM(), num_layers=2)
+    x, loss = draw(2, STEPS, BATCH, F), loss_of(module)
+    found = grad(lambda w: vmap(loss, in_dims=(None, 0))(w, x).sum())(weights)
+    expected = [grad(loss)(weights, one) for one in x]
+    for name, gradient in found.items():
+        assert_close(gradient, expected[0][name] + expected[1][name])
 
 
 def test_derivatives_of_what_each_has() -> None:

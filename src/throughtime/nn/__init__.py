@@ -6,7 +6,8 @@ In reading order: ``settings`` (what a module may be built with), ``initialisati
 ``door``, ``extents``, ``operands``, ``half``, ``pool`` and ``scratch``),
 ``second``, ``folding``, ``elements`` and ``contractions`` (derivatives of derivatives,
 and mapped calls as one, with gradients for each),
-``layers`` (parameters, and rows through all layers), ``packing`` (lengths as a permutation of rows),
+``layers`` (parameters, and rows through all layers),
+``packing`` (lengths as a permutation of rows),
 ``sequences`` (what people give, as rows), ``states`` (named tuples), ``recurrent``,
 ``compatibility`` and ``compatible_cells`` (`torch.nn`'s own classes), ``conversion``,
 ``heads`` (outputs and losses), ``explain`` and ``node_deltas`` (what a module does).
