@@ -323,7 +323,8 @@ class Engine:
         gradients = self._input_gradients(inputs, extent.alive)
         state_gradients = [torch.empty_like(state) for state in initial]
         operand_gradients = self.operands.empty()
-        if extent.alive:
+        contracts = delta is None and self.plan.contractions
+        if extent.alive and (self.plan.backward or contracts):
             given = (
                 *(saved, *([] if delta is None else [delta]), output),
                 *(*inputs, output_gradient, *gradients),
