@@ -4,10 +4,8 @@ In reading order: ``settings`` (what a module may be built with), ``initialisati
 ``choice`` (which backend serves and why), ``execution`` (the one way a layer runs),
 ``operators``, ``calls`` and ``engine`` (compiled code as torch operators, with
 ``door``, ``extents``, ``operands``, ``half``, ``pool`` and ``scratch``),
-``second``, ``folding``, ``elements`` and ``contractions`` (derivatives of derivatives,
-and mapped calls as one, with gradients for each),
-``layers`` (parameters, and rows through all layers),
-``packing`` (lengths as a permutation of rows),
+``second``, ``folding``, ``elements``, ``contractions`` (derivatives of derivatives,
+mapped calls as one), ``layers`` (parameters, and rows through all layers), ``packing``,
 ``sequences`` (what people give, as rows), ``states`` (named tuples), ``recurrent``,
 ``compatibility`` and ``compatible_cells`` (`torch.nn`'s own classes), ``conversion``,
 ``heads`` (outputs and losses), ``explain`` and ``node_deltas`` (what a module does).
