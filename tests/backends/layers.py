@@ -8,9 +8,10 @@ from torch import Tensor
 
 from throughtime.graph import StepGraph
 from throughtime.graph.serialize import text_of
-from throughtime.nn.engine import Engine, Way
+from throughtime.nn.engine import Engine
 from throughtime.nn.execution import run_layer
 from throughtime.nn.extents import Extent, dense_extent, flat_extent, ragged_extent
+from throughtime.nn.ways import Way
 
 
 @dataclass(frozen=True)

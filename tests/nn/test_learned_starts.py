@@ -13,6 +13,7 @@ from throughtime.errors import CellError, LayerMismatch
 from throughtime.graph import Cell, Parameter, State, trace
 from throughtime.graph.serialize import from_json, to_json
 from throughtime.nn import Recurrent, operators
+from throughtime.nn.second import Where
 
 F, H = 3, 4
 
@@ -109,7 +110,7 @@ def test_machine_code_is_not_left_to_guess_it() -> None:
     inputs, parameters = [torch.zeros(2, 1, F).double()], list(module.parameters())[:4]
     with pytest.raises(LayerMismatch, match="states"):
         operators.run(
-            text, False, "", inputs, [], parameters, (None, 2, 1, False, 0, False)
+            text, False, "", inputs, [], parameters, Where(None, 2, 1, False, 0, False)
         )
 
 

@@ -156,9 +156,11 @@ class _Backward:
         return self.nodes[index].operation in {"input", "state"}
 
     def _sorted_terms(self) -> list[Term]:
-        def key(term: Term) -> tuple[int, int, bool]:
+        def key(term: Term) -> tuple[int, int, int]:
             part = view(self.nodes, term[0])
-            return part.root, part.rows[0], term[2] is None
+            # Ranges that are multiplied by one operand are one product if they adjoin.
+            operand = len(self.nodes) if term[2] is None else term[2]
+            return part.root, operand, part.rows[0]
 
         return sorted(self.plan.terms, key=key)
 

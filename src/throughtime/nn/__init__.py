@@ -2,11 +2,12 @@
 
 In reading order: ``settings`` (what a module may be built with), ``initialisation``,
 ``choice`` (which backend serves and why), ``execution`` (the one way a layer runs),
-``operators``, ``calls`` and ``engine`` (compiled code as torch operators, with
-``door``, ``extents``, ``operands``, ``half``, ``pool`` and ``scratch``), ``segments``
-and ``checkpointing`` (states stored now and then, the rest computed again), ``layers``
-(parameters, and rows through all layers),
-``packing`` (lengths as a permutation of rows),
+``operators``, ``registered``, ``calls`` and ``engine`` (compiled code as torch
+operators, with ``ways``, ``door``, ``extents``, ``operands``, ``half``, ``pool`` and
+``scratch``), ``segments`` and ``checkpointing`` (states stored now and then, the rest
+computed again), ``second``, ``folding``, ``elements`` and ``contractions`` (derivatives
+of derivatives, mapped calls as one), ``layers`` (parameters, and rows through all
+layers), ``packing`` and ``permuting`` (lengths and resets as a permutation of rows),
 ``sequences`` (what people give, as rows), ``states`` (named tuples), ``recurrent``,
 ``compatibility`` and ``compatible_cells`` (`torch.nn`'s own classes), ``conversion``,
 ``heads`` (outputs and losses), ``explain`` and ``node_deltas`` (what a module does).

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from throughtime.nn import segments
+from throughtime.nn.contractions import backward_of_each
 from throughtime.nn.engine import Engine, engine
 from throughtime.nn.extents import extent_of
 
@@ -80,11 +81,14 @@ def backward(
     final_gradients: Sequence[Tensor | None],
     *,
     overwrite: bool = False,
+    elements: int = 0,
 ) -> list[Tensor]:
     """Gradients of the wanted inputs, of given initial states, of parameters.
 
     ``overwrite`` says that our own forward pass stored what is stored, which then
-    fits, and that nobody needs it any more: δ may be written over it.
+    fits, and that nobody needs it any more: δ may be written over it. Where the call is
+    one of several ``elements``, as `folding` has them, each has gradients of the
+    parameters of its own.
     """
     made = engine(graph, True, wanted, inputs[0].dtype, bfloat16)
     _check(made, inputs, initial, parameters, counts, steps, batch, segment)
@@ -101,7 +105,10 @@ def backward(
     else:
         rows = inputs[0].shape[:-1].numel()
         extent = extent_of(bool(made.graph.states), rows, *where)
-        gradients = made.backward(*given, extent, *stored, overwrite=overwrite)
+        if elements:
+            gradients = backward_of_each(made, *given, extent, *stored, elements)
+        else:
+            gradients = made.backward(*given, extent, *stored, overwrite=overwrite)
     return [value for group in gradients for value in group]
 
 

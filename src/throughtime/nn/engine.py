@@ -5,86 +5,39 @@ lie, and enter the machine code.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from threading import Lock
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from throughtime.backends.llvm.options import Options, Settings
 from throughtime.backends.llvm.overlay import overlay
-from throughtime.backends.llvm.schedule import schedule, splittable
-from throughtime.backends.llvm.threads import give_up, openmp
-from throughtime.errors import BackendCannotServe
-from throughtime.graph import StepGraph
+from throughtime.backends.llvm.threads import openmp
 from throughtime.graph.plan import plan
 from throughtime.graph.programs import (
     DELTA,
     OUTPUT,
     SAVED,
-    Plan,
     gradient_of,
-    multiply_adds,
 )
 from throughtime.graph.serialize import from_json
 from throughtime.nn.door import Door
-from throughtime.nn.extents import CPU, Extent, clear_behind
+from throughtime.nn.extents import Extent, clear_behind
 from throughtime.nn.half import BUFFER, Half, Series
 from throughtime.nn.operands import Operands
 from throughtime.nn.pool import POOL
-from throughtime.nn.precision import BFLOAT16
+from throughtime.nn.precision import check_bfloat16
+from throughtime.nn.ways import Way, hoists, shares_units, step_work
 
 if TYPE_CHECKING:
     from throughtime.backends.llvm.target import Target
 
-FEW_SEQUENCES = 8
-"""Below so many, products that need no state run before the loop."""
-LEAST_SPLIT = 5_000
-"""Multiply-adds between two barriers that pay for one."""
 STANDARD = Options()
 
 _compiling = Lock()
-
-
-def hoists(batch: int) -> bool:
-    """Whether products that need no state leave the loop, for so many sequences.
-
-    A step reads all of its weights. Many rows at once make up for that, and what is
-    not written and read again is saved; a few rows do not.
-    """
-    return batch < FEW_SEQUENCES
-
-
-def shares_units(batch: int, work: int) -> bool:
-    """Whether threads share the units of a step of such work, not the sequences.
-
-    ``work`` is what `step_work` says.
-    """
-    if batch >= torch.get_num_threads():
-        return False
-    return batch * work >= LEAST_SPLIT and give_up() is not None
-
-
-def step_work(hoisted: Plan) -> int:
-    """Multiply-adds between two barriers in a plan's loops; 0 if no units are shared.
-
-    The least of all loops: a step of the backward one has more barriers.
-    """
-    loops = [p for p in hoisted.forward + hoisted.backward if p.recurrent]
-    if not all(map(splittable, loops)):
-        return 0
-    shares = (multiply_adds(p) // len(schedule(p, lanes=1).groups) for p in loops)
-    return min(shares, default=0)
-
-
-class Way(NamedTuple):
-    """Which half of a plan, and how it runs; every way gives the same bits."""
-
-    backward: bool
-    hoist: bool
-    split_units: bool
-    overwrite: bool
 
 
 class Engine:
@@ -118,7 +71,7 @@ class Engine:
     ) -> None:
         graph = from_json(text)
         if bfloat16:
-            _check_bfloat16(graph, dtype)
+            check_bfloat16(graph, dtype)
         self.wanted = tuple(wanted.split())
         self.bfloat16 = bfloat16
         self.options = options
@@ -143,11 +96,18 @@ class Engine:
             **self.hoisted.widths,
         }
 
-    def kernel(self, batch: int, *, backward: bool, overwrite: bool = False) -> Half:
+    def kernel(
+        self,
+        batch: int,
+        *,
+        backward: bool,
+        overwrite: bool = False,
+        contract: bool = True,
+    ) -> Half:
         """The compiled half that serves so many sequences."""
         few = hoists(batch) or not self.options.project_in_loop
         over = overwrite and self.overlay is not None
-        way = Way(backward, not backward and few, self._splits(batch), over)
+        way = Way(backward, not backward and few, self._splits(batch), over, contract)
         if way not in self.kernels:
             with _compiling:
                 if way not in self.kernels:
@@ -163,8 +123,11 @@ class Engine:
         if way.overwrite:
             widths = {**widths, DELTA: self.saved_width}
         over = self.overlay if way.overwrite else None
+        planned = self.hoisted if way.hoist else self.plan
+        if not way.contract:
+            planned = replace(planned, contractions=())
         kernel = compile_half(
-            self.hoisted if way.hoist else self.plan,
+            planned,
             backward=way.backward,
             widths=widths,
             settings=Settings(
@@ -186,7 +149,8 @@ class Engine:
 
     def _words(self, way: Way) -> list[str]:
         """Of the tensors of a call, in the order in which they are given."""
-        buffers = [SAVED, *([DELTA] if way.overwrite else []), OUTPUT]
+        own_deltas = way.overwrite or not way.contract
+        buffers = [SAVED, *([DELTA] if own_deltas else []), OUTPUT]
         buffers += self.input_sizes
         kinds = ["initial", "final"]
         if way.backward:
@@ -314,20 +278,26 @@ class Engine:
         final_gradients: Sequence[Tensor | None],
         series: Series | None = None,
         *,
-        overwrite: bool,
+        overwrite: bool = False,
+        delta: Tensor | None = None,
     ) -> list[Tensor]:
         """Fill the gradients of inputs and operands; give those of initial states.
 
-        In a series, calls without a living row come first.
+        Where there is room for ``delta``, δ goes there, and operands have none. In a
+        series, calls without a living row come first.
         """
         state_gradients = [torch.empty_like(state) for state in initial]
-        if extent.alive:
+        contracts = delta is None and self.plan.contractions
+        if extent.alive and (self.plan.backward or contracts):
             given = (
-                *(saved, output, *inputs, output_gradient, *gradients),
+                *(saved, *([] if delta is None else [delta]), output),
+                *(*inputs, output_gradient, *gradients),
                 *(*self._or_none(initial), *final_gradients),
                 *(*self._or_none(state_gradients), *operand_gradients),
             )
-            half = self.kernel(extent.batch, backward=True, overwrite=overwrite)
+            half = self.kernel(
+                extent.batch, backward=True, overwrite=overwrite, contract=delta is None
+            )
             self._run(half, given, parameters, extent, series)
         else:
             for gradient in operand_gradients:
@@ -374,18 +344,6 @@ class Engine:
         if half.overlay is not None:
             addresses.insert(1, addresses[0] + half.overlay * self.dtype.itemsize)
         half.run(addresses, extent.rows, self.library, series)
-
-
-def _check_bfloat16(graph: StepGraph, dtype: torch.dtype) -> None:
-    """Refuse products that the processor or the type does not have."""
-    if not BFLOAT16 or dtype != torch.float32:
-        raise BackendCannotServe(
-            backend="llvm",
-            cell=graph.cell,
-            dtype=dtype,
-            device=CPU,
-            reason="products of bfloat16 need float32 and a processor with AVX512_BF16",
-        )
 
 
 @lru_cache(maxsize=512)

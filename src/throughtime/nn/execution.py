@@ -13,6 +13,7 @@ from throughtime.backends.reference.layer import Rows
 from throughtime.graph import StepGraph
 from throughtime.graph.serialize import text_of
 from throughtime.nn import operators
+from throughtime.nn.second import Where
 from throughtime.nn.segments import cut, divide
 
 Result = tuple[Tensor, list[Tensor]]
@@ -205,7 +206,10 @@ def _llvm(run: Run) -> Result:
     inputs = [run.inputs[name] for name in names]
     parameters = list(run.parameters.values())
     training, wanted = torch.is_grad_enabled(), ""
-    if training:
+    if training and torch._C._are_functorch_transforms_active():
+        # What an outer transform differentiates does not show inside an inner one.
+        wanted = " ".join(names)
+    elif training:
         differentiated = *inputs, *run.initial, *parameters
         training = any(tensor.requires_grad for tensor in differentiated)
         wanted = " ".join(name for name in names if run.inputs[name].requires_grad)
@@ -217,7 +221,7 @@ def _llvm(run: Run) -> Result:
         inputs,
         run.initial,
         parameters,
-        (*where, run.segment if training else 0, run.bfloat16),
+        Where(*where, run.segment if training else 0, run.bfloat16),
     )
     return output, list(finals)
 

@@ -45,9 +45,15 @@ class Operands:
         return [POOL.empty(shape, self.dtype) for shape in self._shapes]
 
     def gradients(
-        self, parameters: Sequence[Tensor], gradients: Sequence[Tensor]
+        self,
+        parameters: Sequence[Tensor],
+        gradients: Sequence[Tensor],
+        elements: int = 0,
     ) -> list[Tensor]:
-        """From gradients of the operands to those of the parameters."""
+        """From gradients of the operands to those of the parameters.
+
+        There may be those of several elements, in a first dimension.
+        """
         found: list[Tensor | None] = [None] * len(parameters)
         composed: list[tuple[int, Tensor]] = []
         for index, positions, gradient in zip(
@@ -62,9 +68,10 @@ class Operands:
                 before = found[position]
                 found[position] = own if before is None else before + own
         if composed:
-            self._add_composed(parameters, composed, found)
+            self._add_composed(parameters, composed, found, elements)
+        lead = (elements,) if elements else ()
         return [
-            torch.zeros_like(value) if gradient is None else gradient
+            value.new_zeros((*lead, *value.shape)) if gradient is None else gradient
             for value, gradient in zip(parameters, found, strict=True)
         ]
 
@@ -89,6 +96,7 @@ class Operands:
         parameters: Sequence[Tensor],
         composed: Sequence[tuple[int, Tensor]],
         found: list[Tensor | None],
+        elements: int,
     ) -> None:
         """Gradients through expressions that are more than sums, by autograd."""
         with torch.enable_grad():
@@ -110,6 +118,7 @@ class Operands:
                 leaves,
                 [gradient for _, gradient in pairs],
                 allow_unused=True,
+                is_grads_batched=elements > 0,
             )
         for position, gradient in enumerate(gradients):
             if gradient is not None:
