@@ -1,7 +1,7 @@
 """What a cell declares: parameters, states, further inputs, and its step."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from throughtime.errors import CellError, NotBuiltYet
 from throughtime.graph.sizes import Size
@@ -94,7 +94,12 @@ class Cell:
     ``step(self, x, *states, **inputs)``, which returns the new states in
     declared order; the first is the output. With one value more than there are
     states, the first is the output and the rest the states.
+
+    ``references`` are the papers that the equations come from, as BibTeX entries;
+    `throughtime.cite` prints them.
     """
+
+    references: ClassVar[tuple[str, ...]] = ()
 
     def __repr__(self) -> str:
         settings = ", ".join(

@@ -43,6 +43,8 @@ _FIELDS = {
     "new_states",
     "names",
 }
+# Written only where there are some; a text without them says that there are none.
+_MORE = {"references"}
 _Kind = TypeVar("_Kind")
 
 
@@ -78,6 +80,8 @@ def to_json(graph: StepGraph) -> str:
         "new_states": list(graph.new_states),
         "names": [list(pair) for pair in graph.names],
     }
+    if graph.references:
+        document["references"] = list(graph.references)
     return json.dumps(
         document, ensure_ascii=False, allow_nan=False, separators=(",", ":")
     )
@@ -103,6 +107,7 @@ def from_json(text: str) -> StepGraph:
         output=_a(int, document["output"], "output"),
         new_states=_integers(document["new_states"], "new_states"),
         names=tuple(map(_name, _list(document["names"], "names"))),
+        references=_references(document.get("references", [])),
     )
     try:
         return verify(graph)
@@ -125,7 +130,7 @@ def _document(text: str) -> dict[str, Any]:
         )
     if version < 1:
         _refuse(f"there is no version {version}")
-    missing, foreign = _FIELDS - document.keys(), document.keys() - _FIELDS
+    missing, foreign = _FIELDS - document.keys(), document.keys() - _FIELDS - _MORE
     if missing or foreign:
         found = [f"lacks {name}" for name in sorted(missing)]
         found += [f"has an unknown {name}" for name in sorted(foreign)]
@@ -182,6 +187,10 @@ def _input(item: object) -> InputDeclaration:
 def _name(item: object) -> tuple[str, int]:
     name, index = _row(item, 2, "names")
     return _a(str, name, "names"), _a(int, index, "names")
+
+
+def _references(value: object) -> tuple[str, ...]:
+    return tuple(_a(str, one, "references") for one in _list(value, "references"))
 
 
 def _word(value: object, field: str) -> str:

@@ -1,0 +1,41 @@
+"""Long short-term memory with layer normalisation."""
+
+from throughtime.cells import papers
+from throughtime.cells.lstm import LSTM
+from throughtime.cells.normalisation import layer_norm
+from throughtime.graph import Parameter, Value
+from throughtime.math import sigmoid, split, tanh
+
+
+class LayerNormLSTM(LSTM):
+    r"""LSTM whose sums and cell state are normalised (Ba et al., arXiv:1607.06450).
+
+    .. math::
+        (i, f, g, o) &= \mathrm{N}(W_{ih} x_t; \gamma_{ih}, b_{ih})
+            + \mathrm{N}(W_{hh} h_{t-1}; \gamma_{hh}, b_{hh}) \\
+        c_t &= \sigma(f)\,c_{t-1} + \sigma(i) \tanh(g) \\
+        h_t &= \sigma(o) \tanh(\mathrm{N}(c_t; \gamma_c, b_c))
+
+    ``N(a; γ, b) = γ (a - μ) / √(v + ε) + b`` with mean μ and variance v over all
+    entries of the vector a, of all four gates together. Gains start at 1, biases at 0.
+    Shapes: x ``(B, F)``, h and c ``(B, H)``.
+    """
+
+    references = (papers.LAYER_NORM, *LSTM.references)
+
+    bias_ih = Parameter("4*hidden", init="zeros", role="bias")
+    bias_hh = Parameter("4*hidden", init="zeros", role="bias")
+    gain_ih = Parameter("4*hidden", init=1.0)
+    gain_hh = Parameter("4*hidden", init=1.0)
+    gain_c = Parameter("hidden", init=1.0)
+    bias_c = Parameter("hidden", init="zeros", role="bias")
+
+    def step(self, x: Value, h: Value, c: Value) -> tuple[Value, Value]:
+        inputs = layer_norm(split(self.weight_ih @ x, 4), self.gain_ih, self.bias_ih)
+        recurrent = layer_norm(split(self.weight_hh @ h, 4), self.gain_hh, self.bias_hh)
+        i, f, g, o = (a + b for a, b in zip(inputs, recurrent, strict=True))
+        i, f, g, o = sigmoid(i), sigmoid(f), tanh(g), sigmoid(o)
+        c = f * c + i * g
+        (normed,) = layer_norm([c], self.gain_c, self.bias_c)
+        h = o * tanh(normed)
+        return h, c
