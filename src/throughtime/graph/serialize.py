@@ -28,7 +28,7 @@ from throughtime.graph.operations import (
 )
 
 FORMAT = "throughtime step graph"
-VERSION = 1
+VERSION = 2
 _FIELDS = {
     "format",
     "version",
@@ -42,9 +42,10 @@ _FIELDS = {
     "output",
     "new_states",
     "names",
+    "references",
 }
-# Written only where there are some; a text without them says that there are none.
-_MORE = {"references"}
+# Since which version; a text of an older one lacks them.
+_SINCE = {"references": 2}
 _Kind = TypeVar("_Kind")
 
 
@@ -79,9 +80,8 @@ def to_json(graph: StepGraph) -> str:
         "output": graph.output,
         "new_states": list(graph.new_states),
         "names": [list(pair) for pair in graph.names],
+        "references": list(graph.references),
     }
-    if graph.references:
-        document["references"] = list(graph.references)
     return json.dumps(
         document, ensure_ascii=False, allow_nan=False, separators=(",", ":")
     )
@@ -130,7 +130,8 @@ def _document(text: str) -> dict[str, Any]:
         )
     if version < 1:
         _refuse(f"there is no version {version}")
-    missing, foreign = _FIELDS - document.keys(), document.keys() - _FIELDS - _MORE
+    fields = {name for name in _FIELDS if _SINCE.get(name, 1) <= version}
+    missing, foreign = fields - document.keys(), document.keys() - fields
     if missing or foreign:
         found = [f"lacks {name}" for name in sorted(missing)]
         found += [f"has an unknown {name}" for name in sorted(foreign)]
