@@ -109,7 +109,10 @@ DAMAGED: dict[str, tuple[Any, str]] = {
     "null": ("null", "it has no"),
 }
 CHANGED: dict[str, tuple[dict[str, Any], str]] = {
-    "newer": ({"version": VERSION + 1}, f"version {VERSION + 1}, newer.*install a newer"),
+    "newer": (
+        {"version": VERSION + 1},
+        f"version {VERSION + 1}, newer.*install a newer",
+    ),
     "older than any": ({"version": 0}, "no version 0"),
     "a version in words": ({"version": "1"}, "version holds '1'"),
     "a version that is true": ({"version": True}, "version holds True"),

@@ -20,6 +20,4 @@ def check_number(
     bounds = [f"above {above:g}"] if above > -math.inf else []
     bounds += [f"below {below:g}"] if below < math.inf else []
     described = " ".join(["a finite number", " and ".join(bounds)]).rstrip()
-    raise CellError(
-        cell=cell, reason=f"{name} is {value!r}; it must be {described}"
-    )
+    raise CellError(cell=cell, reason=f"{name} is {value!r}; it must be {described}")

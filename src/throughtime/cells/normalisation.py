@@ -9,9 +9,7 @@ EPSILON = 1e-5
 """Added to the variance, as in torch."""
 
 
-def layer_norm(
-    parts: Sequence[Value], gain: Value, bias: Value
-) -> tuple[Value, ...]:
+def layer_norm(parts: Sequence[Value], gain: Value, bias: Value) -> tuple[Value, ...]:
     """Mean 0 and variance 1 over all units, times a gain, plus a bias.
 
     ``parts`` are the parts of equal size of one vector, and so is what is returned.

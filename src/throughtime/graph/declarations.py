@@ -134,3 +134,14 @@ def known_sizes(cell: Cell, input_size: int, hidden_size: int) -> Mapping[str, o
     """The names that a size of this cell may use."""
     settings = dict(_attributes(cell))
     return {**settings, "input": input_size, "hidden": hidden_size}
+
+
+def references_of(cell: Cell) -> tuple[str, ...]:
+    """The papers of a cell, if they are given as texts."""
+    given: object = cell.references
+    if isinstance(given, tuple) and all(isinstance(one, str) for one in given):
+        return given
+    raise CellError(
+        cell=type(cell).__name__,
+        reason=f"references is {given!r}; it must be a tuple of BibTeX entries",
+    )

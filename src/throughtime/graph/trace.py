@@ -13,6 +13,7 @@ from throughtime.graph.declarations import (
     State,
     declarations,
     known_sizes,
+    references_of,
 )
 from throughtime.graph.nodes import (
     InputDeclaration,
@@ -87,16 +88,6 @@ def _check_instance(cell: object) -> None:
         )
 
 
-def _references(cell: Cell) -> tuple[str, ...]:
-    given: object = cell.references
-    if isinstance(given, tuple) and all(isinstance(one, str) for one in given):
-        return given
-    raise CellError(
-        cell=type(cell).__name__,
-        reason=f"references is {given!r}; it must be a tuple of BibTeX entries",
-    )
-
-
 class _Tracer:
     def __init__(
         self, cell: Cell, input_size: int, hidden_size: int, bias: bool
@@ -135,7 +126,7 @@ class _Tracer:
                     output=output,
                     new_states=tuple(states),
                     names=names,
-                    references=_references(self.cell),
+                    references=references_of(self.cell),
                 )
             )
         )

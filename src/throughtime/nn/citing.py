@@ -6,6 +6,7 @@ from torch import nn
 
 from throughtime.errors import NotCitable
 from throughtime.graph import Cell
+from throughtime.graph.declarations import references_of
 from throughtime.nn.layers import Layers
 
 
@@ -25,20 +26,24 @@ def cite(model: Cell | nn.Module) -> None:
     NotCitable
         It is neither.
     """
+    print("\n".join(_lines(model)))  # noqa: T201, which is what it is asked for
+
+
+def _lines(model: object) -> Iterator[str]:
     known: set[str] = set()
     for name, references in _cells(model):
-        entries = [entry for entry in references if entry not in known]
-        known.update(references)
         # What stands outside an entry is a comment to BibTeX.
-        print(f"% {name}" if references else f"% {name}: it names no reference")
-        for entry in entries:
-            print(entry.strip() + "\n")
+        yield f"% {name}" if references else f"% {name}: it names no reference"
+        for entry in references:
+            if entry not in known:
+                yield f"{entry.strip()}\n"
+        known.update(references)
 
 
 def _cells(model: object) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Name and references of each kind of cell, once."""
     if isinstance(model, Cell):
-        yield type(model).__name__, model.references
+        yield type(model).__name__, references_of(model)
         return
     modules = model.modules() if isinstance(model, nn.Module) else ()
     layers = [module for module in modules if isinstance(module, Layers)]

@@ -17,6 +17,7 @@ from throughtime.nn.precision import own_precision
 from throughtime.nn.settings import (
     check_dtype,
     check_flag,
+    check_residual,
     check_stack,
     checked_dropout,
     checked_graphs,
@@ -39,6 +40,8 @@ class Layers(nn.Module):
         Probability that a value between two layers is zeroed in training.
     bidirectional
         Whether every layer also runs from the last step to the first.
+    residual
+        Whether each layer but the first adds what it reads to its output.
     backend
         ``"auto"`` or the name of the backend that has to serve.
     device, dtype
@@ -52,6 +55,7 @@ class Layers(nn.Module):
         batch_first: bool = False,
         dropout: float = 0.0,
         bidirectional: bool = False,
+        residual: bool = False,
         backend: str = "auto",
         device: Device = None,
         dtype: torch.dtype | None = None,
@@ -59,6 +63,7 @@ class Layers(nn.Module):
         super().__init__()
         check_flag("batch_first", batch_first)
         check_flag("bidirectional", bidirectional)
+        check_flag("residual", residual)
         check_dtype(dtype)
         self.graphs = checked_graphs(graphs)
         self.input_size = self.graphs[0].input_size
@@ -72,6 +77,9 @@ class Layers(nn.Module):
         self.bidirectional = bidirectional
         self.backend = check_backend(backend)
         check_stack(self.graphs, self.directions)
+        self.residual = residual
+        if residual:
+            check_residual(self.graphs, self.directions)
         self.state_class = state_class(self.state_names)
         for graph in self.graphs:
             text_of(graph)  # a program that torch compiles can read it, not write it
@@ -175,6 +183,7 @@ class Layers(nn.Module):
         value = inputs["x"]
         finals: list[list[Tensor]] = [[] for _ in self.state_names]
         for layer in range(self.num_layers):
+            below = value
             if layer and self.dropout:
                 value = functional.dropout(value, self.dropout, self.training)
             outputs: list[Tensor] = []
@@ -192,6 +201,8 @@ class Layers(nn.Module):
                 for final, end in zip(finals, ends, strict=True):
                     final.append(end)
             value = torch.cat(outputs, -1) if self.bidirectional else outputs[0]
+            if layer and self.residual:
+                value = value + below
         if self.num_layers * self.directions == 1:
             return value, [final[0].unsqueeze(0) for final in finals]
         return value, [torch.stack(final) for final in finals]

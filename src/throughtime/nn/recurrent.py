@@ -48,6 +48,12 @@ class Recurrent(Layers):
     bidirectional
         Whether every layer also runs from the last step to the first; outputs of
         both directions stand side by side.
+    heads
+        The units are divided into so many heads; each sees itself alone. Matrices that
+        multiply a state are block-diagonal, and of them the blocks alone are
+        parameters, ``(rows, columns / heads)``; those that multiply x stay whole.
+    residual
+        Whether each layer but the first adds what it reads to its output.
     backend
         ``"auto"``, ``"llvm"``, ``"cudnn"`` or ``"reference"``. One that is named
         serves or raises.
@@ -66,6 +72,8 @@ class Recurrent(Layers):
         batch_first: bool = False,
         dropout: float = 0.0,
         bidirectional: bool = False,
+        heads: int = 1,
+        residual: bool = False,
         backend: str = "auto",
         device: Device = None,
         dtype: torch.dtype | None = None,
@@ -77,12 +85,14 @@ class Recurrent(Layers):
             num_layers,
             bias=bias,
             bidirectional=bidirectional,
+            heads=heads,
         )
         super().__init__(
             graphs,
             batch_first=batch_first,
             dropout=dropout,
             bidirectional=bidirectional,
+            residual=residual,
             backend=backend,
             device=device,
             dtype=dtype,
@@ -96,6 +106,7 @@ class Recurrent(Layers):
         batch_first: bool = False,
         dropout: float = 0.0,
         bidirectional: bool = False,
+        residual: bool = False,
         backend: str = "auto",
         device: Device = None,
         dtype: torch.dtype | None = None,
@@ -108,6 +119,7 @@ class Recurrent(Layers):
             batch_first=batch_first,
             dropout=dropout,
             bidirectional=bidirectional,
+            residual=residual,
             backend=backend,
             device=device,
             dtype=dtype,
@@ -201,7 +213,7 @@ class Recurrent(Layers):
             text += f", num_layers={self.num_layers}"
         if any(node.operation == "zeros" for node in self.graphs[0].nodes):
             text += ", bias=False"
-        for name in ("batch_first", "dropout", "bidirectional"):
+        for name in ("batch_first", "dropout", "bidirectional", "residual"):
             if getattr(self, name):
                 text += f", {name}={getattr(self, name)}"
         return text if self.backend == "auto" else f"{text}, backend={self.backend!r}"
