@@ -66,7 +66,8 @@ class _Divider:
 
     def _place(self, index: int, node: Node, arguments: list[int]) -> int:
         if index in self.recurrent:
-            return self._blocks(*arguments, node.source)
+            matrix, vector = arguments
+            return self._blocks(matrix, vector, node.source)
         attributes = node.attributes
         if node.operation == "parameter" and attributes[0] in self.divided:
             shape = self._divided_shape(str(attributes[0]), node.shape)

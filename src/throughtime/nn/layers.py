@@ -17,10 +17,10 @@ from throughtime.nn.precision import own_precision
 from throughtime.nn.settings import (
     check_dtype,
     check_flag,
-    check_residual,
     check_stack,
     checked_dropout,
     checked_graphs,
+    checked_residual,
 )
 from throughtime.nn.states import state_class
 
@@ -63,7 +63,6 @@ class Layers(nn.Module):
         super().__init__()
         check_flag("batch_first", batch_first)
         check_flag("bidirectional", bidirectional)
-        check_flag("residual", residual)
         check_dtype(dtype)
         self.graphs = checked_graphs(graphs)
         self.input_size = self.graphs[0].input_size
@@ -77,9 +76,7 @@ class Layers(nn.Module):
         self.bidirectional = bidirectional
         self.backend = check_backend(backend)
         check_stack(self.graphs, self.directions)
-        self.residual = residual
-        if residual:
-            check_residual(self.graphs, self.directions)
+        self.residual = checked_residual(residual, self.graphs, self.directions)
         self.state_class = state_class(self.state_names)
         for graph in self.graphs:
             text_of(graph)  # a program that torch compiles can read it, not write it

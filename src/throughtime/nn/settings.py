@@ -142,8 +142,13 @@ def check_stack(graphs: Sequence[StepGraph], directions: int) -> None:
         _agree(layer, "further inputs", graph.inputs, first.inputs, _SAME_STATES)
 
 
-def check_residual(graphs: Sequence[StepGraph], directions: int) -> None:
-    """Refuse layers that cannot add what they read to what they give."""
+def checked_residual(
+    residual: bool, graphs: Sequence[StepGraph], directions: int
+) -> bool:
+    """The flag, if the layers can add what they read to what they give."""
+    check_flag("residual", residual)
+    if not residual:
+        return False
     if len(graphs) == 1:
         raise BadSetting(
             argument="residual",
@@ -155,6 +160,7 @@ def check_residual(graphs: Sequence[StepGraph], directions: int) -> None:
         gives = directions * graph.output_size
         cure = "leave residual out, or make them equal"
         _agree(layer, "outputs", gives, graph.input_size, cure)
+    return True
 
 
 _SAME_STATES = "give sizes that do not depend on `input`"
