@@ -28,4 +28,4 @@ def _mean_of(parts: Sequence[Value]) -> Value:
     total = mean(parts[0])
     for part in parts[1:]:
         total = total + mean(part)
-    return total / len(parts)
+    return total / len(parts) if len(parts) > 1 else total

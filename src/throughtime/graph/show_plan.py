@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from throughtime.graph.builder import Builder
 from throughtime.graph.expressions import (
     Expression,
     SizeText,
@@ -25,6 +26,7 @@ from throughtime.graph.programs import (
     gradient_of,
 )
 from throughtime.graph.reader import Reader
+from throughtime.graph.simplify import ALGEBRA, EXPANSION
 
 Product = tuple[Expression, Expression, Span | None, int]
 """Matrix without its range, vector, range of rows, all rows."""
@@ -78,8 +80,12 @@ class _PlanReader:
         self.letters = letters([item.name for item in graph.parameters])
         self.shared = Fingerprints()
         lines = choose_lines(graph)
-        traced = self.shared.of(graph.nodes, self._leaf)
-        self.names = {traced.of(i): value(name) for i, name in lines.symbols.items()}
+        # With the simpler functions that the plan writes means and squares with.
+        simpler = Builder(rules=(*ALGEBRA, *EXPANSION))
+        moved = simpler.copy(graph.nodes)
+        traced = self.shared.of(simpler.nodes, self._leaf)
+        symbols = lines.symbols.items()
+        self.names = {traced.of(moved[i]): value(name) for i, name in symbols}
         self.stored: dict[tuple[str, int, int], int] = {}
         self.texts: dict[tuple[str, int, int], str] = {}
 
