@@ -39,11 +39,10 @@ class LayerNormLSTM(LSTM):
         self.gain_hh = Parameter("4*hidden", init=self.recurrent_gain)
 
     def step(self, x: Value, h: Value, c: Value) -> tuple[Value, Value]:
-        inputs = layer_norm(split(self.weight_ih @ x, 4), self.gain_ih, self.bias_ih)
-        recurrent = layer_norm(split(self.weight_hh @ h, 4), self.gain_hh, self.bias_hh)
-        i, f, g, o = (a + b for a, b in zip(inputs, recurrent, strict=True))
+        inputs = layer_norm(self.weight_ih @ x, self.gain_ih, self.bias_ih)
+        recurrent = layer_norm(self.weight_hh @ h, self.gain_hh, self.bias_hh)
+        i, f, g, o = split(inputs + recurrent, 4)
         i, f, g, o = sigmoid(i), sigmoid(f), tanh(g), sigmoid(o)
         c = f * c + i * g
-        (normed,) = layer_norm([c], self.gain_c, self.bias_c)
-        h = o * tanh(normed)
+        h = o * tanh(layer_norm(c, self.gain_c, self.bias_c))
         return h, c
