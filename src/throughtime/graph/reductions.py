@@ -18,7 +18,7 @@ def split_reductions(graph: StepGraph) -> tuple[StepGraph, list[int]]:
     ends = part_ends(graph.nodes)
     builder = Builder()
     positions: list[int] = []
-    for index, node in enumerate(graph.nodes):
+    for node in graph.nodes:
         arguments = [positions[argument] for argument in node.arguments]
         stops = ends[node.arguments[0]] if node.operation in {"sum", "mean"} else ()
         if len(stops) > 1:
