@@ -19,7 +19,7 @@ from benchmarks.options import read_cells, read_peers, read_shapes, read_works
 from benchmarks.peak import peak_gflops
 from benchmarks.peers import Ours, Peer, weights_of
 from benchmarks.report import Report
-from benchmarks.shapes import GATES, WORKS, Shape, Work
+from benchmarks.shapes import GATES, MORE, WORKS, Shape, Work
 
 # Of the widest table, which a narrow window breaks: better than numbers cut off.
 WIDTH = 150
@@ -48,7 +48,8 @@ def measure_all(
     default=",".join(GATES),
     show_default=True,
     callback=read_cells,
-    help="Which cells; GRUBefore resets before the product.",
+    help="Which cells; GRUBefore resets before the product. There are as well: "
+    + ", ".join(MORE),
 )
 @click.option(
     "--shapes", callback=read_shapes, help="'T,B,I,H T,B,I,H …'; by default all six."

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.measuring import Timing, measure_in_turn
-from benchmarks.peers import Ours, Peer
+from benchmarks.peers import Ours, Peer, output_size
 from benchmarks.profile import Part, profile_steps
 from benchmarks.shapes import Shape, Work, flops
 from benchmarks.time_limit import TimeIsUp, time_limit
@@ -113,7 +113,8 @@ class Bench:
         """
         torch.manual_seed(0)
         x = torch.randn(shape.steps, shape.batch, shape.inputs)
-        error = torch.randn(shape.steps, shape.batch, shape.hidden)
+        size = output_size(cell, shape)
+        error = torch.randn(shape.steps, shape.batch, size)
         runs: dict[str, Callable[[], object]] = {}
         first_calls: dict[str, float] = {}
         ways: dict[str, str] = {}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from benchmarks.loops import CompiledLoop, EagerLoop, UnboundLoop
+from benchmarks.loop_peers import CompiledLoop, EagerLoop, UnboundLoop
 from benchmarks.peers import Peer, TorchNN
 
 

@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
-from benchmarks.peers import Run, TorchPeer, Weights
-from benchmarks.shapes import GATES, Shape, Work
+from benchmarks.peers import Weights
 
 Tensors = tuple[Tensor, ...]
 # Inputs (B, n), h (B, H), matrix (H, n): what a gate is a function of.
@@ -39,18 +38,26 @@ class Loop(nn.Module):
         self.affine: Affine = _in_one_call if unbound else _in_two_calls
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensors]:
-        bias = self.bias_ih_l0
-        if not self.bias_hh_inside:
-            bias = bias + self.bias_hh_l0
-        inputs = nn.functional.linear(x, self.weight_ih_l0, bias)  # (T, B, G·H)
-        hidden = self.weight_hh_l0.shape[1]
-        state: Tensors = (x.new_zeros(x.shape[1], hidden),) * self.states
+        inputs = self.project(x)
+        state = self.start(x)
         recurrent = self.recurrent()
         outputs: list[Tensor] = []
         for step in self.steps(inputs):
             state = self.step(step, state, recurrent)
             outputs.append(state[0])
         return torch.stack(outputs), state
+
+    def project(self, x: Tensor) -> Tensor:
+        """Give what all steps need of x at once, ``(T, B, n)``."""
+        bias = self.bias_ih_l0
+        if not self.bias_hh_inside:
+            bias = bias + self.bias_hh_l0
+        return nn.functional.linear(x, self.weight_ih_l0, bias)  # (T, B, G·H)
+
+    def start(self, x: Tensor) -> Tensors:
+        """Give the state before the first step."""
+        hidden = self.weight_hh_l0.shape[1]
+        return (x.new_zeros(x.shape[1], hidden),) * self.states
 
     def steps(self, inputs: Tensor) -> Iterable[Tensor]:
         if self.unbound:
@@ -124,50 +131,3 @@ class PeepholeLSTMLoop(Loop):
         f = torch.sigmoid(f + self.peephole_f_l0 * c)
         c = f * c + i * torch.tanh(g)
         return torch.sigmoid(o + self.peephole_o_l0 * c) * torch.tanh(c), c
-
-
-# Each with its number of states.
-LOOPS: dict[str, tuple[type[Loop], int]] = {
-    "RNN": (RNNLoop, 1),
-    "GRU": (GRULoop, 1),
-    "GRUBefore": (GRUBeforeLoop, 1),
-    "LSTM": (LSTMLoop, 2),
-    "PeepholeLSTM": (PeepholeLSTMLoop, 2),
-}
-
-
-class EagerLoop(TorchPeer):
-    """`for t in range(T)`, with `inputs[t] + h @ W.T`."""
-
-    name = "eager loop"
-    cells = frozenset(GATES)
-
-    def build(self, cell: str, shape: Shape, weights: Weights) -> nn.Module:
-        loop, states = LOOPS[cell]
-        return loop(weights, states, unbound=False)
-
-
-class UnboundLoop(TorchPeer):
-    """`for step in inputs.unbind(0)`, with `torch.addmm`: a careful eager loop."""
-
-    name = "eager loop (unbound)"
-    cells = frozenset(GATES)
-
-    def build(self, cell: str, shape: Shape, weights: Weights) -> nn.Module:
-        loop, states = LOOPS[cell]
-        return loop(weights, states, unbound=True)
-
-
-class CompiledLoop(EagerLoop):
-    """The eager loop under `torch.compile`, which unrolls all its steps."""
-
-    name = "torch.compile"
-
-    def run(self, work: Work, x: Tensor, error: Tensor) -> Run:
-        # All loops are one piece of code: without a reset the limit of compilations
-        # of one piece would be reached, and the rest would run eagerly.
-        torch.compiler.reset()
-        # The first call then takes as long as compiling does, not as reading a file.
-        torch.compiler.config.force_disable_caches = True
-        self.forward = torch.compile(self.module, fullgraph=True, dynamic=False)
-        return super().run(work, x, error)

@@ -3,7 +3,7 @@
 import click
 
 from benchmarks.contestants import SOURCES
-from benchmarks.shapes import GATES, SHAPES, WORKS, Shape, Work
+from benchmarks.shapes import PRODUCTS, SHAPES, WORKS, Shape, Work
 
 
 def read_names(given: str, known: list[str]) -> list[str]:
@@ -18,8 +18,10 @@ def read_names(given: str, known: list[str]) -> list[str]:
 
 
 def read_cells(_: click.Context, __: click.Parameter, given: str) -> list[str]:
-    """Read names of cells."""
-    return read_names(given, list(GATES))
+    """Read names of cells, however they are written."""
+    known = {name.lower(): name for name in PRODUCTS}
+    names = ",".join(known.get(n.strip().lower(), n) for n in given.split(","))
+    return read_names(names, list(PRODUCTS))
 
 
 def read_works(_: click.Context, __: click.Parameter, given: str) -> list[Work]:

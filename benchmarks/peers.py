@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 import throughtime as tt
-from benchmarks.shapes import GATES, WORKS, Shape, Work
-from throughtime.graph import Cell
+from benchmarks.shapes import PRODUCTS, WORKS, Shape, Work
+from throughtime.graph import Cell, trace
 
 Weights = Mapping[str, Tensor]
 
@@ -26,6 +26,16 @@ CELLS: dict[str, Callable[[], Cell]] = {
     "GRUBefore": partial(tt.cells.GRU, reset_after=False),
     "LSTM": tt.cells.LSTM,
     "PeepholeLSTM": tt.cells.PeepholeLSTM,
+    "LayerNormLSTM": tt.cells.LayerNormLSTM,
+    "CoupledLSTM": tt.cells.CoupledLSTM,
+    "ProjectedLSTM": tt.cells.ProjectedLSTM,
+    "MultiplicativeLSTM": tt.cells.MultiplicativeLSTM,
+    "MGU": tt.cells.MGU,
+    "UGRNN": tt.cells.UGRNN,
+    "JANET": tt.cells.JANET,
+    "IndRNN": tt.cells.IndRNN,
+    "LeakyElman": tt.cells.LeakyElman,
+    "JordanElman": tt.cells.JordanElman,
 }
 
 
@@ -106,11 +116,16 @@ def layer_of(cell: str, shape: Shape) -> tt.nn.Recurrent:
     return tt.nn.Recurrent(CELLS[cell](), shape.inputs, shape.hidden, backend="llvm")
 
 
+def output_size(cell: str, shape: Shape) -> int:
+    """Count the units that a layer gives: H, but for a projection."""
+    return trace(CELLS[cell](), shape.inputs, shape.hidden).output_size
+
+
 class Ours(TorchPeer):
     """The compiled layers."""
 
     name = "throughtime"
-    cells = frozenset(GATES)
+    cells = frozenset(PRODUCTS)
 
     def build(self, cell: str, shape: Shape, weights: Weights) -> nn.Module:
         return layer_of(cell, shape)

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
-from benchmarks.shapes import GATES, Shape
+from benchmarks.shapes import Shape, columns
 from throughtime.backends.llvm.profile import (
     BACKWARD,
     BEFORE,
@@ -87,16 +87,17 @@ def useful_flops(cell: str, shape: Shape, *, projected: bool) -> dict[str, int]:
 
     ``projected``: whether the products with x stand before the loop.
     """
-    steps, batch, inputs, hidden = shape
-    columns = {
+    steps, batch, *_, hidden = shape
+    inputs, recurrent = columns(cell, shape)
+    counts = {
         BEFORE: inputs if projected else 0,
-        LOOP: hidden if projected else inputs + hidden,
-        BACKWARD + LOOP: hidden,
+        LOOP: recurrent if projected else inputs + recurrent,
+        BACKWARD + LOOP: recurrent,
         INPUT_GRADIENT: inputs,
-        WEIGHT_GRADIENTS: inputs + hidden,
+        WEIGHT_GRADIENTS: inputs + recurrent,
     }
-    one = 2 * steps * batch * GATES[cell] * hidden
-    return {name: one * count for name, count in columns.items()}
+    one = 2 * steps * batch * hidden
+    return {name: round(one * count) for name, count in counts.items()}
 
 
 def add_parts(table: Table, shape: Shape, parts: tuple[Part, ...], peak: float) -> None:

@@ -11,6 +11,34 @@ WORKS: tuple[Work, ...] = ("training", "training with ∂x", "inference")
 GATES = {"RNN": 1, "GRU": 3, "GRUBefore": 3, "LSTM": 4, "PeepholeLSTM": 4}
 
 
+class Products(NamedTuple):
+    """How many products with a matrix of H rows one step takes.
+
+    ``inputs`` of them with x, of I columns, ``recurrent`` with what has H; one of half
+    as many rows or columns counts a half.
+    """
+
+    inputs: float
+    recurrent: float
+
+
+# Measured where they are asked for. The projection is to H / 2, the output of
+# JordanElman has the size H.
+MORE = {
+    "LayerNormLSTM": Products(4, 4),
+    "CoupledLSTM": Products(3, 3),
+    "ProjectedLSTM": Products(4, 2.5),
+    "MultiplicativeLSTM": Products(5, 5),
+    "MGU": Products(2, 2),
+    "UGRNN": Products(2, 2),
+    "JANET": Products(2, 2),
+    "IndRNN": Products(1, 0),
+    "LeakyElman": Products(1, 1),
+    "JordanElman": Products(1, 3),
+}
+PRODUCTS = {cell: Products(gates, gates) for cell, gates in GATES.items()} | MORE
+
+
 class Shape(NamedTuple):
     """T, B, I, H: steps, sequences, input features, hidden units."""
 
@@ -36,16 +64,23 @@ SHAPES = (
 def flops(cell: str, shape: Shape, work: Work) -> int:
     """Count a multiplication and an addition as two; pointwise functions as none.
 
-    Forward and the gradients of both weights take I + H each, the error through time
-    H, and the gradient of x, where it is wanted, I.
+    Forward and the gradients of both weights take I + H each per gate, the error
+    through time H, and the gradient of x, where it is wanted, I.
     """
-    steps, batch, inputs, hidden = shape
-    columns = {
-        "inference": inputs + hidden,
-        "training": 2 * (inputs + hidden) + hidden,
-        "training with ∂x": 3 * (inputs + hidden),
+    steps, batch, *_, hidden = shape
+    inputs, recurrent = columns(cell, shape)
+    whole = {
+        "inference": inputs + recurrent,
+        "training": 2 * (inputs + recurrent) + recurrent,
+        "training with ∂x": 3 * (inputs + recurrent),
     }[work]
-    return 2 * steps * batch * GATES[cell] * hidden * columns
+    return round(2 * steps * batch * hidden * whole)
+
+
+def columns(cell: str, shape: Shape) -> tuple[float, float]:
+    """Give the columns of all matrices of H rows: of those of x, and of the rest."""
+    products = PRODUCTS[cell]
+    return products.inputs * shape.inputs, products.recurrent * shape.hidden
 
 
 def geometric_mean(values: list[float]) -> float:

@@ -89,11 +89,24 @@ def cell(name: str) -> str:
         heading("The source", "-"),
         "All that is written by hand:",
         block("python", source(kind)),
+        heading("Papers", "-"),
+        f"What ``throughtime.cite({name}())`` prints:",
+        block("bibtex", "\n\n".join(kind.references)),
     ]
     for word, made in known.items():
         parts += [heading(f"What explain() finds: {made!r}", "-")]
-        parts += [f"On the command line ``--cell {word}``.", drawn(word), *found(made)]
+        parts += [f"On the command line ``--cell {word}``.", drawn(word), "Parameters:"]
+        parts += [table(parameter_rows(made)), *found(made)]
     return paragraphs(parts)
+
+
+def parameter_rows(made: tt.Cell) -> Iterator[list[str]]:
+    """Each parameter with its shape in I and H, and where it starts."""
+    explanation = tt.explain(made)
+    for one in explanation.graphs[0].parameters:
+        shape = ", ".join(map(explanation.size_text, one.shape))
+        start = f"starts at {one.init}" if isinstance(one.init, float) else one.init
+        yield [f"``{one.name}``", f"({shape}), {start}"]
 
 
 def step(made: tt.Cell) -> str:

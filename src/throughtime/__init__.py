@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from throughtime.graph import Cell, Input, Parameter, State
-    from throughtime.nn import convert, explain
+    from throughtime.nn import cite, convert, explain
     from throughtime.train import fit, load
 
     from . import cells, data, errors, math, nn, train
@@ -26,6 +26,7 @@ __all__ = [
     "Parameter",
     "State",
     "cells",
+    "cite",
     "convert",
     "data",
     "errors",
@@ -43,6 +44,7 @@ _ROOMS = {
     "Input": "graph",
     "Parameter": "graph",
     "State": "graph",
+    "cite": "nn",
     "convert": "nn",
     "explain": "nn",
     "fit": "train",

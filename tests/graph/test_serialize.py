@@ -79,9 +79,9 @@ def test_no_line_of_the_source_is_written() -> None:
 
 def test_the_text_of_a_version_is_pinned() -> None:
     # A change of this text is a new version, and the old one must still be read.
-    graph = trace(cells.Elman(), 1, 2)
-    assert to_json(graph) == (
-        '{"format":"throughtime step graph","version":1,"cell":"Elman","input_size":1,'
+    graph = replace(trace(cells.Elman(), 1, 2), references=("@misc{one}",))
+    text = (
+        '{"format":"throughtime step graph","version":2,"cell":"Elman","input_size":1,'
         '"hidden_size":2,"parameters":[["weight_ih",[2,1],"uniform",null],'
         '["weight_hh",[2,2],"uniform",null],["bias_ih",[2],"uniform","bias"],'
         '["bias_hh",[2],"uniform","bias"]],"states":[["h",2,0.0]],"inputs":[],'
@@ -89,8 +89,13 @@ def test_the_text_of_a_version_is_pinned() -> None:
         '["parameter",[],["weight_hh",2,2]],["parameter",[],["bias_ih",2]],'
         '["parameter",[],["bias_hh",2]],["state",[],["h",2]],["product",[1,0],[]],'
         '["add",[6,3],[]],["product",[2,5],[]],["add",[7,8],[]],["add",[9,4],[]],'
-        '["tanh",[10],[]]],"output":11,"new_states":[11],"names":[["a",10],["h",11]]}'
+        '["tanh",[10],[]]],"output":11,"new_states":[11],"names":[["a",10],["h",11]],'
+        '"references":["@misc{one}"]}'
     )
+    assert to_json(graph) == text
+    first = text.replace('"version":2', '"version":1')
+    first = first.replace(',"references":["@misc{one}"]', "")
+    assert from_json(first) == replace(graph, references=())
 
 
 DAMAGED: dict[str, tuple[Any, str]] = {
@@ -104,7 +109,10 @@ DAMAGED: dict[str, tuple[Any, str]] = {
     "null": ("null", "it has no"),
 }
 CHANGED: dict[str, tuple[dict[str, Any], str]] = {
-    "newer": ({"version": VERSION + 1}, "version 2, newer.*install a newer"),
+    "newer": (
+        {"version": VERSION + 1},
+        f"version {VERSION + 1}, newer.*install a newer",
+    ),
     "older than any": ({"version": 0}, "no version 0"),
     "a version in words": ({"version": "1"}, "version holds '1'"),
     "a version that is true": ({"version": True}, "version holds True"),
@@ -141,6 +149,9 @@ CHANGED: dict[str, tuple[dict[str, Any], str]] = {
     "names": ({"names": [["a", 99]]}, "no such node"),
     "names' form": ({"names": {"a": 1}}, "names holds"),
     "twice": ({"inputs": [["h", 3]]}, "'h' is declared twice"),
+    "references": ({"references": "one"}, "references holds 'one' where list"),
+    "a reference": ({"references": [1]}, "references holds 1 where str"),
+    "older than a field": ({"version": 1}, "unknown references"),
 }
 
 

@@ -169,11 +169,6 @@ def test_what_torch_refuses_to_build_is_refused(
         assert isinstance(mine.value, errors.ThroughtimeError)
 
 
-def test_projections_are_refused_until_they_are_built() -> None:
-    with pytest.raises(errors.NotBuiltYet, match="proj_size=2"):
-        ours.LSTM(3, 5, proj_size=2)
-
-
 def zeros(*shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
     return torch.zeros(*shape, dtype=dtype)
 

@@ -122,7 +122,6 @@ def refused() -> dict[str, nn.Module]:
     with pytest.warns(FutureWarning):
         hooked = nn.utils.weight_norm(nn.GRU(3, 5), "weight_hh_l0")
     return {
-        "proj_size=2": nn.LSTM(3, 5, proj_size=2),
         "of class Derived": Derived(3, 5),
         "of class ParametrizedGRU": normed,
         "reparametrised": hooked,

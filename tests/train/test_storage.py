@@ -29,7 +29,9 @@ from throughtime.errors import (
     UnknownChoice,
 )
 from throughtime.train import Run, fit, open_run
+from throughtime.train.model import Model
 from throughtime.train.runs import checksum
+from throughtime.train.storage import build, describe
 
 CELL = '''
 from throughtime import Cell, Parameter, State
@@ -64,6 +66,22 @@ def copy(run: Run, tmp_path: Path) -> Path:
     for file in run.path.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     return tmp_path
+
+
+def test_residual_layers_stay_residual(run: Run) -> None:
+    old = run.model
+    network = tt.nn.Recurrent(LSTM(), 2, 4, num_layers=2, residual=True)
+    model = Model(old.reader, network, old.head, old.labels, old.pooling)
+    described = json.loads(json.dumps(describe(model)))
+    again = build(described, "auto", "cpu")
+    assert again.network.residual
+    again.load_state_dict(model.state_dict())
+    x = torch.randn(6, 3, 2)
+    assert torch.equal(again(x)[0], model(x)[0])
+    del described["residual"]  # as it was written before there were such layers
+    assert not build(described, "auto", "cpu").network.residual
+    with pytest.raises(ThroughtimeError, match="residual"):
+        build(described | {"residual": 1}, "auto", "cpu")
 
 
 def test_a_loaded_model_answers_as_the_trained_one(run: Run) -> None:

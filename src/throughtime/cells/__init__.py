@@ -8,10 +8,36 @@ May import: ``math``, ``graph``, ``errors``. Knows no torch and no backend.
 Next: ``graph.trace``, which reads the equations; ``nn``, which makes modules of them.
 """
 
+from throughtime.cells.coupled_lstm import CoupledLSTM
 from throughtime.cells.elman import Elman
 from throughtime.cells.feedforward import Feedforward
 from throughtime.cells.gru import GRU
+from throughtime.cells.indrnn import IndRNN
+from throughtime.cells.janet import JANET
+from throughtime.cells.jordan_elman import JordanElman
+from throughtime.cells.layer_norm_lstm import LayerNormLSTM
+from throughtime.cells.leaky_elman import LeakyElman
 from throughtime.cells.lstm import LSTM
+from throughtime.cells.mgu import MGU
+from throughtime.cells.multiplicative_lstm import MultiplicativeLSTM
 from throughtime.cells.peephole import PeepholeLSTM
+from throughtime.cells.projected_lstm import ProjectedLSTM
+from throughtime.cells.ugrnn import UGRNN
 
-__all__ = ["GRU", "LSTM", "Elman", "Feedforward", "PeepholeLSTM"]
+__all__ = [
+    "GRU",
+    "JANET",
+    "LSTM",
+    "MGU",
+    "UGRNN",
+    "CoupledLSTM",
+    "Elman",
+    "Feedforward",
+    "IndRNN",
+    "JordanElman",
+    "LayerNormLSTM",
+    "LeakyElman",
+    "MultiplicativeLSTM",
+    "PeepholeLSTM",
+    "ProjectedLSTM",
+]

@@ -1,5 +1,6 @@
 """The simple recurrent network."""
 
+from throughtime.cells import papers
 from throughtime.cells.activations import ACTIVATIONS, check_activation
 from throughtime.graph import Cell, Parameter, State, Value
 
@@ -12,6 +13,8 @@ class Elman(Cell):
     Shapes: x ``(B, F)``, h ``(B, H)``. ``activation`` is the function ``l``:
     ``"tanh"``, ``"relu"``, ``"sigmoid"`` or ``"identity"``.
     """
+
+    references = (papers.ELMAN,)
 
     weight_ih = Parameter("hidden", "input")
     weight_hh = Parameter("hidden", "hidden")

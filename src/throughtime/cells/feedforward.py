@@ -1,5 +1,6 @@
 """A layer without recurrent edges."""
 
+from throughtime.cells import papers
 from throughtime.cells.activations import ACTIVATIONS, check_activation
 from throughtime.graph import Cell, Parameter, Value
 
@@ -12,6 +13,8 @@ class Feedforward(Cell):
     Shapes: x ``(B, F)`` -> v ``(B, H)``. ``activation`` is the function ``l``:
     ``"tanh"``, ``"relu"``, ``"sigmoid"`` or ``"identity"``.
     """
+
+    references = (papers.BACKPROPAGATION,)
 
     weight = Parameter("hidden", "input")
     bias = Parameter("hidden", role="bias")

@@ -1,5 +1,6 @@
 """Gated recurrent unit."""
 
+from throughtime.cells import papers
 from throughtime.errors import CellError
 from throughtime.graph import Cell, Parameter, State, Value
 from throughtime.math import sigmoid, split, tanh
@@ -18,6 +19,8 @@ class GRU(Cell):
     comes before the product, as in the paper's first version:
     ``n = tanh(W_in x + b_in + W_hn (r h) + b_hn)``.
     """
+
+    references = (papers.GRU,)
 
     weight_ih = Parameter("3*hidden", "input")
     weight_hh = Parameter("3*hidden", "hidden")

@@ -1,5 +1,6 @@
 """Long short-term memory."""
 
+from throughtime.cells import papers
 from throughtime.graph import Cell, Parameter, State, Value
 from throughtime.math import sigmoid, split, tanh
 
@@ -15,6 +16,8 @@ class LSTM(Cell):
     Shapes: x ``(B, F)``, h and c ``(B, H)``. The recurrent edge of c has the fixed
     weight 1 where f is open: error is carried unchanged.
     """
+
+    references = (papers.LSTM, papers.FORGET_GATE)
 
     weight_ih = Parameter("4*hidden", "input")
     weight_hh = Parameter("4*hidden", "hidden")

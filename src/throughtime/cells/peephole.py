@@ -1,5 +1,6 @@
 """Long short-term memory whose gates see the cell state."""
 
+from throughtime.cells import papers
 from throughtime.cells.lstm import LSTM
 from throughtime.graph import Parameter, Value
 from throughtime.math import sigmoid, split, tanh
@@ -18,6 +19,8 @@ class PeepholeLSTM(LSTM):
     with ``a = W_ih x + b_ih + W_hh h + b_hh`` as in `LSTM`.
     Shapes: x ``(B, F)``, h and c ``(B, H)``.
     """
+
+    references = (papers.PEEPHOLES, *LSTM.references)
 
     peephole_i = Parameter("hidden")
     peephole_f = Parameter("hidden")

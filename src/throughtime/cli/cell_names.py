@@ -10,7 +10,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-from throughtime.cells import GRU, LSTM, Elman, Feedforward, PeepholeLSTM
+from throughtime.cells import (
+    GRU,
+    JANET,
+    LSTM,
+    MGU,
+    UGRNN,
+    CoupledLSTM,
+    Elman,
+    Feedforward,
+    IndRNN,
+    JordanElman,
+    LayerNormLSTM,
+    LeakyElman,
+    MultiplicativeLSTM,
+    PeepholeLSTM,
+    ProjectedLSTM,
+)
 from throughtime.data import read_text
 from throughtime.errors import (
     CellFileFails,
@@ -31,6 +47,17 @@ BUILT_IN = {
     "gru": GRU(),
     "gru-reset-before": GRU(reset_after=False),
     "feedforward": Feedforward(),
+    "layer-norm-lstm": LayerNormLSTM(),
+    "coupled-lstm": CoupledLSTM(),
+    "projected-lstm": ProjectedLSTM(),
+    "multiplicative-lstm": MultiplicativeLSTM(),
+    "mgu": MGU(),
+    "ugrnn": UGRNN(),
+    "janet": JANET(),
+    "indrnn": IndRNN(),
+    "leaky-elman": LeakyElman(),
+    "leaky-elman-dale": LeakyElman(excitatory=0.8),
+    "jordan-elman": JordanElman(),
 }
 
 

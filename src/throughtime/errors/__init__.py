@@ -31,6 +31,7 @@ from throughtime.errors.explaining import (
     BadExtent,
     GradientShapeMismatch,
     NoParameters,
+    NotCitable,
     NotExplainable,
 )
 from throughtime.errors.language import (
@@ -153,6 +154,7 @@ __all__ = [
     "NotASequence",
     "NotATensor",
     "NotBuiltYet",
+    "NotCitable",
     "NotExplainable",
     "NotPositive",
     "NotUTF8",

@@ -12,6 +12,16 @@ class NotExplainable(ThroughtimeError, TypeError):
     )
 
 
+class NotCitable(ThroughtimeError, TypeError):
+    """Something else than a cell or a model with cells in it was to be cited."""
+
+    message = (
+        "cite() was given {given}, expected a Cell instance or a model with recurrent "
+        "modules of throughtime.nn in it: give one of these; convert() replaces those "
+        "of torch.nn."
+    )
+
+
 class BadExtent(ThroughtimeError, ValueError):
     """A number of steps or sequences that is none."""
 

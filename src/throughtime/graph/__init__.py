@@ -2,7 +2,8 @@
 
 In reading order: ``operations`` (the table), ``nodes`` (the graph and its grammar),
 ``builder``, ``values`` and ``tracing`` (symbols), ``declarations`` (Cell, Parameter,
-State, Input), ``calling`` and ``trace`` (equations to graph), ``simplify``,
+State, Input), ``calling`` and ``trace`` (equations to graph), ``block_diagonal``
+(heads), ``simplify`` and ``reductions``,
 ``adjoint`` (the graph of the δ equations), ``plan`` (what leaves the loop, what is
 stored), ``serialize`` (versioned JSON), ``show`` and ``show_plan`` (graphs and plans as
 text, by ``lines``, ``reader``, ``expressions``).

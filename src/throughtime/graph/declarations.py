@@ -1,7 +1,7 @@
 """What a cell declares: parameters, states, further inputs, and its step."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from throughtime.errors import CellError
 from throughtime.graph.nodes import LEARNED
@@ -102,7 +102,12 @@ class Cell:
     ``step(self, x, *states, **inputs)``, which returns the new states in
     declared order; the first is the output. With one value more than there are
     states, the first is the output and the rest the states.
+
+    ``references`` are the papers that the equations come from, as BibTeX entries;
+    `throughtime.cite` prints them.
     """
+
+    references: ClassVar[tuple[str, ...]] = ()
 
     def __repr__(self) -> str:
         settings = ", ".join(
@@ -137,3 +142,14 @@ def known_sizes(cell: Cell, input_size: int, hidden_size: int) -> Mapping[str, o
     """The names that a size of this cell may use."""
     settings = dict(_attributes(cell))
     return {**settings, "input": input_size, "hidden": hidden_size}
+
+
+def references_of(cell: Cell) -> tuple[str, ...]:
+    """The papers of a cell, if they are given as texts."""
+    given: object = cell.references
+    if isinstance(given, tuple) and all(isinstance(one, str) for one in given):
+        return given
+    raise CellError(
+        cell=type(cell).__name__,
+        reason=f"references is {given!r}; it must be a tuple of BibTeX entries",
+    )

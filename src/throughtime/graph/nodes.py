@@ -102,6 +102,8 @@ class StepGraph:
     output: int
     new_states: tuple[int, ...]
     names: tuple[tuple[str, int], ...] = ()
+    references: tuple[str, ...] = ()
+    """The papers of the cell, as BibTeX entries."""
 
     @property
     def output_size(self) -> int:

@@ -29,7 +29,7 @@ from throughtime.graph.operations import (
 )
 
 FORMAT = "throughtime step graph"
-VERSION = 1
+VERSION = 2
 _FIELDS = {
     "format",
     "version",
@@ -43,7 +43,10 @@ _FIELDS = {
     "output",
     "new_states",
     "names",
+    "references",
 }
+# Since which version; a text of an older one lacks them.
+_SINCE = {"references": 2}
 _Kind = TypeVar("_Kind")
 
 
@@ -78,6 +81,7 @@ def to_json(graph: StepGraph) -> str:
         "output": graph.output,
         "new_states": list(graph.new_states),
         "names": [list(pair) for pair in graph.names],
+        "references": list(graph.references),
     }
     return json.dumps(
         document, ensure_ascii=False, allow_nan=False, separators=(",", ":")
@@ -104,6 +108,7 @@ def from_json(text: str) -> StepGraph:
         output=_a(int, document["output"], "output"),
         new_states=_integers(document["new_states"], "new_states"),
         names=tuple(map(_name, _list(document["names"], "names"))),
+        references=_references(document.get("references", [])),
     )
     try:
         return verify(graph)
@@ -126,7 +131,8 @@ def _document(text: str) -> dict[str, Any]:
         )
     if version < 1:
         _refuse(f"there is no version {version}")
-    missing, foreign = _FIELDS - document.keys(), document.keys() - _FIELDS
+    fields = {name for name in _FIELDS if _SINCE.get(name, 1) <= version}
+    missing, foreign = fields - document.keys(), document.keys() - fields
     if missing or foreign:
         found = [f"lacks {name}" for name in sorted(missing)]
         found += [f"has an unknown {name}" for name in sorted(foreign)]
@@ -185,6 +191,10 @@ def _input(item: object) -> InputDeclaration:
 def _name(item: object) -> tuple[str, int]:
     name, index = _row(item, 2, "names")
     return _a(str, name, "names"), _a(int, index, "names")
+
+
+def _references(value: object) -> tuple[str, ...]:
+    return tuple(_a(str, one, "references") for one in _list(value, "references"))
 
 
 def _word(value: object, field: str) -> str:

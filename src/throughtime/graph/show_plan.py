@@ -1,8 +1,10 @@
 """A plan in words: what leaves the loops, and what is stored."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
+from throughtime.graph.builder import Builder
 from throughtime.graph.expressions import (
     Expression,
     SizeText,
@@ -25,6 +27,8 @@ from throughtime.graph.programs import (
     gradient_of,
 )
 from throughtime.graph.reader import Reader
+from throughtime.graph.reductions import part_ends, split_reductions
+from throughtime.graph.simplify import ALGEBRA, EXPANSION
 
 Product = tuple[Expression, Expression, Span | None, int]
 """Matrix without its range, vector, range of rows, all rows."""
@@ -78,10 +82,23 @@ class _PlanReader:
         self.letters = letters([item.name for item in graph.parameters])
         self.shared = Fingerprints()
         lines = choose_lines(graph)
-        traced = self.shared.of(graph.nodes, self._leaf)
-        self.names = {traced.of(i): value(name) for i, name in lines.symbols.items()}
+        self.names = dict(self._names(lines.symbols))
         self.stored: dict[tuple[str, int, int], int] = {}
         self.texts: dict[tuple[str, int, int], str] = {}
+
+    def _names(self, symbols: Mapping[int, str]) -> Iterator[tuple[int, Expression]]:
+        """What values are called, and parts of those that are taken apart."""
+        # With the simpler functions that a plan writes means and squares with.
+        divided, places = split_reductions(self.graph)
+        simpler = Builder(rules=(*ALGEBRA, *EXPANSION))
+        moved = simpler.copy(divided.nodes)
+        prints = self.shared.of(simpler.nodes, self._leaf)
+        ends = part_ends(self.graph.nodes)
+        for index, name in symbols.items():
+            position = moved[places[index]]
+            for span in pairwise((0, *ends[index])):
+                yield prints.of(position, span), restrict(value(name), span)
+            yield prints.of(position), value(name)
 
     def text(self) -> PlanText:
         before: list[Product] = []

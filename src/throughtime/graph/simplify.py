@@ -11,6 +11,7 @@ from dataclasses import replace
 from throughtime.graph.builder import Builder, Rule, prune, rebuild
 from throughtime.graph.nodes import Node, StepGraph, dependents
 from throughtime.graph.operations import Attribute, Kind
+from throughtime.graph.reductions import split_reductions
 
 Arguments = tuple[int, ...]
 Attributes = tuple[Attribute, ...]
@@ -226,7 +227,8 @@ def simplify(graph: StepGraph) -> StepGraph:
 
     Names go: a value that is only named would otherwise be kept and computed.
     """
-    ordered = order_sums(replace(graph, names=()))
+    divided, _ = split_reductions(replace(graph, names=()))
+    ordered = order_sums(divided)
     rules = (*ALGEBRA, *SPLITTING)
     return rebuild(order_sums(rebuild(ordered, rules)), rules)
 

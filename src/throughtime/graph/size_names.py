@@ -14,6 +14,8 @@ HIDDEN_STAND_IN = _COMMON * 10_007
 INPUT_STAND_IN = _COMMON * 1_299_709
 LARGEST_DENOMINATOR = 12
 LARGEST_MULTIPLE = 16
+LARGEST_OF_HIDDEN = 64
+"""What is stored may be many times H."""
 LARGEST_REST = 20_000
 
 
@@ -28,7 +30,7 @@ def size_letters(size: int) -> str:
         for whole in (hidden, Fraction(int(hidden))):
             rest = left - whole * HIDDEN_STAND_IN
             short = whole.denominator <= LARGEST_DENOMINATOR
-            if short and 0 <= rest <= LARGEST_REST and 0 <= whole <= LARGEST_MULTIPLE:
+            if short and 0 <= rest <= LARGEST_REST and 0 <= whole <= LARGEST_OF_HIDDEN:
                 return _sum(whole, inputs, int(rest))
     return str(size)
 

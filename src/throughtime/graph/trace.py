@@ -13,6 +13,7 @@ from throughtime.graph.declarations import (
     State,
     declarations,
     known_sizes,
+    references_of,
 )
 from throughtime.graph.nodes import (
     InputDeclaration,
@@ -126,6 +127,7 @@ class _Tracer:
                     output=output,
                     new_states=tuple(states),
                     names=names,
+                    references=references_of(self.cell),
                 )
             )
         )

@@ -10,12 +10,14 @@ of derivatives, mapped calls as one), ``layers`` (parameters, and rows through a
 layers), ``packing`` and ``permuting`` (lengths and resets as a permutation of rows),
 ``sequences`` (what people give, as rows), ``states`` (named tuples), ``recurrent``,
 ``compatibility`` and ``compatible_cells`` (`torch.nn`'s own classes), ``conversion``,
-``heads`` (outputs and losses), ``explain`` and ``node_deltas`` (what a module does).
+``heads`` (outputs and losses), ``explain`` and ``node_deltas`` (what a module does),
+``citing`` (whose equations they are).
 
 May import: ``cells``, ``backends``, ``math``, ``graph``, ``errors`` and torch.
 Next: ``train``, which teaches these modules.
 """
 
+from throughtime.nn.citing import cite
 from throughtime.nn.compatibility import GRU, LSTM, RNN
 from throughtime.nn.compatible_cells import GRUCell, LSTMCell, RNNCell
 from throughtime.nn.conversion import convert
@@ -34,6 +36,7 @@ __all__ = [
     "Recurrent",
     "Sigmoid",
     "Softmax",
+    "cite",
     "convert",
     "explain",
     "mean_loss",

@@ -6,11 +6,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from throughtime.cells import elman, gru, lstm
+from throughtime.cells import elman, gru, lstm, projected_lstm
 from throughtime.errors import (
     BadSetting,
     EmptySequence,
-    NotBuiltYet,
     UnknownArgument,
 )
 from throughtime.graph import Cell
@@ -104,6 +103,8 @@ class TorchLayers(Layers):
     def extra_repr(self) -> str:
         """The text of the module of the same name in `torch.nn`."""
         text = f"{self.input_size}, {self.hidden_size}"
+        if self.proj_size:
+            text += f", proj_size={self.proj_size}"
         if self.num_layers != 1:
             text += f", num_layers={self.num_layers}"
         if not self.bias:
@@ -176,7 +177,7 @@ class LSTM(TorchLayers):
     bias, batch_first, dropout, bidirectional, device, dtype
         As in `Recurrent`.
     proj_size
-        Must be 0 in this version.
+        P, the size of h and of each direction's output, less than H; 0: no projection.
     backend
         As in `Recurrent`.
     """
@@ -199,8 +200,9 @@ class LSTM(TorchLayers):
         backend: str = "auto",
     ) -> None:
         _check_projection(proj_size, hidden_size)
+        projected = projected_lstm.ProjectedLSTM(proj_size) if proj_size else None
         super().__init__(
-            lstm.LSTM(),
+            projected or lstm.LSTM(),
             "LSTM",
             input_size,
             hidden_size,
@@ -213,6 +215,7 @@ class LSTM(TorchLayers):
             device=device,
             dtype=dtype,
         )
+        self.proj_size = proj_size
 
 
 class GRU(TorchLayers):
@@ -305,10 +308,5 @@ def _check_projection(proj_size: int, hidden_size: int) -> None:
             argument="proj_size",
             expected="has to be smaller than hidden_size",
             given=proj_size,
-            advice="give 0",
-        )
-    if proj_size:
-        raise NotBuiltYet(
-            what=f"proj_size={proj_size}",
-            advice="Give proj_size=0 and a linear layer behind the network",
+            advice="give a smaller one, or 0",
         )

@@ -43,9 +43,8 @@ def convert(model: nn.Module, *, backend: str = "auto") -> nn.Module:
     BadSettingType
         ``model`` is no module.
     CannotConvert
-        There is no recurrent module in the model, or one has ``proj_size > 0``, is
-        of a class derived from torch's, or its parameters are not its own (weight
-        norm, parametrisations).
+        There is no recurrent module in the model, or one is of a class derived from
+        torch's, or its parameters are not its own (weight norm, parametrisations).
     """
     check_backend(backend)
     _check_model(model)
@@ -94,12 +93,6 @@ def _replacement(path: str, module: nn.Module, backend: str) -> Layers:
             reason="only torch's own classes can be replaced, a derived one may "
             "compute something else",
         )
-    if getattr(module, "proj_size", 0):
-        raise CannotConvert(
-            path=path,
-            given=f"built with proj_size={module.proj_size}",
-            reason="projections are not part of this version",
-        )
     made = _build(kind, module, backend)
     if list(made._parameters) != list(module._parameters):
         raise CannotConvert(
@@ -120,6 +113,7 @@ def _build(kind: Callable[..., Layers], module: Any, backend: str) -> Layers:
         module.input_size,
         module.hidden_size,
         **{name: given[name] for name in SETTINGS if name in given},
+        **{name: given[name] for name in LSTM_SETTINGS if given.get(name)},
         backend=backend,
         # There nothing is allocated and no random number drawn.
         device=torch.device("meta"),
@@ -130,6 +124,8 @@ def _build(kind: Callable[..., Layers], module: Any, backend: str) -> Layers:
 
 
 SETTINGS = ("num_layers", "bias", "batch_first", "bidirectional", "nonlinearity")
+# Every class of torch has these, but only an LSTM may have them different from 0.
+LSTM_SETTINGS = ("proj_size",)
 KINDS: dict[type[nn.Module], Callable[..., Layers]] = {
     nn.RNN: RNN,
     nn.LSTM: LSTM,

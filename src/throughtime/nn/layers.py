@@ -24,6 +24,7 @@ from throughtime.nn.settings import (
     check_stack,
     checked_dropout,
     checked_graphs,
+    checked_residual,
 )
 from throughtime.nn.states import state_class
 
@@ -45,6 +46,8 @@ class Layers(nn.Module):
         Probability that a value between two layers is zeroed in training.
     bidirectional
         Whether every layer also runs from the last step to the first.
+    residual
+        Whether each layer but the first adds what it reads to its output.
     backend
         ``"auto"`` or the name of the backend that has to serve.
     checkpoint
@@ -60,6 +63,7 @@ class Layers(nn.Module):
         batch_first: bool = False,
         dropout: float = 0.0,
         bidirectional: bool = False,
+        residual: bool = False,
         backend: str = "auto",
         checkpoint: Checkpoint = None,
         device: Device = None,
@@ -83,6 +87,7 @@ class Layers(nn.Module):
         self.checkpoint = checkpoint
         self.spacing = Spacing(checkpoint, self.graphs, self.directions)
         check_stack(self.graphs, self.directions)
+        self.residual = checked_residual(residual, self.graphs, self.directions)
         self.state_class = state_class(self.state_names)
         self._exposed = tuple(map(exposed, self.graphs))
         for graph in (*self.graphs, *(one.graph for one in self._exposed)):
@@ -237,6 +242,7 @@ class Layers(nn.Module):
         value = inputs["x"]
         finals: list[list[Tensor]] = [[] for _ in self.state_names]
         for layer in range(self.num_layers):
+            below = value
             if layer and self.dropout:
                 value = functional.dropout(value, self.dropout, self.training)
             outputs: list[Tensor] = []
@@ -255,6 +261,8 @@ class Layers(nn.Module):
                 for final, end in zip(finals, ends, strict=True):
                     final.append(end)
             value = torch.cat(outputs, -1) if self.bidirectional else outputs[0]
+            if layer and self.residual:
+                value = value + below
         if self.num_layers * self.directions == 1:
             return value, [final[0].unsqueeze(0) for final in finals]
         return value, [torch.stack(final) for final in finals]

@@ -67,7 +67,7 @@ def _of_rows(
             for name, value in values.items():
                 shape = (batch.steps, batch.size, value.shape[1])
                 found[layer, direction, name] = value.view(shape)
-        gradient = below
+        gradient = below + gradient if layer and module.residual else below
     return found
 
 
@@ -105,7 +105,8 @@ def _layer_inputs(
                 bool(direction),
             )
             outputs.append(output)
-        values.append(torch.cat(outputs, -1))
+        value = torch.cat(outputs, -1)
+        values.append(value + values[-1] if layer and module.residual else value)
     return values
 
 

@@ -49,6 +49,12 @@ class Recurrent(Layers):
     bidirectional
         Whether every layer also runs from the last step to the first; outputs of
         both directions stand side by side.
+    heads
+        The units are divided into so many heads; each sees itself alone. Matrices that
+        multiply a state are block-diagonal, and of them the blocks alone are
+        parameters, ``(rows, columns / heads)``; those that multiply x stay whole.
+    residual
+        Whether each layer but the first adds what it reads to its output.
     backend
         ``"auto"``, ``"llvm"``, ``"cudnn"`` or ``"reference"``. One that is named
         serves or raises.
@@ -72,6 +78,8 @@ class Recurrent(Layers):
         batch_first: bool = False,
         dropout: float = 0.0,
         bidirectional: bool = False,
+        heads: int = 1,
+        residual: bool = False,
         backend: str = "auto",
         checkpoint: Checkpoint = None,
         device: Device = None,
@@ -84,12 +92,14 @@ class Recurrent(Layers):
             num_layers,
             bias=bias,
             bidirectional=bidirectional,
+            heads=heads,
         )
         super().__init__(
             graphs,
             batch_first=batch_first,
             dropout=dropout,
             bidirectional=bidirectional,
+            residual=residual,
             backend=backend,
             checkpoint=checkpoint,
             device=device,
@@ -104,6 +114,7 @@ class Recurrent(Layers):
         batch_first: bool = False,
         dropout: float = 0.0,
         bidirectional: bool = False,
+        residual: bool = False,
         backend: str = "auto",
         checkpoint: Checkpoint = None,
         device: Device = None,
@@ -117,6 +128,7 @@ class Recurrent(Layers):
             batch_first=batch_first,
             dropout=dropout,
             bidirectional=bidirectional,
+            residual=residual,
             backend=backend,
             checkpoint=checkpoint,
             device=device,
@@ -220,7 +232,7 @@ class Recurrent(Layers):
             text += f", num_layers={self.num_layers}"
         if any(node.operation == "zeros" for node in self.graphs[0].nodes):
             text += ", bias=False"
-        for name in ("batch_first", "dropout", "bidirectional"):
+        for name in ("batch_first", "dropout", "bidirectional", "residual"):
             if getattr(self, name):
                 text += f", {name}={getattr(self, name)}"
         if self.checkpoint is not None:

@@ -9,6 +9,7 @@ import torch
 
 from throughtime.errors import BadSetting, BadSettingType, CellError, UnevenLayers
 from throughtime.graph import Cell, StepGraph, refuse_unused, trace
+from throughtime.graph.block_diagonal import with_heads
 
 # Keywords of `forward` that an Input must not take.
 RESERVED = ("input", "state", "lengths", "resets", "return_all")
@@ -22,9 +23,11 @@ def trace_layers(
     *,
     bias: bool,
     bidirectional: bool,
+    heads: int = 1,
 ) -> tuple[StepGraph, ...]:
     """The graph of every layer; layers of the same input size share theirs."""
     check_flag("bias", bias)
+    check_size("heads", heads)
     check_size("input_size", input_size)
     check_size("hidden_size", hidden_size)
     check_size("num_layers", num_layers)
@@ -33,8 +36,8 @@ def trace_layers(
     size = input_size
     for _ in range(num_layers):
         if size not in known:
-            graph = trace(cell, size, hidden_size, bias=bias)
-            known[size] = refuse_unused(graph)
+            graph = refuse_unused(trace(cell, size, hidden_size, bias=bias))
+            known[size] = with_heads(graph, heads)
         graphs.append(known[size])
         size = graphs[-1].output_size * (2 if bidirectional else 1)
     return tuple(graphs)
@@ -137,6 +140,27 @@ def check_stack(graphs: Sequence[StepGraph], directions: int) -> None:
         _agree(layer, "inputs", graph.input_size, width, "build it for that size")
         _agree(layer, "states", graph.states, first.states, _SAME_STATES)
         _agree(layer, "further inputs", graph.inputs, first.inputs, _SAME_STATES)
+
+
+def checked_residual(
+    residual: bool, graphs: Sequence[StepGraph], directions: int
+) -> bool:
+    """The flag, if the layers can add what they read to what they give."""
+    check_flag("residual", residual)
+    if not residual:
+        return False
+    if len(graphs) == 1:
+        raise BadSetting(
+            argument="residual",
+            expected="needs a second layer, as the first adds nothing",
+            given="residual=True with num_layers=1",
+            advice="give num_layers=2, or leave residual out",
+        )
+    for layer, graph in enumerate(graphs[1:], 1):
+        gives = directions * graph.output_size
+        cure = "leave residual out, or make them equal"
+        _agree(layer, "outputs", gives, graph.input_size, cure)
+    return True
 
 
 _SAME_STATES = "give sizes that do not depend on `input`"

@@ -45,6 +45,7 @@ def describe(model: Model) -> dict[str, Any]:
         "reader": _describe_reader(model.reader),
         "graphs": [json.loads(to_json(graph)) for graph in network.graphs],
         "bidirectional": network.bidirectional,
+        "residual": network.residual,
         "output": "softmax",
         "labels": list(model.labels),
         "pooling": model.pooling,
@@ -73,6 +74,8 @@ def build(described: dict[str, Any], backend: str, device: str) -> Model:
         network = Recurrent.from_graphs(
             graphs,
             bidirectional=field(described, "bidirectional", bool),
+            # What was written before layers could be residual does not say so.
+            residual=described.get("residual", False),
             backend=backend,
             device=device,
             dtype=dtype,

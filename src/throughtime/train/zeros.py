@@ -23,6 +23,7 @@ class ZeroCounter:
 
     def __init__(self, network: Recurrent) -> None:
         self._layers = list(_layers(network))
+        self._residual = network.residual
 
     @torch.no_grad()
     def fractions(self, input: Tensor, lengths: Tensor) -> list[float]:
@@ -39,9 +40,10 @@ class ZeroCounter:
         alive = (step < lengths.cpu()).to(input.device)
         found: list[float] = []
         value = input
-        for layer in self._layers:
-            value, _ = layer(value, lengths=lengths)
-            found.append((value[alive] == 0).double().mean().item())
+        for index, layer in enumerate(self._layers):
+            output, _ = layer(value, lengths=lengths)
+            found.append((output[alive] == 0).double().mean().item())
+            value = output + value if index and self._residual else output
         return found
 
 

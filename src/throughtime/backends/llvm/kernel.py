@@ -11,6 +11,7 @@ from throughtime.backends.llvm.compile import Code, load, object_code
 from throughtime.backends.llvm.edges import edges_of
 from throughtime.backends.llvm.layout import CHUNK, FIXED, FLAGS
 from throughtime.backends.llvm.module import (
+    Source,
     Work,
     body_name,
     threads_word,
@@ -195,6 +196,26 @@ def _share(
     body(address, number, threads)
 
 
+def write_half(
+    plan: Plan,
+    backward: bool,
+    widths: Mapping[str, int],
+    settings: Settings,
+    target: Target,
+) -> Source:
+    """LLVM IR of one half of a plan; arguments as of `compile_half`."""
+    shapes = [plan.nodes[index].shape for index in plan.operands]
+    return write_module(
+        plan.backward if backward else plan.forward,
+        plan.contractions if backward else (),
+        edges_of(plan, backward=backward),
+        widths,
+        [shape[1] if len(shape) == 2 else 1 for shape in shapes],
+        target,
+        settings,
+    )
+
+
 def compile_half(
     plan: Plan,
     *,
@@ -226,15 +247,7 @@ def compile_half(
     edges = edges_of(plan, backward=backward)
 
     def make() -> tuple[dict[str, object], bytes]:
-        source = write_module(
-            programs,
-            contractions,
-            edges,
-            widths,
-            [shape[1] if len(shape) == 2 else 1 for shape in shapes],
-            chosen,
-            settings,
-        )
+        source = write_half(plan, backward, widths, settings, chosen)
         facts: dict[str, object] = {
             "names": list(source.names),
             "panel_size": source.panel_size,

@@ -19,6 +19,9 @@ class Target:
     vector_bytes: int
     registers: int
     fused: bool
+    triple: str = ""
+    """Another kind of machine than this one, in LLVM's words; such code cannot run
+    here, but it shows that it can be made."""
 
     @property
     def key(self) -> str:
@@ -42,7 +45,8 @@ class Target:
     @property
     def x86(self) -> bool:
         """Whether this is an x86-64."""
-        return binding.get_process_triple().startswith(("x86_64", "amd64"))
+        triple = self.triple or binding.get_process_triple()
+        return triple.startswith(("x86_64", "amd64"))
 
     @property
     def bfloat16(self) -> bool:
@@ -52,8 +56,13 @@ class Target:
     def machine(self) -> binding.TargetMachine:
         """LLVM's code generator for this processor."""
         prepare()
-        triple = binding.Target.from_default_triple()
-        return triple.create_target_machine(
+        if self.triple:
+            binding.initialize_all_targets()
+            binding.initialize_all_asmprinters()
+            kind = binding.Target.from_triple(self.triple)
+        else:
+            kind = binding.Target.from_default_triple()
+        return kind.create_target_machine(
             cpu=self.cpu, features=self.features, opt=3, codemodel="jitdefault"
         )
 
@@ -88,6 +97,11 @@ FORCED = {
     "avx2": ("haswell", ""),
     "baseline": ("x86-64", ""),
 }
+
+
+AARCH64 = Target(
+    "generic", "+neon", 16, 32, fused=True, triple="aarch64-unknown-linux-gnu"
+)
 
 
 def forced(name: str) -> Target:

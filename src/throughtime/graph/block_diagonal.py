@@ -1,0 +1,155 @@
+"""Heads: the same step with block-diagonal matrices wherever a state is multiplied.
+
+The units are divided into heads, and a unit sees the units of its own head alone. Of
+each matrix only the blocks are kept: the row of a unit holds the weights within its
+head, so a matrix of ``(rows, columns)`` becomes one of ``(rows, columns / heads)``.
+Matrices that multiply the input stay whole. Everything is written head by head, and
+joined where a whole vector is needed: so each head stays in the registers of a kernel.
+"""
+
+from dataclasses import replace
+
+from throughtime.errors import CellError
+from throughtime.graph.builder import Builder, prune
+from throughtime.graph.nodes import Node, StepGraph, ancestors, dependents, verify
+from throughtime.graph.operations import OPERATIONS, Attribute, ShapeError
+from throughtime.graph.simplify import SPLITTING
+
+
+def with_heads(graph: StepGraph, heads: int) -> StepGraph:
+    """The graph of the same cell with so many heads; one changes nothing.
+
+    Raises
+    ------
+    CellError
+        No state is multiplied by a matrix, or one of these matrices cannot be divided.
+    """
+    return graph if heads == 1 else _Divider(graph, heads).graph()
+
+
+class _Divider:
+    def __init__(self, graph: StepGraph, heads: int) -> None:
+        self.whole = graph
+        self.heads = heads
+        nodes = graph.nodes
+        states = [i for i, node in enumerate(nodes) if node.operation == "state"]
+        late = dependents(nodes, states)
+        products = [i for i, node in enumerate(nodes) if node.operation == "product"]
+        self.recurrent = [i for i in products if nodes[i].arguments[1] in late]
+        self.divided = self._parameters_of(self.recurrent)
+        others = self._parameters_of(set(products) - set(self.recurrent))
+        if not self.recurrent:
+            raise self._refusal("it multiplies no state by a matrix")
+        for name in sorted(self.divided & others):
+            raise self._refusal(f"{name} multiplies a state, and the input as well")
+        self.builder = Builder(rules=(_join_late, *SPLITTING))
+
+    def graph(self) -> StepGraph:
+        positions: list[int] = []
+        for index, node in enumerate(self.whole.nodes):
+            arguments = [positions[argument] for argument in node.arguments]
+            positions.append(self._place(index, node, arguments))
+        divided = replace(
+            self.whole,
+            parameters=tuple(
+                replace(one, shape=self._divided_shape(one.name, one.shape))
+                if one.name in self.divided
+                else one
+                for one in self.whole.parameters
+            ),
+            nodes=tuple(self.builder.nodes),
+            output=positions[self.whole.output],
+            new_states=tuple(positions[index] for index in self.whole.new_states),
+            names=tuple((name, positions[index]) for name, index in self.whole.names),
+        )
+        return verify(prune(divided))
+
+    def _place(self, index: int, node: Node, arguments: list[int]) -> int:
+        if index in self.recurrent:
+            matrix, vector = arguments
+            return self._blocks(matrix, vector, node.source)
+        attributes = node.attributes
+        if node.operation == "parameter" and attributes[0] in self.divided:
+            shape = self._divided_shape(str(attributes[0]), node.shape)
+            attributes = (attributes[0], *shape)
+        try:
+            return self.builder.emit(
+                node.operation, *arguments, attributes=attributes, source=node.source
+            )
+        except ShapeError:
+            reason = f"{node.operation} cannot join its blocks"
+            raise self._refusal(reason, node.source) from None
+
+    def _blocks(self, matrix: int, vector: int, source: str) -> int:
+        """A product of each gate and head, joined in the order of the rows."""
+        rows, columns = self.builder.size(matrix), self.builder.size(vector)
+        gates, rest = divmod(rows, self.whole.hidden_size)
+        gate = rows if rest or not gates else self.whole.hidden_size
+        height, width = self._part(gate), self._part(columns)
+        if self.builder.nodes[matrix].shape != (rows, width):
+            raise self._refusal("a state is multiplied by a transpose or by columns")
+        parts = [
+            self.builder.emit(
+                "product",
+                self._range(matrix, top + head * height, height),
+                self._range(vector, head * width, width),
+                source=source,
+            )
+            for top in range(0, rows, gate)
+            for head in range(self.heads)
+        ]
+        return self.builder.emit("concat", *parts, source=source)
+
+    def _range(self, index: int, start: int, size: int) -> int:
+        attributes = (start, start + size)
+        return self.builder.emit("slice", index, attributes=attributes)
+
+    def _divided_shape(self, name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+        if len(shape) != 2:
+            raise self._refusal(f"{name}, a vector, is part of a matrix")
+        return shape[0], self._part(shape[1])
+
+    def _part(self, size: int) -> int:
+        if size % self.heads:
+            raise self._refusal(f"{size} units cannot be divided into {self.heads}")
+        return size // self.heads
+
+    def _parameters_of(self, products: list[int] | set[int]) -> set[str]:
+        nodes = self.whole.nodes
+        matrices = [nodes[index].arguments[0] for index in products]
+        made_of = [nodes[index] for index in ancestors(nodes, matrices)]
+        return {str(n.attributes[0]) for n in made_of if n.operation == "parameter"}
+
+    def _refusal(self, reason: str, source: str = "") -> CellError:
+        place = f"{source}: " if source else ""
+        return CellError(
+            cell=self.whole.cell,
+            reason=f"{place}heads={self.heads} is not possible, {reason}; "
+            "give another number of heads, or 1",
+        )
+
+
+def _join_late(
+    builder: Builder,
+    operation: str,
+    arguments: tuple[int, ...],
+    attributes: tuple[Attribute, ...],
+) -> int | None:
+    """Write ``f(concat(a, b), c)`` as ``concat(f(a, c_a), f(b, c_b))``."""
+    nodes = builder.nodes
+    joined = [nodes[index] for index in arguments if nodes[index].operation == "concat"]
+    if OPERATIONS[operation].family != "pointwise" or not joined:
+        return None
+    parts: list[int] = []
+    start = 0
+    for part in joined[0].arguments:
+        span = (start, start + builder.size(part))
+        own = [
+            index
+            if builder.size(index) == 1
+            else builder.emit("slice", index, attributes=span)
+            for index in arguments
+        ]
+        parts.append(builder.emit(operation, *own, attributes=attributes))
+        start = span[1]
+    return builder.emit("concat", *parts)
