@@ -180,7 +180,3 @@ def test_an_error_of_the_users_own_passes_through() -> None:
     traced(cells.Elman())
 
 
-@pytest.mark.parametrize("random", [lambda: math.mask(0.5), lambda: math.noise(0.1)])
-def test_random_values_come_later(random: Callable[[], Value]) -> None:
-    with pytest.raises(NotBuiltYet):
-        random()

@@ -13,5 +13,15 @@ from throughtime.cells.feedforward import Feedforward
 from throughtime.cells.gru import GRU
 from throughtime.cells.lstm import LSTM
 from throughtime.cells.peephole import PeepholeLSTM
+from throughtime.cells.regularisers import DropConnect, VariationalDropout, Zoneout
 
-__all__ = ["GRU", "LSTM", "Elman", "Feedforward", "PeepholeLSTM"]
+__all__ = [
+    "GRU",
+    "LSTM",
+    "DropConnect",
+    "Elman",
+    "Feedforward",
+    "PeepholeLSTM",
+    "VariationalDropout",
+    "Zoneout",
+]

@@ -72,6 +72,10 @@ def _slices(b: Builder, op: str, args: Arguments, attrs: Attributes) -> int | No
         return b.leaf("zeros", "", (stop - start, *node.shape[1:]))
     if node.kind is Kind.PARAMETER:
         return None
+    if node.family == "random":
+        amount, period, stream, first, _ = node.attributes
+        moved = (amount, period, stream, int(first) + start, stop - start)
+        return b.emit(node.operation, attributes=moved)
     if node.operation == "product":
         matrix, vector = node.arguments
         rows = b.emit("slice", matrix, attributes=attrs)
@@ -99,7 +103,7 @@ def _slice_of_concat(b: Builder, node: Node, start: int, stop: int) -> int:
     return pieces[0] if len(pieces) == 1 else b.emit("concat", *pieces)
 
 
-def _product_of_concat(
+def product_of_concat(
     b: Builder, op: str, args: Arguments, _: Attributes
 ) -> int | None:
     """Write ``W @ concat(a, b)`` as ``W_a @ a + W_b @ b``."""
@@ -163,6 +167,18 @@ def _expand_gates(b: Builder, op: str, args: Arguments, _: Attributes) -> int | 
     return None
 
 
+def _expand_scaled_mask(
+    b: Builder, op: str, args: Arguments, _: Attributes
+) -> int | None:
+    """Write ``mask / c`` as ``mask * (1 / c)``: a mask is 0 or 1, so it is the same."""
+    if op != "divide" or b.nodes[args[0]].operation != "mask":
+        return None
+    divisor = b.constant_of(args[1])
+    if not divisor:
+        return None
+    return b.emit("multiply", args[0], b.constant(1.0 / divisor))
+
+
 LARGEST_EXACT_POWER = 64
 
 
@@ -211,13 +227,19 @@ def _on_step(rule: Rule) -> Rule:
 ALGEBRA: tuple[Rule, ...] = (_neutral, _subtraction, _powers)
 SPLITTING: tuple[Rule, ...] = (
     _slices,
-    _product_of_concat,
+    product_of_concat,
     _single_concat,
     _joined_slices,
 )
 EXPANSION: tuple[Rule, ...] = tuple(
     _on_step(rule)
-    for rule in (_expand_softmax, _expand_mean, _expand_gates, _expand_power)
+    for rule in (
+        _expand_softmax,
+        _expand_mean,
+        _expand_gates,
+        _expand_scaled_mask,
+        _expand_power,
+    )
 )
 
 

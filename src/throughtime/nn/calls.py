@@ -4,11 +4,19 @@ Every way to a compiled layer ends here, that of the registered operators includ
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from torch import Tensor
 
 from throughtime.nn.engine import Engine, engine
-from throughtime.nn.extents import Extent, dense_extent, flat_extent, ragged_extent
+from throughtime.nn.extents import (
+    Extent,
+    dense_extent,
+    dense_sequences,
+    flat_extent,
+    ragged_extent,
+    ragged_sequences,
+)
 
 
 def _check(
@@ -38,6 +46,23 @@ def _extent(
     reverse: bool,
 ) -> Extent:
     """Where the rows lie."""
+    extent = _rows(made, x, counts, steps, batch, reverse)
+    if not made.draws_per_sequence:
+        return extent
+    if counts is None:
+        return replace(extent, sequences=dense_sequences(steps, batch))
+    return replace(extent, sequences=ragged_sequences(counts))
+
+
+def _rows(
+    made: Engine,
+    x: Tensor,
+    counts: Tensor | None,
+    steps: int,
+    batch: int,
+    reverse: bool,
+) -> Extent:
+    """The same without the sequence of each row."""
     if not made.graph.states:
         rows = x.shape[:-1].numel() if counts is None else int(counts.sum())
         return flat_extent(rows)

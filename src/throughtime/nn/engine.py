@@ -14,6 +14,7 @@ from torch import Tensor
 
 from throughtime.backends.llvm.options import Options, Settings
 from throughtime.backends.llvm.overlay import overlay
+from throughtime.backends.llvm.rows import KEY, SEQUENCES
 from throughtime.backends.llvm.schedule import schedule, splittable
 from throughtime.backends.llvm.threads import give_up, openmp
 from throughtime.errors import BackendCannotServe
@@ -27,11 +28,12 @@ from throughtime.graph.programs import (
     gradient_of,
     multiply_adds,
 )
+from throughtime.graph.random_values import draws_per_sequence, is_random
 from throughtime.graph.serialize import from_json
 from throughtime.nn.door import Door
 from throughtime.nn.extents import CPU, Extent
 from throughtime.nn.half import BUFFER, Half
-from throughtime.nn.operands import Operands
+from throughtime.nn.operands import Drawn, Operands
 from throughtime.nn.pool import POOL
 from throughtime.nn.precision import BFLOAT16
 
@@ -128,6 +130,8 @@ class Engine:
             for hoist in (False, True)
         )
         self.graph = graph
+        self.random = is_random(graph)
+        self.draws_per_sequence = draws_per_sequence(graph)
         self.door = Door(graph, self.saved_width)
         self.dtype = dtype
         # Whose threads run it; None: those of a small pool of our own.
@@ -198,7 +202,7 @@ class Engine:
         if way.backward:
             count = len(self.plan.operands)
             words += [f"gradient operand {i}" for i in range(count)]
-        return words
+        return [*words, *([KEY, SEQUENCES] if self.random else [])]
 
     @cached_property
     def overlay(self) -> int | None:
@@ -243,7 +247,7 @@ class Engine:
             _clear_behind(saved, lead + extent.alive)
         half = self.kernel(extent.batch, backward=False)
         given = saved, output, *inputs, *self._or_none(initial), *finals
-        self._run(half, given, parameters, extent)
+        self._run(half, given, self.operands.drawn(parameters, x), extent)
         return output, finals, saved
 
     def _stand_still(self, initial: Sequence[Tensor], finals: Sequence[Tensor]) -> None:
@@ -277,6 +281,7 @@ class Engine:
         gradients = self._input_gradients(inputs, extent.alive)
         state_gradients = [torch.empty_like(state) for state in initial]
         operand_gradients = self.operands.empty()
+        drawn = self.operands.drawn(parameters, output)
         if extent.alive:
             given = (
                 *(saved, output, *inputs, output_gradient, *gradients),
@@ -284,7 +289,7 @@ class Engine:
                 *(*self._or_none(state_gradients), *operand_gradients),
             )
             half = self.kernel(extent.batch, backward=True, overwrite=overwrite)
-            self._run(half, given, parameters, extent)
+            self._run(half, given, drawn, extent)
         else:
             for gradient in operand_gradients:
                 gradient.zero_()
@@ -293,7 +298,9 @@ class Engine:
         return (
             gradients,
             state_gradients,
-            self.operands.gradients(parameters, operand_gradients),
+            self.operands.gradients(
+                drawn.parameters, operand_gradients, drawn.operands
+            ),
         )
 
     def _input_gradients(self, inputs: Sequence[Tensor], alive: int) -> list[Tensor]:
@@ -320,11 +327,13 @@ class Engine:
         self,
         half: Half,
         given: Sequence[Tensor | None],
-        parameters: Sequence[Tensor],
+        drawn: Drawn,
         extent: Extent,
     ) -> None:
         """Compute; what is given is that of `_words`."""
-        operands = self.operands.values(parameters, half.operands)
+        operands = self.operands.values(drawn.parameters, half.operands, drawn.operands)
+        if drawn.key is not None:
+            given = *given, drawn.key, extent.sequences
         addresses = [0 if t is None else t.data_ptr() for t in (*given, *operands)]
         # Its first rows hold the initial states.
         lead = extent.batch if self.graph.states else 0

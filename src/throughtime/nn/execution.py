@@ -29,6 +29,7 @@ class Run(NamedTuple):
     reverse: bool
     operation: str
     bfloat16: bool
+    key: Tensor | None
 
 
 def run_layer(
@@ -44,6 +45,7 @@ def run_layer(
     backend: str,
     operation: str = "",
     bfloat16: bool = False,
+    key: Tensor | None = None,
 ) -> Result:
     """Output ``(N, H)`` and final states ``(B, n)`` of one layer and direction.
 
@@ -70,6 +72,8 @@ def run_layer(
         What `choose` answered.
     bfloat16
         Whether compiled products round their operands to bfloat16.
+    key
+        Of what the step draws, ``(1,)`` int64; None where it draws nothing.
     """
     run = Run(
         graph,
@@ -82,6 +86,7 @@ def run_layer(
         reverse,
         operation,
         bfloat16,
+        key,
     )
     return RUNNERS[backend](run)
 
@@ -125,6 +130,7 @@ def _reference(given: Run) -> Result:
         run.parameters,
         Rows(counts),
         run.reverse,
+        run.key,
     )
     if not alive:
         finals = [start.clone() for start in finals]
@@ -174,6 +180,8 @@ def _llvm(run: Run) -> Result:
         differentiated = *inputs, *run.initial, *parameters
         training = any(tensor.requires_grad for tensor in differentiated)
         wanted = " ".join(name for name in names if run.inputs[name].requires_grad)
+    if run.key is not None:
+        parameters.append(run.key)
     output, finals = operators.run(
         text_of(run.graph),
         training,

@@ -21,6 +21,8 @@ class Extent:
     rows: Rows
     held: tuple[Tensor, ...]
     """The tables that ``rows`` has the addresses of."""
+    sequences: Tensor | None = None
+    """The sequence of each row, where the code has to know."""
 
 
 @lru_cache(maxsize=256)
@@ -57,6 +59,19 @@ def ragged_extent(batch: int, counts: Tensor) -> Extent:
     sequences = torch.arange(batch, device=CPU)
     lengths = (counts[:, None] > sequences).sum(0)
     return _extent(batch, int(counts.sum()), table, segments, lengths)
+
+
+@lru_cache(maxsize=8)
+def dense_sequences(steps: int, batch: int) -> Tensor:
+    """The sequence of each row, where all sequences have all steps."""
+    return torch.arange(batch, dtype=WORD, device=CPU).repeat(steps)
+
+
+def ragged_sequences(counts: Tensor) -> Tensor:
+    """The sequence of each row, where so many are alive at each step."""
+    starts = counts.cumsum(0) - counts
+    rows = torch.arange(int(counts.sum()), dtype=WORD, device=CPU)
+    return rows - starts.repeat_interleave(counts)
 
 
 def _table(starts: Tensor, counts: Tensor, batch: int) -> Tensor:

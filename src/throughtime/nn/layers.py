@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from throughtime.graph import StepGraph
+from throughtime.graph.evaluation import evaluated
+from throughtime.graph.random_values import is_random
 from throughtime.graph.serialize import text_of
 from throughtime.nn.choice import Choice, check_backend, choose, plain_operation
 from throughtime.nn.execution import run_layer
@@ -23,6 +25,8 @@ from throughtime.nn.settings import (
 )
 from throughtime.nn.states import state_class
 
+KEYS = (-(2**63), 2**63 - 1)
+"""The range that keys are drawn from."""
 Device = torch.device | str | int | None
 
 
@@ -75,6 +79,11 @@ class Layers(nn.Module):
         self.state_class = state_class(self.state_names)
         for graph in self.graphs:
             text_of(graph)  # a program that torch compiles can read it, not write it
+        self.evaluated = tuple(map(evaluated, self.graphs))
+        """What runs in evaluation: every random value is at its mean."""
+        self.random = any(map(is_random, self.graphs))
+        for graph in self.evaluated:
+            text_of(graph)
         operations = {plain_operation(graph) for graph in self.graphs}
         self._operation = operations.pop() if len(operations) == 1 else ""
         # Of each layer and direction, by its name in the graph: that in the module.
@@ -139,6 +148,22 @@ class Layers(nn.Module):
             for name, own in self._names[layer, direction].items()
         }
 
+    def draw_keys(self, device: torch.device) -> tuple[Tensor, ...] | None:
+        """A key ``(1,)`` for each layer and direction of a call that draws.
+
+        They come from torch's default generator on the CPU, whatever the device: a
+        seed gives the same masks everywhere.
+        """
+        if not (self.random and self.training):
+            return None
+        runs = self.num_layers * self.directions
+        keys = torch.randint(*KEYS, (runs,), dtype=torch.int64)
+        return keys.to(device).split(1)
+
+    def running_graph(self, layer: int, key: Tensor | None) -> StepGraph:
+        """The graph of a layer: with a key as it was traced, else at its means."""
+        return (self.evaluated if key is None else self.graphs)[layer]
+
     def like(self, value: Tensor) -> Tensor:
         """A parameter, whose dtype and device inputs share; else the value itself."""
         for own in self._parameters.values():
@@ -173,6 +198,7 @@ class Layers(nn.Module):
         choice: Choice,
     ) -> tuple[Tensor, list[Tensor]]:
         value = inputs["x"]
+        keys = self.draw_keys(value.device)
         finals: list[list[Tensor]] = [[] for _ in self.state_names]
         for layer in range(self.num_layers):
             if layer and self.dropout:
@@ -187,6 +213,7 @@ class Layers(nn.Module):
                     [state[run] for state in states],
                     extent,
                     choice,
+                    None if keys is None else keys[run],
                 )
                 outputs.append(output)
                 for final, end in zip(finals, ends, strict=True):
@@ -204,6 +231,7 @@ class Layers(nn.Module):
         initial: Sequence[Tensor],
         extent: tuple[int, int, Packing | None],
         choice: Choice,
+        key: Tensor | None,
     ) -> tuple[Tensor, list[Tensor]]:
         steps, batch, packing = extent
         # Packed sequences end at different steps: each is mirrored by itself.
@@ -212,7 +240,7 @@ class Layers(nn.Module):
             inputs = {
                 name: rows.index_select(0, mirror) for name, rows in inputs.items()
             }
-        graph = self.graphs[layer]
+        graph = self.running_graph(layer, key)
         output, finals = run_layer(
             graph,
             inputs,
@@ -225,6 +253,7 @@ class Layers(nn.Module):
             backend=choice.backend,
             operation=choice.operation,
             bfloat16=choice.bfloat16,
+            key=key,
         )
         return output if mirror is None else output.index_select(0, mirror), finals
 

@@ -62,7 +62,8 @@ def run(
         The inputs whose gradient it has to give, with spaces between.
     inputs, initial, parameters
         Rows ``(N, n)`` or ``(T, B, n)``, which the output is like; states ``(B, n)``,
-        none for those of the declarations; parameters in the order of the graph.
+        none for those of the declarations; parameters in the order of the graph, and
+        behind them its key, ``(1,)`` int64, if the graph draws something.
     where
         As in `execution.run_layer`.
     """
@@ -140,7 +141,7 @@ def _fake_backward(
     made = engine(graph, True, wanted, inputs[0].dtype)
     named = zip(made.input_sizes, inputs, strict=True)
     differentiated = [value for name, value in named if name in made.wanted]
-    every = (*differentiated, *initial, *parameters)
+    every = (*differentiated, *initial, *parameters[: len(made.graph.parameters)])
     return [value.new_empty(value.shape) for value in every]
 
 
@@ -187,7 +188,7 @@ class _Layer(torch.autograd.Function):
         ctx.spent = once
         settings = *ctx.settings, once
         found = _call(_LayerBackward, again, settings, (*tensors, *given))
-        spread = _spread(made.input_sizes, wanted, found)
+        spread = _spread(made.input_sizes, wanted, found, len(tensors) - 2)
         return None, None, None, None, None, *spread
 
     @staticmethod
@@ -283,13 +284,17 @@ def _filled(gradient: Tensor | None, result: Tensor) -> Tensor:
 
 
 def _spread(
-    names: Iterable[str], wanted: str, gradients: Sequence[Tensor]
+    names: Iterable[str], wanted: str, gradients: Sequence[Tensor], count: int
 ) -> list[Tensor | None]:
-    """Gradients in the places of all inputs; those that nobody wants are None."""
+    """Gradients in the places of so many tensors; None for inputs that nobody wants.
+
+    A key, which stands last, has none.
+    """
     some = wanted.split()
     found = iter(gradients[: len(some)])
     places = [next(found) if name in some else None for name in names]
-    return [*places, *gradients[len(some) :]]
+    spread = [*places, *gradients[len(some) :]]
+    return [*spread, *[None] * (count - len(spread))]
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: Sequence[Tensor]) -> None:
@@ -313,7 +318,7 @@ def _differentiate(ctx: Any, gradients: Sequence[Tensor | None]) -> tuple[Any, .
     found = torch.ops.throughtime.layer_backward(
         graph, wanted, inputs, initial, parameters, *where, *rest
     )
-    spread = _spread(names, wanted, found)
+    spread = _spread(names, wanted, found, len(own))
     first, second = sizes[0], sum(sizes)
     groups = spread[:first], spread[first:second], spread[second:]
     return None, None, None, *groups, None, None, None, None, None

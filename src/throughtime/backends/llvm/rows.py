@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 
+KEY, SEQUENCES = "key", "sequences"
+"""Words of code that draws: the address of the call's key, and that of a table with the
+sequence of each row."""
+
 
 @dataclass(frozen=True)
 class Rows:
