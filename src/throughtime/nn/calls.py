@@ -37,7 +37,7 @@ def _check(
         made.door.check_rows(rows, steps, batch)
 
 
-def _extent(
+def extent_of(
     made: Engine,
     x: Tensor,
     counts: Tensor | None,
@@ -87,7 +87,7 @@ def forward(
     """Output, final states, saved rows."""
     made = engine(graph, training, wanted, inputs[0].dtype, bfloat16)
     _check(made, inputs, initial, parameters, counts, steps, batch)
-    extent = _extent(made, inputs[0], counts, steps, batch, reverse)
+    extent = extent_of(made, inputs[0], counts, steps, batch, reverse)
     output, finals, saved = made.forward(
         _contiguous(inputs), _contiguous(initial), parameters, extent
     )
@@ -126,7 +126,7 @@ def backward(
         _contiguous(inputs),
         _contiguous(initial),
         parameters,
-        _extent(made, inputs[0], counts, steps, batch, reverse),
+        extent_of(made, inputs[0], counts, steps, batch, reverse),
         output.contiguous(),
         saved.contiguous(),
         output_gradient.contiguous(),
