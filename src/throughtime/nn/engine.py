@@ -33,7 +33,7 @@ from throughtime.graph.serialize import from_json
 from throughtime.nn.door import Door
 from throughtime.nn.extents import CPU, Extent
 from throughtime.nn.half import BUFFER, Half
-from throughtime.nn.operands import Drawn, Operands
+from throughtime.nn.operands import Call, Operands
 from throughtime.nn.pool import POOL
 from throughtime.nn.precision import BFLOAT16
 
@@ -247,7 +247,7 @@ class Engine:
             _clear_behind(saved, lead + extent.alive)
         half = self.kernel(extent.batch, backward=False)
         given = saved, output, *inputs, *self._or_none(initial), *finals
-        self._run(half, given, self.operands.drawn(parameters, x), extent)
+        self._run(half, given, self.operands.begin(parameters, half.operands), extent)
         return output, finals, saved
 
     def _stand_still(self, initial: Sequence[Tensor], finals: Sequence[Tensor]) -> None:
@@ -281,7 +281,7 @@ class Engine:
         gradients = self._input_gradients(inputs, extent.alive)
         state_gradients = [torch.empty_like(state) for state in initial]
         operand_gradients = self.operands.empty()
-        drawn = self.operands.drawn(parameters, output)
+        call = self.operands.begin(parameters)
         if extent.alive:
             given = (
                 *(saved, output, *inputs, output_gradient, *gradients),
@@ -289,7 +289,7 @@ class Engine:
                 *(*self._or_none(state_gradients), *operand_gradients),
             )
             half = self.kernel(extent.batch, backward=True, overwrite=overwrite)
-            self._run(half, given, drawn, extent)
+            self._run(half, given, call, extent)
         else:
             for gradient in operand_gradients:
                 gradient.zero_()
@@ -298,9 +298,7 @@ class Engine:
         return (
             gradients,
             state_gradients,
-            self.operands.gradients(
-                drawn.parameters, operand_gradients, drawn.operands
-            ),
+            self.operands.gradients(call, operand_gradients),
         )
 
     def _input_gradients(self, inputs: Sequence[Tensor], alive: int) -> list[Tensor]:
@@ -327,13 +325,13 @@ class Engine:
         self,
         half: Half,
         given: Sequence[Tensor | None],
-        drawn: Drawn,
+        call: Call,
         extent: Extent,
     ) -> None:
         """Compute; what is given is that of `_words`."""
-        operands = self.operands.values(drawn.parameters, half.operands, drawn.operands)
-        if drawn.key is not None:
-            given = *given, drawn.key, extent.sequences
+        operands = self.operands.values(call, half.operands)
+        if call.key is not None:
+            given = *given, call.key, extent.sequences
         addresses = [0 if t is None else t.data_ptr() for t in (*given, *operands)]
         # Its first rows hold the initial states.
         lead = extent.batch if self.graph.states else 0

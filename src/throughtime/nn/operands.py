@@ -1,7 +1,8 @@
 """What compiled code reads of parameters: they themselves, sums, other expressions."""
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,14 +13,22 @@ from throughtime.graph.programs import Plan
 from throughtime.nn.drawing import drawn_per_call
 from throughtime.nn.pool import POOL
 
+AUTOGRAD = [
+    torch._C._parse_dispatch_key(name)
+    for name in ("AutogradFunctionality", "AutogradOther", "AutogradNestedTensor")
+]
 
-class Drawn(NamedTuple):
-    """Parameters of a call, and what is drawn with its key, if it has one."""
+
+class Call(NamedTuple):
+    """What a call was given, and the operands that are more than sums of it."""
 
     parameters: Sequence[Tensor]
     key: Tensor | None
-    operands: Mapping[int, Tensor] | None
-    """Values of what operands draw, once for the whole call."""
+    """Of what is drawn; None where nothing is."""
+    composed: Mapping[int, Tensor]
+    """Values of operands by their positions."""
+    leaves: Sequence[Tensor]
+    """What these were computed from: what autograd gives gradients of."""
 
 
 class Operands:
@@ -41,62 +50,74 @@ class Operands:
         ]
         self._shapes = [plan.nodes[index].shape for index in plan.operands]
 
-    def values(
-        self,
-        parameters: Sequence[Tensor],
-        wanted: Sequence[int],
-        draws: Mapping[int, Tensor] | None = None,
-    ) -> list[Tensor]:
-        """Values of some operands, by their positions; contiguous.
+    def begin(
+        self, parameters: Sequence[Tensor], wanted: Sequence[int] | None = None
+    ) -> Call:
+        """Compute what is more than a sum.
 
-        ``draws`` are values of what they draw.
+        Parameters
+        ----------
+        parameters
+            In the order of the graph; behind them the key of one that draws.
+        wanted
+            Positions of operands. Without any: all of them, to be differentiated.
         """
-        sums = [self._sums[position] for position in wanted]
-        plain = [positions for positions in sums if positions is not None]
-        if len(plain) == len(sums):
-            values = [_total(positions, parameters) for positions in plain]
-        else:
-            named = dict(zip(self.names, parameters, strict=True))
-            indices = [self.plan.operands[position] for position in wanted]
-            like = self._like(parameters)
-            values = evaluate_parameters(self.plan.nodes, indices, named, like, draws)
+        own, key = parameters, None
+        if len(parameters) > len(self.names):
+            *own, key = parameters
+        composed = [
+            position
+            for position in (range(len(self._sums)) if wanted is None else wanted)
+            if self._sums[position] is None
+        ]
+        if not composed:
+            return Call(own, key, {}, ())
+        if wanted is not None:
+            return Call(own, key, self._evaluate(composed, own, key), ())
+        with _recording():
+            leaves = [value.detach().requires_grad_() for value in own]
+            return Call(own, key, self._evaluate(composed, leaves, key), leaves)
+
+    def _evaluate(
+        self, positions: Sequence[int], parameters: Sequence[Tensor], key: Tensor | None
+    ) -> dict[int, Tensor]:
+        nodes = self.plan.nodes
+        like = parameters[0] if parameters else torch.empty(0, dtype=self.dtype)
+        draws: dict[int, Tensor] = {}
+        if key is not None:
+            draws = {i: drawn_per_call(nodes[i], key, like) for i in self._random}
+        named = dict(zip(self.names, parameters, strict=True))
+        indices = [self.plan.operands[position] for position in positions]
+        values = evaluate_parameters(nodes, indices, named, like, draws)
+        return dict(zip(positions, values, strict=True))
+
+    def values(self, call: Call, wanted: Sequence[int]) -> list[Tensor]:
+        """Values of some operands, by their positions; contiguous."""
+        values: list[Tensor] = []
+        for position in wanted:
+            sum_ = self._sums[position]
+            if sum_ is None:
+                values.append(call.composed[position].detach())
+            else:
+                values.append(_total(sum_, call.parameters))
         return [value.contiguous() for value in values]
 
     def empty(self) -> list[Tensor]:
         """Room for a gradient of each operand."""
         return [POOL.empty(shape, self.dtype) for shape in self._shapes]
 
-    def drawn(self, parameters: Sequence[Tensor], like: Tensor) -> Drawn:
-        """What a call draws; behind the parameters of a graph that does is its key."""
-        if len(parameters) == len(self.names):
-            return Drawn(parameters, None, None)
-        *own, key = parameters
-        nodes = self.plan.nodes
-        values = {i: drawn_per_call(nodes[i], key, like) for i in self._random}
-        return Drawn(own, key, values)
-
-    def gradients(
-        self,
-        parameters: Sequence[Tensor],
-        gradients: Sequence[Tensor],
-        draws: Mapping[int, Tensor] | None = None,
-    ) -> list[Tensor]:
+    def gradients(self, call: Call, gradients: Sequence[Tensor]) -> list[Tensor]:
         """From gradients of the operands to those of the parameters."""
+        parameters = call.parameters
         found: list[Tensor | None] = [None] * len(parameters)
-        composed: list[tuple[int, Tensor]] = []
-        for index, positions, gradient in zip(
-            self.plan.operands, self._sums, gradients, strict=True
-        ):
-            if positions is None:
-                composed.append((index, gradient))
-                continue
-            for number, position in enumerate(positions):
+        for positions, gradient in zip(self._sums, gradients, strict=True):
+            for number, position in enumerate(positions or ()):
                 # Parameters may not share the memory of their gradients.
                 own = gradient.clone() if number else gradient
                 before = found[position]
                 found[position] = own if before is None else before + own
-        if composed:
-            self._add_composed(parameters, composed, found, draws)
+        if call.composed:
+            _add_composed(call, gradients, found)
         return [
             torch.zeros_like(value) if gradient is None else gradient
             for value, gradient in zip(parameters, found, strict=True)
@@ -118,40 +139,29 @@ class Operands:
             positions += inner
         return positions
 
-    def _add_composed(
-        self,
-        parameters: Sequence[Tensor],
-        composed: Sequence[tuple[int, Tensor]],
-        found: list[Tensor | None],
-        draws: Mapping[int, Tensor] | None,
-    ) -> None:
-        """Gradients through expressions that are more than sums, by autograd."""
-        with torch.enable_grad():
-            leaves = [value.detach().requires_grad_() for value in parameters]
-            named = dict(zip(self.names, leaves, strict=True))
-            indices = [index for index, _ in composed]
-            like = self._like(parameters)
-            values = evaluate_parameters(self.plan.nodes, indices, named, like, draws)
-            pairs = [
-                (value, gradient)
-                for value, (_, gradient) in zip(values, composed, strict=True)
-                if value.requires_grad
-            ]
-            if not pairs:
-                return
-            gradients = torch.autograd.grad(
-                [value for value, _ in pairs],
-                leaves,
-                [gradient for _, gradient in pairs],
-                allow_unused=True,
-            )
-        for position, gradient in enumerate(gradients):
-            if gradient is not None:
-                before = found[position]
-                found[position] = gradient if before is None else before + gradient
 
-    def _like(self, parameters: Sequence[Tensor]) -> Tensor:
-        return parameters[0] if parameters else torch.empty(0, dtype=self.dtype)
+def _add_composed(
+    call: Call, gradients: Sequence[Tensor], found: list[Tensor | None]
+) -> None:
+    """Gradients through expressions that are more than sums, by autograd."""
+    pairs = [
+        (value, gradients[position])
+        for position, value in call.composed.items()
+        if value.requires_grad
+    ]
+    if not pairs:
+        return
+    with _recording():
+        slopes = torch.autograd.grad(
+            [value for value, _ in pairs],
+            call.leaves,
+            [gradient for _, gradient in pairs],
+            allow_unused=True,
+        )
+    for position, slope in enumerate(slopes):
+        if slope is not None:
+            before = found[position]
+            found[position] = slope if before is None else before + slope
 
 
 def _total(positions: Sequence[int], parameters: Sequence[Tensor]) -> Tensor:
@@ -160,3 +170,14 @@ def _total(positions: Sequence[int], parameters: Sequence[Tensor]) -> Tensor:
     for position in others:
         total = total + parameters[position]
     return total
+
+
+@contextmanager
+def _recording() -> Iterator[None]:
+    """Let autograd record, also inside an operator, where torch keeps it out."""
+    kept: Any = torch._C._dispatch_tls_local_exclude_set()
+    for key in AUTOGRAD:
+        kept = kept.remove(key)
+    included = torch._C._dispatch_tls_local_include_set()
+    with torch._C._ForceDispatchKeyGuard(included, kept), torch.enable_grad():
+        yield
