@@ -77,13 +77,11 @@ class Layers(nn.Module):
         self.backend = check_backend(backend)
         check_stack(self.graphs, self.directions)
         self.state_class = state_class(self.state_names)
-        for graph in self.graphs:
-            text_of(graph)  # a program that torch compiles can read it, not write it
-        self.evaluated = tuple(map(evaluated, self.graphs))
-        """What runs in evaluation: every random value is at its mean."""
         self.random = any(map(is_random, self.graphs))
-        for graph in self.evaluated:
-            text_of(graph)
+        # What runs in evaluation: every random value is at its mean.
+        self.evaluated = tuple(map(evaluated, self.graphs))
+        for graph in (*self.graphs, *self.evaluated):
+            text_of(graph)  # a program that torch compiles can read it, not write it
         operations = {plain_operation(graph) for graph in self.graphs}
         self._operation = operations.pop() if len(operations) == 1 else ""
         # Of each layer and direction, by its name in the graph: that in the module.
