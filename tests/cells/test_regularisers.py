@@ -463,6 +463,28 @@ def test_values_keep_their_names() -> None:
     assert dict(graph.names)["h"] == graph.new_states[0] == graph.output
 
 
+def test_an_explanation_shows_chance_and_no_error_that_flows_to_it() -> None:
+    shown = explain(Zoneout(Elman(), h=0.25))
+    forward, deltas = shown.equations().forward, shown.equations().deltas
+    assert "new_h_t = tanh(W_ih x_t + W_hh h_{t−1} + b)" in forward
+    assert "h_t = u1_t ⊙ new_h_t + (1 − u1_t) ⊙ h_{t−1}" in forward
+    assert "u1_t = mask(0.25)" in forward
+    assert not any(line.startswith("δu1") for line in deltas)
+    stored = explain(VariationalDropout(LSTM(), hidden=0.5)).plan().stored
+    assert stored[0] == "h_t: H numbers"
+    assert stored[1].startswith("c_t, i_t, f_t, g_t, o_t, tanh(c_t), h_{t−1} ⊙ (mask")
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32], ids=str)
+def test_numbers_of_other_types(dtype: torch.dtype) -> None:
+    module = Recurrent(Zoneout(NamedParts(), h=0.5), F, H, dtype=dtype)
+    output, _ = seeded(module, sequences().to(dtype))
+    assert output.dtype == dtype
+    assert torch.isfinite(output).all()
+    again, _ = seeded(module, sequences().to(dtype))
+    assert torch.equal(output, again)
+
+
 def test_every_recurrent_matrix_is_dropped_and_no_other() -> None:
     def sizes(graph: StepGraph) -> list[tuple[int, ...]]:
         return [node.shape for node in random_nodes(graph.nodes)]

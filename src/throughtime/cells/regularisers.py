@@ -82,7 +82,8 @@ def DropConnect(
 def VariationalDropout(cell: Cell, input: float = 0.0, hidden: float = 0.0) -> Cell:
     """A cell with one dropout mask for all steps of a sequence (Gal & Ghahramani 2016).
 
-    What is not dropped is divided by ``1 - p``, so that evaluation changes nothing.
+    Each sequence of a call has a mask of its own. What is not dropped is divided by
+    ``1 - p``, so that evaluation changes nothing.
 
     Parameters
     ----------

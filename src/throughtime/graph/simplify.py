@@ -167,18 +167,6 @@ def _expand_gates(b: Builder, op: str, args: Arguments, _: Attributes) -> int | 
     return None
 
 
-def _expand_scaled_mask(
-    b: Builder, op: str, args: Arguments, _: Attributes
-) -> int | None:
-    """Write ``mask / c`` as ``mask * (1 / c)``: a mask is 0 or 1, so it is the same."""
-    if op != "divide" or b.nodes[args[0]].operation != "mask":
-        return None
-    divisor = b.constant_of(args[1])
-    if not divisor:
-        return None
-    return b.emit("multiply", args[0], b.constant(1.0 / divisor))
-
-
 LARGEST_EXACT_POWER = 64
 
 
@@ -233,13 +221,7 @@ SPLITTING: tuple[Rule, ...] = (
 )
 EXPANSION: tuple[Rule, ...] = tuple(
     _on_step(rule)
-    for rule in (
-        _expand_softmax,
-        _expand_mean,
-        _expand_gates,
-        _expand_scaled_mask,
-        _expand_power,
-    )
+    for rule in (_expand_softmax, _expand_mean, _expand_gates, _expand_power)
 )
 
 

@@ -43,6 +43,7 @@ class Operands:
         self.dtype = dtype
         self.names = [declared.name for declared in plan.graph.parameters]
         self._sums = [self._sum_of(index) for index in plan.operands]
+        self._composed = {i for i, sum_ in enumerate(self._sums) if sum_ is None}
         self._random = [
             index
             for index, node in enumerate(plan.nodes)
@@ -65,17 +66,14 @@ class Operands:
         own, key = parameters, None
         if len(parameters) > len(self.names):
             *own, key = parameters
-        composed = [
-            position
-            for position in (range(len(self._sums)) if wanted is None else wanted)
-            if self._sums[position] is None
-        ]
-        if not composed:
+        if not self._composed:
             return Call(own, key, {}, ())
         if wanted is not None:
+            composed = sorted(self._composed.intersection(wanted))
             return Call(own, key, self._evaluate(composed, own, key), ())
         with _recording():
             leaves = [value.detach().requires_grad_() for value in own]
+            composed = sorted(self._composed)
             return Call(own, key, self._evaluate(composed, leaves, key), leaves)
 
     def _evaluate(

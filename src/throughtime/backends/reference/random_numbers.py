@@ -58,10 +58,11 @@ def normal(first: Tensor, second: Tensor, std: float, like: Tensor) -> Tensor:
 
     One gives a radius, the other an angle; ``like`` gives the dtype.
     """
+    wide = torch.promote_types(like.dtype, torch.float32)  # holds each of them
     scale = 2.0**-BITS
-    radius = torch.sqrt(-2 * torch.log((first + 1).to(like.dtype) * scale))
-    angle = second.to(like.dtype) * (scale * 2 * math.pi)
-    return radius * torch.cos(angle) * std
+    radius = torch.sqrt(-2 * torch.log((first + 1).to(wide) * scale))
+    angle = second.to(wide) * (scale * 2 * math.pi)
+    return (radius * torch.cos(angle) * std).to(like.dtype)
 
 
 def drawn(
