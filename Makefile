@@ -17,7 +17,7 @@ demo: $(RUN)  ## train three recurrent networks and a feedforward one, side by s
 	$(BIN)/python examples/demo.py
 
 test: $(DEV)  ## the tests, without those marked slow
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal
 
 docs: $(DOCS)  ## the documentation, warnings as errors
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --builder html docs docs/_build/html

@@ -17,8 +17,11 @@ from textwrap import fill, indent
 import rich_click as click
 
 import throughtime as tt
+from docs import drawing
 from throughtime.cli.cell_names import BUILT_IN
 from throughtime.cli.commands import main
+from throughtime.graph import trace
+from throughtime.graph.size_names import HIDDEN_STAND_IN, INPUT_STAND_IN
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "throughtime"
@@ -32,6 +35,7 @@ def write(folder: Path) -> None:
     texts |= {"data_sets": data_sets(), "errors.txt": errors()}
     texts["functions.txt"] = functions()
     texts |= {f"cells/{name}": cell(name) for name in CELLS}
+    texts |= {f"cells/{word}.svg": step(made) for word, made in BUILT_IN.items()}
     for name, text in texts.items():
         path = folder / (name if "." in name else f"{name}.rst")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -89,8 +93,19 @@ def cell(name: str) -> str:
     ]
     for word, made in known.items():
         parts += [heading(f"What explain() finds: {made!r}", "-")]
-        parts += [f"On the command line ``--cell {word}``.", *found(made)]
+        parts += [f"On the command line ``--cell {word}``.", drawn(word), *found(made)]
     return paragraphs(parts)
+
+
+def step(made: tt.Cell) -> str:
+    """The graph of one step, drawn."""
+    # Two sizes that no number of the equations is.
+    return drawing.picture(trace(made, INPUT_STAND_IN, HIDDEN_STAND_IN))
+
+
+def drawn(word: str) -> str:
+    alt = "The graph of one step: what each named value is made from."
+    return f".. image:: {word}.svg\n   :alt: {alt}"
 
 
 def source(kind: type[tt.Cell]) -> str:
@@ -110,7 +125,7 @@ def found(made: tt.Cell) -> Iterator[str]:
         "last step."
     )
     for title, shown in [
-        ("Equations:", lines.forward),
+        ("Equations:", [*lines.forward, *lines.starts]),
         (meaning, [*lines.deltas, "", *lines.notes]),
         ("Gradients:", lines.gradients),
         *((f"{title}:", lines) for title, lines in explanation.blocks()),

@@ -9,10 +9,9 @@ from torch import Tensor
 from throughtime.graph import StepGraph
 from throughtime.graph.random_values import is_random
 from throughtime.graph.serialize import text_of
-from throughtime.nn.calls import extent_of
 from throughtime.nn.engine import Engine, Way
 from throughtime.nn.execution import run_layer
-from throughtime.nn.extents import Extent
+from throughtime.nn.extents import Extent, extent_of
 
 
 @dataclass(frozen=True)
@@ -182,7 +181,9 @@ def through_engine(made: Engine, case: Case) -> dict[str, Tensor]:
 
 def _extent(made: Engine, case: Case) -> Extent:
     where = case.counts, case.steps, case.batch, case.reverse
-    return extent_of(made, case.inputs["x"], *where)
+    rows = case.gradient.shape[0]
+    states, own = bool(made.graph.states), made.draws_per_sequence
+    return extent_of(states, rows, *where, sequences=own)
 
 
 def _run(graph: StepGraph, case: Case, backend: str) -> tuple[Tensor, list[Tensor]]:

@@ -34,6 +34,7 @@ from throughtime.cells import (
     Feedforward,
     Zoneout,
 )
+from throughtime.graph import trace
 from throughtime.graph.serialize import from_json, to_json
 from throughtime.nn import Recurrent
 
@@ -180,10 +181,48 @@ def test_single_steps_and_deltas(kind: str, backend: str) -> None:
     assert len(state) == len(module.graphs[0].states)
 
 
+def test_layers_that_draw_stand_beside_others(backend: str) -> None:
+    graphs = [trace(Elman(), F, H), trace(Zoneout(Elman(), h=0.5), H, H)]
+    module = Recurrent.from_graphs(graphs, backend=backend, dtype=DOUBLE)
+    assert seeded(module, sequences())[0].shape == (T, B, H)
+
+
 def test_layers_and_directions_draw_masks_of_their_own() -> None:
     module = build(Zoneout(Elman(), h=0.5), num_layers=2, bidirectional=True)
     keys = module.draw_keys(torch.device("cpu"))
-    assert keys is not None and len({int(key) for key in keys}) == 4
+    assert keys is not None and len({int(key) for key in keys if key is not None}) == 4
+
+
+@EACH
+def test_memory_that_is_bounded_draws_the_same(kind: str, backend: str) -> None:
+    settings = {"num_layers": 2, "bidirectional": True}
+    plain, bounded = (
+        build(REGULARISED[kind](), backend, checkpoint=checkpoint, **settings)
+        for checkpoint in (None, 3)
+    )
+    for given in ({}, {"lengths": torch.tensor([2, T, 0])}):
+        x = sequences().requires_grad_()
+        found, expected = (seeded(one, x, **given)[0] for one in (bounded, plain))
+        assert_close(found.detach(), expected.detach())
+        pairs = zip(slopes(found, x, bounded), slopes(expected, x, plain), strict=True)
+        for slope, other in pairs:
+            assert_close(slope, other)
+
+
+@EACH
+def test_resets_and_values(kind: str) -> None:
+    x, resets = sequences(), torch.zeros(T, B, dtype=torch.bool)
+    resets[2, 0] = resets[1, 2] = True
+    found, expected = (
+        seeded(build(REGULARISED[kind](), name), x, resets=resets, return_all=True)
+        for name in ("llvm", "reference")
+    )
+    assert_close(found[0].detach(), expected[0].detach())
+    assert found[2].keys() == expected[2].keys()
+    for name, value in expected[2].items():
+        assert_close(found[2][name].detach(), value.detach())
+    module = build(REGULARISED[kind]()).eval()
+    assert module(x, return_all=True)[2].keys() == expected[2].keys()
 
 
 # -------------------------------------------------------------- programs and functions

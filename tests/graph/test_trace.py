@@ -10,7 +10,6 @@ from tests.graph.oracle import cell_of
 from throughtime import cells, math
 from throughtime.errors import (
     CellError,
-    NotBuiltYet,
 )
 from throughtime.graph import (
     Cell,
@@ -129,11 +128,6 @@ def test_other_initial_values_are_refused(init: Any) -> None:
         Parameter(4, init=init)
     with pytest.raises(CellError, match=r"init is .*must be a number"):
         State(4, init=init)
-
-
-def test_a_learned_initial_state_comes_later() -> None:
-    with pytest.raises(NotBuiltYet, match="Give a number"):
-        State("hidden", init="learned")
 
 
 def test_a_role_is_bias_or_none() -> None:

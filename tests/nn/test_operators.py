@@ -51,6 +51,7 @@ def arguments(
     training: bool = True,
     wanted: str = "x",
     reverse: bool = False,
+    segment: int = 0,
 ) -> tuple[Any, ...]:
     """What ``throughtime::layer`` is called with."""
     torch.manual_seed(0)
@@ -59,7 +60,7 @@ def arguments(
     initial = [draw(BATCH, state.size, gradient=training) for state in graph.states]
     weights = [draw(*p.shape, gradient=training) for p in graph.parameters]
     given = None if counts is None else torch.tensor(counts)
-    extent = given, STEPS, BATCH, reverse, False
+    extent = given, STEPS, BATCH, reverse, segment, False
     return text_of(graph), training, wanted, [x], initial, weights, *extent
 
 
@@ -67,6 +68,8 @@ EXTENTS: list[dict[str, Any]] = [
     {},
     {"reverse": True},
     {"counts": [3, 2, 2, 0]},
+    {"counts": [3, 2, 2, 0], "segment": 2},
+    {"reverse": True, "segment": 3},
     {"wanted": ""},
     {"training": False, "wanted": ""},
     {"counts": [0, 0, 0, 0]},
@@ -82,7 +85,7 @@ def test_opcheck_forward(cell: Cell, extent: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=repr)
-@pytest.mark.parametrize("extent", EXTENTS[:4], ids=str)
+@pytest.mark.parametrize("extent", EXTENTS[:6], ids=str)
 def test_opcheck_backward(cell: Cell, extent: dict[str, Any]) -> None:
     given = arguments(cell, **extent)
     with torch.no_grad():

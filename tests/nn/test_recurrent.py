@@ -382,8 +382,7 @@ CALLS: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
         "elapsed",
     ),
     (x(4, 2), {"elapsed": [1.0]}, errors.NotATensor, "elapsed is of type list"),
-    (x(4, 2), {"resets": torch.zeros(4, 2)}, errors.NotBuiltYet, "resets"),
-    (x(4, 2), {"return_all": True}, errors.NotBuiltYet, "return_all"),
+    (x(4, 2), {"resets": torch.zeros(4, 2)}, errors.BadResets, "booleans"),
     (x(4, 2), {"state": [x(2), x(2)]}, errors.StateCountMismatch, "memory"),
     (
         x(4, 2),

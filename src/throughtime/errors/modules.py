@@ -19,6 +19,15 @@ class BadSettingType(ThroughtimeError, TypeError):
     message = "{argument} should be of type {expected}, got: {given}; {advice}."
 
 
+class BudgetTooSmall(ThroughtimeError, ValueError):
+    """A budget of memory that no number of stored states keeps to."""
+
+    message = (
+        "checkpoint={given!r} is too small for {steps} steps of {batch} sequences, "
+        "expected at least '{least}': give more, or fewer steps or sequences."
+    )
+
+
 class UnsuitableInitialisation(ThroughtimeError, ValueError):
     """A vector shall start like a matrix."""
 
@@ -169,6 +178,24 @@ class BadLengths(ThroughtimeError, ValueError):
     message = (
         "lengths is {given}, expected {batch} whole numbers from 0 to {steps}, one per "
         "sequence: give the number of steps that each sequence has."
+    )
+
+
+class BadResets(ThroughtimeError, ValueError):
+    """Resets that do not mark steps of the batch."""
+
+    message = (
+        "resets is {given}, expected a tensor of booleans of shape {expected}, the "
+        "input's without its features: mark the steps at which a sequence begins anew."
+    )
+
+
+class ResetsOfPacked(ThroughtimeError, ValueError):
+    """Resets beside a batch whose rows torch has packed."""
+
+    message = (
+        "resets was given with a PackedSequence, expected a padded tensor: unpack it "
+        "with torch.nn.utils.rnn.pad_packed_sequence and give lengths as well."
     )
 
 

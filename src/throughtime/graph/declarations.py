@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
-from throughtime.errors import CellError, NotBuiltYet
-from throughtime.graph.nodes import StepGraph
+from throughtime.errors import CellError
+from throughtime.graph.nodes import LEARNED, StepGraph
 from throughtime.graph.sizes import Size
 from throughtime.graph.values import Value
 
@@ -63,19 +63,26 @@ def _is_number_or_text(init: object) -> bool:
 
 
 class State:
-    """A vector carried from step to step, starting at ``init``."""
+    """A vector carried from step to step.
+
+    Parameters
+    ----------
+    size
+        As of a `Parameter`.
+    init
+        Where it starts: a number, or ``"learned"``, which makes it a parameter
+        ``<state>_init_l<layer>`` of the module, 0 at first.
+    """
 
     def __init__(self, size: Size, *, init: float | str = 0.0) -> None:
-        if init == "learned":
-            raise NotBuiltYet(
-                what='State(init="learned")', advice="Give a number, such as 0.0"
-            )
-        if isinstance(init, str) or not _is_number_or_text(init):
+        number = not isinstance(init, str) and _is_number_or_text(init)
+        if not number and init != LEARNED:
             raise CellError(
-                cell="State", reason=f"init is {init!r}; it must be a number"
+                cell="State",
+                reason=f"init is {init!r}; it must be a number or 'learned'",
             )
         self.size = size
-        self.init = float(init)
+        self.init: float | str = init if isinstance(init, str) else float(init)
 
 
 class Input:

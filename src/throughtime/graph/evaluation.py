@@ -43,7 +43,7 @@ class _Means:
             else:
                 self.numbers[index] = number
         output, *states = map(self._end, (graph.output, *graph.new_states))
-        named = [(n, self.positions[i]) for n, i in graph.names if i in self.positions]
+        named = [(name, self._end(index)) for name, index in graph.names]
         names = [(n, i) for n, i in named if self.builder.nodes[i].family != "leaf"]
         return prune(
             replace(

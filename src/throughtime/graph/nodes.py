@@ -15,6 +15,7 @@ from throughtime.graph.operations import (
     check_attributes,
 )
 
+LEARNED = "learned"
 STEP_LEAVES = frozenset({"input", "state", "gradient", "stream", "previous", "carry"})
 
 
@@ -59,11 +60,24 @@ class ParameterDeclaration:
 
 @dataclass(frozen=True, slots=True)
 class StateDeclaration:
-    """A value carried from step to step; ``init`` is where it starts."""
+    """A value carried from step to step.
+
+    ``init`` is where it starts, ``"learned"`` if that is a parameter of its own.
+    """
 
     name: str
     size: int
-    init: float
+    init: float | str
+
+    @property
+    def learned(self) -> bool:
+        """Whether the start is a parameter, and nothing that code knows."""
+        return self.init == LEARNED
+
+    @property
+    def number(self) -> float:
+        """Where it starts if nobody says; 0 if that is learned."""
+        return 0.0 if isinstance(self.init, str) else self.init
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Any, NoReturn, TypeVar
 from throughtime.errors import InvalidGraph, UnknownFormat
 from throughtime.graph.declarations import INITIALISATIONS
 from throughtime.graph.nodes import (
+    LEARNED,
     InputDeclaration,
     Node,
     ParameterDeclaration,
@@ -170,8 +171,10 @@ def _parameter(item: object) -> ParameterDeclaration:
 
 def _state(item: object) -> StateDeclaration:
     name, size, init = _row(item, 3, "states")
-    number = _a(float, _attribute(init, "states"), "states")
-    return StateDeclaration(_word(name, "states"), _size(size, "states"), number)
+    start = _attribute(init, "states")
+    if start != LEARNED:
+        start = _a(float, start, "states")
+    return StateDeclaration(_word(name, "states"), _size(size, "states"), start)
 
 
 def _input(item: object) -> InputDeclaration:

@@ -22,6 +22,8 @@ class Equations:
 
     forward: tuple[str, ...]
     """One line per value, and what sums of parameters stand for."""
+    starts: tuple[str, ...]
+    """One line per state that does not start at 0."""
     deltas: tuple[str, ...]
     """One line per δ, from the output back to the inputs."""
     gradients: tuple[str, ...]
@@ -54,10 +56,19 @@ def equations(graph: StepGraph, size_text: SizeText = str) -> Equations:
     ]
     return Equations(
         forward=(*written[: len(forward)], *(one.line() for one in merged)),
+        starts=tuple(_starts(graph)),
         deltas=tuple(written[len(forward) :]),
         gradients=tuple(back.gradients(size_text)),
         notes=tuple(back.notes()),
     )
+
+
+def _starts(graph: StepGraph) -> Iterator[str]:
+    for state in graph.states:
+        if state.learned:
+            yield f"{state.name} starts where it is learned, at {state.name}_init"
+        elif state.number:
+            yield f"{state.name} starts at {state.number:g}"
 
 
 def _forward(

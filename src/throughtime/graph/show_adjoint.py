@@ -21,7 +21,7 @@ from throughtime.graph.operations import Attribute, Kind
 from throughtime.graph.reader import Reader
 from throughtime.graph.simplify import ALGEBRA
 
-LEARNED = {"input", "state", "parameter"}
+ROOTS = {"input", "state", "parameter"}
 """Leaves that error flows back to."""
 LARGEST_REPEATED = 8
 """Nodes that an expression may have and still be written out at every use."""
@@ -126,7 +126,7 @@ class AdjointLines:
         names |= self.lines.symbols
         names |= self.lines.inside
         nodes = self.graph.nodes
-        roots = [i for i, node in enumerate(nodes) if node.operation in LEARNED]
+        roots = [i for i, node in enumerate(nodes) if node.operation in ROOTS]
         reached = dependents(nodes, roots)
         for index, name in sorted(names.items(), reverse=True):
             node = nodes[index]

@@ -108,6 +108,7 @@ class _Tracer:
         self.arguments["x"] = self._leaf("input", "x", self.sizes["input"])
         for name, declaration in declarations(self.cell).items():
             self._declare(bound, name, declaration)
+        self._check_starts()
         inputs = [item.name for item in self.inputs]
         with self.tracing:
             result = call_step(bound, self.arguments, inputs)
@@ -156,6 +157,17 @@ class _Tracer:
         else:
             self.inputs.append(InputDeclaration(name, size))
             self.arguments[name] = self._leaf("input", name, size)
+
+    def _check_starts(self) -> None:
+        """Refuse parameters that are named like where a state starts."""
+        starts = {f"{state.name}_init" for state in self.states if state.learned}
+        for parameter in self.parameters:
+            if parameter.name in starts:
+                raise CellError(
+                    cell=self.name,
+                    reason=f"{parameter.name} is the name of the learned start of a "
+                    "state, so no parameter can have it; give it another",
+                )
 
     def _parameter(self, name: str, declaration: Parameter) -> Value:
         shape = tuple(self._size(name, size) for size in declaration.sizes)

@@ -3,7 +3,8 @@
 In reading order: ``settings`` (what a module may be built with), ``initialisation``,
 ``choice`` (which backend serves and why), ``execution`` (the one way a layer runs),
 ``operators``, ``calls`` and ``engine`` (compiled code as torch operators, with
-``door``, ``extents``, ``operands``, ``half``, ``pool`` and ``scratch``), ``layers``
+``door``, ``extents``, ``operands``, ``half``, ``pool`` and ``scratch``), ``segments``
+and ``checkpointing`` (states stored now and then, the rest computed again), ``layers``
 (parameters, and rows through all layers),
 ``packing`` (lengths as a permutation of rows),
 ``sequences`` (what people give, as rows), ``states`` (named tuples), ``recurrent``,

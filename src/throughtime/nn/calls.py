@@ -4,19 +4,12 @@ Every way to a compiled layer ends here, that of the registered operators includ
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from torch import Tensor
 
+from throughtime.nn import segments
 from throughtime.nn.engine import Engine, engine
-from throughtime.nn.extents import (
-    Extent,
-    dense_extent,
-    dense_sequences,
-    flat_extent,
-    ragged_extent,
-    ragged_sequences,
-)
+from throughtime.nn.extents import extent_of
 
 
 def _check(
@@ -27,48 +20,16 @@ def _check(
     counts: Tensor | None,
     steps: int,
     batch: int,
+    segment: int,
 ) -> None:
     """Refuse what does not fit the code, or each other."""
     made.door.check_layer(inputs, initial, parameters, batch)
     rows = inputs[0].shape[:-1].numel()
     if counts is not None:
         made.door.check_counts(counts, rows, batch)
-    elif made.graph.states:
+    elif made.graph.states or segment:
         made.door.check_rows(rows, steps, batch)
-
-
-def extent_of(
-    made: Engine,
-    x: Tensor,
-    counts: Tensor | None,
-    steps: int,
-    batch: int,
-    reverse: bool,
-) -> Extent:
-    """Where the rows lie."""
-    extent = _rows(made, x, counts, steps, batch, reverse)
-    if not made.draws_per_sequence:
-        return extent
-    if counts is None:
-        return replace(extent, sequences=dense_sequences(steps, batch))
-    return replace(extent, sequences=ragged_sequences(counts))
-
-
-def _rows(
-    made: Engine,
-    x: Tensor,
-    counts: Tensor | None,
-    steps: int,
-    batch: int,
-    reverse: bool,
-) -> Extent:
-    """The same without the sequence of each row."""
-    if not made.graph.states:
-        rows = x.shape[:-1].numel() if counts is None else int(counts.sum())
-        return flat_extent(rows)
-    if counts is not None:
-        return ragged_extent(batch, counts)
-    return dense_extent(steps, batch, reverse)
+    made.door.check_segment(segment, counts, steps)
 
 
 def forward(
@@ -82,15 +43,23 @@ def forward(
     steps: int,
     batch: int,
     reverse: bool,
+    segment: int,
     bfloat16: bool,
 ) -> list[Tensor]:
-    """Output, final states, saved rows."""
-    made = engine(graph, training, wanted, inputs[0].dtype, bfloat16)
-    _check(made, inputs, initial, parameters, counts, steps, batch)
-    extent = extent_of(made, inputs[0], counts, steps, batch, reverse)
-    output, finals, saved = made.forward(
-        _contiguous(inputs), _contiguous(initial), parameters, extent
-    )
+    """Output, final states, saved rows; of segments, the states before each."""
+    once = training and not segment
+    made = engine(graph, once, wanted if once else "", inputs[0].dtype, bfloat16)
+    _check(made, inputs, initial, parameters, counts, steps, batch, segment)
+    given = _contiguous(inputs), _contiguous(initial), parameters
+    where = counts, steps, batch, reverse
+    if segment:
+        parts = segments.divide(*where, segment)
+        output, finals, saved = segments.forward(made, parts, *given)
+    else:
+        rows = inputs[0].shape[:-1].numel()
+        own = made.draws_per_sequence
+        extent = extent_of(bool(made.graph.states), rows, *where, sequences=own)
+        output, finals, saved = made.forward(*given, extent)
     return [output, *finals, saved]
 
 
@@ -104,6 +73,7 @@ def backward(
     steps: int,
     batch: int,
     reverse: bool,
+    segment: int,
     bfloat16: bool,
     output: Tensor,
     saved: Tensor,
@@ -118,22 +88,40 @@ def backward(
     fits, and that nobody needs it any more: δ may be written over it.
     """
     made = engine(graph, True, wanted, inputs[0].dtype, bfloat16)
-    _check(made, inputs, initial, parameters, counts, steps, batch)
+    _check(made, inputs, initial, parameters, counts, steps, batch, segment)
     if not overwrite:
         stored = output, saved, output_gradient, final_gradients
-        made.door.check_stored(*stored, inputs[0], batch)
-    gradients = made.backward(
-        _contiguous(inputs),
-        _contiguous(initial),
-        parameters,
-        extent_of(made, inputs[0], counts, steps, batch, reverse),
-        output.contiguous(),
-        saved.contiguous(),
-        output_gradient.contiguous(),
-        [None if value is None else value.contiguous() for value in final_gradients],
-        overwrite=overwrite,
-    )
+        made.door.check_stored(*stored, inputs[0], steps, batch, segment)
+    given = _contiguous(inputs), _contiguous(initial), parameters
+    finals = [None if one is None else one.contiguous() for one in final_gradients]
+    output, saved, error = _contiguous([output, saved, output_gradient])
+    stored = output, saved, error, finals
+    where = counts, steps, batch, reverse
+    if segment:
+        gradients = _by_segments(made, given, where, segment, stored)
+    else:
+        rows = inputs[0].shape[:-1].numel()
+        own = made.draws_per_sequence
+        extent = extent_of(bool(made.graph.states), rows, *where, sequences=own)
+        gradients = made.backward(*given, extent, *stored, overwrite=overwrite)
     return [value for group in gradients for value in group]
+
+
+def _by_segments(
+    made: Engine,
+    given: tuple[list[Tensor], list[Tensor], Sequence[Tensor]],
+    where: tuple[Tensor | None, int, int, bool],
+    segment: int,
+    stored: tuple[Tensor, Tensor, Tensor, Sequence[Tensor | None]],
+) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+    """As `Engine.backward`; the output is computed again, too."""
+    inputs, initial, parameters = given
+    _, saved, error, finals = stored
+    parts = segments.divide(*where, segment)
+    found = segments.backward(made, parts, inputs, parameters, saved, error, finals)
+    if not initial:
+        found[1].clear()
+    return found
 
 
 def _contiguous(tensors: Sequence[Tensor]) -> list[Tensor]:

@@ -17,6 +17,19 @@ from throughtime.graph.random_values import is_random
 DTYPES = (torch.float32, torch.float64)
 
 
+def saved_shape(
+    graph: StepGraph, width: int, rows: int, steps: int, batch: int, segment: int
+) -> tuple[int, ...]:
+    """Shape of what a forward pass saves in so many columns.
+
+    Of segments of so many steps it is the states before the first, the second, ….
+    """
+    if segment:
+        count = -(-max(steps, 1) // segment)
+        return count * batch, sum(state.size for state in graph.states)
+    return (batch if graph.states else 0) + rows, width
+
+
 class Door:
     """The one of a step graph.
 
@@ -37,6 +50,7 @@ class Door:
         self._inputs = [("x", graph.input_size)]
         self._inputs += [(declared.name, declared.size) for declared in graph.inputs]
         self._states = [(f"state {state.name}", state.size) for state in graph.states]
+        self._needs_starts = any(state.learned for state in graph.states)
         self._gradients = [
             (f"gradient of {state.name}", state.size) for state in graph.states
         ]
@@ -66,7 +80,7 @@ class Door:
             B.
         """
         self._check_count("inputs", inputs, len(self._inputs))
-        states = self._states if initial else []
+        states = self._states if initial or self._needs_starts else []
         self._check_count("states", initial, len(states))
         expected = len(self._parameters) + len(self._keys)
         self._check_count("parameters", parameters, expected)
@@ -96,6 +110,13 @@ class Door:
             expected = f"falling numbers up to {batch}, {rows} rows in all"
             raise self._mismatch("counts", str(counts.tolist()), expected)
 
+    def check_segment(self, segment: int, counts: Tensor | None, steps: int) -> None:
+        """Refuse segments of less than no step, or counts of more steps or fewer."""
+        if segment < 0:
+            raise self._mismatch("segment", f"{segment}", "0 or more steps")
+        if segment and counts is not None and len(counts) != steps:
+            raise self._mismatch("counts", f"{len(counts)} numbers", f"{steps}")
+
     def check_stored(
         self,
         output: Tensor,
@@ -103,17 +124,19 @@ class Door:
         output_gradient: Tensor,
         final_gradients: Sequence[Tensor | None],
         like: Tensor,
+        steps: int,
         batch: int,
+        segment: int,
     ) -> None:
         """Refuse what a forward pass stored, or gradients, if their shape is another.
 
         ``like`` is x.
         """
         rows, dtype = like.shape[:-1].numel(), like.dtype
-        lead = batch if self._states else 0
         expected = (*like.shape[:-1], self.graph.output_size)
         self._check("output", output, expected, dtype)
-        self._check("saved", saved, (lead + rows, self._saved_width), dtype)
+        shape = saved_shape(self.graph, self._saved_width, rows, steps, batch, segment)
+        self._check("saved", saved, shape, dtype)
         self._check("gradient of the output", output_gradient, expected, dtype)
         self._check_count("gradients", final_gradients, len(self._gradients))
         for (name, size), value in zip(self._gradients, final_gradients, strict=True):

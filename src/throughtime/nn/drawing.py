@@ -36,3 +36,8 @@ def drawn_per_call(node: Node, key: Tensor, like: Tensor) -> Tensor:
         made.fill_words(address, (draw.block, word), *extent, out.data_ptr())
     numbers = words[:, :size].view(2, *node.shape)
     return normal(numbers[0], numbers[1], draw.amount, like)
+
+
+def placed_key(key: Tensor, first: int) -> Tensor:
+    """A call's key, and behind it the number of the first row that is computed."""
+    return torch.cat([key, key.new_tensor([first])])

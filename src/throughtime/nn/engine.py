@@ -17,8 +17,6 @@ from throughtime.backends.llvm.overlay import overlay
 from throughtime.backends.llvm.rows import KEY, SEQUENCES
 from throughtime.backends.llvm.schedule import schedule, splittable
 from throughtime.backends.llvm.threads import give_up, openmp
-from throughtime.errors import BackendCannotServe
-from throughtime.graph import StepGraph
 from throughtime.graph.plan import plan
 from throughtime.graph.programs import (
     DELTA,
@@ -31,11 +29,12 @@ from throughtime.graph.programs import (
 from throughtime.graph.random_values import draws_per_sequence, is_random
 from throughtime.graph.serialize import from_json
 from throughtime.nn.door import Door
-from throughtime.nn.extents import CPU, Extent
-from throughtime.nn.half import BUFFER, Half
-from throughtime.nn.operands import Call, Operands
+from throughtime.nn.drawing import placed_key
+from throughtime.nn.extents import Extent, clear_behind
+from throughtime.nn.half import BUFFER, Half, Series
+from throughtime.nn.operands import Operands
 from throughtime.nn.pool import POOL
-from throughtime.nn.precision import BFLOAT16
+from throughtime.nn.precision import check_bfloat16
 
 if TYPE_CHECKING:
     from throughtime.backends.llvm.target import Target
@@ -120,7 +119,7 @@ class Engine:
     ) -> None:
         graph = from_json(text)
         if bfloat16:
-            _check_bfloat16(graph, dtype)
+            check_bfloat16(graph, dtype)
         self.wanted = tuple(wanted.split())
         self.bfloat16 = bfloat16
         self.options = options
@@ -227,33 +226,48 @@ class Engine:
         initial: Sequence[Tensor],
         parameters: Sequence[Tensor],
         extent: Extent,
+        room: tuple[Tensor, Tensor] | None = None,
+        series: Series | None = None,
     ) -> tuple[Tensor, list[Tensor], Tensor]:
         """Output ``(N, H)``, final states ``(B, n)``, and what is saved.
 
         The output has the leading dimensions of the inputs. Without initial states
         they are those of the declarations. The saved rows begin with B rows for them.
+        Who has room for the output and for what is saved gives that.
         """
-        x, graph = inputs[0], self.graph
-        output = POOL.empty((*x.shape[:-1], graph.output_size), x.dtype)
-        rows, lead = x.shape[:-1].numel(), extent.batch if graph.states else 0
-        saved = POOL.empty((lead + rows, self.saved_width), x.dtype)
-        finals = [x.new_empty((extent.batch, state.size)) for state in graph.states]
-        # No part of what an operator returns may be left to chance.
-        _clear_behind(output, extent.alive)
+        x, batch = inputs[0], extent.batch
+        if room is None:
+            room = self.empty_output(x, extent.alive), self.empty_saved(x, batch)
+        output, saved = room
+        finals = [x.new_empty((batch, state.size)) for state in self.graph.states]
         if not extent.alive:
             self._stand_still(initial, finals)
             return output, finals, saved.zero_()
-        if self.saved_width:
-            _clear_behind(saved, lead + extent.alive)
-        half = self.kernel(extent.batch, backward=False)
+        clear_behind(saved, self._lead(batch) + extent.alive)
         given = saved, output, *inputs, *self._or_none(initial), *finals
-        self._run(half, given, self.operands.begin(parameters, half.operands), extent)
+        self._run(self.kernel(batch, backward=False), given, parameters, extent, series)
         return output, finals, saved
+
+    def empty_output(self, x: Tensor, alive: int) -> Tensor:
+        """Room for the output of so many living rows, 0 behind them."""
+        output = POOL.empty((*x.shape[:-1], self.graph.output_size), x.dtype)
+        # No part of what an operator returns may be left to chance.
+        clear_behind(output, alive)
+        return output
+
+    def empty_saved(self, x: Tensor, batch: int) -> Tensor:
+        """Room for what the backward pass reads of the rows of x."""
+        rows = x.shape[:-1].numel()
+        return POOL.empty((self._lead(batch) + rows, self.saved_width), x.dtype)
+
+    def _lead(self, batch: int) -> int:
+        """Rows of initial states before what is saved."""
+        return batch if self.graph.states else 0
 
     def _stand_still(self, initial: Sequence[Tensor], finals: Sequence[Tensor]) -> None:
         """States after no step at all."""
         for final, state in zip(finals, self.graph.states, strict=True):
-            final.fill_(state.init)
+            final.fill_(state.number)
         for final, start in zip(finals, initial, strict=False):
             final.copy_(start)
 
@@ -278,10 +292,38 @@ class Engine:
 
         ``overwrite`` says that nobody needs what is saved afterwards.
         """
-        gradients = self._input_gradients(inputs, extent.alive)
-        state_gradients = [torch.empty_like(state) for state in initial]
+        gradients = self.empty_gradients(inputs, extent.alive)
         operand_gradients = self.operands.empty()
-        call = self.operands.begin(parameters)
+        state_gradients = self.backward_into(
+            *(gradients, operand_gradients),
+            *(inputs, initial, parameters, extent),
+            *(output, saved, output_gradient, final_gradients),
+            overwrite=overwrite,
+        )
+        own = self.operands.gradients(parameters, operand_gradients)
+        return gradients, state_gradients, own
+
+    def backward_into(
+        self,
+        gradients: Sequence[Tensor],
+        operand_gradients: Sequence[Tensor],
+        inputs: Sequence[Tensor],
+        initial: Sequence[Tensor],
+        parameters: Sequence[Tensor],
+        extent: Extent,
+        output: Tensor,
+        saved: Tensor,
+        output_gradient: Tensor,
+        final_gradients: Sequence[Tensor | None],
+        series: Series | None = None,
+        *,
+        overwrite: bool,
+    ) -> list[Tensor]:
+        """Fill the gradients of inputs and operands; give those of initial states.
+
+        In a series, calls without a living row come first.
+        """
+        state_gradients = [torch.empty_like(state) for state in initial]
         if extent.alive:
             given = (
                 *(saved, output, *inputs, output_gradient, *gradients),
@@ -289,26 +331,22 @@ class Engine:
                 *(*self._or_none(state_gradients), *operand_gradients),
             )
             half = self.kernel(extent.batch, backward=True, overwrite=overwrite)
-            self._run(half, given, call, extent)
+            self._run(half, given, parameters, extent, series)
         else:
             for gradient in operand_gradients:
                 gradient.zero_()
             for gradient, final in zip(state_gradients, final_gradients, strict=False):
                 gradient.zero_() if final is None else gradient.copy_(final)
-        return (
-            gradients,
-            state_gradients,
-            self.operands.gradients(call, operand_gradients),
-        )
+        return state_gradients
 
-    def _input_gradients(self, inputs: Sequence[Tensor], alive: int) -> list[Tensor]:
+    def empty_gradients(self, inputs: Sequence[Tensor], alive: int) -> list[Tensor]:
         """Room for the gradients of the wanted inputs, 0 where nothing is written."""
         gradients: list[Tensor] = []
         for name, value in zip(self.input_sizes, inputs, strict=True):
             if name in self.wanted:
                 gradient = POOL.empty(value.shape, value.dtype)
                 reached = gradient_of(name) in self._reached
-                _clear_behind(gradient, alive if reached else 0)
+                clear_behind(gradient, alive if reached else 0)
                 gradients.append(gradient)
         return gradients
 
@@ -325,39 +363,22 @@ class Engine:
         self,
         half: Half,
         given: Sequence[Tensor | None],
-        call: Call,
+        parameters: Sequence[Tensor],
         extent: Extent,
+        series: Series | None = None,
     ) -> None:
         """Compute; what is given is that of `_words`."""
-        operands = self.operands.values(call, half.operands)
-        if call.key is not None:
-            given = *given, call.key, extent.sequences
-        addresses = [0 if t is None else t.data_ptr() for t in (*given, *operands)]
-        # Its first rows hold the initial states.
-        lead = extent.batch if self.graph.states else 0
+        known = {} if series is None else series.operands
+        if half not in known:
+            known[half] = self.operands.values(parameters, half.operands)
+        if self.random:
+            given = *given, placed_key(parameters[-1], extent.first), extent.sequences
+        addresses = [0 if t is None else t.data_ptr() for t in (*given, *known[half])]
+        lead = self._lead(extent.batch)
         addresses[0] += lead * self.saved_width * self.dtype.itemsize
         if half.overlay is not None:
             addresses.insert(1, addresses[0] + half.overlay * self.dtype.itemsize)
-        half.run(addresses, extent.rows, self.library)
-
-
-def _check_bfloat16(graph: StepGraph, dtype: torch.dtype) -> None:
-    """Refuse products that the processor or the type does not have."""
-    if not BFLOAT16 or dtype != torch.float32:
-        raise BackendCannotServe(
-            backend="llvm",
-            cell=graph.cell,
-            dtype=dtype,
-            device=CPU,
-            reason="products of bfloat16 need float32 and a processor with AVX512_BF16",
-        )
-
-
-def _clear_behind(value: Tensor, alive: int) -> None:
-    """Rows that no sequence has are 0."""
-    rows = value.shape[:-1].numel()
-    if alive < rows:
-        value.view(rows, value.shape[-1])[alive:].zero_()
+        half.run(addresses, extent.rows, self.library, series)
 
 
 @lru_cache(maxsize=512)

@@ -6,12 +6,14 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from throughtime.backends import reference
 from throughtime.backends.reference.layer import Rows
 from throughtime.graph import StepGraph
 from throughtime.graph.serialize import text_of
 from throughtime.nn import operators
+from throughtime.nn.segments import cut, divide
 
 Result = tuple[Tensor, list[Tensor]]
 
@@ -27,9 +29,13 @@ class Run(NamedTuple):
     batch: int
     counts: Tensor | None
     reverse: bool
+    backend: str
     operation: str
+    segment: int
     bfloat16: bool
     key: Tensor | None
+    first: int = 0
+    """The first of the rows among those of all segments."""
 
 
 def run_layer(
@@ -44,6 +50,7 @@ def run_layer(
     reverse: bool,
     backend: str,
     operation: str = "",
+    segment: int = 0,
     bfloat16: bool = False,
     key: Tensor | None = None,
 ) -> Result:
@@ -70,6 +77,9 @@ def run_layer(
         Run from the last step to the first; never with counts.
     backend, operation
         What `choose` answered.
+    segment
+        For a backward pass store the states every so many steps, and compute what
+        lies between again; 0: store what every step needs.
     bfloat16
         Whether compiled products round their operands to bfloat16.
     key
@@ -84,10 +94,14 @@ def run_layer(
         batch,
         counts,
         reverse,
+        backend,
         operation,
+        segment if torch.is_grad_enabled() else 0,
         bfloat16,
         key,
     )
+    if run.segment and backend != "llvm":
+        return _in_segments(run)
     return RUNNERS[backend](run)
 
 
@@ -101,7 +115,7 @@ def _living(run: Run) -> tuple[tuple[int, ...], int]:
 
 def first_states(graph: StepGraph, batch: int, like: Tensor) -> list[Tensor]:
     """Where states begin by their declarations, ``(B, n)`` each."""
-    return [like.new_full((batch, state.size), state.init) for state in graph.states]
+    return [like.new_full((batch, state.size), state.number) for state in graph.states]
 
 
 def _on_rows(run: Run) -> Run:
@@ -120,6 +134,30 @@ def _formed(output: Tensor, like: Tensor) -> Tensor:
     return output.view(*like.shape[:-1], output.shape[1])
 
 
+def _in_segments(given: Run) -> Result:
+    """Segment after segment of the steps, which torch runs again in a backward pass."""
+    run = _on_rows(given)
+    outputs: list[Tensor] = []
+    states = list(run.initial)
+    where = run.counts, run.steps, run.batch, run.reverse
+    segments = divide(*where, run.segment)
+    rows = cut(segments, *run.inputs.values())
+    for segment, own in zip(segments, rows, strict=True):
+        part = run._replace(
+            inputs=dict(zip(run.inputs, own, strict=True)),
+            initial=states,
+            steps=segment.steps,
+            counts=segment.counts,
+            segment=0,
+            first=segment.first,
+        )
+        output, states = checkpoint(RUNNERS[run.backend], part, use_reentrant=False)
+        outputs.append(output)
+    if run.reverse:
+        outputs.reverse()
+    return _formed(torch.cat(outputs), given.inputs["x"]), states
+
+
 def _reference(given: Run) -> Result:
     run = _on_rows(given)
     counts, alive = _living(run)
@@ -131,6 +169,7 @@ def _reference(given: Run) -> Result:
         Rows(counts),
         run.reverse,
         run.key,
+        run.first,
     )
     if not alive:
         finals = [start.clone() for start in finals]
@@ -182,6 +221,7 @@ def _llvm(run: Run) -> Result:
         wanted = " ".join(name for name in names if run.inputs[name].requires_grad)
     if run.key is not None:
         parameters.append(run.key)
+    where = run.counts, run.steps, run.batch, run.reverse
     output, finals = operators.run(
         text_of(run.graph),
         training,
@@ -189,7 +229,7 @@ def _llvm(run: Run) -> Result:
         inputs,
         run.initial,
         parameters,
-        (run.counts, run.steps, run.batch, run.reverse, run.bfloat16),
+        (*where, run.segment if training else 0, run.bfloat16),
     )
     return output, list(finals)
 

@@ -149,7 +149,7 @@ class Explanation:
                 continue
             shown.append(lines)
             suffix = f" of layer {layer}" if len(shown) > 1 else ""
-            yield from _block(f"Equations{suffix}", lines.forward)
+            yield from _block(f"Equations{suffix}", (*lines.forward, *lines.starts))
             yield from _block(
                 f"δ equations{suffix}: δv_t is ∂L/∂(what the function takes) where v_t "
                 "is σ, tanh or another function of one value, else ∂L/∂v_t; "
@@ -180,7 +180,10 @@ class Explanation:
         """How much is stored, as far as sizes are known."""
         if self.time is None or self.batch is None:
             return
-        count = self.time * self.batch
+        count, module = self.time * self.batch, self.module
+        if module is not None and module.checkpoint is not None:
+            yield from self._checkpointed(module, self.time, self.batch)
+            return
         numbers = sum(self.plan(layer).numbers for layer in range(len(self.graphs)))
         if self.module is None:
             amount = f"{count} · ({self.size_text(numbers)}) numbers"
@@ -188,6 +191,29 @@ class Explanation:
             size = numbers * self.module.directions * count * self.dtype.itemsize
             amount = f"{size / 2**20:.1f} MiB of {self.dtype} in all layers"
         yield f"T = {self.time}, B = {self.batch}: {amount}"
+
+    def _checkpointed(self, module: Layers, time: int, batch: int) -> Iterator[str]:
+        """How much is stored where the rest is computed again."""
+        way = f"T = {time}, B = {batch}, checkpoint={module.checkpoint!r}"
+        if module.spacing.budget and self.choice.backend != "llvm":
+            yield f"{way}: refused, for only compiled layers keep to a budget"
+            return
+        length = module.spacing.length(time, batch, self.dtype.itemsize)
+        if not length:
+            yield f"{way}: all of the above is stored, for it fits"
+            return
+        states = sum(state.size for graph in self.graphs for state in graph.states)
+        stored = -(-time // length) * module.directions * states
+        again = max(self.plan(layer).numbers for layer in range(len(self.graphs)))
+        sizes = (
+            f"{numbers * batch * self.dtype.itemsize / 2**20:.1f} MiB"
+            for numbers in (stored, min(length, time) * again)
+        )
+        yield f"{way}: of every {length} steps only the states before them are stored,"
+        yield "{} in all layers; the above of one such segment at a time, {},".format(
+            *sizes
+        )
+        yield "is computed again in the backward pass"
 
     def _threads(self) -> Iterator[str]:
         """Who does how much of it."""

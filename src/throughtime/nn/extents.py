@@ -1,6 +1,6 @@
 """Where the rows of a layer's call lie, as compiled code reads it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import torch
@@ -23,6 +23,8 @@ class Extent:
     """The tables that ``rows`` has the addresses of."""
     sequences: Tensor | None = None
     """The sequence of each row, where the code has to know."""
+    first: int = 0
+    """The first of these rows among those of all segments."""
 
 
 @lru_cache(maxsize=256)
@@ -61,6 +63,56 @@ def ragged_extent(batch: int, counts: Tensor) -> Extent:
     return _extent(batch, int(counts.sum()), table, segments, lengths)
 
 
+def extent_of(
+    states: bool,
+    rows: int,
+    counts: Tensor | None,
+    steps: int,
+    batch: int,
+    reverse: bool,
+    *,
+    sequences: bool = False,
+    first: int = 0,
+) -> Extent:
+    """That of a call.
+
+    Parameters
+    ----------
+    states
+        Whether the cell has any.
+    rows
+        N.
+    counts, steps, batch, reverse
+        As in `execution.run_layer`.
+    sequences
+        Whether the code has to know the sequence of each row.
+    first
+        The first of these rows among those of all segments.
+    """
+    found = _extent_of(states, rows, counts, steps, batch, reverse)
+    if not sequences:
+        return replace(found, first=first) if first else found
+    table = dense_sequences(steps, batch)
+    if counts is not None:
+        table = ragged_sequences(counts)
+    return replace(found, sequences=table, first=first)
+
+
+def _extent_of(
+    states: bool,
+    rows: int,
+    counts: Tensor | None,
+    steps: int,
+    batch: int,
+    reverse: bool,
+) -> Extent:
+    if not states:
+        return flat_extent(rows if counts is None else int(counts.sum()))
+    if counts is not None:
+        return ragged_extent(batch, counts)
+    return dense_extent(steps, batch, reverse)
+
+
 @lru_cache(maxsize=8)
 def dense_sequences(steps: int, batch: int) -> Tensor:
     """The sequence of each row, where all sequences have all steps."""
@@ -87,10 +139,17 @@ def _extent(
     steps = table.shape[1]
     ends = _ends(batch, table[0], lengths)
     addresses = table.data_ptr(), segments.data_ptr()
+    loads = torch.cat([torch.zeros(1, dtype=WORD, device=CPU), lengths.cumsum(0)])
     rows = Rows(
-        steps, batch, alive, *addresses, segments.shape[0], ends=ends.data_ptr()
+        steps,
+        batch,
+        alive,
+        *addresses,
+        segments.shape[0],
+        ends=ends.data_ptr(),
+        loads=loads.data_ptr(),
     )
-    return Extent(batch, alive, rows, (table, segments, ends))
+    return Extent(batch, alive, rows, (table, segments, ends, loads))
 
 
 def _ends(batch: int, starts: Tensor, lengths: Tensor) -> Tensor:
@@ -100,3 +159,10 @@ def _ends(batch: int, starts: Tensor, lengths: Tensor) -> Tensor:
     return torch.stack(
         [steps[lengths] + sequences, ((lengths - 1) & 1) * batch + sequences]
     )
+
+
+def clear_behind(value: Tensor, alive: int) -> None:
+    """Rows that no sequence has are 0."""
+    rows = value.shape[:-1].numel()
+    if alive < rows:
+        value.view(rows, value.shape[-1])[alive:].zero_()

@@ -5,10 +5,12 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
-from throughtime.backends.llvm.rows import Rows
+from throughtime.backends.llvm.rows import ONCE, Again, Rows
 from throughtime.backends.llvm.threads import OpenMP
-from throughtime.nn.scratch import scratch
+from throughtime.nn.pool import POOL
+from throughtime.nn.scratch import ALIGNMENT, scratch
 
 if TYPE_CHECKING:
     from throughtime.backends.llvm.kernel import Kernel
@@ -17,6 +19,26 @@ BUFFER = "buffer "
 OPERAND = "operand "
 PLACES = {"start": 1, "carry": 2}
 """What lives in scratch memory for every sequence, and in how many places."""
+
+
+class Series:
+    """Calls with the same parameters, one after the other.
+
+    Only the first of a half packs its weights. The first that runs backward sets the
+    gradients of parameters, the others add to them.
+    """
+
+    def __init__(self) -> None:
+        self._panels: dict[Half, Tensor] = {}
+        self.operands: dict[Half, list[Tensor]] = {}
+        """What each half reads of the parameters."""
+
+    def again(self, half: "Half") -> Again:
+        """What earlier calls of a half leave to the next one."""
+        packed = half in self._panels
+        if not packed:
+            self._panels[half] = half.empty_panels()
+        return Again(self._panels[half].data_ptr(), packed)
 
 
 class Half:
@@ -66,7 +88,19 @@ class Half:
         # Every half has a buffer and a number of threads: more than one word.
         self._words = itemgetter(*map(order.index, kernel.facts.names))
 
-    def run(self, addresses: Sequence[int], rows: Rows, library: OpenMP | None) -> None:
+    def empty_panels(self) -> Tensor:
+        """Room for all panels of weights."""
+        size = self._kernel.facts.panel_size + ALIGNMENT // self._dtype.itemsize
+        memory = POOL.empty((size,), self._dtype)
+        return memory[-memory.data_ptr() % ALIGNMENT // self._dtype.itemsize :]
+
+    def run(
+        self,
+        addresses: Sequence[int],
+        rows: Rows,
+        library: OpenMP | None,
+        series: Series | None = None,
+    ) -> None:
         """Compute, on the rows at these addresses."""
         kernel, most = self._kernel, torch.get_num_threads()
         threads = kernel.threads(rows, most)
@@ -76,4 +110,5 @@ class Half:
         *own, workspace = pieces.addresses
         words = self._words((*addresses, *own, *threads))
         size = self._dtype.itemsize
-        kernel.run(words, rows, workspace, size, threads, library)
+        again = ONCE if series is None else series.again(self)
+        kernel.run(words, rows, workspace, size, threads, library, again)

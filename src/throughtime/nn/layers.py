@@ -7,14 +7,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from throughtime.errors import BackendCannotServe
 from throughtime.graph import StepGraph
 from throughtime.graph.evaluation import evaluated
+from throughtime.graph.exposing import exposed
 from throughtime.graph.random_values import is_random
 from throughtime.graph.serialize import text_of
+from throughtime.nn.checkpointing import Checkpoint, Spacing
 from throughtime.nn.choice import Choice, check_backend, choose, plain_operation
 from throughtime.nn.execution import run_layer
 from throughtime.nn.initialisation import check_initialisation, draw
 from throughtime.nn.packing import Packing
+from throughtime.nn.permuting import permuted
 from throughtime.nn.precision import own_precision
 from throughtime.nn.settings import (
     check_dtype,
@@ -28,6 +32,8 @@ from throughtime.nn.states import state_class
 KEYS = (-(2**63), 2**63 - 1)
 """The range that keys are drawn from."""
 Device = torch.device | str | int | None
+Values = dict[tuple[int, int, str], Tensor]
+"""By layer, direction and name: the rows of a value."""
 
 
 class Layers(nn.Module):
@@ -45,6 +51,8 @@ class Layers(nn.Module):
         Whether every layer also runs from the last step to the first.
     backend
         ``"auto"`` or the name of the backend that has to serve.
+    checkpoint
+        As in `Recurrent`.
     device, dtype
         Of the parameters, as in `torch.nn`.
     """
@@ -57,6 +65,7 @@ class Layers(nn.Module):
         dropout: float = 0.0,
         bidirectional: bool = False,
         backend: str = "auto",
+        checkpoint: Checkpoint = None,
         device: Device = None,
         dtype: torch.dtype | None = None,
     ) -> None:
@@ -75,20 +84,31 @@ class Layers(nn.Module):
         self.dropout = checked_dropout(dropout, self.num_layers)
         self.bidirectional = bidirectional
         self.backend = check_backend(backend)
+        self.checkpoint = checkpoint
+        self.spacing = Spacing(checkpoint, self.graphs, self.directions)
         check_stack(self.graphs, self.directions)
         self.state_class = state_class(self.state_names)
-        self.random = any(map(is_random, self.graphs))
-        # What runs in evaluation: every random value is at its mean.
-        self.evaluated = tuple(map(evaluated, self.graphs))
-        for graph in (*self.graphs, *self.evaluated):
-            text_of(graph)  # a program that torch compiles can read it, not write it
+        self._derive_graphs()
         operations = {plain_operation(graph) for graph in self.graphs}
         self._operation = operations.pop() if len(operations) == 1 else ""
         # Of each layer and direction, by its name in the graph: that in the module.
         self._names: dict[tuple[int, int], dict[str, str]] = {}
+        self.learns_starts = any(state.learned for state in self.graphs[0].states)
         self._register_parameters(device, dtype)
         self.flatten_parameters()
         self.reset_parameters()
+
+    def _derive_graphs(self) -> None:
+        """Graphs for other calls than those of training."""
+        self._draws = tuple(is_random(graph) for *_, graph in self._runs())
+        self.random = any(self._draws)
+        # What runs in evaluation: every random value is at its mean.
+        self.evaluated = tuple(map(evaluated, self.graphs))
+        self._exposed = tuple(map(exposed, self.graphs))
+        self._exposed_means = tuple(map(exposed, self.evaluated))
+        shown = (one.graph for one in (*self._exposed, *self._exposed_means))
+        for graph in (*self.graphs, *self.evaluated, *shown):
+            text_of(graph)  # a program that torch compiles can read it, not write it
 
     def _register_parameters(self, device: Device, dtype: torch.dtype | None) -> None:
         for layer, direction, graph in self._runs():
@@ -100,6 +120,11 @@ class Layers(nn.Module):
                 name = self._parameter_name(declared.name, layer, direction)
                 names[declared.name] = name
                 self.register_parameter(name, nn.Parameter(empty))
+            for state in graph.states:
+                if state.learned:
+                    empty = torch.empty(state.size, device=device, dtype=dtype)
+                    name = self._start_name(state.name, layer, direction)
+                    self.register_parameter(name, nn.Parameter(empty))
 
     @property
     def directions(self) -> int:
@@ -112,6 +137,10 @@ class Layers(nn.Module):
             parameters = self._parameters_of(layer, direction)
             for declaration in graph.parameters:
                 draw(parameters[declaration.name], declaration, self.hidden_size)
+            for state in graph.states:
+                if state.learned:
+                    name = self._start_name(state.name, layer, direction)
+                    nn.init.zeros_(self.get_parameter(name))
 
     def choice(self, dtype: torch.dtype, device: torch.device) -> Choice:
         """Which backend serves for such numbers there, and why."""
@@ -146,21 +175,40 @@ class Layers(nn.Module):
             for name, own in self._names[layer, direction].items()
         }
 
-    def draw_keys(self, device: torch.device) -> tuple[Tensor, ...] | None:
-        """A key ``(1,)`` for each layer and direction of a call that draws.
+    def draw_keys(self, device: torch.device) -> tuple[Tensor | None, ...] | None:
+        """A key ``(1,)`` for each layer and direction that draws something in a call.
 
         They come from torch's default generator on the CPU, whatever the device: a
         seed gives the same masks everywhere.
         """
         if not (self.random and self.training):
             return None
-        runs = self.num_layers * self.directions
-        keys = torch.randint(*KEYS, (runs,), dtype=torch.int64)
-        return keys.to(device).split(1)
+        keys = torch.randint(*KEYS, (len(self._draws),), dtype=torch.int64)
+        each = zip(keys.to(device).split(1), self._draws, strict=True)
+        return tuple(key if draws else None for key, draws in each)
 
     def running_graph(self, layer: int, key: Tensor | None) -> StepGraph:
         """The graph of a layer: with a key as it was traced, else at its means."""
         return (self.evaluated if key is None else self.graphs)[layer]
+
+    def _start_name(self, state: str, layer: int, direction: int) -> str:
+        return self._parameter_name(f"{state}_init", layer, direction)
+
+    def own_starts(self, like: Tensor) -> list[Tensor]:
+        """Where the cell's states begin, ``(L·D, 1, n)`` each."""
+        return [
+            torch.stack([self._own_start(number, *run, like) for run in self._runs()])
+            for number in range(len(self.state_names))
+        ]
+
+    def _own_start(
+        self, number: int, layer: int, direction: int, graph: StepGraph, like: Tensor
+    ) -> Tensor:
+        state = graph.states[number]
+        if not state.learned:
+            return like.new_full((1, state.size), state.number)
+        start: Tensor = getattr(self, self._start_name(state.name, layer, direction))
+        return start.unsqueeze(0)
 
     def like(self, value: Tensor) -> Tensor:
         """A parameter, whose dtype and device inputs share; else the value itself."""
@@ -176,24 +224,45 @@ class Layers(nn.Module):
         steps: int,
         batch: int,
         packing: Packing | None = None,
+        values: Values | None = None,
     ) -> tuple[Tensor, list[Tensor]]:
         """Rows ``(N, F)`` through all layers: rows ``(N, D·H)`` and final states.
 
         Rows may also be ``(T, B, F)``, and then are so behind. States are
         ``(L·D, B, n)``, or none for those of the declarations; with a packing, rows
-        and states are in its order.
+        and states are in its order. Rows of all named values are put into ``values``.
         """
         x = inputs["x"]
         choice = self.choice(x.dtype, x.device)
+        if values is not None:
+            graphs = [one.graph for one in self._exposed]
+            choice = choose(self.backend, graphs, "", x.dtype, x.device)
+        extent = steps, batch, packing, self._segment(choice, x, steps, batch)
         with own_precision(x.device):
-            return self._run_rows(inputs, states, (steps, batch, packing), choice)
+            return self._run_rows(inputs, states, extent, choice, values)
+
+    def _segment(self, choice: Choice, x: Tensor, steps: int, batch: int) -> int:
+        """Steps between two stored states; 0: what every step needs is stored."""
+        if not torch.is_grad_enabled():
+            return 0
+        if self.spacing.budget and choice.backend != "llvm":
+            raise BackendCannotServe(
+                backend=choice.backend,
+                cell=self.graphs[0].cell,
+                dtype=x.dtype,
+                device=x.device,
+                reason=f"checkpoint={self.checkpoint!r} needs to know what a step "
+                "stores, which is known of compiled layers alone",
+            )
+        return self.spacing.length(steps, batch, x.dtype.itemsize)
 
     def _run_rows(
         self,
         inputs: Mapping[str, Tensor],
         states: Sequence[Tensor],
-        extent: tuple[int, int, Packing | None],
+        extent: tuple[int, int, Packing | None, int],
         choice: Choice,
+        values: Values | None,
     ) -> tuple[Tensor, list[Tensor]]:
         value = inputs["x"]
         keys = self.draw_keys(value.device)
@@ -211,6 +280,7 @@ class Layers(nn.Module):
                     [state[run] for state in states],
                     extent,
                     choice,
+                    values,
                     None if keys is None else keys[run],
                 )
                 outputs.append(output)
@@ -227,18 +297,18 @@ class Layers(nn.Module):
         direction: int,
         inputs: Mapping[str, Tensor],
         initial: Sequence[Tensor],
-        extent: tuple[int, int, Packing | None],
+        extent: tuple[int, int, Packing | None, int],
         choice: Choice,
+        values: Values | None,
         key: Tensor | None,
     ) -> tuple[Tensor, list[Tensor]]:
-        steps, batch, packing = extent
+        steps, batch, packing, segment = extent
         # Packed sequences end at different steps: each is mirrored by itself.
         mirror = packing.mirror if packing is not None and direction else None
         if mirror is not None:
-            inputs = {
-                name: rows.index_select(0, mirror) for name, rows in inputs.items()
-            }
-        graph = self.running_graph(layer, key)
+            inputs = {n: permuted(own, mirror, mirror) for n, own in inputs.items()}
+        shown = (self._exposed_means if key is None else self._exposed)[layer]
+        graph = self.running_graph(layer, key) if values is None else shown.graph
         output, finals = run_layer(
             graph,
             inputs,
@@ -250,10 +320,17 @@ class Layers(nn.Module):
             reverse=direction == 1 and mirror is None,
             backend=choice.backend,
             operation=choice.operation,
+            segment=segment,
             bfloat16=choice.bfloat16,
             key=key,
         )
-        return output if mirror is None else output.index_select(0, mirror), finals
+        if mirror is not None:
+            output = permuted(output, mirror, mirror)
+        if values is not None:
+            for name, start, stop in shown.spans:
+                values[layer, direction, name] = output[..., start:stop]
+            output = output[..., : self.graphs[layer].output_size]
+        return output, finals
 
 
 @torch.no_grad()

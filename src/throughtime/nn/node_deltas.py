@@ -12,12 +12,11 @@ from throughtime.errors import GradientShapeMismatch
 from throughtime.graph import StepGraph
 from throughtime.graph.adjoint import adjoint
 from throughtime.graph.names import FUNCTIONS, value_names
-from throughtime.nn.execution import first_states
 from throughtime.nn.layers import Layers
 from throughtime.nn.precision import own_precision
 from throughtime.nn.sequences import Batch, Sequences, read, read_states
 
-Keys = tuple[Tensor, ...] | None
+Keys = tuple[Tensor | None, ...] | None
 Deltas = dict[tuple[int, int, str], Tensor]
 _INPUT = -1
 """Key of the adjoint of x among those of the named nodes."""
@@ -38,9 +37,7 @@ def node_deltas(
     labels = [f"state.{name}" for name in module.state_names]
     start = read_states(module, batch, state, "state", labels)
     if state is None:
-        runs = module.num_layers * module.directions
-        each = first_states(module.graphs[0], batch.size, flat["x"])
-        start = [one.expand(runs, *one.shape) for one in each]
+        start = [own.expand(-1, batch.size, -1) for own in module.own_starts(flat["x"])]
     gradient = _gradient_rows(module, batch, grad_output)
     with own_precision(gradient.device):
         return _of_rows(module, batch, start, gradient)

@@ -1,8 +1,8 @@
 """What compiled code reads of parameters: they themselves, sums, other expressions."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,18 +17,6 @@ AUTOGRAD = [
     torch._C._parse_dispatch_key(name)
     for name in ("AutogradFunctionality", "AutogradOther", "AutogradNestedTensor")
 ]
-
-
-class Call(NamedTuple):
-    """What a call was given, and the operands that are more than sums of it."""
-
-    parameters: Sequence[Tensor]
-    key: Tensor | None
-    """Of what is drawn; None where nothing is."""
-    composed: Mapping[int, Tensor]
-    """Values of operands by their positions."""
-    leaves: Sequence[Tensor]
-    """What these were computed from: what autograd gives gradients of."""
 
 
 class Operands:
@@ -51,74 +39,63 @@ class Operands:
         ]
         self._shapes = [plan.nodes[index].shape for index in plan.operands]
 
-    def begin(
-        self, parameters: Sequence[Tensor], wanted: Sequence[int] | None = None
-    ) -> Call:
-        """Compute what is more than a sum.
+    def values(
+        self, parameters: Sequence[Tensor], wanted: Sequence[int]
+    ) -> list[Tensor]:
+        """Values of some operands, by their positions; contiguous.
 
-        Parameters
-        ----------
-        parameters
-            In the order of the graph; behind them the key of one that draws.
-        wanted
-            Positions of operands. Without any: all of them, to be differentiated.
+        Behind the parameters is the key of a graph that draws.
         """
-        own, key = parameters, None
-        if len(parameters) > len(self.names):
-            *own, key = parameters
-        if not self._composed:
-            return Call(own, key, {}, ())
-        if wanted is not None:
-            composed = sorted(self._composed.intersection(wanted))
-            return Call(own, key, self._evaluate(composed, own, key), ())
-        with _recording():
-            leaves = [value.detach().requires_grad_() for value in own]
-            composed = sorted(self._composed)
-            return Call(own, key, self._evaluate(composed, leaves, key), leaves)
-
-    def _evaluate(
-        self, positions: Sequence[int], parameters: Sequence[Tensor], key: Tensor | None
-    ) -> dict[int, Tensor]:
-        nodes = self.plan.nodes
-        like = parameters[0] if parameters else torch.empty(0, dtype=self.dtype)
-        draws: dict[int, Tensor] = {}
-        if key is not None:
-            draws = {i: drawn_per_call(nodes[i], key, like) for i in self._random}
-        named = dict(zip(self.names, parameters, strict=True))
-        indices = [self.plan.operands[position] for position in positions]
-        values = evaluate_parameters(nodes, indices, named, like, draws)
-        return dict(zip(positions, values, strict=True))
-
-    def values(self, call: Call, wanted: Sequence[int]) -> list[Tensor]:
-        """Values of some operands, by their positions; contiguous."""
+        composed = sorted(self._composed.intersection(wanted))
+        found = self._evaluate(composed, parameters, parameters)
         values: list[Tensor] = []
         for position in wanted:
             sum_ = self._sums[position]
-            if sum_ is None:
-                values.append(call.composed[position].detach())
-            else:
-                values.append(_total(sum_, call.parameters))
-        return [value.contiguous() for value in values]
+            known = found[position] if sum_ is None else _total(sum_, parameters)
+            values.append(known.contiguous())
+        return values
+
+    def _evaluate(
+        self,
+        positions: Sequence[int],
+        leaves: Sequence[Tensor],
+        parameters: Sequence[Tensor],
+    ) -> dict[int, Tensor]:
+        """Operands that are more than sums, computed from the leaves."""
+        if not positions:
+            return {}
+        nodes = self.plan.nodes
+        like = leaves[0] if self.names else torch.empty(0, dtype=self.dtype)
+        draws: dict[int, Tensor] = {}
+        if self._random:
+            key = parameters[-1]
+            draws = {i: drawn_per_call(nodes[i], key, like) for i in self._random}
+        named = dict(zip(self.names, leaves, strict=False))
+        indices = [self.plan.operands[position] for position in positions]
+        values = evaluate_parameters(nodes, indices, named, like, draws)
+        return dict(zip(positions, values, strict=True))
 
     def empty(self) -> list[Tensor]:
         """Room for a gradient of each operand."""
         return [POOL.empty(shape, self.dtype) for shape in self._shapes]
 
-    def gradients(self, call: Call, gradients: Sequence[Tensor]) -> list[Tensor]:
+    def gradients(
+        self, parameters: Sequence[Tensor], gradients: Sequence[Tensor]
+    ) -> list[Tensor]:
         """From gradients of the operands to those of the parameters."""
-        parameters = call.parameters
-        found: list[Tensor | None] = [None] * len(parameters)
+        own = parameters[: len(self.names)]
+        found: list[Tensor | None] = [None] * len(own)
         for positions, gradient in zip(self._sums, gradients, strict=True):
             for number, position in enumerate(positions or ()):
                 # Parameters may not share the memory of their gradients.
-                own = gradient.clone() if number else gradient
+                other = gradient.clone() if number else gradient
                 before = found[position]
-                found[position] = own if before is None else before + own
-        if call.composed:
-            _add_composed(call, gradients, found)
+                found[position] = other if before is None else before + other
+        if self._composed:
+            self._add_composed(parameters, gradients, found)
         return [
             torch.zeros_like(value) if gradient is None else gradient
-            for value, gradient in zip(parameters, found, strict=True)
+            for value, gradient in zip(own, found, strict=True)
         ]
 
     def _sum_of(self, index: int) -> list[int] | None:
@@ -137,29 +114,34 @@ class Operands:
             positions += inner
         return positions
 
-
-def _add_composed(
-    call: Call, gradients: Sequence[Tensor], found: list[Tensor | None]
-) -> None:
-    """Gradients through expressions that are more than sums, by autograd."""
-    pairs = [
-        (value, gradients[position])
-        for position, value in call.composed.items()
-        if value.requires_grad
-    ]
-    if not pairs:
-        return
-    with _recording():
-        slopes = torch.autograd.grad(
-            [value for value, _ in pairs],
-            call.leaves,
-            [gradient for _, gradient in pairs],
-            allow_unused=True,
-        )
-    for position, slope in enumerate(slopes):
-        if slope is not None:
-            before = found[position]
-            found[position] = slope if before is None else before + slope
+    def _add_composed(
+        self,
+        parameters: Sequence[Tensor],
+        gradients: Sequence[Tensor],
+        found: list[Tensor | None],
+    ) -> None:
+        """Gradients through expressions that are more than sums, by autograd."""
+        own = parameters[: len(self.names)]
+        with _recording():
+            leaves = [value.detach().requires_grad_() for value in own]
+            values = self._evaluate(sorted(self._composed), leaves, parameters)
+            pairs = [
+                (value, gradients[position])
+                for position, value in values.items()
+                if value.requires_grad
+            ]
+            if not pairs:
+                return
+            slopes = torch.autograd.grad(
+                [value for value, _ in pairs],
+                leaves,
+                [gradient for _, gradient in pairs],
+                allow_unused=True,
+            )
+        for position, slope in enumerate(slopes):
+            if slope is not None:
+                before = found[position]
+                found[position] = slope if before is None else before + slope
 
 
 def _total(positions: Sequence[int], parameters: Sequence[Tensor]) -> Tensor:

@@ -18,27 +18,28 @@ from torch.autograd import forward_ad
 
 from throughtime.errors import CapturedWithoutGradient, NotBuiltYet, SpentGraph
 from throughtime.nn.calls import backward, forward
+from throughtime.nn.door import saved_shape
 from throughtime.nn.engine import engine
 
 LIBRARY = torch.library.Library("throughtime", "DEF")
 LIBRARY.define(
     "layer(str graph, bool training, str wanted, Tensor[] inputs, Tensor[] initial, "
     "Tensor[] parameters, Tensor? counts, SymInt steps, SymInt batch, bool reverse, "
-    "bool bfloat16) "
+    "SymInt segment, bool bfloat16) "
     "-> Tensor[]",
     tags=(torch.Tag.pt2_compliant_tag,),
 )
 LIBRARY.define(
     "layer_backward(str graph, str wanted, Tensor[] inputs, Tensor[] initial, "
     "Tensor[] parameters, Tensor? counts, SymInt steps, SymInt batch, bool reverse, "
-    "bool bfloat16, Tensor output, Tensor saved, Tensor output_gradient, "
-    "Tensor?[] final_gradients) -> Tensor[]",
+    "SymInt segment, bool bfloat16, Tensor output, Tensor saved, "
+    "Tensor output_gradient, Tensor?[] final_gradients) -> Tensor[]",
     tags=(torch.Tag.pt2_compliant_tag,),
 )
 PLAIN = {Tensor, torch.nn.Parameter, type(None)}
 SLOW_WAY = "Build the module with backend='reference', which is slower and has it."
-Where = tuple[Tensor | None, int, int, bool, bool]
-"""Counts, steps, batch, reverse, bfloat16, as in `execution.run_layer`."""
+Where = tuple[Tensor | None, int, int, bool, int, bool]
+"""Counts, steps, batch, reverse, segment, bfloat16, as in `execution.run_layer`."""
 
 
 def run(
@@ -118,15 +119,17 @@ def _fake_forward(
     steps: int,
     batch: int,
     reverse: bool,
+    segment: int,
     bfloat16: bool,
 ) -> list[Tensor]:
     made = engine(graph, training, wanted, inputs[0].dtype, bfloat16)
     x, states = inputs[0], made.graph.states
-    lead = batch if states else 0
+    rows = prod(x.shape[:-1])
+    saved = saved_shape(made.graph, made.saved_width, rows, steps, batch, segment)
     return [
         x.new_empty((*x.shape[:-1], made.graph.output_size)),
         *(x.new_empty((batch, state.size)) for state in states),
-        x.new_empty((lead + prod(x.shape[:-1]), made.saved_width)),
+        x.new_empty(saved),
     ]
 
 
@@ -321,7 +324,7 @@ def _differentiate(ctx: Any, gradients: Sequence[Tensor | None]) -> tuple[Any, .
     spread = _spread(names, wanted, found, len(own))
     first, second = sizes[0], sum(sizes)
     groups = spread[:first], spread[first:second], spread[second:]
-    return None, None, None, *groups, None, None, None, None, None
+    return None, None, None, *groups, *(None for _ in where)
 
 
 LIBRARY.impl("layer", forward, "CPU")

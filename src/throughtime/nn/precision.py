@@ -11,6 +11,8 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 
 from throughtime.backends import llvm
+from throughtime.errors import BackendCannotServe
+from throughtime.graph import StepGraph
 
 # Asked once and here, as in `choice`.
 BFLOAT16 = llvm.multiplies_bfloat16()
@@ -38,3 +40,15 @@ def takes_bfloat16(backend: str, dtype: torch.dtype) -> bool:
     if dtype != torch.float32 or not torch.is_autocast_enabled("cpu"):
         return False
     return BFLOAT16 and torch.get_autocast_dtype("cpu") == torch.bfloat16
+
+
+def check_bfloat16(graph: StepGraph, dtype: torch.dtype) -> None:
+    """Refuse products that the processor or the type does not have."""
+    if not BFLOAT16 or dtype != torch.float32:
+        raise BackendCannotServe(
+            backend="llvm",
+            cell=graph.cell,
+            dtype=dtype,
+            device=torch.device("cpu"),
+            reason="products of bfloat16 need float32 and a processor with AVX512_BF16",
+        )

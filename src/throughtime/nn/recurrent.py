@@ -6,9 +6,10 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from throughtime.errors import NotBuiltYet, TwoDirections
+from throughtime.errors import TwoDirections
 from throughtime.graph import Cell, StepGraph
-from throughtime.nn.layers import Device, Layers
+from throughtime.nn.checkpointing import Checkpoint
+from throughtime.nn.layers import Device, Layers, Values
 from throughtime.nn.sequences import (
     Lengths,
     Sequences,
@@ -51,6 +52,11 @@ class Recurrent(Layers):
     backend
         ``"auto"``, ``"llvm"``, ``"cudnn"`` or ``"reference"``. One that is named
         serves or raises.
+    checkpoint
+        Where states are stored for the backward pass, which computes what lies between
+        again, to bound memory: every so many steps, ``"sqrt"`` for the square root of
+        their number, or as rarely as a budget of the module allows, such as
+        ``"512MB"`` (MB are 1000² bytes, MiB 1024²). None: everything is stored.
     device, dtype
         Of the parameters, as in `torch.nn`.
     """
@@ -67,6 +73,7 @@ class Recurrent(Layers):
         dropout: float = 0.0,
         bidirectional: bool = False,
         backend: str = "auto",
+        checkpoint: Checkpoint = None,
         device: Device = None,
         dtype: torch.dtype | None = None,
     ) -> None:
@@ -84,6 +91,7 @@ class Recurrent(Layers):
             dropout=dropout,
             bidirectional=bidirectional,
             backend=backend,
+            checkpoint=checkpoint,
             device=device,
             dtype=dtype,
         )
@@ -97,6 +105,7 @@ class Recurrent(Layers):
         dropout: float = 0.0,
         bidirectional: bool = False,
         backend: str = "auto",
+        checkpoint: Checkpoint = None,
         device: Device = None,
         dtype: torch.dtype | None = None,
     ) -> Self:
@@ -109,6 +118,7 @@ class Recurrent(Layers):
             dropout=dropout,
             bidirectional=bidirectional,
             backend=backend,
+            checkpoint=checkpoint,
             device=device,
             dtype=dtype,
         )
@@ -123,7 +133,7 @@ class Recurrent(Layers):
         resets: Tensor | None = None,
         return_all: bool = False,
         **inputs: Sequences,
-    ) -> tuple[Any, Any]:
+    ) -> tuple[Any, ...]:
         """Run over whole sequences.
 
         Parameters
@@ -138,8 +148,13 @@ class Recurrent(Layers):
         lengths
             Number of steps of each sequence, ``(B,)``, in any order, 0 allowed. What
             lies behind is not read; there the output is 0.
-        resets, return_all
-            Not part of this version.
+        resets
+            Where a sequence begins anew, booleans ``(T, B)``, ``(B, T)`` with
+            ``batch_first``, ``(T,)`` for one sequence: before a marked step each layer
+            starts from the cell's own initial state, in the other direction behind it.
+            No gradient crosses. Not with a ``PackedSequence``.
+        return_all
+            Whether to give every named value of the step at every step as well.
         **inputs
             The cell's further inputs by name, shaped like ``input``.
 
@@ -150,20 +165,24 @@ class Recurrent(Layers):
         state
             A named tuple of the states after each sequence's last step,
             ``(L·D, B, n)``.
+        values
+            With ``return_all``: ``(layer, direction, name) -> (T, B, n)``, in the form
+            of ``input``, 0 behind a sequence's end. Names are those that `explain`
+            prints: locals of ``step``, what `throughtime.math.name` marked, states (by
+            name, the new ones), and functions without a name, such as ``tanh#1``. Error
+            flows through them as through the output.
         """
-        if resets is not None:
-            raise NotBuiltYet(what="resets", advice="Give sequences one by one")
-        if return_all:
-            raise NotBuiltYet(
-                what="return_all=True", advice="Return the value from the cell's step"
-            )
-        batch = read(self, input, inputs, lengths)
+        batch = read(self, input, inputs, lengths, resets)
         labels = [f"state.{name}" for name in self.state_names]
         start = read_states(self, batch, state, "state", labels)
+        inside: Values | None = {} if return_all else None
         rows, finals = self.run_rows(
-            batch.rows, start, batch.steps, batch.size, batch.packing
+            batch.rows, start, batch.steps, batch.parts, batch.packing, inside
         )
-        return batch.output(rows), self.state_class(*batch.finals(finals))
+        output, after = batch.output(rows), self.state_class(*batch.finals(finals))
+        if inside is None:
+            return output, after
+        return output, after, {key: batch.output(v) for key, v in inside.items()}
 
     def step(
         self, x: Tensor, state: State | None = None, **inputs: Tensor
@@ -204,4 +223,6 @@ class Recurrent(Layers):
         for name in ("batch_first", "dropout", "bidirectional"):
             if getattr(self, name):
                 text += f", {name}={getattr(self, name)}"
+        if self.checkpoint is not None:
+            text += f", checkpoint={self.checkpoint!r}"
         return text if self.backend == "auto" else f"{text}, backend={self.backend!r}"

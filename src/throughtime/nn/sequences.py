@@ -16,6 +16,7 @@ from throughtime.errors import (
     MissingInput,
     NotASequence,
     NotATensor,
+    ResetsOfPacked,
     StateCountMismatch,
     StateDimensions,
     StateShapeMismatch,
@@ -23,7 +24,14 @@ from throughtime.errors import (
 )
 from throughtime.errors.base import did_you_mean
 from throughtime.nn.layers import Layers
-from throughtime.nn.packing import Packing, checked_lengths, pack, packed
+from throughtime.nn.packing import (
+    Packing,
+    checked_lengths,
+    checked_resets,
+    pack,
+    packed,
+)
+from throughtime.nn.permuting import permuted
 
 Sequences = Tensor | PackedSequence
 Lengths = Sequence[int] | Tensor
@@ -42,34 +50,61 @@ class Batch(NamedTuple):
     batch_first: bool
     source: PackedSequence | None = None
 
-    def states(self, states: Sequence[Tensor]) -> list[Tensor]:
-        """States ``(L·D, B, n)`` as given, in the order of the rows."""
+    @property
+    def parts(self) -> int:
+        """P, the sequences that layers run over: B, or more where some begin anew."""
+        return self.size if self.packing is None else self.packing.size
+
+    @property
+    def begins_anew(self) -> bool:
+        """Whether sequences may begin anew in the middle."""
+        return self.packing is not None and self.packing.given is not None
+
+    def states(self, states: Sequence[Tensor], own: Sequence[Tensor]) -> list[Tensor]:
+        """States ``(L·D, B, n)`` as given, ``(L·D, P, n)`` in the order of the parts.
+
+        ``own`` are the cell's, ``(L·D, 1, n)``, for what begins anew.
+        """
         if not self.batched:
-            return [state.unsqueeze(1) for state in states]
-        return _selected(states, self._order())
+            states = [state.unsqueeze(1) for state in states]
+        if self.source is not None:
+            return _selected(states, self.source.sorted_indices)
+        if self.packing is None:
+            return list(states)
+        found = _selected(states, self.packing.sequences)
+        if self.packing.given is None:
+            return found
+        directions = 2 if self.packing.mirror is not None else 1
+        given = self.packing.given[:directions, :, None]
+        return [
+            torch.where(given.repeat(value.shape[0] // directions, 1, 1), value, start)
+            for value, start in zip(found, own, strict=True)
+        ]
 
     def finals(self, states: Sequence[Tensor]) -> list[Tensor]:
-        """States in the order of the rows, as they are to be returned."""
-        if not self.batched:
-            return [state.squeeze(1) for state in states]
+        """States in the order of the parts, as they are to be returned."""
         if self.source is not None:
             return _selected(states, self.source.unsorted_indices)
-        return _selected(states, self.packing.rank if self.packing else None)
+        if self.packing is not None and self.packing.ends is not None:
+            states = [self._ends(value, *self.packing.ends) for value in states]
+        return list(states) if self.batched else [state.squeeze(1) for state in states]
+
+    def _ends(self, states: Tensor, last: Tensor, first: Tensor) -> Tensor:
+        if not self.begins_anew or self.packing is None or self.packing.mirror is None:
+            return states.index_select(1, last)
+        ways = [states[0::2].index_select(1, last), states[1::2].index_select(1, first)]
+        return torch.stack(ways, 1).flatten(0, 1)
 
     def output(self, rows: Tensor) -> Sequences:
         """Rows, in the form of ours, in the form of the input."""
         if self.source is not None:
             return self.source._replace(data=rows)
-        if self.packing is not None and self.packing.scatter is not None:
-            rows = rows.index_select(0, self.packing.scatter)
+        packing = self.packing
+        if packing and packing.scatter is not None and packing.gather is not None:
+            rows = permuted(rows, packing.scatter, packing.gather)
             if self.batched:
                 rows = rows.view(self.steps, self.size, rows.shape[1])
         return rows.transpose(0, 1) if self.batched and self.batch_first else rows
-
-    def _order(self) -> Tensor | None:
-        if self.source is not None:
-            return self.source.sorted_indices
-        return self.packing.order if self.packing else None
 
 
 def _selected(states: Sequence[Tensor], order: Tensor | None) -> list[Tensor]:
@@ -83,12 +118,15 @@ def read(
     input: Sequences,
     inputs: Mapping[str, Sequences],
     lengths: Lengths | None,
+    resets: Tensor | None = None,
 ) -> Batch:
     """The rows of one call, after every check that needs no computing."""
     given = {"x": input, **_known_inputs(module, inputs)}
     if isinstance(input, PackedSequence):
         if lengths is not None:
             raise LengthsOfPacked
+        if resets is not None:
+            raise ResetsOfPacked
         return _read_packed(module, input, given)
     axes = "(B, T, F)" if module.batch_first else "(T, B, F)"
     tensors = {
@@ -102,11 +140,14 @@ def read(
             given=f"{input.dim()}D tensor",
             axes=f"{axes}, or (T, F) for one sequence",
         )
-    return _read_padded(module, tensors, lengths)
+    return _read_padded(module, tensors, lengths, resets)
 
 
 def _read_padded(
-    module: Layers, given: dict[str, Tensor], lengths: Lengths | None
+    module: Layers,
+    given: dict[str, Tensor],
+    lengths: Lengths | None,
+    resets: Tensor | None,
 ) -> Batch:
     batched = given["x"].dim() == 3
     leading = given["x"].shape[:-1]
@@ -119,17 +160,37 @@ def _read_padded(
         if batched and module.batch_first:
             value = value.transpose(0, 1).contiguous()
         rows[name] = value
-    packing = None
-    if lengths is not None:
-        known = checked_lengths(lengths, steps, size)
-        packing = pack(known, steps, rows["x"].device, module.bidirectional)
-        assert packing.gather is not None  # it is missing only where torch has packed
-        gather = packing.gather
+    packing = _packing(module, leading, steps, size, (lengths, resets), rows["x"])
+    if packing and packing.scatter is not None and packing.gather is not None:
+        ways = packing.gather, packing.scatter
         rows = {
-            name: value.reshape(steps * size, value.shape[-1]).index_select(0, gather)
+            name: permuted(value.reshape(steps * size, value.shape[-1]), *ways)
             for name, value in rows.items()
         }
     return Batch(rows, steps, size, packing, batched, module.batch_first)
+
+
+def _packing(
+    module: Layers,
+    leading: torch.Size,
+    steps: int,
+    size: int,
+    given: tuple[Lengths | None, Tensor | None],
+    like: Tensor,
+) -> Packing | None:
+    """How rows are packed, if lengths or resets are given."""
+    lengths, resets = given
+    marks = None
+    if resets is not None:
+        marks = checked_resets(resets, leading, batch_first=module.batch_first)
+    elif lengths is None:
+        return None
+    if lengths is None:
+        # Of all steps; a captured graph keeps their number open.
+        known = torch.ones(size, dtype=torch.int64) * steps
+    else:
+        known = checked_lengths(lengths, steps, size)
+    return pack(known, steps, like.device, module.bidirectional, marks)
 
 
 def _read_packed(
@@ -289,14 +350,17 @@ def read_states(
     argument: str,
     labels: Sequence[str],
 ) -> list[Tensor]:
-    """The states to start from, ``(L·D, B, n)`` each, in the order of the rows.
+    """The states to start from, ``(L·D, P, n)`` each, in the order of the parts.
 
-    None are given where the cell says where it starts.
+    None are given where the cell's declarations say where it starts.
     Messages call all of them ``argument``, each by its ``labels``.
     """
     declared = module.graphs[0].states
+    own: list[Tensor] = []
+    if module.learns_starts or (batch.begins_anew and state is not None):
+        own = module.own_starts(batch.rows["x"])
     if state is None:
-        return []
+        return [value.expand(-1, batch.parts, -1) for value in own]
     values = state_values(module, argument, state)
     runs = module.num_layers * module.directions
     start: list[Tensor] = []
@@ -304,7 +368,7 @@ def read_states(
         shape = (batch.size, one.size) if batch.batched else (one.size,)
         _check_state(checked_tensor(label, value), (runs, *shape), label)
         start.append(matched(label, value, batch.rows["x"]))
-    return batch.states(start)
+    return batch.states(start, own)
 
 
 def _check_state(value: Tensor, shape: tuple[int, ...], label: str) -> None:

@@ -9,6 +9,7 @@ from throughtime.backends.llvm.layout import (
     CHUNK,
     FLAGS,
     GIVE_UP,
+    LOADS,
     PANELS,
     ROWS,
     SCRATCH,
@@ -87,7 +88,7 @@ class BodyWriter:
         if self.layout.split_units:
             self._meet()
         else:
-            low, high = self._share(self.rows)
+            low, high = self._own_rows()
             share = builder.mul(thread, index(CHUNK * self.sizes["scratch"]))
             self.own_scratch = w.at(self.own_scratch, share)
         with w.loop(low, high, CHUNK) as chunk:
@@ -101,6 +102,31 @@ class BodyWriter:
                 self._phases(self._row_addresses(chunk), builder.sub(end, chunk))
         builder.ret_void()
         return self.function
+
+    def _own_rows(self) -> tuple[ir.Value, ir.Value]:
+        """Give this thread's rows: its part of all rows of all steps, or nearly so.
+
+        Sequences that end early leave less to do than others.
+        """
+        if not self.program.recurrent:
+            return self._share(self.rows)
+        builder, thread = self.writer.builder, self.function.args[1]
+        following = builder.add(thread, index(1))
+        return self._first_row(thread), self._first_row(following)
+
+    def _first_row(self, thread: ir.Value) -> ir.Value:
+        """Count the sequences of the threads before one."""
+        w, builder = self.writer, self.writer.builder
+        team = self.function.args[2]
+        loads = w.pointer(self.table, LOADS)
+        goal = builder.mul(w.count(loads, self.rows), thread)
+        found = builder.alloca(INDEX)
+        builder.store(index(0), found)
+        with w.loop(index(0), self.rows) as row:
+            reached = builder.mul(w.count(loads, row), team)
+            before = builder.zext(builder.icmp_signed("<", reached, goal), INDEX)
+            builder.store(builder.add(builder.load(found), before), found)
+        return builder.load(found)
 
     def _share(self, whole: ir.Value) -> tuple[ir.Value, ir.Value]:
         """Give this thread's part of so many things."""

@@ -11,7 +11,7 @@ from math import prod
 
 from llvmlite import ir
 
-from throughtime.backends.llvm.layout import BATCH, ENDS, STEPS, Arguments
+from throughtime.backends.llvm.layout import AGAIN, BATCH, ENDS, STEPS, Arguments
 from throughtime.backends.llvm.writer import (
     INDEX,
     POINTER,
@@ -47,7 +47,7 @@ class Edges:
 def edges_of(plan: Plan, *, backward: bool) -> Edges:
     """Those of one half of a plan."""
     states = [
-        Edge(state.size, state.init, span)
+        Edge(state.size, state.number, span)
         for state, span in zip(plan.graph.states, plan.states, strict=True)
     ]
     operands = plan.operands if backward else ()
@@ -86,8 +86,10 @@ class EdgeWriter:
                 self._repeat(f"carry {number}", 2, f"initial {number}", edge)
         if not self.edges.backward:
             self._begin_saved()
-        for number, size in enumerate(self.edges.gradients):
-            self._copy(self._word(f"gradient operand {number}"), None, index(size))
+        anew = w.builder.icmp_signed("==", w.count(self.table, AGAIN), index(0))
+        with w.builder.if_then(anew):
+            for number, size in enumerate(self.edges.gradients):
+                self._copy(self._word(f"gradient operand {number}"), None, index(size))
         w.builder.ret_void()
 
     def end(self) -> None:

@@ -25,7 +25,7 @@ from throughtime.backends.llvm.profile import (
     timed,
     watching,
 )
-from throughtime.backends.llvm.rows import Rows
+from throughtime.backends.llvm.rows import ONCE, Again, Rows
 from throughtime.backends.llvm.target import Target, host
 from throughtime.backends.llvm.threads import OpenMP, give_up, run_in_pool
 from throughtime.graph.programs import Plan
@@ -80,6 +80,7 @@ class Kernel:
         item_bytes: int,
         threads: list[int],
         library: OpenMP | None,
+        again: Again = ONCE,
     ) -> None:
         """Compute.
 
@@ -98,15 +99,17 @@ class Kernel:
             Of each region, as `threads` says.
         library
             Whose threads; None for those of a small pool.
+        again
+            What earlier calls with the same weights leave to this one.
         """
-        table = self._table(words, rows, workspace, item_bytes, threads, library)
+        table = self._table(words, rows, workspace, item_bytes, threads, library, again)
         address, _ = table.buffer_info()
         pooled = library is None and max(threads) > 1
         if watching():
-            for name, part in self._parts(address, threads, pooled=pooled):
+            for name, part in self._parts(address, threads, again, pooled=pooled):
                 timed(name, part)
         elif pooled:
-            for _, part in self._parts(address, threads, pooled=True):
+            for _, part in self._parts(address, threads, again, pooled=True):
                 part()
         else:
             self._run(address)
@@ -119,6 +122,7 @@ class Kernel:
         item_bytes: int,
         threads: list[int],
         library: OpenMP | None,
+        again: Again,
     ) -> "array[int]":
         """All words that compiled code reads."""
         functions = (0, 0, 0)
@@ -131,13 +135,15 @@ class Kernel:
             rows.total,
             rows.table,
             *functions,
-            workspace,
+            again.panels or workspace,
             scratch,
             rows.segments,
             rows.segment_count,
             0,
             give_up() or 0,
             rows.ends,
+            rows.loads,
+            again.packed,
         ]
         assert len(fixed) == FIXED, "the table of arguments and its layout differ"
         table = array("q", (*fixed, *words))
@@ -151,12 +157,13 @@ class Kernel:
         return table
 
     def _parts(
-        self, address: int, counts: list[int], *, pooled: bool
+        self, address: int, counts: list[int], again: Again, *, pooled: bool
     ) -> Iterator[tuple[str, Callable[[], None]]]:
         """All that ``run`` does, one after the other, by name."""
         once = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
         shared = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
-        yield PACKING, partial(once(self._code.address("pack_all")), address)
+        if not again.packed:
+            yield PACKING, partial(once(self._code.address("pack_all")), address)
         yield EDGES, partial(once(self._code.address("begin")), address)
         for region, (name, threads) in enumerate(
             zip(self._region_names, counts, strict=True)

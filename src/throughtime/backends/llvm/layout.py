@@ -38,13 +38,17 @@ from throughtime.graph.programs import Program
     FLAGS,
     GIVE_UP,
     ENDS,
-) = range(14)
+    LOADS,
+    AGAIN,
+) = range(16)
 """Fixed words: time steps, sequences, rows of all steps, the table of rows (starts,
 starts of the step before, counts), addresses of three OpenMP functions, workspaces,
 the segments of rows behind the first step that contractions with the step before run
 over, for a barrier the flags of all threads and the address of a function that gives
-the processor up, and the rows in which sequences end."""
-FIXED = 14
+the processor up, the rows in which sequences end, how many steps the sequences before
+each one have, and whether an earlier call has packed the panels and left sums of
+gradients of parameters, to which those are added."""
+FIXED = 16
 CHUNK = 192
 """Rows that one thread takes through all phases before the next ones: they stay in
 its cache."""

@@ -10,6 +10,7 @@ from throughtime.backends.llvm.body import BodyWriter
 from throughtime.backends.llvm.contraction import ContractionWriter
 from throughtime.backends.llvm.edges import Edges, EdgeWriter
 from throughtime.backends.llvm.layout import (
+    AGAIN,
     PARALLEL,
     TEAM,
     THREAD,
@@ -236,7 +237,11 @@ class _ModuleWriter:
         regions = [self._region(number, body) for number, body in enumerate(bodies)]
         begin, end = edges
         function, builder = self._entry("run")
-        for part in (pack, begin, *regions, end):
+        writer = Writer(builder, self.element, self.lanes, self.item_bytes)
+        again = writer.count(function.args[0], AGAIN)
+        with builder.if_then(builder.icmp_signed("==", again, index(0))):
+            builder.call(pack, function.args)
+        for part in (begin, *regions, end):
             builder.call(part, function.args)
         builder.ret_void()
 

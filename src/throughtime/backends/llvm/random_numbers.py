@@ -66,7 +66,7 @@ class Draws:
     math
         Functions of its vectors.
     key
-        Address of the call's key.
+        Address of the call's key, and of the number of its first row.
     nodes
         The random ones of the body's program.
     sequences
@@ -88,6 +88,7 @@ class Draws:
         self.sequences = sequences
         self.vectors = VectorWords(self.builder, writer.lanes)
         number = writer.count(key, 0)
+        self._first = writer.count(key, 1)
         high = self.builder.lshr(number, index(32))
         whole = self.vectors.spread(number), self.vectors.spread(high)
         self.keys = {
@@ -97,7 +98,7 @@ class Draws:
 
     def begin(self, row: ir.Value, sequence: ir.Value) -> None:
         """Say which row of all steps the next first one is, of which sequence."""
-        self._row = row
+        self._row = self.builder.add(row, self._first)
         self._sequence = sequence
 
     def words(self, draw: Draw, row: ir.Value, unit: ir.Value) -> Words:

@@ -1,10 +1,11 @@
-"""Where the rows of a call lie."""
+"""Where the rows of a call lie, and what earlier calls leave to it."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 KEY, SEQUENCES = "key", "sequences"
-"""Words of code that draws: the address of the call's key, and that of a table with the
-sequence of each row."""
+"""Words of code that draws: the address of the call's key, behind which the number of
+its first row lies, and that of a table with the sequence of each row."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,9 @@ class Rows:
     row, first row of the step before, number of rows; together they cover all steps
     but the first. ``ends`` is the address of two rows of ``batch`` numbers: the row of
     each sequence's last step, or without any step the one before the first, and the
-    row of a carried value (two places of ``batch`` rows) after it.
+    row of a carried value (two places of ``batch`` rows) after it. ``loads`` is the
+    address of ``batch + 1`` numbers: the steps of all sequences before each one, and of
+    all sequences.
     """
 
     steps: int
@@ -28,3 +31,18 @@ class Rows:
     segments: int
     segment_count: int
     ends: int
+    loads: int
+
+
+class Again(NamedTuple):
+    """What earlier calls with the same weights leave to one.
+
+    The address of panels of their own, or 0; whether the weights are packed there, and
+    sums of gradients of parameters are there, too, to which this call adds.
+    """
+
+    panels: int = 0
+    packed: bool = False
+
+
+ONCE = Again()

@@ -41,6 +41,7 @@ def run_layer(
     rows: Rows,
     reverse: bool = False,
     key: Tensor | None = None,
+    first: int = 0,
 ) -> tuple[Tensor, list[Tensor]]:
     """Output ``(N, H)`` and final states ``(B, n)`` of one layer and direction.
 
@@ -60,9 +61,11 @@ def run_layer(
         Run each sequence from its last step to its first.
     key
         Of what the step draws, ``(1,)`` int64; None where it draws nothing.
+    first
+        The number of the first row, where earlier ones were run before.
     """
     nodes, like = graph.nodes, inputs["x"]
-    leaves = _leaves(graph, inputs, parameters, rows, key)
+    leaves = _leaves(graph, inputs, parameters, rows, key, first)
     constant, varying = _before_the_loop(graph, leaves, like)
     if not graph.states:
         return _full(varying[graph.output], like, graph.output_size), []
@@ -124,8 +127,9 @@ def _leaves(
     parameters: Mapping[str, Tensor],
     rows: Rows,
     key: Tensor | None,
+    first: int = 0,
 ) -> dict[int, Tensor]:
-    known = drawn(graph.nodes, key, rows.counts, inputs["x"])
+    known = drawn(graph.nodes, key, rows.counts, inputs["x"], first)
     for index, node in enumerate(graph.nodes):
         if node.operation == "input":
             known[index] = inputs[str(node.attributes[0])]

@@ -66,7 +66,11 @@ def normal(first: Tensor, second: Tensor, std: float, like: Tensor) -> Tensor:
 
 
 def drawn(
-    nodes: Sequence[Node], key: Tensor | None, counts: Sequence[int], like: Tensor
+    nodes: Sequence[Node],
+    key: Tensor | None,
+    counts: Sequence[int],
+    like: Tensor,
+    first: int = 0,
 ) -> dict[int, Tensor]:
     """Values of all random nodes: ``(N, n)`` of a step, else of their own shape.
 
@@ -80,18 +84,24 @@ def drawn(
         Sequences alive at each step; N is their sum.
     like
         Gives dtype and device.
+    first
+        The number of the first row.
     """
     found: dict[int, Tensor] = {}
     for index, node in enumerate(nodes):
         if node.family == "random":
             assert key is not None, "a step that draws needs a key"
-            found[index] = _drawn(node, key, counts, like)
+            found[index] = _drawn(node, key, counts, like, first)
     return found
 
 
-def _drawn(node: Node, key: Tensor, counts: Sequence[int], like: Tensor) -> Tensor:
+def _drawn(
+    node: Node, key: Tensor, counts: Sequence[int], like: Tensor, first: int
+) -> Tensor:
     draw = draw_of(node)
-    words = whole_numbers(key, draw.block, _counter(node, draw, counts, like.device))
+    words = whole_numbers(
+        key, draw.block, _counter(node, draw, counts, first, like.device)
+    )
     if node.operation == "mask":
         numbers = (words[draw.word] >= draw.threshold).to(like.dtype)
     else:
@@ -100,13 +110,17 @@ def _drawn(node: Node, key: Tensor, counts: Sequence[int], like: Tensor) -> Tens
 
 
 def _counter(
-    node: Node, draw: Draw, counts: Sequence[int], device: torch.device
+    node: Node,
+    draw: Draw,
+    counts: Sequence[int],
+    first: int,
+    device: torch.device,
 ) -> tuple[Tensor, Tensor]:
     """Unit and row of every number."""
     if draw.period == "call":
         rows = torch.arange(1 if len(node.shape) == 1 else node.size)
     elif draw.period == "step":
-        rows = torch.arange(sum(counts))
+        rows = torch.arange(sum(counts)) + first
     else:
         steps = [torch.arange(count) for count in counts]
         rows = torch.cat(steps) if steps else torch.arange(0)
