@@ -25,6 +25,7 @@ from throughtime.graph.size_names import HIDDEN_STAND_IN, INPUT_STAND_IN
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "throughtime"
+CELLS = [n for n in tt.cells.__all__ if isinstance(getattr(tt.cells, n), type)]
 WIDTH = 84  # of a line of equations, so that no page has to be scrolled sideways
 
 
@@ -33,7 +34,7 @@ def write(folder: Path) -> None:
     texts = {"architecture": architecture(), "commands": commands()}
     texts |= {"data_sets": data_sets(), "errors.txt": errors()}
     texts["functions.txt"] = functions()
-    texts |= {f"cells/{name}": cell(name) for name in tt.cells.__all__}
+    texts |= {f"cells/{name}": cell(name) for name in CELLS}
     texts |= {f"cells/{word}.svg": step(made) for word, made in BUILT_IN.items()}
     for name, text in texts.items():
         path = folder / (name if "." in name else f"{name}.rst")

@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from throughtime.graph import StepGraph
+from throughtime.graph.random_values import is_random
 from throughtime.graph.serialize import text_of
 from throughtime.nn.engine import Engine
 from throughtime.nn.execution import run_layer
-from throughtime.nn.extents import Extent, dense_extent, flat_extent, ragged_extent
+from throughtime.nn.extents import Extent, extent_of
 from throughtime.nn.ways import Way
 
 
@@ -27,6 +28,7 @@ class Case:
     batch: int
     counts: Tensor | None = None
     reverse: bool = False
+    key: Tensor | None = None
 
     def to(self, dtype: torch.dtype) -> "Case":
         return Case(
@@ -39,6 +41,7 @@ class Case:
             batch=self.batch,
             counts=self.counts,
             reverse=self.reverse,
+            key=self.key,
         )
 
 
@@ -75,6 +78,7 @@ def draw(
         batch=batch,
         counts=counts,
         reverse=reverse,
+        key=torch.tensor([seed * 2**33 + 7]) if is_random(graph) else None,
     )
 
 
@@ -116,6 +120,7 @@ def results(graph: StepGraph, case: Case, backend: str) -> dict[str, Tensor]:
         batch=case.batch,
         counts=case.counts,
         reverse=case.reverse,
+        key=case.key,
     )
     output, finals = _run(graph, tracked, backend)
     loss = (output * case.gradient).sum()
@@ -155,7 +160,8 @@ def ways(*, split_units: bool) -> list[Way]:
 def through_engine(made: Engine, case: Case) -> dict[str, Tensor]:
     """What `results` says, or `forward`, by an engine without any operator."""
     extent = _extent(made, case)
-    tensors = list(case.inputs.values()), case.initial, list(case.parameters.values())
+    parameters = [*case.parameters.values(), *([] if case.key is None else [case.key])]
+    tensors = list(case.inputs.values()), case.initial, parameters
     output, finals, saved = made.forward(*tensors, extent)
     found = {"output": output} | {f"final {i}": v for i, v in enumerate(finals)}
     if not made.wanted:
@@ -175,12 +181,10 @@ def through_engine(made: Engine, case: Case) -> dict[str, Tensor]:
 
 
 def _extent(made: Engine, case: Case) -> Extent:
-    if case.counts is not None and made.graph.states:
-        return ragged_extent(case.batch, case.counts)
-    if made.graph.states:
-        return dense_extent(case.steps, case.batch, case.reverse)
-    alive = case.gradient.shape[0] if case.counts is None else int(case.counts.sum())
-    return flat_extent(alive)
+    where = case.counts, case.steps, case.batch, case.reverse
+    rows = case.gradient.shape[0]
+    states, own = bool(made.graph.states), made.draws_per_sequence
+    return extent_of(states, rows, *where, sequences=own)
 
 
 def _run(graph: StepGraph, case: Case, backend: str) -> tuple[Tensor, list[Tensor]]:
@@ -194,6 +198,7 @@ def _run(graph: StepGraph, case: Case, backend: str) -> tuple[Tensor, list[Tenso
         counts=case.counts,
         reverse=case.reverse,
         backend=backend,
+        key=case.key,
     )
 
 

@@ -30,6 +30,7 @@ from throughtime.graph.operations import (
     LEAVES,
     OPERATIONS,
     PLACED,
+    RANDOM,
     UNARY,
     Attribute,
 )
@@ -47,7 +48,7 @@ ON_PARAMETERS = {"transpose", "slice_columns", "product"}
 ON_STEPS = sorted(
     name
     for name, row in OPERATIONS.items()
-    if row.family not in {"leaf", "comparison"} and name not in ON_PARAMETERS
+    if row.family not in {"leaf", "random", "comparison"} and name not in ON_PARAMETERS
 )
 CASES = [(name, given) for name in ON_STEPS for given in ATTRIBUTES.get(name, [()])]
 
@@ -199,14 +200,14 @@ def test_states_that_change_places() -> None:
 def test_every_operation_has_a_meaning() -> None:
     by_hand = {"constant", "zeros", "slice", "concat", "expand"}
     programs_only = {*PLACED, *CARRIED}
-    given = {"input", "state", "parameter", "gradient"}
+    given = {"input", "state", "parameter", "gradient", *RANDOM}
     assert OPERATIONS.keys() == MEANINGS.keys() | by_hand | given | programs_only
 
 
 def test_every_operation_on_steps_has_a_derivative() -> None:
     by_hand = {"slice"}
     no_step = {"transpose", "slice_columns"}
-    leaves = {*LEAVES, "constant", *PLACED, *CARRIED}
+    leaves = {*LEAVES, "constant", *PLACED, *CARRIED, *RANDOM}
     without = by_hand | no_step | leaves | COMPARISONS.keys()
     assert OPERATIONS.keys() == DERIVATIVES.keys() | without
     assert not DERIVATIVES.keys() & without

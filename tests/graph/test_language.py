@@ -12,7 +12,6 @@ from tests.graph.oracle import cell_of
 from throughtime import cells, math
 from throughtime.errors import (
     CellError,
-    NotBuiltYet,
     OutsideTheLanguage,
     ShapeMismatch,
 )
@@ -178,9 +177,3 @@ def test_an_error_of_the_users_own_passes_through() -> None:
     with pytest.raises(ZeroDivisionError, match="mine"):
         traced(with_state(step))
     traced(cells.Elman())
-
-
-@pytest.mark.parametrize("random", [lambda: math.mask(0.5), lambda: math.noise(0.1)])
-def test_random_values_come_later(random: Callable[[], Value]) -> None:
-    with pytest.raises(NotBuiltYet):
-        random()

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from tests.compare import assert_close
 from throughtime import nn as ours
 from throughtime.cells import GRU, LSTM, Elman, PeepholeLSTM
-from throughtime.graph import Cell
+from throughtime.graph import Cell, Value
+from throughtime.math import tanh
 from throughtime.nn import Recurrent
 
 F, H = 3, 5
@@ -66,6 +67,23 @@ def assert_all_close(found: list[Tensor], expected: list[Tensor]) -> None:
 @pytest.fixture(autouse=True)
 def _fresh_compiler() -> None:
     torch._dynamo.reset()
+
+
+class Positive(Elman):
+    """A recurrent matrix that is computed from a parameter."""
+
+    def step(self, x: Value, h: Value) -> Value:
+        return tanh(self.weight_ih @ x + abs(self.weight_hh) @ h)
+
+    bias_ih = bias_hh = None
+
+
+def test_gradients_of_computed_parameters() -> None:
+    torch.manual_seed(0)
+    module = Recurrent(Positive(), F, H, dtype=torch.float64)
+    compiled = torch.compile(module, fullgraph=True, backend="aot_eager")
+    x = draw(4, 6)
+    assert_all_close(training(compiled, module, x), training(module, module, x))
 
 
 @pytest.mark.parametrize("kind", MAKERS)

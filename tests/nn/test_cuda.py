@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from tests.nn.twins import KINDS, results, states, twins
-from throughtime.cells import GRU, PeepholeLSTM
+from throughtime.cells import GRU, DropConnect, PeepholeLSTM, Zoneout
 from throughtime.nn import Recurrent, convert
 
 pytestmark = pytest.mark.skipif(
@@ -71,6 +71,18 @@ def test_lengths(cell: Any) -> None:
     for given in (lengths, torch.tensor(lengths).cuda()):
         output, state = module(x.cuda(), lengths=given)
         assert_near([output, *state], expected)
+
+
+def test_a_seed_draws_the_same_masks_on_every_device() -> None:
+    cell = DropConnect(Zoneout(PeepholeLSTM(), h=0.3, c=0.5), 0.5)
+    module = Recurrent(cell, 7, 9, 2, dtype=torch.float64)
+    x = torch.randn(6, 5, 7, dtype=torch.float64)
+    torch.manual_seed(1)
+    output, state = module(x)
+    module.cuda()
+    torch.manual_seed(1)
+    found, after = module(x.cuda())
+    assert_near([found, *after], [output, *state])
 
 
 def test_no_warning_and_no_copy_in_training() -> None:

@@ -64,7 +64,7 @@ def operator(**changed: object) -> list[torch.Tensor]:
 def test_the_operator_refuses_bfloat16_where_nothing_multiplies_it(
     dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("throughtime.nn.engine.BFLOAT16", dtype == torch.float64)
+    monkeypatch.setattr("throughtime.nn.precision.BFLOAT16", dtype == torch.float64)
     engine.cache_clear()
     numbers = {
         "inputs": [torch.randn(8, 3, dtype=dtype)],

@@ -22,6 +22,7 @@ from throughtime.cells.mgu import MGU
 from throughtime.cells.multiplicative_lstm import MultiplicativeLSTM
 from throughtime.cells.peephole import PeepholeLSTM
 from throughtime.cells.projected_lstm import ProjectedLSTM
+from throughtime.cells.regularisers import DropConnect, VariationalDropout, Zoneout
 from throughtime.cells.ugrnn import UGRNN
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "MGU",
     "UGRNN",
     "CoupledLSTM",
+    "DropConnect",
     "Elman",
     "Feedforward",
     "IndRNN",
@@ -40,4 +42,6 @@ __all__ = [
     "MultiplicativeLSTM",
     "PeepholeLSTM",
     "ProjectedLSTM",
+    "VariationalDropout",
+    "Zoneout",
 ]

@@ -122,7 +122,7 @@ class _Reverse:
 
     def _deliver(self, argument: int, contribution: int) -> None:
         target = self.builder.nodes[argument]
-        if target.operation in {"constant", "zeros"} or target.kind is Kind.MASK:
+        if _is_fixed(target) or target.kind is Kind.MASK:
             return
         if target.size == 1 and self.builder.size(contribution) > 1:
             contribution = self.builder.emit("sum", contribution)
@@ -132,7 +132,7 @@ class _Reverse:
             self._contribute(argument, contribution)
 
     def _term(self, parameter: int, delta: int, operand: int | None) -> None:
-        if self.builder.nodes[parameter].operation not in {"constant", "zeros"}:
+        if not _is_fixed(self.builder.nodes[parameter]):
             self.terms.append(ParameterTerm(parameter, delta, operand))
 
     def _contribute(
@@ -171,3 +171,8 @@ class _Reverse:
             for index, node in enumerate(self.graph.nodes)
             if index in self.deltas and node.operation in {"state", "input"}
         }
+
+
+def _is_fixed(node: Node) -> bool:
+    """Whether nothing that could be learned is in a value."""
+    return node.operation in {"constant", "zeros"} or node.family == "random"

@@ -1,10 +1,10 @@
 """What a cell declares: parameters, states, further inputs, and its step."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from throughtime.errors import CellError
-from throughtime.graph.nodes import LEARNED
+from throughtime.graph.nodes import LEARNED, StepGraph
 from throughtime.graph.sizes import Size
 from throughtime.graph.values import Value
 
@@ -95,6 +95,16 @@ class Input:
 Declaration = Parameter | State | Input
 
 
+class Rewriting(Protocol):
+    """Makes other equations of those of a cell, such as a regulariser."""
+
+    def __call__(self, graph: StepGraph) -> StepGraph:
+        """The rewritten graph."""
+
+    def text(self, cell: str) -> str:
+        """How the result is written, where the cell is written so."""
+
+
 class Cell:
     """One time step of a recurrent network, written as equations.
 
@@ -108,14 +118,21 @@ class Cell:
     """
 
     references: ClassVar[tuple[str, ...]] = ()
+    rewritings: tuple[Rewriting, ...] = ()
+    """What is done to its equations once they are traced, the first one first."""
 
     def __repr__(self) -> str:
         settings = ", ".join(
             f"{name}={value!r}"
             for name, value in vars(self).items()
-            if not isinstance(value, (Parameter, State, Input)) and name[0] != "_"
+            if not isinstance(value, (Parameter, State, Input))
+            and name[0] != "_"
+            and name != "rewritings"
         )
-        return f"{type(self).__name__}({settings})"
+        text = f"{type(self).__name__}({settings})"
+        for rewriting in self.rewritings:
+            text = rewriting.text(text)
+        return text
 
 
 def declarations(cell: Cell) -> dict[str, Declaration]:

@@ -129,6 +129,8 @@ def infer(
     if row.arity not in {ANY_NUMBER, len(arguments)}:
         raise ShapeError(f"It takes {row.arity} operands, not {len(arguments)}.")
     shape = row.shape([node.shape for node in arguments], attributes)
+    if row.family == "random":
+        return shape, Kind.PARAMETER if attributes[1] == "call" else Kind.STEP
     kinds = [node.kind for node in arguments]
     if row.family == "comparison":
         return shape, Kind.MASK

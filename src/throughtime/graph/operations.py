@@ -113,6 +113,10 @@ def _placed(_: Sequence[Shape], attributes: Sequence[Attribute]) -> Shape:
     return (int(attributes[2]),)
 
 
+def _drawn(_: Sequence[Shape], attributes: Sequence[Attribute]) -> Shape:
+    return tuple(int(size) for size in attributes[4:])
+
+
 def _one(_: Sequence[Shape], __: Sequence[Attribute]) -> Shape:
     return (1,)
 
@@ -142,6 +146,9 @@ PLACED = ("stream", "previous")
 """Leaves of a program: a value at this step's row of a buffer, at the last step's."""
 CARRIED = ("carry", "operand")
 """Leaves of a program: a value kept between steps, a matrix or vector of the call."""
+RANDOM = ("mask", "noise")
+"""Random vectors, and matrices drawn once per call; see ``random_values``."""
+PERIODS = ("step", "sequence", "call")
 REDUCTIONS = ("sum", "mean", "max")
 ANY_NUMBER = -1
 
@@ -150,6 +157,7 @@ def _table() -> dict[str, Operation]:
     rows = [Operation(name, 0, _declared, "leaf") for name in LEAVES]
     rows += [Operation(name, 0, _placed, "leaf") for name in PLACED]
     rows += [Operation(name, 0, _declared, "leaf") for name in CARRIED]
+    rows += [Operation(name, 0, _drawn, "random") for name in RANDOM]
     rows.append(Operation("constant", 0, _one, "leaf"))
     rows += [Operation(name, 1, _broadcast, "pointwise") for name in UNARY]
     rows += [Operation(n, 2, _broadcast, "pointwise", s) for n, s in BINARY.items()]
@@ -193,6 +201,9 @@ def check_attributes(operation: str, attributes: Sequence[Attribute]) -> None:
     ShapeError
         They do not fit.
     """
+    if operation in RANDOM:
+        _check_random(operation, attributes)
+        return
     given = tuple(type(value) for value in attributes)
     expected = ATTRIBUTES.get(operation, ())
     if operation in LEAVES:
@@ -205,3 +216,20 @@ def check_attributes(operation: str, attributes: Sequence[Attribute]) -> None:
         sizes = [value for value in attributes if isinstance(value, int)]
         if any(size < 1 for size in sizes):
             raise ShapeError("Sizes must be at least 1.")
+
+
+def _check_random(operation: str, attributes: Sequence[Attribute]) -> None:
+    given = tuple(type(value) for value in attributes)
+    if given[:4] != (float, str, int, int) or given[4:] not in {(int,), (int, int)}:
+        raise ShapeError(
+            f"Its attributes are {tuple(attributes)}; expected an amount, a period, a "
+            "stream, a first unit and sizes."
+        )
+    amount, period, stream, start, *shape = attributes
+    most = 1.0 if operation == "mask" else float("inf")
+    if not 0 <= float(amount) <= most or float(amount) == float("inf"):
+        raise ShapeError(f"It cannot be drawn with {amount}.")
+    if period not in PERIODS or (len(shape) == 2 and period != "call"):
+        raise ShapeError(f"Values of {len(shape)} axes are not drawn per {period}.")
+    if int(stream) < 0 or int(start) < 0 or any(int(size) < 1 for size in shape):
+        raise ShapeError("Its stream and first unit are at least 0, sizes at least 1.")

@@ -135,6 +135,8 @@ class Reader:
                 return self.arriving(name)
             case "input":
                 return value(name)
+            case "mask" | "noise":
+                return _random(node)
             case "transpose":
                 return transposed(parts[0])
             case "slice_columns":
@@ -155,6 +157,15 @@ class Reader:
             parts = [*parts, *(number(float(bound)) for bound in node.attributes)]
         name = FUNCTION_NAMES.get(node.operation, node.operation)
         return function(name, *parts)
+
+
+def _random(node: Node) -> Expression:
+    """What was drawn, with what chance or deviation; how often, if not at each step."""
+    amount, period, *_ = node.attributes
+    parts = [number(float(amount))]
+    if period == "sequence":
+        parts.append(parameter("per sequence"))
+    return function(node.operation, *parts)
 
 
 def _where(parts: Parts) -> Expression:

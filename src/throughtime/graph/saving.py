@@ -8,7 +8,7 @@ from throughtime.graph.operations import Kind
 
 CHEAP = frozenset(
     "negate add subtract multiply divide relu abs sign clip where minimum maximum "
-    "less less_equal greater greater_equal equal not_equal slice expand".split()
+    "less less_equal greater greater_equal equal not_equal slice expand mask".split()
 )
 """Operations that cost less than reading their result from memory."""
 

@@ -16,11 +16,13 @@ from throughtime.graph.expressions import (
 )
 from throughtime.graph.lines import Lines, consumers, costs
 from throughtime.graph.names import FUNCTIONS, value_names
-from throughtime.graph.nodes import StepGraph, ancestors
+from throughtime.graph.nodes import StepGraph, ancestors, dependents
 from throughtime.graph.operations import Attribute, Kind
 from throughtime.graph.reader import Reader
 from throughtime.graph.simplify import ALGEBRA
 
+ROOTS = {"input", "state", "parameter"}
+"""Leaves that error flows back to."""
 LARGEST_REPEATED = 8
 """Nodes that an expression may have and still be written out at every use."""
 
@@ -123,9 +125,13 @@ class AdjointLines:
         names = {index: name for name, index in value_names(self.graph).items()}
         names |= self.lines.symbols
         names |= self.lines.inside
+        nodes = self.graph.nodes
+        roots = [i for i, node in enumerate(nodes) if node.operation in ROOTS]
+        reached = dependents(nodes, roots)
         for index, name in sorted(names.items(), reverse=True):
-            node = self.graph.nodes[index]
-            if node.kind is not Kind.STEP:
+            node = nodes[index]
+            # What chance alone makes has no δ.
+            if node.kind is not Kind.STEP or index not in reached:
                 continue
             found = self.adjoint.deltas
             if node.operation in FUNCTIONS:

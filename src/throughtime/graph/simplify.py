@@ -73,6 +73,10 @@ def _slices(b: Builder, op: str, args: Arguments, attrs: Attributes) -> int | No
         return b.leaf("zeros", "", (stop - start, *node.shape[1:]))
     if node.kind is Kind.PARAMETER:
         return None
+    if node.family == "random":
+        amount, period, stream, first, _ = node.attributes
+        moved = (amount, period, stream, int(first) + start, stop - start)
+        return b.emit(node.operation, attributes=moved)
     if node.operation == "product":
         matrix, vector = node.arguments
         rows = b.emit("slice", matrix, attributes=attrs)
@@ -100,7 +104,7 @@ def _slice_of_concat(b: Builder, node: Node, start: int, stop: int) -> int:
     return pieces[0] if len(pieces) == 1 else b.emit("concat", *pieces)
 
 
-def _product_of_concat(
+def product_of_concat(
     b: Builder, op: str, args: Arguments, _: Attributes
 ) -> int | None:
     """Write ``W @ concat(a, b)`` as ``W_a @ a + W_b @ b``."""
@@ -212,7 +216,7 @@ def _on_step(rule: Rule) -> Rule:
 ALGEBRA: tuple[Rule, ...] = (_neutral, _subtraction, _powers)
 SPLITTING: tuple[Rule, ...] = (
     _slices,
-    _product_of_concat,
+    product_of_concat,
     _single_concat,
     _joined_slices,
 )

@@ -26,7 +26,7 @@ from throughtime.graph.nodes import (
 from throughtime.graph.operations import Kind
 from throughtime.graph.sizes import SizeError, resolve
 from throughtime.graph.tracing import Tracing
-from throughtime.graph.values import Value
+from throughtime.graph.values import NOWHERE, Value
 
 
 def trace(
@@ -43,7 +43,7 @@ def trace(
     OutsideTheLanguage
         ``step`` does what cannot be written as an equation.
     """
-    _check_instance(cell)
+    check_instance(cell)
     return _Tracer(cell, input_size, hidden_size, bias).graph()
 
 
@@ -71,7 +71,8 @@ def refuse_unused(graph: StepGraph) -> StepGraph:
     return graph
 
 
-def _check_instance(cell: object) -> None:
+def check_instance(cell: object) -> None:
+    """Refuse what is no cell, or a class of cells."""
     if isinstance(cell, type) and issubclass(cell, Cell):
         raise CellError(
             cell=cell.__name__,
@@ -114,7 +115,7 @@ class _Tracer:
             result = call_step(bound, self.arguments, inputs)
             output, states = self._result(result)
             names = self._names(states)
-        return verify(
+        graph = verify(
             prune(
                 StepGraph(
                     cell=self.name,
@@ -131,6 +132,9 @@ class _Tracer:
                 )
             )
         )
+        for rewriting in self.cell.rewritings:
+            graph = verify(rewriting(graph))
+        return graph
 
     def _leaf(self, operation: str, name: str, *shape: int) -> Value:
         index = self.tracing.builder.leaf(operation, name, shape)
@@ -226,13 +230,14 @@ class _Tracer:
                 made = isinstance(value, Value) and not isinstance(value, Parameter)
                 if made and given.get(name) != value.index:
                     names[name] = value.index
-        names.update(self.tracing.marked)
+        names.update({n: value.index for n, value in self.tracing.marked.items()})
         for state, index in zip(self.states, new_states, strict=True):
             names[state.name] = index
         steps = (Kind.STEP, Kind.MASK)
         return tuple(
             (name, index)
             for name, index in names.items()
-            if self.tracing.node(index).kind in steps
+            if index != NOWHERE
+            and self.tracing.node(index).kind in steps
             and self.tracing.node(index).operation not in {"state", "input"}
         )

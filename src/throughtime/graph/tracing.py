@@ -25,7 +25,8 @@ class Tracing:
     def __init__(self, cell: str, cell_type: type) -> None:
         self.cell = cell
         self.builder = Builder()
-        self.marked: dict[str, int] = {}
+        self.marked: dict[str, Any] = {}
+        self._streams = 0
         self._codes = _step_codes(cell_type)
         self._frames: dict[int, FrameType] = {}
 
@@ -39,6 +40,13 @@ class Tracing:
 
     def node(self, index: int) -> Node:
         return self.builder.nodes[index]
+
+    def streams(self, count: int) -> int:
+        """The first of so many random streams that nothing else draws from."""
+        # Two streams come from one block of words, so a pair begins at an even one.
+        first = -(-self._streams // count) * count
+        self._streams = first + count
+        return first
 
     def emit(
         self, operation: str, *indices: int, attributes: tuple[Attribute, ...] = ()

@@ -1,13 +1,16 @@
 """Symbolic values: what a step computes with while it is traced."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, NoReturn
 
-from throughtime.graph.operations import Attribute, Kind, Shape
+from throughtime.graph.operations import OPERATIONS, Attribute, Kind, Shape
 from throughtime.graph.tracing import Tracing, current_tracing
 
 Number = int | float
 Operand = "Value | Number"
+NOWHERE = -1
+"""Position of a value that no node stands for yet."""
 
 
 class Value:
@@ -199,5 +202,92 @@ def apply(
         An operand is neither a value nor a number.
     """
     tracing = current_tracing()
+    waiting = any(isinstance(one, Unsized) and one.waits for one in operands)
+    if waiting and not _settled(operation, operands):
+        return Unsized(partial(_deferred, operation, operands, attributes))
     indices = [tracing.operand(operand, operation) for operand in operands]
     return Value(tracing, tracing.emit(operation, *indices, attributes=attributes))
+
+
+class Unsized(Value):
+    """A random value, or what is made of some and numbers, until it meets a size.
+
+    Parameters
+    ----------
+    make
+        Gives the position of its node, for the shape of what it met and whether that
+        is made of parameters alone.
+    """
+
+    __slots__ = ("_make",)
+    __hash__ = object.__hash__
+
+    def __init__(self, make: Callable[[Shape, bool], int]) -> None:
+        super().__init__(current_tracing(), NOWHERE)
+        self._make = make
+
+    @property
+    def waits(self) -> bool:
+        """Whether it has no size yet."""
+        return self.index == NOWHERE
+
+    def settle(self, shape: Shape, parameter: bool) -> None:
+        """Take the shape of what it meets, if it has none."""
+        if self.waits:
+            self.index = self._make(shape, parameter)
+
+    @property
+    def shape(self) -> Shape:
+        """The one it was given by the first value that it met."""
+        if self.waits:
+            _refuse_unsized()
+        return super().shape
+
+    @property
+    def kind(self) -> Kind:
+        if self.waits:
+            _refuse_unsized()
+        return super().kind
+
+    def __repr__(self) -> str:
+        return "<random value without a size>" if self.waits else super().__repr__()
+
+
+def _refuse_unsized() -> NoReturn:
+    outside(
+        "a mask or noise has no size before it meets a value that has one",
+        "Join it first with such a value, by + - * /",
+    )
+
+
+def _settled(operation: str, operands: Sequence[Any]) -> bool:
+    """Give operands that wait for it the size of the others; False: all wait."""
+    values = [one for one in operands if isinstance(one, Value)]
+    waiting = [one for one in values if isinstance(one, Unsized) and one.waits]
+    sized = [one for one in values if one.index != NOWHERE]
+    if operation == "product" and sized and sized[0] is operands[0]:
+        shape: Shape = sized[0].shape[1:]
+    elif OPERATIONS[operation].family not in {"pointwise", "comparison"}:
+        _refuse_unsized()
+    elif not sized:
+        return False
+    else:
+        shape = max((one.shape for one in sized), key=lambda one: (len(one), one))
+    parameter = all(one.kind is Kind.PARAMETER for one in sized)
+    for one in waiting:
+        one.settle(shape, parameter and operation != "product")
+    return True
+
+
+def _deferred(
+    operation: str,
+    operands: Sequence[Any],
+    attributes: tuple[Attribute, ...],
+    shape: Shape,
+    parameter: bool,
+) -> int:
+    """Position of an operation whose operands were all waiting for a size."""
+    for operand in operands:
+        if isinstance(operand, Unsized):
+            operand.settle(shape, parameter)
+    return apply(operation, *operands, attributes=attributes).index

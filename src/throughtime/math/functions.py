@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from throughtime.errors import NotBuiltYet
+from throughtime.graph.random_values import draw
 from throughtime.graph.tracing import current_tracing
 from throughtime.graph.values import Number, Value, apply, outside
 
@@ -175,20 +175,33 @@ def concat(*values: Value) -> Value:
 
 def name(value: Value, text: str) -> Value:
     """Give a value a name of your own; ``explain`` and diagnostics use it."""
-    current_tracing().marked[text] = value.index
+    current_tracing().marked[text] = value
     return value
 
 
-def mask(p: float, per: str = "step") -> Value:
-    """Random mask; refused by this version."""
-    raise NotBuiltYet(
-        what=f"mask(p={p}, per={per!r})",
-        advice="Use dropout between layers: Recurrent(..., dropout=p)",
-    )
+def mask(p: Number, per: str | None = None) -> Value:
+    """Random mask: each unit is 0 with probability ``p``, else 1.
+
+    It takes the size of the first value that it meets; used again, it is the same
+    draw. Dropout is ``x * mask(p) / (1 - p)``. ``per="step"`` draws anew at every step,
+    ``per="sequence"`` once for all steps of a sequence; without it each step, but for
+    parameters, which are masked once per call (a matrix cannot be masked otherwise).
+    Evaluation uses the mean, ``1 - p``.
+    """
+    if not _is_number(p) or not 0 <= p <= 1:
+        outside(f"the probability of a mask is {p!r}", "Give a number from 0 to 1")
+    return draw("mask", float(p), per)
 
 
-def noise(std: float) -> Value:
-    """Random noise; refused by this version."""
-    raise NotBuiltYet(
-        what=f"noise(std={std})", advice="Add noise to the input of the module instead"
-    )
+def noise(std: Number, per: str | None = None) -> Value:
+    """Normal random numbers of mean 0 and this standard deviation.
+
+    Size and ``per`` are as in `mask`. Evaluation uses the mean, 0.
+    """
+    if not _is_number(std) or not 0 <= std < float("inf"):
+        outside(f"the deviation of noise is {std!r}", "Give a finite number from 0 on")
+    return draw("noise", float(std), per)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

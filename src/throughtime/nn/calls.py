@@ -58,7 +58,8 @@ def forward(
         output, finals, saved = segments.forward(made, parts, *given)
     else:
         rows = inputs[0].shape[:-1].numel()
-        extent = extent_of(bool(made.graph.states), rows, *where)
+        own = made.draws_per_sequence
+        extent = extent_of(bool(made.graph.states), rows, *where, sequences=own)
         output, finals, saved = made.forward(*given, extent)
     return [output, *finals, saved]
 
@@ -104,7 +105,8 @@ def backward(
         gradients = _by_segments(made, given, where, segment, stored)
     else:
         rows = inputs[0].shape[:-1].numel()
-        extent = extent_of(bool(made.graph.states), rows, *where)
+        own = made.draws_per_sequence
+        extent = extent_of(bool(made.graph.states), rows, *where, sequences=own)
         if elements:
             gradients = backward_of_each(made, *given, extent, *stored, elements)
         else:

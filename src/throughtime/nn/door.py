@@ -12,6 +12,7 @@ from torch import Tensor
 
 from throughtime.errors import LayerMismatch
 from throughtime.graph import StepGraph
+from throughtime.graph.random_values import is_random
 
 DTYPES = (torch.float32, torch.float64)
 
@@ -56,6 +57,7 @@ class Door:
         self._parameters = [
             (declared.name, declared.shape) for declared in graph.parameters
         ]
+        self._keys = ["key"] if is_random(graph) else []
 
     def check_layer(
         self,
@@ -73,14 +75,15 @@ class Door:
         initial
             Each state's start, ``(B, n)``, or nothing.
         parameters
-            In the order of the graph.
+            In the order of the graph, and behind them the key of one that draws.
         batch
             B.
         """
         self._check_count("inputs", inputs, len(self._inputs))
         states = self._states if initial or self._needs_starts else []
         self._check_count("states", initial, len(states))
-        self._check_count("parameters", parameters, len(self._parameters))
+        expected = len(self._parameters) + len(self._keys)
+        self._check_count("parameters", parameters, expected)
         leading, dtype = inputs[0].shape[:-1], inputs[0].dtype
         if dtype not in DTYPES:
             raise self._mismatch("x", f"of {dtype}", "float32 or float64")
@@ -88,8 +91,10 @@ class Door:
             self._check(name, value, (*leading, size), dtype)
         for (name, size), value in zip(states, initial, strict=True):
             self._check(name, value, (batch, size), dtype)
-        for (name, shape), value in zip(self._parameters, parameters, strict=True):
+        for (name, shape), value in zip(self._parameters, parameters, strict=False):
             self._check(name, value, shape, dtype)
+        for name in self._keys:
+            self._check(name, parameters[-1], (1,), torch.int64)
 
     def check_rows(self, rows: int, steps: int, batch: int) -> None:
         """Refuse fewer rows than T·B."""
@@ -145,7 +150,7 @@ class Door:
             given = f"of shape {tuple(value.shape)}"
             raise self._mismatch(argument, given, str(shape))
         if value.dtype != dtype:
-            raise self._mismatch(argument, f"of {value.dtype}", f"{dtype}, as x is")
+            raise self._mismatch(argument, f"of {value.dtype}", f"{dtype}")
         if not value.is_cpu:
             raise self._mismatch(argument, f"on {value.device}", "the CPU, as x is")
 

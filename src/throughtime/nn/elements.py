@@ -25,9 +25,9 @@ Join = Callable[[list[Tensor]], Tensor]
 
 
 def places_of_parameters(graph: str, sizes: tuple[int, int]) -> range:
-    """Behind so many inputs and initial states."""
-    first = sum(sizes)
-    return range(first, first + len(names_of(graph).parameters))
+    """Behind so many inputs and initial states; a key to draw with among them."""
+    names, first = names_of(graph), sum(sizes)
+    return range(first, first + len(names.parameters) + names.keys)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from throughtime.backends.llvm.options import Options, Settings
 from throughtime.backends.llvm.overlay import overlay
+from throughtime.backends.llvm.rows import KEY, SEQUENCES
 from throughtime.backends.llvm.threads import openmp
 from throughtime.graph.plan import plan
 from throughtime.graph.programs import (
@@ -23,8 +24,10 @@ from throughtime.graph.programs import (
     SAVED,
     gradient_of,
 )
+from throughtime.graph.random_values import draws_per_sequence, is_random
 from throughtime.graph.serialize import from_json
 from throughtime.nn.door import Door
+from throughtime.nn.drawing import placed_key
 from throughtime.nn.extents import Extent, clear_behind
 from throughtime.nn.half import BUFFER, Half, Series
 from throughtime.nn.operands import Operands
@@ -81,6 +84,8 @@ class Engine:
             for hoist in (False, True)
         )
         self.graph = graph
+        self.random = is_random(graph)
+        self.draws_per_sequence = draws_per_sequence(graph)
         self.door = Door(graph, self.saved_width)
         self.dtype = dtype
         # Whose threads run it; None: those of a small pool of our own.
@@ -162,7 +167,7 @@ class Engine:
         if way.backward:
             count = len(self.plan.operands)
             words += [f"gradient operand {i}" for i in range(count)]
-        return words
+        return [*words, *([KEY, SEQUENCES] if self.random else [])]
 
     @cached_property
     def overlay(self) -> int | None:
@@ -338,6 +343,8 @@ class Engine:
         known = {} if series is None else series.operands
         if half not in known:
             known[half] = self.operands.values(parameters, half.operands)
+        if self.random:
+            given = *given, placed_key(parameters[-1], extent.first), extent.sequences
         addresses = [0 if t is None else t.data_ptr() for t in (*given, *known[half])]
         lead = self._lead(extent.batch)
         addresses[0] += lead * self.saved_width * self.dtype.itemsize

@@ -34,6 +34,9 @@ class Run(NamedTuple):
     operation: str
     segment: int
     bfloat16: bool
+    key: Tensor | None
+    first: int = 0
+    """The first of the rows among those of all segments."""
 
 
 def run_layer(
@@ -50,6 +53,7 @@ def run_layer(
     operation: str = "",
     segment: int = 0,
     bfloat16: bool = False,
+    key: Tensor | None = None,
 ) -> Result:
     """Output ``(N, H)`` and final states ``(B, n)`` of one layer and direction.
 
@@ -79,6 +83,8 @@ def run_layer(
         lies between again; 0: store what every step needs.
     bfloat16
         Whether compiled products round their operands to bfloat16.
+    key
+        Of what the step draws, ``(1,)`` int64; None where it draws nothing.
     """
     run = Run(
         graph,
@@ -93,6 +99,7 @@ def run_layer(
         operation,
         segment if torch.is_grad_enabled() else 0,
         bfloat16,
+        key,
     )
     if run.segment and backend != "llvm":
         return _in_segments(run)
@@ -143,6 +150,7 @@ def _in_segments(given: Run) -> Result:
             steps=segment.steps,
             counts=segment.counts,
             segment=0,
+            first=segment.first,
         )
         output, states = checkpoint(RUNNERS[run.backend], part, use_reentrant=False)
         outputs.append(output)
@@ -161,6 +169,8 @@ def _reference(given: Run) -> Result:
         run.parameters,
         Rows(counts),
         run.reverse,
+        run.key,
+        run.first,
     )
     if not alive:
         finals = [start.clone() for start in finals]
@@ -213,6 +223,8 @@ def _llvm(run: Run) -> Result:
         differentiated = *inputs, *run.initial, *parameters
         training = any(tensor.requires_grad for tensor in differentiated)
         wanted = " ".join(name for name in names if run.inputs[name].requires_grad)
+    if run.key is not None:
+        parameters.append(run.key)
     where = run.counts, run.steps, run.batch, run.reverse
     output, finals = operators.run(
         text_of(run.graph),

@@ -1,6 +1,6 @@
 """Where the rows of a layer's call lie, as compiled code reads it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import torch
@@ -21,6 +21,10 @@ class Extent:
     rows: Rows
     held: tuple[Tensor, ...]
     """The tables that ``rows`` has the addresses of."""
+    sequences: Tensor | None = None
+    """The sequence of each row, where the code has to know."""
+    first: int = 0
+    """The first of these rows among those of all segments."""
 
 
 @lru_cache(maxsize=256)
@@ -66,13 +70,60 @@ def extent_of(
     steps: int,
     batch: int,
     reverse: bool,
+    *,
+    sequences: bool = False,
+    first: int = 0,
 ) -> Extent:
-    """That of a call; ``states`` says whether the cell has any."""
+    """That of a call.
+
+    Parameters
+    ----------
+    states
+        Whether the cell has any.
+    rows
+        N.
+    counts, steps, batch, reverse
+        As in `execution.run_layer`.
+    sequences
+        Whether the code has to know the sequence of each row.
+    first
+        The first of these rows among those of all segments.
+    """
+    found = _extent_of(states, rows, counts, steps, batch, reverse)
+    if not sequences:
+        return replace(found, first=first) if first else found
+    table = dense_sequences(steps, batch)
+    if counts is not None:
+        table = ragged_sequences(counts)
+    return replace(found, sequences=table, first=first)
+
+
+def _extent_of(
+    states: bool,
+    rows: int,
+    counts: Tensor | None,
+    steps: int,
+    batch: int,
+    reverse: bool,
+) -> Extent:
     if not states:
         return flat_extent(rows if counts is None else int(counts.sum()))
     if counts is not None:
         return ragged_extent(batch, counts)
     return dense_extent(steps, batch, reverse)
+
+
+@lru_cache(maxsize=8)
+def dense_sequences(steps: int, batch: int) -> Tensor:
+    """The sequence of each row, where all sequences have all steps."""
+    return torch.arange(batch, dtype=WORD, device=CPU).repeat(steps)
+
+
+def ragged_sequences(counts: Tensor) -> Tensor:
+    """The sequence of each row, where so many are alive at each step."""
+    starts = counts.cumsum(0) - counts
+    rows = torch.arange(int(counts.sum()), dtype=WORD, device=CPU)
+    return rows - starts.repeat_interleave(counts)
 
 
 def _table(starts: Tensor, counts: Tensor, batch: int) -> Tensor:

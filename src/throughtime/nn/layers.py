@@ -9,7 +9,9 @@ from torch.nn import functional
 
 from throughtime.errors import BackendCannotServe
 from throughtime.graph import StepGraph
+from throughtime.graph.evaluation import evaluated
 from throughtime.graph.exposing import exposed
+from throughtime.graph.random_values import is_random
 from throughtime.graph.serialize import text_of
 from throughtime.nn.checkpointing import Checkpoint, Spacing
 from throughtime.nn.choice import Choice, check_backend, choose, plain_operation
@@ -28,6 +30,8 @@ from throughtime.nn.settings import (
 )
 from throughtime.nn.states import state_class
 
+KEYS = (-(2**63), 2**63 - 1)
+"""The range that keys are drawn from."""
 Device = torch.device | str | int | None
 Values = dict[tuple[int, int, str], Tensor]
 """By layer, direction and name: the rows of a value."""
@@ -89,9 +93,7 @@ class Layers(nn.Module):
         check_stack(self.graphs, self.directions)
         self.residual = checked_residual(residual, self.graphs, self.directions)
         self.state_class = state_class(self.state_names)
-        self._exposed = tuple(map(exposed, self.graphs))
-        for graph in (*self.graphs, *(one.graph for one in self._exposed)):
-            text_of(graph)  # a program that torch compiles can read it, not write it
+        self._derive_graphs()
         operations = {plain_operation(graph) for graph in self.graphs}
         self._operation = operations.pop() if len(operations) == 1 else ""
         # Of each layer and direction, by its name in the graph: that in the module.
@@ -100,6 +102,18 @@ class Layers(nn.Module):
         self._register_parameters(device, dtype)
         self.flatten_parameters()
         self.reset_parameters()
+
+    def _derive_graphs(self) -> None:
+        """Graphs for other calls than those of training."""
+        self._draws = tuple(is_random(graph) for *_, graph in self._runs())
+        self.random = any(self._draws)
+        # What runs in evaluation: every random value is at its mean.
+        self.evaluated = tuple(map(evaluated, self.graphs))
+        self._exposed = tuple(map(exposed, self.graphs))
+        self._exposed_means = tuple(map(exposed, self.evaluated))
+        shown = (one.graph for one in (*self._exposed, *self._exposed_means))
+        for graph in (*self.graphs, *self.evaluated, *shown):
+            text_of(graph)  # a program that torch compiles can read it, not write it
 
     def _register_parameters(self, device: Device, dtype: torch.dtype | None) -> None:
         for layer, direction, graph in self._runs():
@@ -165,6 +179,22 @@ class Layers(nn.Module):
             name: known[own] if own in known else getattr(self, own)
             for name, own in self._names[layer, direction].items()
         }
+
+    def draw_keys(self, device: torch.device) -> tuple[Tensor | None, ...] | None:
+        """A key ``(1,)`` for each layer and direction that draws something in a call.
+
+        They come from torch's default generator on the CPU, whatever the device: a
+        seed gives the same masks everywhere.
+        """
+        if not (self.random and self.training):
+            return None
+        keys = torch.randint(*KEYS, (len(self._draws),), dtype=torch.int64)
+        each = zip(keys.to(device).split(1), self._draws, strict=True)
+        return tuple(key if draws else None for key, draws in each)
+
+    def running_graph(self, layer: int, key: Tensor | None) -> StepGraph:
+        """The graph of a layer: with a key as it was traced, else at its means."""
+        return (self.evaluated if key is None else self.graphs)[layer]
 
     def _start_name(self, state: str, layer: int, direction: int) -> str:
         return self._parameter_name(f"{state}_init", layer, direction)
@@ -240,6 +270,7 @@ class Layers(nn.Module):
         values: Values | None,
     ) -> tuple[Tensor, list[Tensor]]:
         value = inputs["x"]
+        keys = self.draw_keys(value.device)
         finals: list[list[Tensor]] = [[] for _ in self.state_names]
         for layer in range(self.num_layers):
             below = value
@@ -256,6 +287,7 @@ class Layers(nn.Module):
                     extent,
                     choice,
                     values,
+                    None if keys is None else keys[run],
                 )
                 outputs.append(output)
                 for final, end in zip(finals, ends, strict=True):
@@ -276,15 +308,15 @@ class Layers(nn.Module):
         extent: tuple[int, int, Packing | None, int],
         choice: Choice,
         values: Values | None,
+        key: Tensor | None,
     ) -> tuple[Tensor, list[Tensor]]:
         steps, batch, packing, segment = extent
         # Packed sequences end at different steps: each is mirrored by itself.
         mirror = packing.mirror if packing is not None and direction else None
         if mirror is not None:
-            inputs = {
-                name: permuted(rows, mirror, mirror) for name, rows in inputs.items()
-            }
-        graph = self.graphs[layer] if values is None else self._exposed[layer].graph
+            inputs = {n: permuted(own, mirror, mirror) for n, own in inputs.items()}
+        shown = (self._exposed_means if key is None else self._exposed)[layer]
+        graph = self.running_graph(layer, key) if values is None else shown.graph
         output, finals = run_layer(
             graph,
             inputs,
@@ -298,11 +330,12 @@ class Layers(nn.Module):
             operation=choice.operation,
             segment=segment,
             bfloat16=choice.bfloat16,
+            key=key,
         )
         if mirror is not None:
             output = permuted(output, mirror, mirror)
         if values is not None:
-            for name, start, stop in self._exposed[layer].spans:
+            for name, start, stop in shown.spans:
                 values[layer, direction, name] = output[..., start:stop]
             output = output[..., : self.graphs[layer].output_size]
         return output, finals

@@ -16,6 +16,7 @@ from throughtime.nn.layers import Layers
 from throughtime.nn.precision import own_precision
 from throughtime.nn.sequences import Batch, Sequences, read, read_states
 
+Keys = tuple[Tensor | None, ...] | None
 Deltas = dict[tuple[int, int, str], Tensor]
 _INPUT = -1
 """Key of the adjoint of x among those of the named nodes."""
@@ -45,15 +46,17 @@ def node_deltas(
 def _of_rows(
     module: Layers, batch: Batch, start: Sequence[Tensor], gradient: Tensor
 ) -> Deltas:
-    layer_inputs = _layer_inputs(module, batch, start)
+    keys = module.draw_keys(gradient.device)
+    layer_inputs = _layer_inputs(module, batch, start, keys)
     found: Deltas = {}
     for layer in range(module.num_layers - 1, -1, -1):
         rows = {**batch.rows, "x": layer_inputs[layer]}
         below = torch.zeros_like(layer_inputs[layer])
-        graph = module.graphs[layer]
-        width = graph.output_size
+        width = module.graphs[layer].output_size
         for direction in range(module.directions):
             run = layer * module.directions + direction
+            key = None if keys is None else keys[run]
+            graph = module.running_graph(layer, key)
             values = _direction(
                 graph,
                 rows,
@@ -62,6 +65,7 @@ def _of_rows(
                 (batch.size,) * batch.steps,
                 gradient[:, direction * width : (direction + 1) * width],
                 bool(direction),
+                key,
             )
             below += values.pop("", 0)
             for name, value in values.items():
@@ -88,21 +92,23 @@ def _gradient_rows(module: Layers, batch: Batch, gradient: Tensor) -> Tensor:
 
 
 def _layer_inputs(
-    module: Layers, batch: Batch, start: Sequence[Tensor]
+    module: Layers, batch: Batch, start: Sequence[Tensor], keys: Keys
 ) -> list[Tensor]:
     """What each layer reads, ``(T·B, F)``."""
     values = [batch.rows["x"]]
-    for layer, graph in enumerate(module.graphs[:-1]):
+    for layer in range(module.num_layers - 1):
         outputs: list[Tensor] = []
         for direction in range(module.directions):
             run = layer * module.directions + direction
+            key = None if keys is None else keys[run]
             output, _ = run_layer(
-                graph,
+                module.running_graph(layer, key),
                 {**batch.rows, "x": values[-1]},
                 [one[run] for one in start],
                 module._parameters_of(layer, direction),
                 Rows((batch.size,) * batch.steps),
                 bool(direction),
+                key,
             )
             outputs.append(output)
         value = torch.cat(outputs, -1)
@@ -118,6 +124,7 @@ def _direction(
     counts: tuple[int, ...],
     gradient: Tensor,
     reverse: bool,
+    key: Tensor | None,
 ) -> dict[str, Tensor]:
     """δ of every named node, and under ``""`` the adjoint of x, ``(T·B, n)``."""
     back = adjoint(graph)
@@ -139,6 +146,7 @@ def _direction(
         gradient,
         [torch.zeros_like(one) for one in initial],
         reverse,
+        key,
     )
     # A value that no error reaches has a δ all the same: 0.
     rows = inputs["x"].shape[0]

@@ -1,13 +1,22 @@
 """What compiled code reads of parameters: they themselves, sums, other expressions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from throughtime.backends.reference import evaluate_parameters
+from throughtime.graph.operations import Kind
 from throughtime.graph.programs import Plan
+from throughtime.nn.drawing import drawn_per_call
 from throughtime.nn.pool import POOL
+
+AUTOGRAD = [
+    torch._C._parse_dispatch_key(name)
+    for name in ("AutogradFunctionality", "AutogradOther", "AutogradNestedTensor")
+]
 
 
 class Operands:
@@ -22,23 +31,49 @@ class Operands:
         self.dtype = dtype
         self.names = [declared.name for declared in plan.graph.parameters]
         self._sums = [self._sum_of(index) for index in plan.operands]
+        self._composed = {i for i, sum_ in enumerate(self._sums) if sum_ is None}
+        self._random = [
+            index
+            for index, node in enumerate(plan.nodes)
+            if node.family == "random" and node.kind is Kind.PARAMETER
+        ]
         self._shapes = [plan.nodes[index].shape for index in plan.operands]
 
     def values(
         self, parameters: Sequence[Tensor], wanted: Sequence[int]
     ) -> list[Tensor]:
-        """Values of some operands, by their positions; contiguous."""
-        sums = [self._sums[position] for position in wanted]
-        plain = [positions for positions in sums if positions is not None]
-        if len(plain) == len(sums):
-            values = [_total(positions, parameters) for positions in plain]
-        else:
-            named = dict(zip(self.names, parameters, strict=True))
-            indices = [self.plan.operands[position] for position in wanted]
-            values = evaluate_parameters(
-                self.plan.nodes, indices, named, self._like(parameters)
-            )
-        return [value.contiguous() for value in values]
+        """Values of some operands, by their positions; contiguous.
+
+        Behind the parameters is the key of a graph that draws.
+        """
+        composed = sorted(self._composed.intersection(wanted))
+        found = self._evaluate(composed, parameters, parameters)
+        values: list[Tensor] = []
+        for position in wanted:
+            sum_ = self._sums[position]
+            known = found[position] if sum_ is None else _total(sum_, parameters)
+            values.append(known.contiguous())
+        return values
+
+    def _evaluate(
+        self,
+        positions: Sequence[int],
+        leaves: Sequence[Tensor],
+        parameters: Sequence[Tensor],
+    ) -> dict[int, Tensor]:
+        """Operands that are more than sums, computed from the leaves."""
+        if not positions:
+            return {}
+        nodes = self.plan.nodes
+        like = leaves[0] if self.names else torch.empty(0, dtype=self.dtype)
+        draws: dict[int, Tensor] = {}
+        if self._random:
+            key = parameters[-1]
+            draws = {i: drawn_per_call(nodes[i], key, like) for i in self._random}
+        named = dict(zip(self.names, leaves, strict=False))
+        indices = [self.plan.operands[position] for position in positions]
+        values = evaluate_parameters(nodes, indices, named, like, draws)
+        return dict(zip(positions, values, strict=True))
 
     def empty(self) -> list[Tensor]:
         """Room for a gradient of each operand."""
@@ -54,25 +89,20 @@ class Operands:
 
         There may be those of several elements, in a first dimension.
         """
-        found: list[Tensor | None] = [None] * len(parameters)
-        composed: list[tuple[int, Tensor]] = []
-        for index, positions, gradient in zip(
-            self.plan.operands, self._sums, gradients, strict=True
-        ):
-            if positions is None:
-                composed.append((index, gradient))
-                continue
-            for number, position in enumerate(positions):
+        own = parameters[: len(self.names)]
+        found: list[Tensor | None] = [None] * len(own)
+        for positions, gradient in zip(self._sums, gradients, strict=True):
+            for number, position in enumerate(positions or ()):
                 # Parameters may not share the memory of their gradients.
-                own = gradient.clone() if number else gradient
+                other = gradient.clone() if number else gradient
                 before = found[position]
-                found[position] = own if before is None else before + own
-        if composed:
-            self._add_composed(parameters, composed, found, elements)
+                found[position] = other if before is None else before + other
+        if self._composed:
+            self._add_composed(parameters, gradients, found, elements)
         lead = (elements,) if elements else ()
         return [
             value.new_zeros((*lead, *value.shape)) if gradient is None else gradient
-            for value, gradient in zip(parameters, found, strict=True)
+            for value, gradient in zip(own, found, strict=True)
         ]
 
     def _sum_of(self, index: int) -> list[int] | None:
@@ -94,39 +124,33 @@ class Operands:
     def _add_composed(
         self,
         parameters: Sequence[Tensor],
-        composed: Sequence[tuple[int, Tensor]],
+        gradients: Sequence[Tensor],
         found: list[Tensor | None],
         elements: int,
     ) -> None:
         """Gradients through expressions that are more than sums, by autograd."""
-        with torch.enable_grad():
-            leaves = [value.detach().requires_grad_() for value in parameters]
-            named = dict(zip(self.names, leaves, strict=True))
-            indices = [index for index, _ in composed]
-            values = evaluate_parameters(
-                self.plan.nodes, indices, named, self._like(parameters)
-            )
+        own = parameters[: len(self.names)]
+        with _recording():
+            leaves = [value.detach().requires_grad_() for value in own]
+            values = self._evaluate(sorted(self._composed), leaves, parameters)
             pairs = [
-                (value, gradient)
-                for value, (_, gradient) in zip(values, composed, strict=True)
+                (value, gradients[position])
+                for position, value in values.items()
                 if value.requires_grad
             ]
             if not pairs:
                 return
-            gradients = torch.autograd.grad(
+            slopes = torch.autograd.grad(
                 [value for value, _ in pairs],
                 leaves,
                 [gradient for _, gradient in pairs],
                 allow_unused=True,
                 is_grads_batched=elements > 0,
             )
-        for position, gradient in enumerate(gradients):
-            if gradient is not None:
+        for position, slope in enumerate(slopes):
+            if slope is not None:
                 before = found[position]
-                found[position] = gradient if before is None else before + gradient
-
-    def _like(self, parameters: Sequence[Tensor]) -> Tensor:
-        return parameters[0] if parameters else torch.empty(0, dtype=self.dtype)
+                found[position] = slope if before is None else before + slope
 
 
 def _total(positions: Sequence[int], parameters: Sequence[Tensor]) -> Tensor:
@@ -135,3 +159,14 @@ def _total(positions: Sequence[int], parameters: Sequence[Tensor]) -> Tensor:
     for position in others:
         total = total + parameters[position]
     return total
+
+
+@contextmanager
+def _recording() -> Iterator[None]:
+    """Let autograd record, also inside an operator, where torch keeps it out."""
+    kept: Any = torch._C._dispatch_tls_local_exclude_set()
+    for key in AUTOGRAD:
+        kept = kept.remove(key)
+    included = torch._C._dispatch_tls_local_include_set()
+    with torch._C._ForceDispatchKeyGuard(included, kept), torch.enable_grad():
+        yield

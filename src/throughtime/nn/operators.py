@@ -34,6 +34,7 @@ from throughtime.nn.second import (
     Where,
     divide,
     forward_rates,
+    names_of,
     spread,
 )
 
@@ -61,7 +62,8 @@ def run(
         The inputs whose gradient it has to give, with spaces between.
     inputs, initial, parameters
         Rows ``(N, n)`` or ``(T, B, n)``, which the output is like; states ``(B, n)``,
-        none for those of the declarations; parameters in the order of the graph.
+        none for those of the declarations; parameters in the order of the graph, and
+        behind them its key, ``(1,)`` int64, if the graph draws something.
     where
         As in `execution.run_layer`.
     """
@@ -157,7 +159,8 @@ class _Layer(torch.autograd.Function):
         ctx.spent = once
         settings = *ctx.settings, once, 0
         found = _call(_LayerBackward, again, settings, (*tensors, *given))
-        return None, None, None, None, None, *spread(made.input_sizes, wanted, found)
+        found = spread(made.input_sizes, wanted, found, len(tensors) - 2)
+        return None, None, None, None, None, *found
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[Any, ...], *arguments: Any) -> tuple[Any, Any]:
@@ -239,7 +242,7 @@ class _LayerBackward(torch.autograd.Function):
         every = size * max(elements, 1)
         settings = graph, wanted, sizes, fold_where(where, size), False, every
         found = _LayerBackward.apply(*settings, *folded)
-        rows = len(found) - len(shared)
+        rows = len(found) - len(names_of(graph).parameters)
         unfolded = [unfold(value, size) for value in found[:rows]]
         apart = list(found[rows:])
         if elements:

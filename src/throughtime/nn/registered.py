@@ -82,7 +82,7 @@ def _fake_backward(
     made = engine(graph, True, wanted, inputs[0].dtype)
     named = zip(made.input_sizes, inputs, strict=True)
     differentiated = [value for name, value in named if name in made.wanted]
-    every = (*differentiated, *initial, *parameters)
+    every = (*differentiated, *initial, *parameters[: len(made.graph.parameters)])
     return [value.new_empty(value.shape) for value in every]
 
 
@@ -105,7 +105,7 @@ def _differentiate(ctx: Any, gradients: Sequence[Tensor | None]) -> tuple[Any, .
     whole = filled(gradients[0], output)
     given = *divide(own, sizes), *where, output, saved, whole, gradients[1:-1]
     found = torch.ops.throughtime.layer_backward(graph, wanted, *given)
-    groups = divide(spread(names, wanted, found), sizes)
+    groups = divide(spread(names, wanted, found, len(own)), sizes)
     return None, None, None, *groups, *(None,) * FIELDS
 
 

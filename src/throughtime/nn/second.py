@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from throughtime.graph.random_values import is_random
 from throughtime.graph.serialize import from_json, text_of
 from throughtime.graph.tangent import tangent
 
@@ -43,6 +44,8 @@ class Names(NamedTuple):
     inputs: tuple[str, ...]
     states: tuple[str, ...]
     parameters: tuple[str, ...]
+    keys: int
+    """1 if behind the parameters of a call stands a key to draw with, else 0."""
 
 
 class Call(NamedTuple):
@@ -86,6 +89,7 @@ def names_of(text: str) -> Names:
         ("x", *(declared.name for declared in graph.inputs)),
         tuple(state.name for state in graph.states),
         tuple(declared.name for declared in graph.parameters),
+        int(is_random(graph)),
     )
 
 
@@ -98,13 +102,17 @@ def divide(
 
 
 def spread(
-    names: Iterable[str], wanted: str, gradients: Optional
+    names: Iterable[str], wanted: str, gradients: Optional, count: int = 0
 ) -> list[Tensor | None]:
-    """Gradients in the places of all inputs; those that nobody wants are None."""
+    """Gradients in the places of all inputs; None for inputs that nobody wants.
+
+    There are at least ``count`` of them: a key, which stands last, has none.
+    """
     some = wanted.split()
     found = iter(gradients[: len(some)])
     places = [next(found) if name in some else None for name in names]
-    return [*places, *gradients[len(some) :]]
+    places += gradients[len(some) :]
+    return places + [None] * (count - len(places))
 
 
 def gathered(names: Sequence[str], wanted: str, values: Optional) -> Optional:
@@ -161,12 +169,13 @@ def backward_gradients(
     Of the inputs, states and parameters if ``everything`` is asked for, else None in
     their places; then of the gradients that it was given.
     """
-    places = spread(names_of(call.graph).inputs, call.wanted, errors)
+    names = names_of(call.graph)
+    places = spread(names.inputs, call.wanted, errors)
     sizes = len(call.inputs), len(call.initial)
     rates = Rates(*divide(places, sizes))
     given = gradients.output, *gradients.finals
     if _all_none(chain(*rates)):
-        return [None] * (len(places) + len(given))
+        return [None] * (len(places) + names.keys + len(given))
     if everything:
         found, own = _second(ways, call, rates, gradients)
     else:
@@ -176,13 +185,13 @@ def backward_gradients(
         None if gradient is None else rate
         for gradient, rate in zip(given, found, strict=True)
     ]
-    return [*own, *asked]
+    return [*own, *[None] * names.keys, *asked]
 
 
 def _second(
     ways: Ways, call: Call, rates: Rates, gradients: Gradients
 ) -> tuple[Optional, Optional]:
-    """Rates of the results; gradients of ⟨gradients, rates⟩ by all tensors."""
+    """Rates of the results; gradients of ⟨gradients, rates⟩ by all but a key."""
     lifted = _lifted(call, rates)
     states = len(gradients.finals)
     output, *finals, saved = _forward(ways, lifted, True)
@@ -194,10 +203,11 @@ def _second(
         spread(names_of(lifted.graph).inputs, lifted.wanted, found),
         (len(lifted.inputs), len(lifted.initial)),
     )
+    counts = len(call.inputs), len(call.initial), len(names_of(call.graph).parameters)
     own = [
         gradient
-        for group, values in zip(groups, call[2:5], strict=True)
-        for gradient in group[: len(values)]
+        for group, count in zip(groups, counts, strict=True)
+        for gradient in group[:count]
     ]
     return [output, *finals[states:]], own
 
@@ -205,11 +215,12 @@ def _second(
 def _lifted(call: Call, rates: Rates) -> Call:
     """The call of the tangent cell."""
     names = names_of(call.graph)
+    count = len(names.parameters)
     changing = [
         name
         for name, rate in zip(
             (*names.inputs, *names.parameters),
-            (*rates.inputs, *rates.parameters),
+            (*rates.inputs, *rates.parameters[:count]),
             strict=True,
         )
         if rate is not None
@@ -230,7 +241,12 @@ def _lifted(call: Call, rates: Rates) -> Call:
         wanted,
         [*call.inputs, *_given(rates.inputs)],
         [*call.initial, *starts],
-        [*call.parameters, *_given(rates.parameters)],
+        # A key stands last, and the tangent draws what the layer drew.
+        [
+            *call.parameters[:count],
+            *_given(rates.parameters[:count]),
+            *call.parameters[count:],
+        ],
         call.where._replace(bfloat16=False),
     )
 
@@ -254,7 +270,8 @@ def _backward(
 
 def _results(call: Call) -> int:
     """How many tensors a backward pass gives."""
-    return len(call.wanted.split()) + len(call.initial) + len(call.parameters)
+    parameters = len(names_of(call.graph).parameters)
+    return len(call.wanted.split()) + len(call.initial) + parameters
 
 
 def _given(values: Optional) -> list[Tensor]:

@@ -27,11 +27,19 @@ class Segment(NamedTuple):
     batch: int
     reverse: bool
     rows: int
+    first: int
+    """Its first row among those of the whole call."""
 
     def extent(self, made: Engine) -> Extent:
         """Where its rows lie among themselves."""
         where = self.counts, self.steps, self.batch, self.reverse
-        return extent_of(bool(made.graph.states), self.rows, *where)
+        return extent_of(
+            bool(made.graph.states),
+            self.rows,
+            *where,
+            sequences=made.draws_per_sequence,
+            first=self.first,
+        )
 
 
 def divide(
@@ -46,7 +54,8 @@ def divide(
         some = min(length, steps - first)
         own = None if counts is None else counts[first : first + some]
         rows = some * batch if own is None else int(own.sum())
-        found.append(Segment(some, own, batch, reverse, rows))
+        before = sum(segment.rows for segment in found)
+        found.append(Segment(some, own, batch, reverse, rows, before))
     return found[::-1] if reverse else found
 
 

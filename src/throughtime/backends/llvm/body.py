@@ -1,5 +1,7 @@
 """The loop over time of one program, for the rows of one thread."""
 
+from collections.abc import Sequence
+
 from llvmlite import ir
 
 from throughtime.backends.llvm.layout import (
@@ -20,12 +22,17 @@ from throughtime.backends.llvm.layout import (
     row_stride,
 )
 from throughtime.backends.llvm.options import Options
+from throughtime.backends.llvm.random_numbers import Draws
+from throughtime.backends.llvm.rows import KEY, SEQUENCES
 from throughtime.backends.llvm.schedule import Schedule
 from throughtime.backends.llvm.sweep import SweepWriter
 from throughtime.backends.llvm.tiles import Tiles
 from throughtime.backends.llvm.vector_math import VectorMath
 from throughtime.backends.llvm.writer import INDEX, POINTER, VOID, Writer, index
+from throughtime.graph.nodes import Node
+from throughtime.graph.operations import Kind
 from throughtime.graph.programs import OUTPUT, Program
+from throughtime.graph.random_values import draw_of, random_nodes
 
 FROM_OUTPUT = f"previous {OUTPUT}"
 
@@ -74,6 +81,7 @@ class BodyWriter:
         }
         self.panels = w.pointer(table, PANELS)
         self._find_rows(table)
+        self._prepare_draws(table)
         self.sums = self._reserve()
         self.own_scratch = w.pointer(table, SCRATCH)
         low, high = index(0), self.rows
@@ -89,6 +97,8 @@ class BodyWriter:
                 with w.loop(index(0), self.steps) as iteration:
                     self._step(iteration, chunk, end)
             else:
+                if self.draws is not None:
+                    self.draws.begin(chunk, chunk)
                 self._phases(self._row_addresses(chunk), builder.sub(end, chunk))
         builder.ret_void()
         return self.function
@@ -171,6 +181,18 @@ class BodyWriter:
         else:
             self.rows = w.count(table, ROWS)
 
+    def _prepare_draws(self, table: ir.Value) -> None:
+        """Make the keys of all that the program draws."""
+        self.draws: Draws | None = None
+        nodes = [n for n in random_nodes(self.program.nodes) if n.kind is Kind.STEP]
+        if not nodes:
+            return
+        w, sequences = self.writer, None
+        if not self.program.recurrent and _per_sequence(nodes):
+            sequences = w.pointer(table, self.arguments.position(SEQUENCES))
+        key = w.pointer(table, self.arguments.position(KEY))
+        self.draws = Draws(w, self.math, key, nodes, sequences)
+
     def _reserve(self) -> ir.Value:
         """Memory for the accumulators of one tile, on the stack."""
         most = max(
@@ -196,6 +218,8 @@ class BodyWriter:
         if self.options.fetch_ahead and self.program.backwards:
             self.rows_ahead = builder.sub(before, start)
         with builder.if_then(builder.icmp_signed(">", active, index(0))):
+            if self.draws is not None:
+                self.draws.begin(builder.add(start, chunk), chunk)
             self._phases(self._step_addresses(iteration, start, before, chunk), active)
 
     def _address(self, place: str, row: ir.Value) -> ir.Value:
@@ -293,4 +317,9 @@ class BodyWriter:
             rows_ahead=self.rows_ahead,
             tiles_of=self._share if self.layout.split_units else None,
             options=self.options,
+            draws=self.draws,
         ).write(active)
+
+
+def _per_sequence(nodes: Sequence[Node]) -> bool:
+    return any(draw_of(node).period == "sequence" for node in nodes)

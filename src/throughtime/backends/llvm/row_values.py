@@ -4,9 +4,11 @@ from typing import TYPE_CHECKING
 
 from llvmlite import ir
 
+from throughtime.backends.llvm.random_numbers import Words
 from throughtime.backends.llvm.schedule import Location
 from throughtime.graph.nodes import Node
 from throughtime.graph.operations import Kind
+from throughtime.graph.random_values import draw_of
 from throughtime.graph.views import view
 
 if TYPE_CHECKING:
@@ -71,6 +73,7 @@ class RowValues:
         self.vector = vector
         self.inner = inner
         self.known: dict[int, ir.Value] = {}
+        self.words: dict[tuple[int, str, int], Words] = {}
 
     def of(self, node: int) -> ir.Value:
         if node not in self.known:
@@ -92,8 +95,19 @@ class RowValues:
         location = _elsewhere(self.sweep, index_)
         if location is not None:
             return self._load(location, node)
+        if node.family == "random":
+            return self._drawn(node)
         arguments = [self.of(argument) for argument in node.arguments]
         return self.sweep.pointwise.emit(node, arguments)
+
+    def _drawn(self, node: Node) -> ir.Value:
+        """A random value; two masks may come from the two words of one counter."""
+        draws, draw = self.sweep.draws, draw_of(node)
+        assert draws is not None, "the keys of all that is drawn are at hand"
+        counter = (draw.block, draw.period, draw.first)
+        if counter not in self.words:
+            self.words[counter] = draws.words(draw, self.row, self.unit)
+        return draws.value(node, self.words[counter])
 
     def _load(self, location: Location, node: Node) -> ir.Value:
         if node.size == 1 and self.sweep.group.size > 1:

@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+KEY, SEQUENCES = "key", "sequences"
+"""Words of code that draws: the address of the call's key, behind which the number of
+its first row lies, and that of a table with the sequence of each row."""
+
 
 @dataclass(frozen=True)
 class Rows:

@@ -9,6 +9,7 @@ from throughtime.backends.llvm.layout import Batch, Sweep
 from throughtime.backends.llvm.options import Options
 from throughtime.backends.llvm.pairs import write_row
 from throughtime.backends.llvm.pointwise import Pointwise
+from throughtime.backends.llvm.random_numbers import Draws
 from throughtime.backends.llvm.row_values import RowValues, source_of
 from throughtime.backends.llvm.schedule import SCRATCH, Location, Schedule
 from throughtime.backends.llvm.tiles import HELD, ZERO, Tiles, TileShape
@@ -41,7 +42,9 @@ class SweepWriter:
         rows_ahead: ir.Value | None,
         tiles_of: Callable[[ir.Value], tuple[ir.Value, ir.Value]] | None,
         options: Options,
+        draws: Draws | None,
     ) -> None:
+        self.draws = draws
         self.tiles_of = tiles_of
         self.rows_ahead = rows_ahead
         self.options = options

@@ -136,9 +136,10 @@ def evaluate_parameters(
     wanted: Sequence[int],
     parameters: Mapping[str, Tensor],
     like: Tensor,
+    draws: Mapping[int, Tensor] | None = None,
 ) -> list[Tensor]:
-    """Values of expressions made of parameters alone."""
-    known = {
+    """Values of expressions made of parameters, and of what is drawn, alone."""
+    known = dict(draws or {}) | {
         index: parameters[str(node.attributes[0])]
         for index, node in enumerate(nodes)
         if node.operation == "parameter"

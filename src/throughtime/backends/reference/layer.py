@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from throughtime.backends.reference.interpreter import evaluate
+from throughtime.backends.reference.random_numbers import drawn
 from throughtime.graph.adjoint import OUTPUT_GRADIENT, AdjointGraph
 from throughtime.graph.nodes import StepGraph, dependents
 from throughtime.graph.operations import Kind
@@ -39,6 +40,8 @@ def run_layer(
     parameters: Mapping[str, Tensor],
     rows: Rows,
     reverse: bool = False,
+    key: Tensor | None = None,
+    first: int = 0,
 ) -> tuple[Tensor, list[Tensor]]:
     """Output ``(N, H)`` and final states ``(B, n)`` of one layer and direction.
 
@@ -56,9 +59,14 @@ def run_layer(
         How the N packed rows divide into steps.
     reverse
         Run each sequence from its last step to its first.
+    key
+        Of what the step draws, ``(1,)`` int64; None where it draws nothing.
+    first
+        The number of the first row, where earlier ones were run before.
     """
     nodes, like = graph.nodes, inputs["x"]
-    constant, varying = _before_the_loop(graph, inputs, parameters)
+    leaves = _leaves(graph, inputs, parameters, rows, key, first)
+    constant, varying = _before_the_loop(graph, leaves, like)
     if not graph.states:
         return _full(varying[graph.output], like, graph.output_size), []
     names = {
@@ -86,17 +94,17 @@ def run_layer(
 
 
 def _before_the_loop(
-    graph: StepGraph, inputs: Mapping[str, Tensor], parameters: Mapping[str, Tensor]
+    graph: StepGraph, leaves: Mapping[int, Tensor], like: Tensor
 ) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
     """What needs no state: expressions of parameters, and values ``(N, n)``."""
-    nodes, like = graph.nodes, inputs["x"]
+    nodes = graph.nodes
     late = dependents(nodes, [i for i, n in enumerate(nodes) if n.operation == "state"])
     early = [
         index
         for index, node in enumerate(nodes)
         if index not in late and node.operation != "gradient"
     ]
-    known = evaluate(nodes, early, _leaves(graph, inputs, parameters), like)
+    known = evaluate(nodes, early, leaves, like)
     constant = {i: v for i, v in known.items() if nodes[i].kind is Kind.PARAMETER}
     # What is made of parameters alone, such as a `where`, has no rows of its own yet.
     varying = {
@@ -114,9 +122,14 @@ def _joined(outputs: Sequence[Tensor], like: Tensor, size: int) -> Tensor:
 
 
 def _leaves(
-    graph: StepGraph, inputs: Mapping[str, Tensor], parameters: Mapping[str, Tensor]
+    graph: StepGraph,
+    inputs: Mapping[str, Tensor],
+    parameters: Mapping[str, Tensor],
+    rows: Rows,
+    key: Tensor | None,
+    first: int = 0,
 ) -> dict[int, Tensor]:
-    known: dict[int, Tensor] = {}
+    known = drawn(graph.nodes, key, rows.counts, inputs["x"], first)
     for index, node in enumerate(graph.nodes):
         if node.operation == "input":
             known[index] = inputs[str(node.attributes[0])]
@@ -134,6 +147,7 @@ def run_adjoint(
     output_gradient: Tensor,
     state_gradients: Sequence[Tensor],
     reverse: bool = False,
+    key: Tensor | None = None,
 ) -> tuple[dict[int, Tensor], list[Tensor]]:
     """Adjoint of every forward node, packed ``(N, n)``, by the δ equations.
 
@@ -142,8 +156,8 @@ def run_adjoint(
     """
     forward, like = graph.forward, inputs["x"]
     steps = list(rows.spans(reverse))
-    before = _states_before(forward, inputs, initial, parameters, steps)
-    leaves = _leaves(forward, inputs, parameters)
+    leaves = _leaves(forward, inputs, parameters, rows, key)
+    before = _states_before(forward, leaves, initial, steps, like)
     wanted = [*graph.deltas.values(), *graph.state_gradients]
     deltas: dict[int, Tensor] = {
         node: like.new_zeros((like.shape[0], graph.nodes[delta].size))
@@ -169,15 +183,14 @@ def run_adjoint(
 
 def _states_before(
     graph: StepGraph,
-    inputs: Mapping[str, Tensor],
+    leaves: Mapping[int, Tensor],
     initial: Sequence[Tensor],
-    parameters: Mapping[str, Tensor],
     steps: Sequence[tuple[int, int]],
+    like: Tensor,
 ) -> list[list[Tensor]]:
     """States that each step starts from, in order of computation."""
     before: list[list[Tensor]] = []
     current = list(initial)
-    leaves = _leaves(graph, inputs, parameters)
     for start, count in steps:
         before.append([value[:count] for value in current])
         known = {
@@ -185,7 +198,7 @@ def _states_before(
             for i, v in leaves.items()
         }
         known |= _state_leaves(graph, before[-1])
-        values = evaluate(graph.nodes, graph.new_states, known, inputs["x"])
+        values = evaluate(graph.nodes, graph.new_states, known, like)
         current = [
             torch.cat([values[index].expand(count, -1), value[count:]])
             for index, value in zip(graph.new_states, current, strict=True)

@@ -1,0 +1,321 @@
+"""Regularisers: functions from a cell to a cell.
+
+Each rewrites the equations that the cell's step gives. Parameters, states and inputs
+keep their names, so both cells load each other's ``state_dict``. In training masks are
+drawn, in evaluation everything random is at its mean.
+"""
+
+import copy
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from throughtime.errors import CellError
+from throughtime.errors.base import did_you_mean
+from throughtime.graph import Cell, Parameter, State, StepGraph
+from throughtime.graph.builder import Builder, prune, rebuild
+from throughtime.graph.declarations import Rewriting, declarations
+from throughtime.graph.nodes import ancestors, dependents
+from throughtime.graph.operations import Shape
+from throughtime.graph.random_values import free_stream
+from throughtime.graph.simplify import product_of_concat
+from throughtime.graph.trace import check_instance
+
+
+def Zoneout(cell: Cell, **probabilities: float) -> Cell:
+    """A cell whose units keep their last value now and then (Krueger et al. 2017).
+
+    Each unit of a state takes its new value with probability ``1 - p`` and else stays
+    as it was: ``h_t = z * new_h_t + (1 - z) * h_{t-1}``, a mask ``z`` being drawn at
+    every step. Evaluation mixes both by these probabilities. An output that is the
+    first state is zoned out with it.
+
+    Parameters
+    ----------
+    cell
+        Any cell with states.
+    **probabilities
+        By the names of states, each from 0 up to but not 1: ``h=0.05, c=0.5``.
+    """
+    check_instance(cell)
+    states = _names(cell, State)
+    if not probabilities:
+        known = ", ".join(states) or "none"
+        raise CellError(
+            cell="Zoneout",
+            reason=f"it needs the probability of a state; those of "
+            f"{type(cell).__name__} are: {known}",
+        )
+    for name in probabilities:
+        _check_known("Zoneout", cell, "state", name, states)
+    pairs = [(n, _probability("Zoneout", n, p)) for n, p in probabilities.items()]
+    return _rewritten(cell, _Zoneout(tuple(pairs)))
+
+
+def DropConnect(
+    cell: Cell, p: float, parameters: str | Sequence[str] | None = None
+) -> Cell:
+    """A cell with some of its weights at 0 (Wan et al. 2013, Merity et al. 2018).
+
+    Each weight is dropped with probability ``p`` for a whole call, at all steps of all
+    sequences; the others are divided by ``1 - p``, so that evaluation takes them as
+    they are.
+
+    Parameters
+    ----------
+    cell
+        Any cell.
+    p
+        From 0 up to but not 1.
+    parameters
+        Names of parameters; without any, every matrix that multiplies a state, or what
+        is made of one, on its way to a new state.
+    """
+    check_instance(cell)
+    known = _names(cell, Parameter)
+    names = (parameters,) if isinstance(parameters, str) else parameters
+    for name in names or ():
+        _check_known("DropConnect", cell, "parameter", name, known)
+    chosen = None if names is None else tuple(names)
+    return _rewritten(cell, _DropConnect(_probability("DropConnect", "p", p), chosen))
+
+
+def VariationalDropout(cell: Cell, input: float = 0.0, hidden: float = 0.0) -> Cell:
+    """A cell with one dropout mask for all steps of a sequence (Gal & Ghahramani 2016).
+
+    Each sequence of a call has a mask of its own. What is not dropped is divided by
+    ``1 - p``, so that evaluation changes nothing.
+
+    Parameters
+    ----------
+    cell
+        Any cell.
+    input
+        Probability, from 0 up to but not 1, that a unit of ``x`` is dropped.
+    hidden
+        The same of each vector made of a state, where a matrix multiplies it on its
+        way to a new state: the recurrent connections. What a state does unit by unit,
+        such as the cell state of an LSTM, is not dropped.
+    """
+    check_instance(cell)
+    chances = [
+        _probability("VariationalDropout", name, p)
+        for name, p in (("input", input), ("hidden", hidden))
+    ]
+    return _rewritten(cell, _VariationalDropout(*chances))
+
+
+def _rewritten(cell: Cell, rewriting: Rewriting) -> Cell:
+    made = copy.copy(cell)
+    made.rewritings = (*cell.rewritings, rewriting)
+    return made
+
+
+def _names(cell: Cell, kind: type) -> list[str]:
+    return [n for n, value in declarations(cell).items() if isinstance(value, kind)]
+
+
+def _check_known(
+    regulariser: str, cell: Cell, kind: str, name: str, known: Iterable[str]
+) -> None:
+    if name not in known:
+        hint = did_you_mean(str(name), known)
+        raise CellError(
+            cell=regulariser,
+            reason=f"{type(cell).__name__} has no {kind} {name!r}{hint}; it has: "
+            + (", ".join(known) or "none"),
+        )
+
+
+def _probability(regulariser: str, name: str, value: object) -> float:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not 0 <= value < 1:
+        raise CellError(
+            cell=regulariser,
+            reason=f"{name} is {value!r}; a probability is from 0 up to, but not, 1",
+        )
+    return float(value)
+
+
+@dataclass(frozen=True)
+class _Zoneout:
+    probabilities: tuple[tuple[str, float], ...]
+
+    def text(self, cell: str) -> str:
+        return ", ".join([f"Zoneout({cell}", *_settings(self.probabilities)]) + ")"
+
+    def __call__(self, graph: StepGraph) -> StepGraph:
+        chances = dict(self.probabilities)
+        masks = _Masks(Builder(graph.nodes), graph)
+        b, names = masks.builder, dict(graph.names)
+        new_states = list(graph.new_states)
+        for place, state in enumerate(graph.states):
+            p, new = chances.get(state.name, 0.0), new_states[place]
+            if not p:
+                continue
+            old = b.leaf("state", state.name, (state.size,))
+            taken = masks.draw(p, "step", (state.size,))
+            kept = b.emit("subtract", b.constant(1.0), taken)
+            zoned = b.emit("multiply", taken, new), b.emit("multiply", kept, old)
+            new_states[place] = b.emit("add", *zoned)
+            names[state.name] = new_states[place]
+            names.setdefault(f"new_{state.name}", new)
+        output = graph.output if graph.has_separate_output else new_states[0]
+        return prune(
+            replace(
+                graph,
+                cell=self.text(graph.cell),
+                nodes=tuple(b.nodes),
+                output=output,
+                new_states=tuple(new_states),
+                names=tuple(names.items()),
+            )
+        )
+
+
+@dataclass(frozen=True)
+class _DropConnect:
+    p: float
+    parameters: tuple[str, ...] | None
+
+    def text(self, cell: str) -> str:
+        which = "" if self.parameters is None else f", parameters={self.parameters}"
+        return f"DropConnect({cell}, {self.p:g}{which})"
+
+    def __call__(self, graph: StepGraph) -> StepGraph:
+        names = self.parameters
+        if names is None:
+            names = _recurrent_matrices("DropConnect", graph)
+        copy_ = _Copy(graph)
+        for index, node in enumerate(graph.nodes):
+            copy_.node(index)
+            if node.operation == "parameter" and node.attributes[0] in names:
+                copy_.drop(index, self.p, "call")
+        return copy_.graph(self.text(graph.cell))
+
+
+@dataclass(frozen=True)
+class _VariationalDropout:
+    input: float
+    hidden: float
+
+    def text(self, cell: str) -> str:
+        pairs = (("input", self.input), ("hidden", self.hidden))
+        chances = [(name, p) for name, p in pairs if p]
+        return ", ".join([f"VariationalDropout({cell}", *_settings(chances)]) + ")"
+
+    def __call__(self, graph: StepGraph) -> StepGraph:
+        split = rebuild(graph, (product_of_concat,))
+        products: set[int] = set()
+        if self.hidden:
+            products = _recurrent_products("VariationalDropout", split)
+        copy_ = _Copy(split)
+        for index, node in enumerate(split.nodes):
+            if index in products:
+                copy_.product_of_dropped(index, self.hidden)
+                continue
+            copy_.node(index)
+            if node.operation == "input" and node.attributes[0] == "x":
+                copy_.drop(index, self.input, "sequence")
+        return copy_.graph(self.text(graph.cell))
+
+
+def _settings(chances: Iterable[tuple[str, float]]) -> list[str]:
+    return [f"{name}={p:g}" for name, p in chances]
+
+
+class _Masks:
+    """Draws masks in a graph that grows, each from a stream of its own."""
+
+    def __init__(self, builder: Builder, graph: StepGraph) -> None:
+        self.builder = builder
+        self._stream = free_stream(graph.nodes)
+
+    def draw(self, p: float, period: str, shape: Shape) -> int:
+        attributes = (p, period, self._stream, 0, *shape)
+        self._stream += 1
+        return self.builder.emit("mask", attributes=attributes)
+
+
+class _Copy:
+    """Copies a graph node by node; what was dropped stands in for what was there."""
+
+    def __init__(self, graph: StepGraph) -> None:
+        self.original = graph
+        self.builder = Builder()
+        self.positions: list[int] = []
+        self._masks = _Masks(self.builder, graph)
+        self._dropped: dict[int, int] = {}
+
+    def node(self, index: int) -> None:
+        """Copy the next node."""
+        arguments = [self.positions[a] for a in self.original.nodes[index].arguments]
+        self._emit(index, arguments)
+
+    def _emit(self, index: int, arguments: Sequence[int]) -> None:
+        node = self.original.nodes[index]
+        found = self.builder.emit(
+            node.operation,
+            *arguments,
+            attributes=node.attributes,
+            source=node.source,
+        )
+        self.positions.append(found)
+
+    def drop(self, index: int, p: float, period: str) -> None:
+        """Let what was copied last be dropped wherever it is read."""
+        self.positions[index] = self._drop(self.positions[index], p, period)
+
+    def product_of_dropped(self, index: int, p: float) -> None:
+        """Copy a product whose vector is dropped there."""
+        matrix, vector = self.original.nodes[index].arguments
+        dropped = self._drop(self.positions[vector], p, "sequence")
+        self._emit(index, [self.positions[matrix], dropped])
+
+    def _drop(self, position: int, p: float, period: str) -> int:
+        if p and position not in self._dropped:
+            b = self.builder
+            mask = self._masks.draw(p, period, b.nodes[position].shape)
+            scaled = b.emit("divide", mask, b.constant(1.0 - p))
+            self._dropped[position] = b.emit("multiply", position, scaled)
+        return self._dropped.get(position, position)
+
+    def graph(self, cell: str) -> StepGraph:
+        """The graph that was copied, under another name."""
+        graph, positions = self.original, self.positions
+        return prune(
+            replace(
+                graph,
+                cell=cell,
+                nodes=tuple(self.builder.nodes),
+                output=positions[graph.output],
+                new_states=tuple(positions[index] for index in graph.new_states),
+                names=tuple((name, positions[index]) for name, index in graph.names),
+            )
+        )
+
+
+def _recurrent_products(regulariser: str, graph: StepGraph) -> set[int]:
+    """Products with what is made of a state, on their way to a new state."""
+    nodes = graph.nodes
+    states = [i for i, node in enumerate(nodes) if node.operation == "state"]
+    late, needed = dependents(nodes, states), ancestors(nodes, graph.new_states)
+    found = {
+        index
+        for index in needed
+        if nodes[index].operation == "product" and nodes[index].arguments[1] in late
+    }
+    if not found:
+        raise CellError(
+            cell=regulariser,
+            reason=f"no matrix of {graph.cell} multiplies a state on its way to a new "
+            "one; it has no such recurrent connections to drop",
+        )
+    return found
+
+
+def _recurrent_matrices(regulariser: str, graph: StepGraph) -> list[str]:
+    """Names of the matrices in these products."""
+    products = _recurrent_products(regulariser, graph)
+    inside = ancestors(graph.nodes, [graph.nodes[i].arguments[0] for i in products])
+    matrices = [graph.nodes[i] for i in inside if len(graph.nodes[i].shape) == 2]
+    return [str(n.attributes[0]) for n in matrices if n.operation == "parameter"]
