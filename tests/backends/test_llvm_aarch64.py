@@ -35,7 +35,9 @@ class EveryFunction(Cell):
         return total + math.sum(h) + math.mean(h) + math.max(h)
 
 
-CELLS: list[Cell] = [getattr(tt.cells, name)() for name in tt.cells.__all__]
+EVERY = [getattr(tt.cells, name) for name in tt.cells.__all__]
+CELLS: list[Cell] = [one() for one in EVERY if isinstance(one, type)]
+CELLS.append(tt.cells.Zoneout(tt.cells.LSTM(), h=0.1, c=0.2))
 EM_AARCH64 = 183
 SYMBOL_TABLE = 2
 

@@ -12,7 +12,8 @@ from throughtime import cells, errors
 from throughtime.graph import Cell, Parameter, State, Value, trace
 from throughtime.graph.serialize import from_json, to_json
 
-BUILT_IN = [getattr(cells, name) for name in cells.__all__]
+EVERY = [getattr(cells, name) for name in cells.__all__]
+BUILT_IN = [one for one in EVERY if isinstance(one, type)]
 ENTRY = re.compile(r"@(\w+)\{(\w+),\n(?:  \w+ *= \{[^@]*?\},?\n)+\}", re.DOTALL)
 
 

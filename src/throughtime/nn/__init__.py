@@ -1,17 +1,12 @@
 """The torch modules: recurrent layers of any cell, for `torch.nn` people.
 
-In reading order: ``settings`` (what a module may be built with), ``initialisation``,
-``choice`` (which backend serves and why), ``execution`` (the one way a layer runs),
-``operators``, ``registered``, ``calls`` and ``engine`` (compiled code as torch
-operators, with ``ways``, ``door``, ``extents``, ``operands``, ``half``, ``pool`` and
-``scratch``), ``segments`` and ``checkpointing`` (states stored now and then, the rest
-computed again), ``second``, ``folding``, ``elements`` and ``contractions`` (derivatives
-of derivatives, mapped calls as one), ``layers`` (parameters, and rows through all
-layers), ``packing`` and ``permuting`` (lengths and resets as a permutation of rows),
-``sequences`` (what people give, as rows), ``states`` (named tuples), ``recurrent``,
-``compatibility`` and ``compatible_cells`` (`torch.nn`'s own classes), ``conversion``,
-``heads`` (outputs and losses), ``explain`` and ``node_deltas`` (what a module does),
-``citing`` (whose equations they are).
+In reading order: ``settings``, ``initialisation``, ``choice`` (which backend serves),
+``execution`` (the one way a layer runs); compiled code as torch operators:
+``operators``, ``registered``, ``calls``, ``engine`` and what they use, ``segments``
+(bounded memory), ``second`` and ``folding`` (derivatives of derivatives, mapped calls);
+``layers``, ``packing`` (lengths and resets), ``sequences`` (what people give, as rows),
+``states``, ``recurrent``, ``compatibility`` (`torch.nn`'s own classes), ``conversion``,
+``heads`` (outputs and losses), ``explain`` and ``node_deltas`` (what a module does).
 
 May import: ``cells``, ``backends``, ``math``, ``graph``, ``errors`` and torch.
 Next: ``train``, which teaches these modules.

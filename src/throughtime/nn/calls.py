@@ -10,7 +10,7 @@ from torch import Tensor
 from throughtime.nn import segments
 from throughtime.nn.contractions import backward_of_each
 from throughtime.nn.engine import Engine, engine
-from throughtime.nn.extents import extent_of
+from throughtime.nn.extents import Extent, extent_of
 
 
 def _check(
@@ -57,9 +57,7 @@ def forward(
         parts = segments.divide(*where, segment)
         output, finals, saved = segments.forward(made, parts, *given)
     else:
-        rows = inputs[0].shape[:-1].numel()
-        own = made.draws_per_sequence
-        extent = extent_of(bool(made.graph.states), rows, *where, sequences=own)
+        extent = _extent(made, inputs[0], where)
         output, finals, saved = made.forward(*given, extent)
     return [output, *finals, saved]
 
@@ -104,14 +102,20 @@ def backward(
     if segment:
         gradients = _by_segments(made, given, where, segment, stored)
     else:
-        rows = inputs[0].shape[:-1].numel()
-        own = made.draws_per_sequence
-        extent = extent_of(bool(made.graph.states), rows, *where, sequences=own)
+        extent = _extent(made, inputs[0], where)
         if elements:
             gradients = backward_of_each(made, *given, extent, *stored, elements)
         else:
             gradients = made.backward(*given, extent, *stored, overwrite=overwrite)
     return [value for group in gradients for value in group]
+
+
+def _extent(
+    made: Engine, x: Tensor, where: tuple[Tensor | None, int, int, bool]
+) -> Extent:
+    """Where the rows of a call lie."""
+    rows, own = x.shape[:-1].numel(), made.draws_per_sequence
+    return extent_of(bool(made.graph.states), rows, *where, sequences=own)
 
 
 def _by_segments(

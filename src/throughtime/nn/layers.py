@@ -93,18 +93,18 @@ class Layers(nn.Module):
         check_stack(self.graphs, self.directions)
         self.residual = checked_residual(residual, self.graphs, self.directions)
         self.state_class = state_class(self.state_names)
+        self.learns_starts = any(state.learned for state in self.graphs[0].states)
         self._derive_graphs()
-        operations = {plain_operation(graph) for graph in self.graphs}
-        self._operation = operations.pop() if len(operations) == 1 else ""
         # Of each layer and direction, by its name in the graph: that in the module.
         self._names: dict[tuple[int, int], dict[str, str]] = {}
-        self.learns_starts = any(state.learned for state in self.graphs[0].states)
         self._register_parameters(device, dtype)
         self.flatten_parameters()
         self.reset_parameters()
 
     def _derive_graphs(self) -> None:
-        """Graphs for other calls than those of training."""
+        """What follows from the graphs, and graphs for other calls than training's."""
+        operations = {plain_operation(graph) for graph in self.graphs}
+        self._operation = operations.pop() if len(operations) == 1 else ""
         self._draws = tuple(is_random(graph) for *_, graph in self._runs())
         self.random = any(self._draws)
         # What runs in evaluation: every random value is at its mean.
