@@ -1,10 +1,12 @@
 """Where the rows of a layer's call lie, as compiled code reads it."""
 
+from collections.abc import MutableMapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import torch
 from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from throughtime.backends.llvm.rows import Rows
 
@@ -52,8 +54,23 @@ def flat_extent(rows: int) -> Extent:
     return _extent(rows, rows, table, none.view(0, 3), none)
 
 
+_of_counts: MutableMapping[Tensor, tuple[int, int, Extent]] = WeakTensorKeyDictionary()
+
+
 def ragged_extent(batch: int, counts: Tensor) -> Extent:
-    """``counts[t]`` sequences are alive at step t, the first ones."""
+    """``counts[t]`` sequences are alive at step t, the first ones.
+
+    All layers and directions ask for the same, and so does a backward pass.
+    """
+    known = _of_counts.get(counts)
+    if known is not None and known[:2] == (batch, counts._version):
+        return known[2]
+    found = _ragged_extent(batch, counts)
+    _of_counts[counts] = batch, counts._version, found
+    return found
+
+
+def _ragged_extent(batch: int, counts: Tensor) -> Extent:
     counts = counts[counts > 0]
     starts = counts.cumsum(0) - counts
     table = _table(starts, counts, batch)

@@ -18,7 +18,7 @@ from throughtime.nn.choice import Choice, check_backend, choose, plain_operation
 from throughtime.nn.execution import run_layer
 from throughtime.nn.initialisation import check_initialisation, draw
 from throughtime.nn.packing import Packing
-from throughtime.nn.permuting import permuted
+from throughtime.nn.permuting import taken
 from throughtime.nn.precision import own_precision
 from throughtime.nn.settings import (
     check_dtype,
@@ -314,7 +314,7 @@ class Layers(nn.Module):
         # Packed sequences end at different steps: each is mirrored by itself.
         mirror = packing.mirror if packing is not None and direction else None
         if mirror is not None:
-            inputs = {n: permuted(own, mirror, mirror) for n, own in inputs.items()}
+            inputs = {n: taken(own, mirror) for n, own in inputs.items()}
         shown = (self._exposed_means if key is None else self._exposed)[layer]
         graph = self.running_graph(layer, key) if values is None else shown.graph
         output, finals = run_layer(
@@ -333,7 +333,7 @@ class Layers(nn.Module):
             key=key,
         )
         if mirror is not None:
-            output = permuted(output, mirror, mirror)
+            output = taken(output, mirror)
         if values is not None:
             for name, start, stop in shown.spans:
                 values[layer, direction, name] = output[..., start:stop]

@@ -3,7 +3,8 @@
 Packed rows hold step 0 of every part that has one, then step 1, …, the longest part
 first; so a layer runs over them without a mask. A sequence is one part, or begins
 anew at each reset as a part of its own: nothing flows from one to the next. What lies
-behind a sequence's end stands behind all parts and is never read.
+behind a sequence's end is left out, or where the number of rows must not depend on
+values, stands behind all parts and is never read.
 """
 
 from collections.abc import Sequence
@@ -32,9 +33,8 @@ class Packing:
     """Whether a part begins with the given state, forward and in the other direction,
     ``(2, P)``; None: all do."""
     gather: Tensor | None = None
-    """For each packed row its row in time order, ``(T·B,)``; None: it is packed."""
-    scatter: Tensor | None = None
-    """For each row in time order its packed row, ``(T·B,)``."""
+    """For each packed row its row in time order; None: it is packed. In a captured
+    graph those behind all parts are among them."""
     mirror: Tensor | None = None
     """For each packed row that of the same part read backwards."""
 
@@ -78,9 +78,8 @@ def pack(
         sequences=parts.sequences().to(device),
         ends=(parts.last.to(device), parts.first.to(device)),
         given=given,
-        gather=_inverse(places).to(device),
-        scatter=places.to(device),
-        mirror=parts.mirror(places).to(device) if mirrored else None,
+        gather=_inverse(places)[: parts.rows].to(device),
+        mirror=parts.mirror(places)[: parts.rows].to(device) if mirrored else None,
     )
 
 
@@ -109,6 +108,8 @@ class _Parts:
         self.lengths = _added(self.part, alive, self.size)
         self.counts = _added(self.step, alive, steps)
         self.starts = self.counts.cumsum(0) - self.counts
+        captured = torch.compiler.is_compiling()
+        self.rows = steps * batch if captured else int(self.counts.sum())
         self.order = torch.argsort(self.lengths, descending=True, stable=True)
         self.rank = _inverse(self.order)
         self.first, self.last = (

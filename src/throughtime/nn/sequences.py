@@ -31,7 +31,7 @@ from throughtime.nn.packing import (
     pack,
     packed,
 )
-from throughtime.nn.permuting import permuted
+from throughtime.nn.permuting import put, taken
 
 Sequences = Tensor | PackedSequence
 Lengths = Sequence[int] | Tensor
@@ -99,9 +99,8 @@ class Batch(NamedTuple):
         """Rows, in the form of ours, in the form of the input."""
         if self.source is not None:
             return self.source._replace(data=rows)
-        packing = self.packing
-        if packing and packing.scatter is not None and packing.gather is not None:
-            rows = permuted(rows, packing.scatter, packing.gather)
+        if self.packing is not None and self.packing.gather is not None:
+            rows = put(rows, self.packing.gather, self.steps * self.size)
             if self.batched:
                 rows = rows.view(self.steps, self.size, rows.shape[1])
         return rows.transpose(0, 1) if self.batched and self.batch_first else rows
@@ -161,10 +160,10 @@ def _read_padded(
             value = value.transpose(0, 1).contiguous()
         rows[name] = value
     packing = _packing(module, leading, steps, size, (lengths, resets), rows["x"])
-    if packing and packing.scatter is not None and packing.gather is not None:
-        ways = packing.gather, packing.scatter
+    if packing is not None and packing.gather is not None:
+        places = packing.gather
         rows = {
-            name: permuted(value.reshape(steps * size, value.shape[-1]), *ways)
+            name: taken(value.reshape(steps * size, value.shape[-1]), places)
             for name, value in rows.items()
         }
     return Batch(rows, steps, size, packing, batched, module.batch_first)
