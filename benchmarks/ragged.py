@@ -1,7 +1,7 @@
 """`python -m benchmarks.ragged`: what sequences of several lengths cost.
 
-A training step of an LSTM on sequences with 1 to T steps, in no order, beside all of
-them padded to T steps, and beside `torch.nn.LSTM` on a `PackedSequence`; and with
+A training step of an LSTM on sequences with 1 to T steps, evenly and in no order, beside
+all of them padded to T steps, and beside `torch.nn.LSTM` on a `PackedSequence`; and with
 sequences that begin anew at random steps. In turn, float32, medians.
 """
 
@@ -42,7 +42,8 @@ def runs_of(shape: Shape, often: float) -> dict[str, Run]:
     torchs.load_state_dict(weights)
     x = torch.randn(shape.steps, shape.batch, shape.inputs)
     error = torch.randn(shape.steps, shape.batch, shape.hidden)
-    lengths = torch.randint(1, shape.steps + 1, (shape.batch,))
+    even = torch.linspace(1, shape.steps, shape.batch).round().long()
+    lengths = even[torch.randperm(shape.batch)]
     resets = torch.rand(shape.steps, shape.batch) < often
 
     def run(given: Tensor | None, marks: Tensor | None) -> object:
