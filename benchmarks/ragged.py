@@ -1,8 +1,8 @@
 """`python -m benchmarks.ragged`: what sequences of several lengths cost.
 
-A training step of an LSTM on sequences with 1 to T steps, evenly and in no order, beside
-all of them padded to T steps, and beside `torch.nn.LSTM` on a `PackedSequence`; and with
-sequences that begin anew at random steps. In turn, float32, medians.
+A training step of an LSTM on sequences with 1 to T steps, evenly and in no order,
+beside all of them padded to T steps, and beside `torch.nn.LSTM` on a `PackedSequence`;
+and with sequences that begin anew at random steps. In turn, float32, medians.
 """
 
 import json
