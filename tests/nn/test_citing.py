@@ -110,3 +110,13 @@ def test_references_are_a_tuple_of_texts(references: Any) -> None:
         trace(own(), 3, 3)
     with pytest.raises(errors.CellError, match="references"):
         tt.cite(own())
+
+
+def test_a_regularised_cell_names_the_paper_of_its_regulariser(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    cell = cells.Zoneout(cells.DropConnect(cells.LSTM(), 0.1), h=0.1)
+    assert repr(cell) == "Zoneout(DropConnect(LSTM(), 0.1), h=0.1)"
+    text = printed(tt.nn.Recurrent(cell, 2, 3), capsys)
+    for key in ("hochreiter1997long", "merity2018regularizing", "krueger2017zoneout"):
+        assert f"{{{key}," in text

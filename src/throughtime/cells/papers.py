@@ -177,3 +177,34 @@ EXCITATORY_INHIBITORY = """\
   pages   = {e1004792},
   year    = {2016}
 }"""
+
+ZONEOUT = """\
+@inproceedings{krueger2017zoneout,
+  author    = {Krueger, David and Maharaj, Tegan and Kram{\\'a}r, J{\\'a}nos and
+               Pezeshki, Mohammad and Ballas, Nicolas and Ke, Nan Rosemary and
+               Goyal, Anirudh and Bengio, Yoshua and Courville, Aaron and Pal, Chris},
+  title     = {Zoneout: Regularizing {RNN}s by Randomly Preserving Hidden Activations},
+  booktitle = {International Conference on Learning Representations},
+  year      = {2017},
+  note      = {arXiv:1606.01305}
+}"""
+
+DROP_CONNECT = """\
+@inproceedings{merity2018regularizing,
+  author    = {Merity, Stephen and Keskar, Nitish Shirish and Socher, Richard},
+  title     = {Regularizing and Optimizing {LSTM} Language Models},
+  booktitle = {International Conference on Learning Representations},
+  year      = {2018},
+  note      = {arXiv:1708.02182}
+}"""
+
+VARIATIONAL_DROPOUT = """\
+@inproceedings{gal2016theoretically,
+  author    = {Gal, Yarin and Ghahramani, Zoubin},
+  title     = {A Theoretically Grounded Application of Dropout in Recurrent Neural
+               Networks},
+  booktitle = {Advances in Neural Information Processing Systems},
+  volume    = {29},
+  year      = {2016},
+  note      = {arXiv:1512.05287}
+}"""

@@ -9,6 +9,7 @@ import copy
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from throughtime.cells import papers
 from throughtime.errors import CellError
 from throughtime.errors.base import did_you_mean
 from throughtime.graph import Cell, Parameter, State, StepGraph
@@ -48,7 +49,7 @@ def Zoneout(cell: Cell, **probabilities: float) -> Cell:
     for name in probabilities:
         _check_known("Zoneout", cell, "state", name, states)
     pairs = [(n, _probability("Zoneout", n, p)) for n, p in probabilities.items()]
-    return _rewritten(cell, _Zoneout(tuple(pairs)))
+    return _rewritten(cell, _Zoneout(tuple(pairs)), papers.ZONEOUT)
 
 
 def DropConnect(
@@ -76,7 +77,8 @@ def DropConnect(
     for name in names or ():
         _check_known("DropConnect", cell, "parameter", name, known)
     chosen = None if names is None else tuple(names)
-    return _rewritten(cell, _DropConnect(_probability("DropConnect", "p", p), chosen))
+    made = _DropConnect(_probability("DropConnect", "p", p), chosen)
+    return _rewritten(cell, made, papers.DROP_CONNECT)
 
 
 def VariationalDropout(cell: Cell, input: float = 0.0, hidden: float = 0.0) -> Cell:
@@ -101,11 +103,12 @@ def VariationalDropout(cell: Cell, input: float = 0.0, hidden: float = 0.0) -> C
         _probability("VariationalDropout", name, p)
         for name, p in (("input", input), ("hidden", hidden))
     ]
-    return _rewritten(cell, _VariationalDropout(*chances))
+    return _rewritten(cell, _VariationalDropout(*chances), papers.VARIATIONAL_DROPOUT)
 
 
-def _rewritten(cell: Cell, rewriting: Rewriting) -> Cell:
+def _rewritten(cell: Cell, rewriting: Rewriting, paper: str) -> Cell:
     made = copy.copy(cell)
+    made.references = (*cell.references, paper)
     made.rewritings = (*cell.rewritings, rewriting)
     return made
 

@@ -1,7 +1,7 @@
 """What a cell declares: parameters, states, further inputs, and its step."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 from throughtime.errors import CellError
 from throughtime.graph.nodes import LEARNED, StepGraph
@@ -117,7 +117,7 @@ class Cell:
     `throughtime.cite` prints them.
     """
 
-    references: ClassVar[tuple[str, ...]] = ()
+    references: tuple[str, ...] = ()
     rewritings: tuple[Rewriting, ...] = ()
     """What is done to its equations once they are traced, the first one first."""
 
@@ -127,7 +127,7 @@ class Cell:
             for name, value in vars(self).items()
             if not isinstance(value, (Parameter, State, Input))
             and name[0] != "_"
-            and name != "rewritings"
+            and name not in {"rewritings", "references"}
         )
         text = f"{type(self).__name__}({settings})"
         for rewriting in self.rewritings:

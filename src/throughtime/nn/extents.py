@@ -138,9 +138,11 @@ def dense_sequences(steps: int, batch: int) -> Tensor:
 
 def ragged_sequences(counts: Tensor) -> Tensor:
     """The sequence of each row, where so many are alive at each step."""
-    starts = counts.cumsum(0) - counts
+    behind = counts.cumsum(0)
     rows = torch.arange(int(counts.sum()), dtype=WORD, device=CPU)
-    return rows - starts.repeat_interleave(counts)
+    # `repeat_interleave` would wake threads, however few the rows.
+    steps = torch.searchsorted(behind, rows, right=True)
+    return rows - (behind - counts)[steps]
 
 
 def _table(starts: Tensor, counts: Tensor, batch: int) -> Tensor:
