@@ -125,6 +125,6 @@ def _draw(found: nx.DiGraph, places: dict[int, object], axes: plt.Axes) -> None:
 
 def _mathematics(label: str) -> str:
     """``h_{t−1}`` and ``W_ih`` with their index below."""
-    name, _, index = label.partition("_")
+    name, _, index = label.replace("#", r"\#").partition("_")
     index = index.strip("{}").replace("_", " ")
     return rf"$\mathrm{{{name}}}_{{{index}}}$" if index else name

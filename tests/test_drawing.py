@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import pytest
+
 from docs import drawing
 from throughtime.cells import GRU, LSTM
+from throughtime.cli.cell_names import BUILT_IN
 from throughtime.graph import Cell, Parameter, State, trace
 from throughtime.math import tanh
 
@@ -44,6 +47,11 @@ class Chain(Cell):
 
 def test_matrices_in_a_row_stand_on_one_edge() -> None:
     assert edges(Chain())["h_{t−1}", "h_t"] == ["up down"]
+
+
+@pytest.mark.parametrize("word", BUILT_IN)
+def test_every_cell_can_be_drawn(word: str) -> None:
+    assert "</svg>" in drawing.picture(trace(BUILT_IN[word], 32, 64))
 
 
 def test_the_same_step_gives_the_same_picture() -> None:
