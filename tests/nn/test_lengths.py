@@ -14,6 +14,7 @@ from throughtime.errors import BadLengths, LengthsOfPacked
 from throughtime.graph import Cell, Input, Parameter, State, Value
 from throughtime.math import sigmoid, tanh
 from throughtime.nn import Recurrent
+from throughtime.nn.extents import ragged_extent
 from throughtime.nn.packing import pack, packed
 
 CELLS = [Elman(), LSTM(), GRU(reset_after=False), PeepholeLSTM(), Feedforward()]
@@ -142,6 +143,24 @@ def test_nan_behind_the_end_changes_nothing(
             assert (slopes[length:, sequence] == 0).all()
     assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
     assert all(value.isfinite().all() for value in found[0])
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_in_inference_mode(backend: str, bidirectional: bool) -> None:
+    module = build(LSTM(), backend, num_layers=2, bidirectional=bidirectional)
+    lengths, x = [4, 0, 6], draw(6, [4, 0, 6])
+    output, final = module(x, lengths=torch.tensor(lengths))
+    with torch.inference_mode():
+        again, end = module(x.clone(), lengths=torch.tensor(lengths))
+    assert torch.equal(again, output) and torch.equal(end.c, final.c)
+
+
+def test_counts_that_change_are_read_again() -> None:
+    counts = torch.tensor([2, 1, 1])
+    assert ragged_extent(2, counts) is ragged_extent(2, counts)
+    assert ragged_extent(2, counts).alive == 4
+    counts[2] = 0
+    assert ragged_extent(2, counts).alive == 3
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])

@@ -62,6 +62,9 @@ def ragged_extent(batch: int, counts: Tensor) -> Extent:
 
     All layers and directions ask for the same, and so does a backward pass.
     """
+    if counts.is_inference():
+        # It would not say whether somebody has changed it since.
+        return _ragged_extent(batch, counts)
     known = _of_counts.get(counts)
     if known is not None and known[:2] == (batch, counts._version):
         return known[2]
