@@ -37,7 +37,6 @@ from throughtime.errors.explaining import (
 from throughtime.errors.language import (
     CellError,
     InvalidGraph,
-    NotBuiltYet,
     OutsideTheLanguage,
     ShapeMismatch,
     UnknownFormat,
@@ -153,7 +152,6 @@ __all__ = [
     "NotARun",
     "NotASequence",
     "NotATensor",
-    "NotBuiltYet",
     "NotCitable",
     "NotExplainable",
     "NotPositive",

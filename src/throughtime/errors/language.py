@@ -21,12 +21,6 @@ class OutsideTheLanguage(CellError, TypeError):
     message = "{cell}, {place}: {reason}. {advice}"
 
 
-class NotBuiltYet(ThroughtimeError, NotImplementedError):
-    """A promised argument or function that this version refuses."""
-
-    message = "{what} is not part of this version. {advice}"
-
-
 class UnknownFormat(ThroughtimeError, ValueError):
     """A stored graph that this version cannot read."""
 

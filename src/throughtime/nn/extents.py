@@ -112,8 +112,9 @@ def extent_of(
     found = _extent_of(states, rows, counts, steps, batch, reverse)
     if not sequences:
         return replace(found, first=first) if first else found
-    table = dense_sequences(steps, batch)
-    if counts is not None:
+    if counts is None:
+        table = dense_sequences(steps, batch)
+    else:
         table = ragged_sequences(counts)
     return replace(found, sequences=table, first=first)
 

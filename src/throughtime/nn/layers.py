@@ -110,7 +110,9 @@ class Layers(nn.Module):
         # What runs in evaluation: every random value is at its mean.
         self.evaluated = tuple(map(evaluated, self.graphs))
         self._exposed = tuple(map(exposed, self.graphs))
-        self._exposed_means = tuple(map(exposed, self.evaluated))
+        self._exposed_means = self._exposed
+        if self.random:
+            self._exposed_means = tuple(map(exposed, self.evaluated))
         shown = (one.graph for one in (*self._exposed, *self._exposed_means))
         for graph in (*self.graphs, *self.evaluated, *shown):
             text_of(graph)  # a program that torch compiles can read it, not write it

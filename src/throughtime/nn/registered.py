@@ -53,17 +53,13 @@ def _fake_forward(
     inputs: Sequence[Tensor],
     initial: Sequence[Tensor],
     parameters: Sequence[Tensor],
-    counts: Tensor | None,
-    steps: int,
-    batch: int,
-    reverse: bool,
-    segment: int,
-    bfloat16: bool,
+    *rest: Any,
 ) -> list[Tensor]:
-    made = engine(graph, training, wanted, inputs[0].dtype, bfloat16)
-    x, states = inputs[0], made.graph.states
-    rows = prod(x.shape[:-1])
-    saved = saved_shape(made.graph, made.saved_width, rows, steps, batch, segment)
+    where = Where(*rest)
+    made = engine(graph, training, wanted, inputs[0].dtype, where.bfloat16)
+    x, states, batch = inputs[0], made.graph.states, where.batch
+    extent = prod(x.shape[:-1]), where.steps, batch, where.segment
+    saved = saved_shape(made.graph, made.saved_width, *extent)
     return [
         x.new_empty((*x.shape[:-1], made.graph.output_size)),
         *(x.new_empty((batch, state.size)) for state in states),

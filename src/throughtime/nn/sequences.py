@@ -355,9 +355,8 @@ def read_states(
     Messages call all of them ``argument``, each by its ``labels``.
     """
     declared = module.graphs[0].states
-    own: list[Tensor] = []
-    if module.learns_starts or (batch.begins_anew and state is not None):
-        own = module.own_starts(batch.rows["x"])
+    needed = module.learns_starts if state is None else batch.begins_anew
+    own = module.own_starts(batch.rows["x"]) if needed else []
     if state is None:
         return [value.expand(-1, batch.parts, -1) for value in own]
     values = state_values(module, argument, state)
