@@ -14,27 +14,52 @@ Next: `train`, which learns from these batches.
 
 from throughtime.data.batches import SequenceBatch, SequenceBatches, pad
 from throughtime.data.card import Card
-from throughtime.data.datasets import Dataset, SequenceDataset, Split, TextDataset
+from throughtime.data.datasets import (
+    Dataset,
+    SequenceDataset,
+    TextDataset,
+    classified,
+)
+from throughtime.data.frames import Frames, FramesInMemory
 from throughtime.data.loading import cards, describe, licence, load
+from throughtime.data.pieces import counted, whole, windows
+from throughtime.data.question import Per, Question, TaskName
+from throughtime.data.reading import Missing, Reading
+from throughtime.data.schema import Column, Kind, Schema
 from throughtime.data.standardiser import Standardiser
 from throughtime.data.streams import IGNORED, TextChunk, TextStreams
 from throughtime.data.text import UNKNOWN, decode, encode, read_text, text_dataset
 from throughtime.data.trivial import trivial_baselines
+from throughtime.data.types import FloatArray, IntegerArray, Split
 
 __all__ = [
     "IGNORED",
     "UNKNOWN",
     "Card",
+    "Column",
     "Dataset",
+    "FloatArray",
+    "Frames",
+    "FramesInMemory",
+    "IntegerArray",
+    "Kind",
+    "Missing",
+    "Per",
+    "Question",
+    "Reading",
+    "Schema",
     "SequenceBatch",
     "SequenceBatches",
     "SequenceDataset",
     "Split",
     "Standardiser",
+    "TaskName",
     "TextChunk",
     "TextDataset",
     "TextStreams",
     "cards",
+    "classified",
+    "counted",
     "decode",
     "describe",
     "encode",
@@ -44,4 +69,6 @@ __all__ = [
     "read_text",
     "text_dataset",
     "trivial_baselines",
+    "whole",
+    "windows",
 ]

@@ -1,29 +1,78 @@
-"""The two kinds of data: sequences with a target, and text."""
+"""The two kinds of data: sequences of numbers, and text."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from throughtime.data.card import Card
-
-FloatArray: TypeAlias = npt.NDArray[np.floating]
-IntegerArray: TypeAlias = npt.NDArray[np.int64]
-Split: TypeAlias = Literal["train", "validation", "test"]
+from throughtime.data.frames import Frames, FramesInMemory
+from throughtime.data.pieces import SEQUENCE, START, STOP, whole
+from throughtime.data.question import Question
+from throughtime.data.schema import Column, Schema
+from throughtime.data.types import FloatArray, IntegerArray, Split
 
 
 @dataclass(frozen=True, eq=False)
 class SequenceDataset:
-    """Sequences of features, each with one class.
+    """Sequences of numbers, and what is asked of them.
+
+    Parameters
+    ----------
+    name
+        What it is called.
+    schema
+        The columns of the matrices.
+    question
+        What is to be predicted.
+    frames
+        N matrices `(T_i, C)`, raw. The target of a whole sequence stands in every row.
+    keys
+        `(N,)`, the name of each sequence.
+    splits
+        For each part its pieces `(n, 4)`, as `pieces` says.
+    card
+        Origin, licence, trivial results; None for data that have none.
+    """
+
+    name: str
+    schema: Schema
+    question: Question
+    frames: Frames
+    keys: Sequence[str]
+    splits: Mapping[Split, IntegerArray]
+    card: Card | None = None
+
+    def part(self, split: Split) -> list[FloatArray]:
+        """Return the features `(T_i, F)` of each piece of one part, in order."""
+        places = self.schema.places(self.schema.features)
+        return [frame[:, places] for frame in self.read(split)]
+
+    def read(self, split: Split) -> list[FloatArray]:
+        """Return the matrix `(T_i, C)` of each piece of one part, in order."""
+        return [
+            self.frames.read(piece[SEQUENCE], piece[START], piece[STOP])
+            for piece in self.splits[split].tolist()
+        ]
+
+
+def classified(
+    name: str,
+    sequences: Sequence[FloatArray],
+    targets: IntegerArray,
+    classes: Sequence[str],
+    splits: Mapping[Split, IntegerArray],
+    card: Card | None = None,
+) -> SequenceDataset:
+    """Make a data set of sequences with one class each.
 
     Parameters
     ----------
     name
         What it is called.
     sequences
-        N arrays `(T_i, F)`, float32.
+        N arrays `(T_i, F)`.
     targets
         `(N,)`, the class of each sequence as its place in `classes`.
     classes
@@ -33,24 +82,23 @@ class SequenceDataset:
     card
         Origin, licence, trivial results.
     """
-
-    name: str
-    sequences: list[FloatArray]
-    targets: IntegerArray
-    classes: tuple[str, ...]
-    splits: Mapping[Split, IntegerArray]
-    card: Card
-    task: Literal["classify"] = "classify"
-    per: Literal["sequence"] = "sequence"
-
-    @property
-    def features(self) -> int:
-        """F, the number of features of a step."""
-        return self.sequences[0].shape[1]
-
-    def part(self, split: Split) -> list[FloatArray]:
-        """Return the sequences of one part."""
-        return [self.sequences[place] for place in self.splits[split]]
+    features = [Column(f"x{number}") for number in range(sequences[0].shape[1])]
+    target = Column("class", "category", tuple(classes))
+    frames = FramesInMemory(
+        [
+            np.column_stack([sequence, np.full(len(sequence), label, sequence.dtype)])
+            for sequence, label in zip(sequences, targets, strict=True)
+        ]
+    )
+    return SequenceDataset(
+        name=name,
+        schema=Schema(tuple(features), (target,)),
+        question=Question("classify", "sequence"),
+        frames=frames,
+        keys=[str(number) for number in range(len(sequences))],
+        splits={part: whole(places, frames.lengths) for part, places in splits.items()},
+        card=card,
+    )
 
 
 @dataclass(frozen=True, eq=False)

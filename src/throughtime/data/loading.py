@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from throughtime.data.card import Card
-from throughtime.data.datasets import Dataset, SequenceDataset, Split
+from throughtime.data.datasets import Dataset, SequenceDataset, classified
 from throughtime.data.text import read_text, text_dataset
+from throughtime.data.types import Split
 from throughtime.errors import NotADataSource, UnknownDataSet
 from throughtime.errors.base import did_you_mean
 
@@ -104,7 +105,7 @@ def _load_sequences(name: str, folder: Traversable) -> SequenceDataset:
         frames, lengths = stored["frames"], stored["lengths"].astype(np.int64)
         split, targets = stored["split"], stored["targets"].astype(np.int64)
         classes = tuple(str(label) for label in stored["classes"])
-    return SequenceDataset(
+    return classified(
         name=name,
         sequences=np.split(frames, np.cumsum(lengths)[:-1]),
         targets=targets,

@@ -6,7 +6,7 @@ from math import isfinite
 
 import numpy as np
 
-from throughtime.data.datasets import FloatArray
+from throughtime.data.types import FloatArray
 from throughtime.errors import (
     BadStandardiser,
     FeatureCountMismatch,

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import torch
 
-from throughtime.data.datasets import IntegerArray
+from throughtime.data.types import IntegerArray
 from throughtime.errors import NotPositive, TooFewSymbols
 
 #: The target where there is nothing to predict; torch's losses leave it out.

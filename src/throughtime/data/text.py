@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from throughtime.data.card import Card
-from throughtime.data.datasets import IntegerArray, Split, TextDataset
+from throughtime.data.datasets import TextDataset
+from throughtime.data.types import IntegerArray, Split
 from throughtime.errors import (
     EmptyFile,
     FolderGiven,

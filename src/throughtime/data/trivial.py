@@ -7,13 +7,8 @@ and measured on the test part.
 import numpy as np
 import numpy.typing as npt
 
-from throughtime.data.datasets import (
-    Dataset,
-    FloatArray,
-    IntegerArray,
-    SequenceDataset,
-    TextDataset,
-)
+from throughtime.data.datasets import Dataset, SequenceDataset, TextDataset
+from throughtime.data.types import IntegerArray, Split
 
 
 def trivial_baselines(dataset: Dataset) -> dict[str, float]:
@@ -36,36 +31,48 @@ def trivial_baselines(dataset: Dataset) -> dict[str, float]:
             "unigram": _bits(_unigram(fitted, size)[test[1:]]),
             "bigram": _bits(_bigram(fitted, test, size)),
         }
-    mean = np.stack([sequence.mean(axis=0) for sequence in dataset.sequences])
-    std = np.stack([sequence.std(axis=0) for sequence in dataset.sequences])
+    fitted, test = _Features(dataset, "train", "validation"), _Features(dataset, "test")
     return {
-        "majority": _majority(dataset),
-        "ridge on the mean": _ridge(dataset, mean),
-        "ridge on mean and deviation": _ridge(dataset, np.hstack([mean, std])),
+        "majority": _majority(fitted, test),
+        "ridge on the mean": _ridge(fitted, test, ["mean"]),
+        "ridge on mean and deviation": _ridge(fitted, test, ["mean", "std"]),
     }
 
 
-def _fitted_places(dataset: SequenceDataset) -> IntegerArray:
-    return np.concatenate([dataset.splits["train"], dataset.splits["validation"]])
+class _Features:
+    """Mean and deviation of each feature over the steps, and the classes."""
+
+    def __init__(self, dataset: SequenceDataset, *parts: Split) -> None:
+        features = [frame for part in parts for frame in dataset.part(part)]
+        frames = [frame for part in parts for frame in dataset.read(part)]
+        [target] = dataset.schema.targets
+        [place] = dataset.schema.places([target])
+        self.classes = len(target.categories)
+        self.targets = np.array([frame[0, place] for frame in frames], dtype=np.int64)
+        self.mean = np.stack([one.mean(axis=0) for one in features])
+        self.std = np.stack([one.std(axis=0) for one in features])
 
 
-def _majority(dataset: SequenceDataset) -> float:
-    counts = np.bincount(dataset.targets[_fitted_places(dataset)])
-    return float((dataset.targets[dataset.splits["test"]] == counts.argmax()).mean())
+def _majority(fitted: _Features, test: _Features) -> float:
+    counts = np.bincount(fitted.targets)
+    return float((test.targets == counts.argmax()).mean())
 
 
-def _ridge(dataset: SequenceDataset, features: FloatArray) -> float:
+def _ridge(fitted: _Features, test: _Features, kinds: list[str]) -> float:
     """Least squares to targets of 1 and -1 per class, standardised, penalty 1."""
-    fitted, test = _fitted_places(dataset), dataset.splits["test"]
-    scaled = features.astype(np.float64)
-    scaled -= scaled[fitted].mean(axis=0)
-    scaled /= scaled[fitted].std(axis=0)
-    signs = 2.0 * (dataset.targets[:, None] == np.arange(len(dataset.classes))) - 1.0
-    level = signs[fitted].mean(axis=0)
-    gram = scaled[fitted].T @ scaled[fitted] + np.eye(scaled.shape[1])
-    weights = np.linalg.solve(gram, scaled[fitted].T @ (signs[fitted] - level))
-    answers = (scaled[test] @ weights + level).argmax(axis=1)
-    return float((answers == dataset.targets[test]).mean())
+    known, asked = (
+        np.hstack([getattr(one, kind) for kind in kinds]).astype(np.float64)
+        for one in (fitted, test)
+    )
+    mean = known.mean(axis=0)
+    std = (known - mean).std(axis=0)
+    known, asked = (known - mean) / std, (asked - mean) / std
+    signs = 2.0 * (fitted.targets[:, None] == np.arange(fitted.classes)) - 1.0
+    level = signs.mean(axis=0)
+    gram = known.T @ known + np.eye(known.shape[1])
+    weights = np.linalg.solve(gram, known.T @ (signs - level))
+    answers = (asked @ weights + level).argmax(axis=1)
+    return float((answers == test.targets).mean())
 
 
 def _unigram(fitted: IntegerArray, size: int) -> npt.NDArray[np.float64]:
