@@ -11,6 +11,7 @@ needed, torchmetrics; never the rest of `train`.
 Next: `train.runs`, which lets a model answer.
 """
 
+from throughtime.train.measuring.metrics import metrics
 from throughtime.train.measuring.predicted import Predicted
 
-__all__ = ["Predicted"]
+__all__ = ["Predicted", "metrics"]
