@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save
 from torch import nn
 
+from throughtime.data import UNKNOWN
 from throughtime.errors import (
     BackendCannotServe,
     DamagedModel,
@@ -65,6 +66,18 @@ def _check_parts(document: dict[str, Any]) -> None:
         raise ValueError(f"`task` {document.get('task')!r} does not fit the question")
     for graph in field(model, "graphs", list):
         field(graph, "cell", str)
+    if field(field(document, "data", dict), "kind", str) == "text":
+        features = field(field(model, "schema", dict), "features", list)
+        _check_vocabulary(field(features[0] if features else {}, "categories", list))
+
+
+def _check_vocabulary(labels: list[Any]) -> None:
+    """Refuse what no text gave: it is `UNKNOWN`, then different characters."""
+    characters = labels[1:]
+    texts = all(isinstance(label, str) for label in labels)
+    single = texts and all(len(character) == 1 for character in characters)
+    if not single or not characters or labels[0] != UNKNOWN:
+        raise ValueError("`categories` is no vocabulary")
 
 
 def load_model(
