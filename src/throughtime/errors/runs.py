@@ -92,9 +92,8 @@ class CellNeedsInput(SettingError):
     """A cell with a further input, for which no column was named."""
 
     message = (
-        "{cell} has the Input '{name}', expected the column that feeds it: name it by "
-        "inputs={{'{name}': COLUMN}} (on the command line --input {name}=COLUMN), or "
-        "leave it out."
+        "{cell} has the Input '{name}', expected a column that feeds it: name one in "
+        "inputs (on the command line by --input {name}=COLUMN), or leave the Input out."
     )
 
 
@@ -231,7 +230,7 @@ class DataMoved(RunError):
 
     message = (
         "The data of '{run}' are not at '{path}' any more, expected them where they "
-        "were in training: move them back, or give the path of the text as data."
+        "were in training: move them back, or give their path as data."
     )
 
 
