@@ -21,7 +21,7 @@ from throughtime.nn.heads import Pooling
 from throughtime.train.defaults import unused
 from throughtime.train.model import Model
 from throughtime.train.outputs import Forecast, Output, make_output
-from throughtime.train.readers import Read, since
+from throughtime.train.readers import Read, of_kind, since
 from throughtime.train.scales import Moments, Scale, chosen, measure_columns
 from throughtime.train.settings import Settings
 from throughtime.train.truth import truth_of
@@ -131,11 +131,12 @@ def _measure_future(
         levels = chosen(filler.scale, output.places)
         return None, Scale(levels.mean * output.horizon, levels.std * output.horizon)
     places = schema.places(schema.features)
-    read, predicted = Moments(len(filler.numbers)), Moments(len(output.labels))
+    numbers = of_kind(schema.features, "number")
+    read, predicted = Moments(len(numbers)), Moments(len(output.labels))
     for frame in _training(dataset):
         values = torch.from_numpy(frame[:, None, places])
         filled = filler.fill(values)
-        read.add(since(filled[:, 0, filler.numbers], output.difference).numpy())
+        read.add(since(filled[:, 0, numbers], output.difference).numpy())
         future = truth_of(values[..., list(output.places)], question)
         predicted.add((future - output.base(filled))[:, 0].numpy())
     return read.scale(), predicted.scale()

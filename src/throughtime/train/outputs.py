@@ -153,7 +153,7 @@ class Forecast(Numbers):
     difference
         s > 0: what is predicted is the change since the last step that is known and a
         multiple of s steps before the one asked for. The answer is that value and the
-        change; before there is one, the answer is NaN.
+        change. Of the first s - 1 steps, where not all such values are known, it is NaN.
     """
 
     places: tuple[int, ...] = field(kw_only=True)
@@ -173,7 +173,10 @@ class Forecast(Numbers):
         """Give the values ``(T, B, H·C)`` that changes are added to."""
         values = filled[..., list(self.places)]
         ahead = range(1, self.horizon + 1)
-        return torch.cat([earlier(values, -j % self.difference) for j in ahead], -1)
+        parts = [earlier(values, -step % self.difference) for step in ahead]
+        base = torch.cat(parts, -1)
+        base[: self.difference - 1] = torch.nan
+        return base
 
 
 def asked_of(schema: Schema, question: Question) -> tuple[Column, ...]:

@@ -67,8 +67,8 @@ class Read(nn.Module):
         self.gaps = tuple(gaps) or (False,) * len(self.columns)
         self.missing, self.embedding = missing, embedding
         self.difference, self.changes = difference, changes
-        self._plain = _places(self.columns, "number", "boolean")
-        self._categories = _places(self.columns, "category")
+        self._plain = of_kind(self.columns, "number", "boolean")
+        self._categories = of_kind(self.columns, "category")
         self._stand_in = [self._fallback(k) for k in range(len(self.columns))]
         self._is_number = [self.columns[k].kind == "number" for k in self._plain]
         self._mean, self._std = self._units()
@@ -158,7 +158,7 @@ class Read(nn.Module):
 
     def _units(self) -> tuple[list[float], list[float]]:
         """Give mean and deviation of each plain channel; booleans keep theirs."""
-        numbers = _places(self.columns, "number")
+        numbers = of_kind(self.columns, "number")
         scale = self.changes or chosen(self.scale, numbers)
         mean = dict(zip(numbers, scale.mean, strict=True))
         std = dict(zip(numbers, scale.std, strict=True))
@@ -190,7 +190,8 @@ def later(values: Tensor, steps: int) -> Tensor:
     return torch.cat([values[steps:], missing])
 
 
-def _places(columns: Sequence[Column], *kinds: str) -> list[int]:
+def of_kind(columns: Sequence[Column], *kinds: str) -> list[int]:
+    """Return where the columns of some kinds stand."""
     return [place for place, column in enumerate(columns) if column.kind in kinds]
 
 
