@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from throughtime import errors
-from throughtime.data import Standardiser, load
+from throughtime.data import FloatArray, FramesInMemory, Part, Standardiser, load
 
 SEQUENCES = [np.array([[1.0, 5.0], [3.0, 5.0]]), np.array([[5.0, 5.0]])]
 
@@ -79,7 +79,7 @@ def test_nothing_to_measure_is_refused() -> None:
             Standardiser.fit(sequences)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
 def test_a_number_that_is_none_is_located(value: float) -> None:
     sequences = [np.zeros((2, 3)), np.zeros((4, 3))]
     sequences[1][3, 2] = value
@@ -87,6 +87,43 @@ def test_a_number_that_is_none_is_located(value: float) -> None:
         errors.NonFiniteFeature, match=r"Sequence 1 .* step 3, feature 2"
     ):
         Standardiser.fit(sequences)
+
+
+def test_missing_values_do_not_count() -> None:
+    sequences = [np.array([[1.0, np.nan], [np.nan, 4.0]]), np.array([[3.0, np.nan]])]
+    assert Standardiser.fit(sequences) == Standardiser((2.0, 4.0), (1.0, 1.0))
+
+
+def test_a_feature_without_values_is_refused() -> None:
+    with pytest.raises(errors.FeatureWithoutValues, match="Feature 1"):
+        Standardiser.fit([np.array([[1.0, np.nan], [2.0, np.nan]])])
+
+
+@given(st.lists(st.integers(0, 7), min_size=1, max_size=9))
+def test_it_is_what_all_steps_together_give(lengths: list[int]) -> None:
+    generator = np.random.default_rng(len(lengths))
+    sequences = [generator.standard_normal((n, 3)) for n in [2, *lengths]]
+    together = np.concatenate(sequences)
+    standardiser = Standardiser.fit(sequences)
+    assert standardiser.mean == pytest.approx(together.mean(axis=0), abs=1e-14)
+    assert standardiser.std == pytest.approx(together.std(axis=0), rel=1e-13)
+
+
+def test_a_long_piece_is_read_in_stretches() -> None:
+    longest = 0
+
+    class Watched(FramesInMemory):
+        def read(self, sequence: int, start: int, stop: int) -> FloatArray:
+            nonlocal longest
+            longest = max(longest, stop - start)
+            return super().read(sequence, start, stop)
+
+    steps = np.random.default_rng(0).standard_normal((200_000, 2))
+    pieces = np.array([[0, 10, 200_000, 10]])
+    standardiser = Standardiser.fit(Part(Watched([steps]), pieces, [1]))
+    assert longest <= 65_536
+    assert standardiser.mean[0] == pytest.approx(steps[10:, 1].mean(), abs=1e-14)
+    assert standardiser.std[0] == pytest.approx(steps[10:, 1].std(), rel=1e-13)
 
 
 def test_other_features_are_refused() -> None:

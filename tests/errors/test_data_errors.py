@@ -40,6 +40,6 @@ def test_each_survives_pickle_whole(kind: type[DataError]) -> None:
 
 
 def test_there_is_one_root() -> None:
-    assert len(KINDS) == 16
+    assert len(KINDS) > 40
     assert issubclass(DataError, ThroughtimeError)
     assert issubclass(DataError, ValueError)

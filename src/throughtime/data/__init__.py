@@ -20,10 +20,12 @@ from throughtime.data.datasets import (
     TextDataset,
     classified,
 )
-from throughtime.data.frames import Frames, FramesInMemory
+from throughtime.data.frames import Frames, FramesInMemory, StoredFrames
 from throughtime.data.loading import cards, describe, licence, load
+from throughtime.data.part import Part
 from throughtime.data.pieces import counted, whole, windows
 from throughtime.data.question import Per, Question, TaskName
+from throughtime.data.read import read
 from throughtime.data.reading import Missing, Reading
 from throughtime.data.schema import Column, Kind, Schema
 from throughtime.data.standardiser import Standardiser
@@ -44,6 +46,7 @@ __all__ = [
     "IntegerArray",
     "Kind",
     "Missing",
+    "Part",
     "Per",
     "Question",
     "Reading",
@@ -53,6 +56,7 @@ __all__ = [
     "SequenceDataset",
     "Split",
     "Standardiser",
+    "StoredFrames",
     "TaskName",
     "TextChunk",
     "TextDataset",
@@ -66,6 +70,7 @@ __all__ = [
     "licence",
     "load",
     "pad",
+    "read",
     "read_text",
     "text_dataset",
     "trivial_baselines",

@@ -8,7 +8,8 @@ import numpy as np
 
 from throughtime.data.card import Card
 from throughtime.data.frames import Frames, FramesInMemory
-from throughtime.data.pieces import SEQUENCE, START, STOP, whole
+from throughtime.data.part import Part
+from throughtime.data.pieces import whole
 from throughtime.data.question import Question
 from throughtime.data.schema import Column, Schema
 from throughtime.data.types import FloatArray, IntegerArray, Split
@@ -44,17 +45,14 @@ class SequenceDataset:
     splits: Mapping[Split, IntegerArray]
     card: Card | None = None
 
-    def part(self, split: Split) -> list[FloatArray]:
+    def part(self, split: Split) -> Part:
         """Return the features `(T_i, F)` of each piece of one part, in order."""
         places = self.schema.places(self.schema.features)
-        return [frame[:, places] for frame in self.read(split)]
+        return Part(self.frames, self.splits[split], places)
 
-    def read(self, split: Split) -> list[FloatArray]:
+    def read(self, split: Split) -> Part:
         """Return the matrix `(T_i, C)` of each piece of one part, in order."""
-        return [
-            self.frames.read(piece[SEQUENCE], piece[START], piece[STOP])
-            for piece in self.splits[split].tolist()
-        ]
+        return Part(self.frames, self.splits[split])
 
 
 def classified(

@@ -5,6 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
+from throughtime.data.store import Store
 from throughtime.data.types import FloatArray, IntegerArray
 
 
@@ -41,3 +42,26 @@ class FramesInMemory:
     def read(self, sequence: int, start: int, stop: int) -> FloatArray:
         """Return the rows `start` to `stop` of one matrix; not to be written to."""
         return self._matrices[sequence][start:stop]
+
+
+class StoredFrames:
+    """Matrices that lie one after the other in a store, in memory or in a file.
+
+    Parameters
+    ----------
+    store
+        `(n, C)`.
+    lengths
+        `(N,)`, n in sum.
+    """
+
+    def __init__(self, store: Store, lengths: IntegerArray) -> None:
+        self._store = store
+        self._starts = np.cumsum(lengths) - lengths
+        self.lengths = lengths
+        self.width = store.shape[1]
+
+    def read(self, sequence: int, start: int, stop: int) -> FloatArray:
+        """Return the rows `start` to `stop` of one matrix; not to be written to."""
+        first = int(self._starts[sequence])
+        return self._store.read(first + start, first + stop)

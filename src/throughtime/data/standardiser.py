@@ -6,13 +6,18 @@ from math import isfinite
 
 import numpy as np
 
+from throughtime.data.part import Part
 from throughtime.data.types import FloatArray
 from throughtime.errors import (
     BadStandardiser,
     FeatureCountMismatch,
+    FeatureWithoutValues,
     NonFiniteFeature,
     NoTrainingSteps,
 )
+
+# Long pieces are measured in stretches of so many steps, wherever they lie.
+_STEPS = 65_536
 
 
 @dataclass(frozen=True)
@@ -33,21 +38,27 @@ class Standardiser:
     def fit(cls, sequences: Sequence[FloatArray]) -> "Standardiser":
         """Measure the training sequences `(T_i, F)`, every step weighing the same.
 
+        They are read twice, one after the other, in float64: a `Part` is never in
+        memory as a whole. NaN stands for a missing value and does not count.
+
         Raises
         ------
-        NoTrainingSteps, FeatureCountMismatch, NonFiniteFeature
+        NoTrainingSteps, FeatureCountMismatch, NonFiniteFeature, FeatureWithoutValues
             There is nothing to measure, or it cannot be measured.
         """
-        if not sum(len(sequence) for sequence in sequences):
-            raise NoTrainingSteps
+        if isinstance(sequences, Part):
+            sequences = sequences.cut(_STEPS)
+        low, high = _range(sequences)
+        total, count = np.zeros(len(low)), np.zeros(len(low))
         for sequence in sequences:
-            _check_features(sequence, sequences[0].shape[-1])
-        _check_finite(sequences)
-        frames = np.concatenate([sequence.astype(np.float64) for sequence in sequences])
-        constant = (frames == frames[0]).all(axis=0)
+            total += np.nansum(sequence, axis=0, dtype=np.float64)
+            count += np.count_nonzero(~np.isnan(sequence), axis=0)
         # The mean of equal numbers may miss them by a rounding.
-        mean = np.where(constant, frames[0], frames.mean(axis=0))
-        std = np.where(constant, 1.0, frames.std(axis=0))
+        mean = np.where(low == high, low, total / count)
+        squares = np.zeros(len(low))
+        for sequence in sequences:
+            squares += np.nansum((sequence - mean) ** 2, axis=0)
+        std = np.where(low == high, 1.0, np.sqrt(squares / count))
         return cls(tuple(mean.tolist()), tuple(std.tolist()))
 
     def __call__(self, sequence: FloatArray) -> FloatArray:
@@ -102,9 +113,25 @@ def _check_features(sequence: FloatArray, expected: int) -> None:
         raise FeatureCountMismatch(given=sequence.shape, expected=expected)
 
 
-def _check_finite(sequences: Sequence[FloatArray]) -> None:
+def _range(sequences: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray]:
+    """Return the least and the greatest value of each feature."""
+    low = high = np.empty(0)
+    steps = 0
     for place, sequence in enumerate(sequences):
-        faults = np.argwhere(~np.isfinite(sequence))
+        _check_features(sequence, len(low) if place else sequence.shape[-1])
+        faults = np.argwhere(np.isinf(sequence))
         if len(faults):
             step, feature = faults[0].tolist()
             raise NonFiniteFeature(sequence=place, step=step, feature=feature)
+        if not place:
+            low = np.full(sequence.shape[1], np.nan)
+            high = low.copy()
+        if len(sequence):
+            low = np.fmin(low, np.fmin.reduce(sequence, axis=0))
+            high = np.fmax(high, np.fmax.reduce(sequence, axis=0))
+        steps += len(sequence)
+    if not steps:
+        raise NoTrainingSteps
+    if np.isnan(low).any():
+        raise FeatureWithoutValues(feature=int(np.isnan(low).argmax()))
+    return low, high

@@ -122,15 +122,15 @@ class NoTrainingSteps(DataError):
 
 
 class NonFiniteFeature(DataError):
-    """NaN or infinity among the features."""
+    """Infinity among the features."""
 
     message = (
-        "Sequence {sequence} is NaN or infinite at step {step}, feature {feature}, "
+        "Sequence {sequence} is infinite at step {step}, feature {feature}, "
         "expected finite numbers: fill or remove such values first."
     )
 
 
-class MissingValue(DataError):
+class GapInBatch(DataError):
     """A missing value where nothing was said of missing values."""
 
     message = (

@@ -31,7 +31,7 @@ class HeadSizeMismatch(SettingError):
     )
 
 
-class SettingWithoutUse(SettingError):
+class UnusedSetting(SettingError):
     """A setting that has nothing to act on."""
 
     message = "{argument}={given!r}, expected None for {reason}: leave {argument} out."

@@ -8,7 +8,7 @@ import torch
 
 from throughtime.data import Dataset, SequenceDataset, TextDataset
 from throughtime.data.pieces import START, STOP
-from throughtime.errors import LooksAhead, SettingWithoutUse
+from throughtime.errors import LooksAhead, UnusedSetting
 from throughtime.train.settings import Settings
 
 # Found by experiments with LSTM and GRU on the bundled data.
@@ -135,6 +135,6 @@ def _looks_ahead(dataset: SequenceDataset) -> bool:
     return dataset.question.task in {"next", "forecast"}
 
 
-def unused(argument: str, given: object, reason: str) -> SettingWithoutUse:
+def unused(argument: str, given: object, reason: str) -> UnusedSetting:
     """Say that a setting has nothing to act on."""
-    return SettingWithoutUse(argument=argument, given=given, reason=reason)
+    return UnusedSetting(argument=argument, given=given, reason=reason)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from throughtime.data import Column, Missing
-from throughtime.errors import FeatureCountMismatch, MissingValue
+from throughtime.errors import FeatureCountMismatch, GapInBatch
 from throughtime.train.scales import Scale, chosen
 
 # What holds the place of a category that is missing: as of one never seen, all zeros.
@@ -97,7 +97,7 @@ class Read(nn.Module):
         ------
         FeatureCountMismatch
             There are not F columns.
-        MissingValue
+        GapInBatch
             A value is missing, and nothing was said of missing values.
         """
         if input.dim() != 3 or input.shape[-1] != len(self.columns):
@@ -108,7 +108,7 @@ class Read(nn.Module):
         for step, row, place in input.isnan().nonzero().tolist():
             if lengths is None or step < lengths[row]:
                 column = self.columns[place].name
-                raise MissingValue(column=column, step=step, row=row)
+                raise GapInBatch(column=column, step=step, row=row)
 
     def fill(self, input: Tensor, before: Tensor | None = None) -> Tensor:
         """Put something in the place of every missing value.

@@ -1,0 +1,136 @@
+"""Categories, known from the training part alone."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from throughtime.data.pieces import SEQUENCE, START, STOP
+from throughtime.data.store import Store
+from throughtime.data.tables.coding import Coded
+from throughtime.data.tables.keys import Keys
+from throughtime.data.tables.stretches import STRETCH, sequence_of, stretches
+from throughtime.data.types import FloatArray, IntegerArray
+from throughtime.errors import OneClassOnly, UnseenClass
+
+
+@dataclass(frozen=True)
+class Category:
+    """A column whose values become places among those of the training part.
+
+    `place` is that of the column in the matrices; `is_target` says that each value must
+    be one of training.
+    """
+
+    place: int
+    column: Coded
+    is_target: bool
+
+
+def fit_categories(
+    frames: Store,
+    keys: Keys,
+    train: IntegerArray,
+    categories: Sequence[Category],
+) -> dict[str, tuple[str, ...]]:
+    """Give every category its places, and write them into the matrices.
+
+    Parameters
+    ----------
+    frames
+        `(n, C)`, categories as they were coded while reading.
+    keys
+        The sequences.
+    train
+        `(m, 4)`, the pieces of the training part.
+    categories
+        Which columns.
+
+    Returns
+    -------
+    dict
+        The values of each column that occur in training, in order.
+
+    Raises
+    ------
+    OneClassOnly, UnseenClass
+        A target has no other value, or one that training does not know.
+    """
+    if not categories:
+        return {}
+    starts = np.cumsum(keys.lengths) - keys.lengths
+    codes = _codes(frames, starts, train, [one.place for one in categories])
+    known: dict[str, tuple[str, ...]] = {}
+    order: dict[str, FloatArray] = {}
+    for one, found in zip(categories, codes, strict=True):
+        texts = [text_of(one.column, code) for code in found.tolist()]
+        if one.column.kind == "category":
+            sorting = sorted(range(len(texts)), key=texts.__getitem__)
+            texts, found = [texts[k] for k in sorting], found[sorting]
+        if one.is_target and len(texts) < 2:
+            raise OneClassOnly(column=one.column.name, value=texts[0])
+        known[one.column.name], order[one.column.name] = tuple(texts), found
+    _write(frames, keys, starts, categories, order)
+    return known
+
+
+def text_of(column: Coded, code: float) -> str:
+    """Return the value that a code stands for."""
+    if column.kind == "category":
+        return str(column.vocabulary[int(code)])
+    if column.kind == "boolean":
+        return "true" if code else "false"
+    return str(int(code))
+
+
+def _codes(
+    frames: Store, starts: IntegerArray, train: IntegerArray, places: Sequence[int]
+) -> list[FloatArray]:
+    """Return the different codes of each column in the training part, sorted."""
+    found: list[FloatArray] = [np.empty(0) for _ in places]
+    for piece in train.tolist():
+        first = int(starts[piece[SEQUENCE]])
+        stop = first + piece[STOP]
+        for start in range(first + piece[START], stop, STRETCH):
+            rows = frames.read(start, min(start + STRETCH, stop))
+            for k, place in enumerate(places):
+                values = rows[:, place]
+                values = values[~np.isnan(values)]
+                if not np.isin(values, found[k]).all():
+                    found[k] = np.union1d(found[k], values)
+    return found
+
+
+def _write(
+    frames: Store,
+    keys: Keys,
+    starts: IntegerArray,
+    categories: Sequence[Category],
+    order: Mapping[str, FloatArray],
+) -> None:
+    for part in stretches(frames, starts):
+        rows = part.rows.copy()
+        for one in categories:
+            values = rows[:, one.place]
+            places = _places(values, order[one.column.name])
+            if one.is_target and (places < 0).any():
+                row = int((places < 0).argmax())
+                raise UnseenClass(
+                    column=one.column.name,
+                    value=text_of(one.column, values[row]),
+                    key=keys.names[sequence_of(part.start + row, starts)],
+                )
+            rows[:, one.place] = places
+        frames.write(part.start, rows)
+
+
+def _places(values: FloatArray, order: FloatArray) -> npt.NDArray[np.float64]:
+    """Return where each value stands in `order`, -1 where nowhere."""
+    if not len(order):
+        return np.where(np.isnan(values), np.nan, -1.0)
+    sorting = np.argsort(order)
+    near = np.searchsorted(order, values, sorter=sorting).clip(max=len(order) - 1)
+    places = sorting[near]
+    found = np.where(order[places] == values, places, -1.0)
+    return np.where(np.isnan(values), np.nan, found)
