@@ -104,16 +104,23 @@ def test_categories_may_be_learned_vectors() -> None:
 
 def test_numbers_may_be_read_as_changes() -> None:
     changes = Scale((1.0,), (2.0,))
-    scale = Scale((0.0, 0.0), (1.0, 1.0))
+    scale = Scale((0.0, 0.0, 4.0), (1.0, 1.0, 8.0))
     reader = Read(
-        [FLAG, NUMBER], scale, missing="forward", difference=2, changes=changes
+        [FLAG, NUMBER, Column("other")],
+        scale,
+        missing="forward",
+        difference=2,
+        changing=[1],
+        changes=changes,
     )
-    frame = torch.tensor([[0.0, 5.0], [1.0, 6.0], [1.0, NAN], [0.0, 12.0]])
+    frame = torch.tensor(
+        [[0.0, 5.0, 4.0], [1.0, 6.0, 4.0], [1.0, NAN, 4.0], [0.0, 12.0, 12.0]]
+    )
     assert read(reader, frame[:, None]) == [
-        [0.0, 0.0],
-        [1.0, 0.0],
-        [1.0, (6.0 - 5.0 - 1.0) / 2.0],
-        [0.0, (12.0 - 6.0 - 1.0) / 2.0],
+        [0.0, 0.0, 0.0],
+        [1.0, 0.0, 0.0],
+        [1.0, (6.0 - 5.0 - 1.0) / 2.0, 0.0],
+        [0.0, (12.0 - 6.0 - 1.0) / 2.0, 1.0],
     ]
 
 

@@ -21,7 +21,7 @@ from throughtime.nn.heads import Pooling
 from throughtime.train.defaults import unused
 from throughtime.train.model import Model
 from throughtime.train.outputs import Forecast, Output, make_output
-from throughtime.train.readers import Read, of_kind, since
+from throughtime.train.readers import Read, since
 from throughtime.train.scales import Moments, Scale, chosen, measure_columns
 from throughtime.train.settings import Settings
 from throughtime.train.truth import truth_of
@@ -116,6 +116,7 @@ def _fit(
         missing=missing,
         embedding=settings.embedding,
         difference=question.difference if changes else 0,
+        changing=output.places if isinstance(output, Forecast) and changes else (),
         changes=changes,
         **options,
     )
@@ -131,13 +132,13 @@ def _measure_future(
         levels = chosen(filler.scale, output.places)
         return None, Scale(levels.mean * output.horizon, levels.std * output.horizon)
     places = schema.places(schema.features)
-    numbers = of_kind(schema.features, "number")
-    read, predicted = Moments(len(numbers)), Moments(len(output.labels))
+    asked = list(output.places)
+    read, predicted = Moments(len(asked)), Moments(len(output.labels))
     for frame in _training(dataset):
         values = torch.from_numpy(frame[:, None, places])
         filled = filler.fill(values)
-        read.add(since(filled[:, 0, numbers], output.difference).numpy())
-        future = truth_of(values[..., list(output.places)], question)
+        read.add(since(filled[:, 0, asked], output.difference).numpy())
+        future = truth_of(values[..., asked], question)
         predicted.add((future - output.base(filled))[:, 0].numpy())
     return read.scale(), predicted.scale()
 

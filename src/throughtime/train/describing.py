@@ -14,7 +14,7 @@ from throughtime.graph.serialize import from_json, to_json
 from throughtime.nn import Recurrent
 from throughtime.train.model import Model
 from throughtime.train.outputs import Forecast, Numbers, Output, make_output
-from throughtime.train.readers import Read
+from throughtime.train.readers import Read, of_kind
 from throughtime.train.scales import Scale
 from throughtime.train.settings import DTYPES
 
@@ -80,6 +80,7 @@ def _describe_reader(reader: Read) -> dict[str, Any]:
         "missing": reader.missing,
         "embedding": reader.embedding,
         "difference": reader.difference,
+        "changing": list(reader.changing),
         "changes": reader.changes and reader.changes.to_json(),
     }
 
@@ -92,7 +93,11 @@ def _build_reader(
     gaps = field(stored, "gaps", list)
     if len(gaps) != len(columns) or not all(isinstance(gap, bool) for gap in gaps):
         raise ValueError(f"`gaps` is no list of {len(columns)} flags")
-    numbers = sum(column.kind == "number" for column in columns)
+    changing = field(stored, "changing", list)
+    if any(place not in of_kind(columns, "number") for place in changing) or (
+        len(set(changing)) != len(changing)
+    ):
+        raise ValueError(f"`changing` is {changing!r}")
     difference = _count(stored, "difference", 0, _FARTHEST)
     changes = stored.get("changes")
     if (changes is None) != (difference == 0):
@@ -108,7 +113,8 @@ def _build_reader(
         missing=_choice(stored, "missing", _MISSING),
         embedding=embedding,
         difference=difference,
-        changes=None if changes is None else Scale.from_json(changes, numbers),
+        changing=changing,
+        changes=None if changes is None else Scale.from_json(changes, len(changing)),
         **options,
     )
 

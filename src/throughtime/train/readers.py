@@ -40,11 +40,10 @@ class Read(nn.Module):
         never seen. `"error"` refuses it.
     embedding
         The size of a category's learned vector; None: one channel per category.
-    difference
-        s > 0: numbers are read as their change since s steps before, and are scaled as
-        such by `changes`; where there is no such step, as the mean change.
-    changes
-        Mean and deviation of the changes of the number columns.
+    difference, changing, changes
+        s > 0: the columns in these places are read as their change since s steps
+        before, scaled by mean and deviation of the changes; where there is no such
+        step, as the mean change.
     dtype, device
         Of learned vectors.
     """
@@ -58,6 +57,7 @@ class Read(nn.Module):
         missing: Missing = "error",
         embedding: int | None = None,
         difference: int = 0,
+        changing: Sequence[int] = (),
         changes: Scale | None = None,
         dtype: torch.dtype | None = None,
         device: str | torch.device | None = None,
@@ -67,10 +67,11 @@ class Read(nn.Module):
         self.gaps = tuple(gaps) or (False,) * len(self.columns)
         self.missing, self.embedding = missing, embedding
         self.difference, self.changes = difference, changes
+        self.changing = tuple(changing)
         self._plain = of_kind(self.columns, "number", "boolean")
         self._categories = of_kind(self.columns, "category")
         self._stand_in = [self._fallback(k) for k in range(len(self.columns))]
-        self._is_number = [self.columns[k].kind == "number" for k in self._plain]
+        self._changes = [place in self.changing for place in self._plain]
         self._mean, self._std = self._units()
         counts = [len(self.columns[place].categories) for place in self._categories]
         options: Any = {"dtype": dtype, "device": device}
@@ -141,8 +142,8 @@ class Read(nn.Module):
         values = filled[..., self._plain]
         mean, std = values.new_tensor(self._mean), values.new_tensor(self._std)
         if self.changes is not None:
-            is_number = torch.tensor(self._is_number, device=values.device)
-            values = since(values, self.difference).where(is_number, values)
+            changes = torch.tensor(self._changes, device=values.device)
+            values = torch.where(changes, since(values, self.difference), values)
             values = torch.where(values.isnan(), mean, values)
         return (values - mean) / std
 
@@ -158,12 +159,15 @@ class Read(nn.Module):
 
     def _units(self) -> tuple[list[float], list[float]]:
         """Give mean and deviation of each plain channel; booleans keep theirs."""
+        mean, std = dict.fromkeys(self._plain, 0.0), dict.fromkeys(self._plain, 1.0)
         numbers = of_kind(self.columns, "number")
-        scale = self.changes or chosen(self.scale, numbers)
-        mean = dict(zip(numbers, scale.mean, strict=True))
-        std = dict(zip(numbers, scale.std, strict=True))
-        plain = self._plain
-        return [mean.get(k, 0.0) for k in plain], [std.get(k, 1.0) for k in plain]
+        scales = [(numbers, chosen(self.scale, numbers))]
+        if self.changes is not None:
+            scales.append((list(self.changing), self.changes))
+        for places, scale in scales:
+            mean.update(zip(places, scale.mean, strict=True))
+            std.update(zip(places, scale.std, strict=True))
+        return list(mean.values()), list(std.values())
 
     def _fallback(self, place: int) -> float:
         if self.columns[place].kind == "category":

@@ -16,6 +16,8 @@ from throughtime.data import (
     cards,
 )
 from throughtime.data import load as load_data
+from throughtime.data.read import read as read_data
+from throughtime.errors import UnusedSetting
 
 _READING = {entry.name for entry in fields(Reading)}
 # Rows that are looked at together: few enough for little memory.
@@ -23,10 +25,26 @@ _ROWS = 65536
 
 
 def read(data: Any, reading: Reading) -> Dataset:
-    """Read data as they are to be read; a data set is one already."""
+    """Read data as they are to be read.
+
+    Raises
+    ------
+    UnusedSetting
+        A data set is given, and something is said of what is read already.
+    DataError
+        The data cannot be used.
+    """
     if isinstance(data, SequenceDataset | TextDataset):
+        for entry in fields(Reading):
+            said = getattr(reading, entry.name)
+            # How gaps are filled is the model's to know.
+            if entry.name != "missing" and said != getattr(Reading(), entry.name):
+                reason = "a data set that is read already"
+                raise UnusedSetting(argument=entry.name, given=said, reason=reason)
         return data
-    return load_data(data)
+    if isinstance(data, str | os.PathLike):
+        return load_data(data)
+    return read_data(data, reading)
 
 
 def describe_source(data: Any, dataset: Dataset, reading: Reading) -> dict[str, Any]:
