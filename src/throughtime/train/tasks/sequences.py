@@ -23,7 +23,7 @@ from throughtime.train.progress import Counted
 from throughtime.train.settings import Settings
 from throughtime.train.tasks.answers import Answers, known
 from throughtime.train.tasks.collecting import Collected
-from throughtime.train.tasks.weights import ClassWeights
+from throughtime.train.tasks.weights import ClassWeights, check_weights
 from throughtime.train.truth import truth_of
 
 # Without gradients larger batches fit: fewer, larger products. But of long sequences
@@ -59,6 +59,7 @@ class OfSequences:
         self.dataset, self.settings = dataset, settings
         schema, question = dataset.schema, dataset.question
         self.asked = asked_of(schema, question)
+        check_weights(settings.class_weights, self.asked)
         self.name: str = question.task
         if question.task == "next":
             symbols = self.asked[0].kind == "category"

@@ -41,23 +41,14 @@ class ClassWeights:
             the weight of some classes, of a label its yes; others have 1.
         dataset, targets
             The data, and the columns that are predicted.
-
-        Raises
-        ------
-        UnknownClass
-            A weight is given for a class that none of them has.
         """
         if isinstance(given, str):
             return cls([_balanced(counts) for counts in _counts(dataset, targets)])
-        names = [column.categories or ("", column.name) for column in targets]
-        everything = [name for group in names for name in group if name]
-        for name in given:
-            if name not in everything:
-                hint = did_you_mean(str(name), everything)
-                known = ", ".join(everything)
-                raise UnknownClass(name=name, hint=hint, known=known)
         return cls(
-            [np.array([float(given.get(n, 1.0)) for n in group]) for group in names]
+            [
+                np.array([float(given.get(name, 1.0)) for name in names])
+                for names in _names(targets)
+            ]
         )
 
     def __call__(self, targets: Tensor) -> Tensor:
@@ -70,6 +61,28 @@ class ClassWeights:
             ],
             -1,
         )
+
+
+def check_weights(
+    given: str | Mapping[str, float] | None, targets: Sequence[Column]
+) -> None:
+    """Refuse a weight for what is no class of the targets.
+
+    Raises
+    ------
+    UnknownClass
+        There is one.
+    """
+    known = [name for names in _names(targets) for name in names if name]
+    for name in given if isinstance(given, Mapping) else ():
+        if name not in known:
+            hint = did_you_mean(str(name), known)
+            raise UnknownClass(name=name, hint=hint, known=", ".join(known))
+
+
+def _names(targets: Sequence[Column]) -> list[tuple[str, ...]]:
+    """Name the classes of each target; the no of a label has no name."""
+    return [column.categories or ("", column.name) for column in targets]
 
 
 def _balanced(counts: FloatArray) -> FloatArray:
