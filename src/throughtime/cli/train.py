@@ -5,12 +5,14 @@ from typing import Any
 
 import rich_click as click
 
+from throughtime.cli.configuration import configurable
 from throughtime.cli.options import beside, machine_readable, show, where
 
 _BY_DATA = "By default what suits the data."
 
 
 @click.command()
+@configurable
 @click.argument("data")
 @click.option(
     "--cell",
@@ -21,7 +23,9 @@ _BY_DATA = "By default what suits the data."
     "FILE.py:Class for your own.",
 )
 @click.option("--hidden-size", type=int, help=f"Units of a layer. {_BY_DATA}")
-@click.option("--layers", type=int, default=1, show_default=True, help="Layers.")
+@click.option(
+    "--layers", "num_layers", type=int, default=1, show_default=True, help="Layers."
+)
 @click.option("--bidirectional", is_flag=True, help="Read in both directions.")
 @click.option(
     "--optimizer",
@@ -94,9 +98,9 @@ def train(words: tuple[str, ...], data: str, **options: Any) -> None:
         run = fit(
             cell,
             data,
-            num_layers=options.pop("layers"),
             quiet=quiet,
             command=shlex.join(["throughtime", *words]),
+            named=named,
             **options,
         )
     # From here on a Ctrl-C could only lose the summary of a finished run.

@@ -73,6 +73,7 @@ from throughtime.errors.modules import (
     UnsuitableInitialisation,
 )
 from throughtime.errors.runs import (
+    BadConfiguration,
     BadTarget,
     CannotWrite,
     CellFileFails,
@@ -99,11 +100,13 @@ from throughtime.errors.runs import (
     TrainingDiverged,
     UnknownCell,
     UnknownChoice,
+    UnknownOption,
     UnknownPrompt,
 )
 
 __all__ = [
     "BackendCannotServe",
+    "BadConfiguration",
     "BadExtent",
     "BadLengths",
     "BadResets",
@@ -184,6 +187,7 @@ __all__ = [
     "UnknownDataSet",
     "UnknownFormat",
     "UnknownInput",
+    "UnknownOption",
     "UnknownPrompt",
     "UnreadableFile",
     "UnsuitableInitialisation",

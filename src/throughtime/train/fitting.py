@@ -17,8 +17,10 @@ from throughtime.data import (
 from throughtime.data import load as load_data
 from throughtime.errors import CellNeedsInput, LooksAhead
 from throughtime.graph import Cell
+from throughtime.train.configuration import cell_words, to_toml
 from throughtime.train.folder import (
     COMMAND,
+    CONFIG,
     CURVE,
     INITIAL,
     WEIGHTS,
@@ -62,6 +64,7 @@ def fit(
     out: str | os.PathLike[str] | None = None,
     quiet: bool = True,
     command: str | None = None,
+    named: str | None = None,
 ) -> Run:
     """Train a cell on data, and write a run folder.
 
@@ -116,6 +119,9 @@ def fit(
         False shows progress on standard error.
     command
         What `command.txt` says. None: this call.
+    named
+        What `config.toml` says of the cell, as `--cell` takes it. None: how the cell is
+        found again by its class, where it is one without arguments.
 
     Returns
     -------
@@ -140,6 +146,7 @@ def fit(
         task = make_task(dataset, settings)
         folder = make_folder(out, dataset.name, model.network.graphs[0].cell)
         write(folder / COMMAND, _one_line(command or _call(cell, dataset, settings)))
+        write(folder / CONFIG, _configuration(cell, named, dataset, settings))
         training = _Training(model, task, settings, folder, dataset)
         return training.run(Silent() if quiet else _live(settings, task))
 
@@ -271,6 +278,19 @@ def _source(dataset: Dataset) -> str:
 def _call(cell: Cell, dataset: Dataset, settings: Settings) -> str:
     given = ", ".join(f"{name}={value!r}" for name, value in settings.to_json().items())
     return f"throughtime.fit({cell!r}, {dataset.name!r}, {given})"
+
+
+def _configuration(
+    cell: Cell, named: str | None, dataset: Dataset, settings: Settings
+) -> bytes:
+    """Say all that was asked, so that it can be asked again."""
+    asked: dict[str, Any] = {
+        "data": _source(dataset),
+        "cell": named or cell_words(cell),
+        **settings.to_json(),
+    }
+    asked["threads"] = torch.get_num_threads()  # other bits with another number
+    return to_toml(asked)
 
 
 def _one_line(text: str) -> bytes:
