@@ -20,6 +20,7 @@ from throughtime.data.standardiser import Standardiser
 from throughtime.data.streams import IGNORED, TextChunk, TextStreams
 from throughtime.data.text import UNKNOWN, decode, encode, read_text, text_dataset
 from throughtime.data.trivial import trivial_baselines
+from throughtime.data.writing import check_ending, write_table
 
 __all__ = [
     "IGNORED",
@@ -35,6 +36,7 @@ __all__ = [
     "TextDataset",
     "TextStreams",
     "cards",
+    "check_ending",
     "decode",
     "describe",
     "encode",
@@ -44,4 +46,5 @@ __all__ = [
     "read_text",
     "text_dataset",
     "trivial_baselines",
+    "write_table",
 ]

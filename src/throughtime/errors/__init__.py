@@ -25,6 +25,7 @@ from throughtime.errors.data import (
     TextTooShort,
     TooFewSymbols,
     UnknownDataSet,
+    UnknownTableFormat,
     UnreadableFile,
 )
 from throughtime.errors.explaining import (
@@ -189,6 +190,7 @@ __all__ = [
     "UnknownInput",
     "UnknownOption",
     "UnknownPrompt",
+    "UnknownTableFormat",
     "UnreadableFile",
     "UnsuitableInitialisation",
 ]
