@@ -5,10 +5,13 @@ from typing import Any
 
 import rich_click as click
 
+from throughtime.cli.configuration import configurable
 from throughtime.cli.options import beside, machine_readable, show, where
 from throughtime.cli.training import training
 
+
 @click.command()
+@configurable
 @click.argument("data")
 @training
 @where
@@ -36,9 +39,9 @@ def train(words: tuple[str, ...], data: str, **options: Any) -> None:
         run = fit(
             cell,
             data,
-            num_layers=options.pop("layers"),
             quiet=quiet,
             command=shlex.join(["throughtime", *words]),
+            named=named,
             **options,
         )
     # From here on a Ctrl-C could only lose the summary of a finished run.

@@ -193,7 +193,13 @@ _NETWORK = [
     ),
     _option("Network", "--hidden-size", type=int, help=f"Units of a layer. {_BY_DATA}"),
     _option(
-        "Network", "--layers", type=int, default=1, show_default=True, help="Layers."
+        "Network",
+        "--layers",
+        "num_layers",
+        type=int,
+        default=1,
+        show_default=True,
+        help="Layers.",
     ),
     _option(
         "Network", "--bidirectional", is_flag=True, help="Read in both directions."

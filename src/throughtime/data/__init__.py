@@ -33,6 +33,7 @@ from throughtime.data.streams import IGNORED, TextChunk, TextStreams
 from throughtime.data.text import UNKNOWN, decode, encode, read_text, text_dataset
 from throughtime.data.trivial import trivial_baselines
 from throughtime.data.types import FloatArray, IntegerArray, Split
+from throughtime.data.writing import check_ending, write_table
 
 __all__ = [
     "IGNORED",
@@ -62,6 +63,7 @@ __all__ = [
     "TextDataset",
     "TextStreams",
     "cards",
+    "check_ending",
     "classified",
     "counted",
     "decode",
@@ -76,4 +78,5 @@ __all__ = [
     "trivial_baselines",
     "whole",
     "windows",
+    "write_table",
 ]

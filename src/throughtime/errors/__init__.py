@@ -26,6 +26,7 @@ from throughtime.errors.data import (
     TextTooShort,
     TooFewSymbols,
     UnknownDataSet,
+    UnknownTableFormat,
     UnreadableFile,
 )
 from throughtime.errors.explaining import (
@@ -74,6 +75,7 @@ from throughtime.errors.modules import (
     UnsuitableInitialisation,
 )
 from throughtime.errors.runs import (
+    BadConfiguration,
     BadTarget,
     CannotWrite,
     CellFileFails,
@@ -104,6 +106,7 @@ from throughtime.errors.runs import (
     UnknownCell,
     UnknownChoice,
     UnknownClass,
+    UnknownOption,
     UnknownPrompt,
     UnusedSetting,
 )
@@ -149,6 +152,7 @@ __all__ = [
     "BackendCannotServe",
     "BadArrays",
     "BadColumnNames",
+    "BadConfiguration",
     "BadExtent",
     "BadLengths",
     "BadMemory",
@@ -265,7 +269,9 @@ __all__ = [
     "UnknownDataSet",
     "UnknownFormat",
     "UnknownInput",
+    "UnknownOption",
     "UnknownPrompt",
+    "UnknownTableFormat",
     "UnreadableFile",
     "UnseenClass",
     "UnsuitableColumn",

@@ -157,3 +157,12 @@ class BadStandardiser(DataError):
         "`mean` and `std` of finite numbers, every std above 0: train again, or "
         "restore the file."
     )
+
+
+class UnknownTableFormat(DataError):
+    """A file to be written whose ending names no format."""
+
+    message = (
+        "The ending of '{path}' names no format to write, expected one of {known}: "
+        "give the file such an ending."
+    )

@@ -115,6 +115,25 @@ class CellInputMismatch(SettingError):
     )
 
 
+class BadConfiguration(SettingError):
+    """A file of options that is no TOML."""
+
+    message = (
+        "The file '{path}' cannot be read as TOML ({reason}), expected lines such as "
+        "`hidden_size = 128`: mend that line."
+    )
+
+
+class UnknownOption(SettingError):
+    """A name in a file of options that is none."""
+
+    message = (
+        "The file '{path}' has the option '{name}', which is not known{hint}, expected "
+        "the options that `throughtime train --help` lists, but for --out, --json and "
+        "--quiet: mend or remove it."
+    )
+
+
 class UnknownCell(SettingError):
     """A name that is no built-in cell."""
 

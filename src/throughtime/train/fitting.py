@@ -13,9 +13,11 @@ from throughtime.data import Dataset, Missing, Reading
 from throughtime.graph import Cell
 from throughtime.nn.heads import Pooling
 from throughtime.train.building import make_model
+from throughtime.train.configuration import cell_words, to_toml
 from throughtime.train.defaults import settle
 from throughtime.train.folder import (
     COMMAND,
+    CONFIG,
     CURVE,
     INITIAL,
     WEIGHTS,
@@ -82,6 +84,7 @@ def fit(
     out: str | os.PathLike[str] | None = None,
     quiet: bool = True,
     command: str | None = None,
+    named: str | None = None,
 ) -> Run:
     """Train a cell on data, and write a run folder.
 
@@ -155,6 +158,9 @@ def fit(
         False shows progress on standard error.
     command
         What `command.txt` says. None: this call.
+    named
+        What `config.toml` says of the cell, as `--cell` takes it. None: how the cell is
+        found again by its class, where it is one without arguments.
 
     Returns
     -------
@@ -179,6 +185,7 @@ def fit(
         folder = make_folder(out, dataset.name, model.network.graphs[0].cell)
         write(folder / COMMAND, _one_line(command or _call(cell, dataset, settings)))
         source = describe_source(data, dataset, reading)
+        write(folder / CONFIG, _configuration(cell, named, source, settings))
         training = _Training(model, learned, settings, folder, dataset, source)
         return training.run(Silent() if quiet else _live(settings, learned))
 
@@ -298,6 +305,22 @@ def _reading(asked: Mapping[str, Any]) -> Reading:
 def _call(cell: Cell, dataset: Dataset, settings: Settings) -> str:
     given = ", ".join(f"{name}={value!r}" for name, value in settings.to_json().items())
     return f"throughtime.fit({cell!r}, {dataset.name!r}, {given})"
+
+
+def _configuration(
+    cell: Cell, named: str | None, source: Mapping[str, Any], settings: Settings
+) -> bytes:
+    """Say all that was asked, so that it can be asked again."""
+    reading = dict(source["reading"])
+    asked: dict[str, Any] = {
+        "data": source["source"],
+        "split_seed": reading.pop("seed"),
+        **reading,
+        "cell": named or cell_words(cell),
+        **settings.to_json(),
+    }
+    asked["threads"] = torch.get_num_threads()  # other bits with another number
+    return to_toml(asked)
 
 
 def _one_line(text: str) -> bytes:

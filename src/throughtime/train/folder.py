@@ -13,6 +13,7 @@ INITIAL = "initial.safetensors"
 METRICS = "metrics.jsonl"
 CURVE = "curve.png"
 COMMAND = "command.txt"
+CONFIG = "config.toml"
 
 
 def make_folder(out: str | os.PathLike[str] | None, data: str, cell: str) -> Path:

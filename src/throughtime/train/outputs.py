@@ -57,7 +57,9 @@ class Classes:
         """Name the classes, after their column where there are several."""
         if len(self.columns) == 1:
             return self.columns[0].categories
-        return tuple(f"{c.name}={label}" for c in self.columns for label in c.categories)
+        return tuple(
+            f"{c.name}={label}" for c in self.columns for label in c.categories
+        )
 
     @property
     def sizes(self) -> list[int]:

@@ -15,7 +15,7 @@ from throughtime.data import (
     Split,
     windows,
 )
-from throughtime.data.pieces import SEQUENCE, START, STOP
+from throughtime.data.pieces import START, STOP
 from throughtime.train.measuring import Predicted
 from throughtime.train.model import Model
 from throughtime.train.outputs import asked_of
