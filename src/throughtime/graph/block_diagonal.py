@@ -55,6 +55,7 @@ class _Divider:
         names = {_name(self.whole.nodes[index]) for index in self.divided}
         divided = replace(
             self.whole,
+            heads=self.heads,
             parameters=tuple(
                 replace(one, shape=(one.shape[0], self._part(one.shape[1])))
                 if one.name in names

@@ -14,6 +14,7 @@ from throughtime.graph.declarations import (
     declarations,
     known_sizes,
     references_of,
+    title_of,
 )
 from throughtime.graph.nodes import (
     InputDeclaration,
@@ -129,6 +130,7 @@ class _Tracer:
                     new_states=tuple(states),
                     names=names,
                     references=references_of(self.cell),
+                    title=title_of(self.cell),
                 )
             )
         )

@@ -227,11 +227,14 @@ class Recurrent(Layers):
 
     def extra_repr(self) -> str:
         """Settings that differ from their defaults."""
-        text = f"{self.graphs[0].cell}, {self.input_size}, {self.hidden_size}"
+        graph = self.graphs[0]
+        text = f"{graph.title or graph.cell}, {self.input_size}, {self.hidden_size}"
         if self.num_layers > 1:
             text += f", num_layers={self.num_layers}"
-        if any(node.operation == "zeros" for node in self.graphs[0].nodes):
+        if any(node.operation == "zeros" for node in graph.nodes):
             text += ", bias=False"
+        if graph.heads > 1:
+            text += f", heads={graph.heads}"
         for name in ("batch_first", "dropout", "bidirectional", "residual"):
             if getattr(self, name):
                 text += f", {name}={getattr(self, name)}"
