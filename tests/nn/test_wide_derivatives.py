@@ -92,7 +92,6 @@ def test_cells_that_begin_anew_in_all_forms(cell: Cell, setting: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)  # tangents of a normalised cell are long to compile
 @pytest.mark.parametrize("setting", WAYS)
 @pytest.mark.parametrize("cell", NEW, ids=repr)
 def test_cells_of_papers_in_all_forms(cell: Cell, setting: str) -> None:

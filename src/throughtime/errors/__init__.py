@@ -33,6 +33,7 @@ from throughtime.errors.explaining import (
     NoParameters,
     NotCitable,
     NotExplainable,
+    SeveralToExplain,
 )
 from throughtime.errors.language import (
     CellError,
@@ -164,6 +165,7 @@ __all__ = [
     "RunError",
     "RunExists",
     "SettingError",
+    "SeveralToExplain",
     "ShapeMismatch",
     "SpentGraph",
     "StateCountMismatch",

@@ -4,8 +4,9 @@ The units are divided into heads, and a unit sees the units of its own head alon
 each matrix only the blocks are kept: the row of a unit holds the weights within its
 head, so a matrix of ``(rows, columns)`` becomes one of ``(rows, columns / heads)``.
 Matrices that multiply the input stay whole. What is drawn for a divided matrix, such as
-the masks of DropConnect, is drawn for its blocks. Everything is written head by head, and
-joined where a whole vector is needed: so each head stays in the registers of a kernel.
+the masks of DropConnect, is drawn for its blocks. Everything is written head by head,
+and joined where a whole vector is needed: so each head stays in the registers of a
+kernel.
 """
 
 from collections.abc import Iterable
@@ -120,7 +121,9 @@ class _Divider:
         """
         nodes = self.whole.nodes
         made_of = ancestors(nodes, [nodes[index].arguments[0] for index in products])
-        return {i for i in made_of if not nodes[i].arguments and len(nodes[i].shape) == 2}
+        return {
+            i for i in made_of if not nodes[i].arguments and len(nodes[i].shape) == 2
+        }
 
     def _refusal(self, reason: str, source: str = "") -> CellError:
         place = f"{source}: " if source else ""
