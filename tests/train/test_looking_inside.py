@@ -12,9 +12,7 @@ def test_a_loaded_model_is_explained_and_cited(
     signs: SequenceDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cell = tt.cells.DropConnect(tt.cells.GRU(reset_after=False), 0.2)
-    run = tt.fit(
-        cell, signs, hidden_size=4, epochs=1, out=tmp_path / "run", quiet=True
-    )
+    run = tt.fit(cell, signs, hidden_size=4, epochs=1, out=tmp_path / "run", quiet=True)
     model = tt.load(run.path)
     network = "Recurrent(DropConnect(GRU(reset_after=False), 0.2), 2, 4)"
     text = str(tt.explain(model))

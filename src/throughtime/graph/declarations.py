@@ -150,6 +150,16 @@ def declarations(cell: Cell) -> dict[str, Declaration]:
     return found
 
 
+def removed(cell: Cell) -> list[str]:
+    """Names that a base declares, and the cell has no more: ``name = None``."""
+    declared = {
+        name
+        for name, value in _attributes(cell)
+        if isinstance(value, (Parameter, State, Input))
+    }
+    return sorted(declared - declarations(cell).keys())
+
+
 def _attributes(cell: Cell) -> Iterator[tuple[str, Any]]:
     for base in reversed(type(cell).__mro__):
         yield from vars(base).items()
