@@ -5,6 +5,7 @@ from typing import Any
 
 import rich_click as click
 
+from throughtime.cli.built_in import CELL_HELP
 from throughtime.cli.options import beside, machine_readable, show, where
 
 _BY_DATA = "By default what suits the data."
@@ -17,8 +18,7 @@ _BY_DATA = "By default what suits the data."
     default="lstm",
     show_default=True,
     metavar="NAME",
-    help="elman, lstm, peephole-lstm, gru, gru-reset-before, feedforward, or "
-    "FILE.py:Class for your own.",
+    help=CELL_HELP,
 )
 @click.option("--hidden-size", type=int, help=f"Units of a layer. {_BY_DATA}")
 @click.option("--layers", type=int, default=1, show_default=True, help="Layers.")
