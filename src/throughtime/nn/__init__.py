@@ -5,8 +5,9 @@ In reading order: ``settings``, ``initialisation``, ``choice`` (which backend se
 ``operators``, ``registered``, ``calls``, ``engine`` and what they use, ``segments``
 (bounded memory), ``second`` and ``folding`` (derivatives of derivatives, mapped calls);
 ``layers``, ``packing`` (lengths and resets), ``sequences`` (what people give, as rows),
-``states``, ``recurrent``, ``compatibility`` (`torch.nn`'s own classes), ``conversion``,
-``heads`` (outputs and losses), ``explain`` and ``node_deltas`` (what a module does).
+``states``, ``recurrent``, ``streaming`` (one step at a time), ``compatibility``
+(`torch.nn`'s own classes), ``conversion``, ``heads`` (outputs and losses), ``explain``
+and ``node_deltas`` (what a module does).
 
 May import: ``cells``, ``backends``, ``math``, ``graph``, ``errors`` and torch.
 Next: ``train``, which teaches these modules.

@@ -47,6 +47,15 @@ def scratch(dtype: torch.dtype, sizes: Sequence[int]) -> Pieces:
     return Pieces(memory, [first + start * dtype.itemsize for start in starts])
 
 
+def private(dtype: torch.dtype, sizes: Sequence[int]) -> Pieces:
+    """Pieces of memory of their own, of so many numbers each, all 0."""
+    *starts, total = _places(ALIGNMENT // dtype.itemsize, *sizes)
+    spare = ALIGNMENT // dtype.itemsize
+    memory = torch.zeros(total + spare, dtype=dtype, device="cpu")
+    first = -(-memory.data_ptr() // ALIGNMENT) * ALIGNMENT
+    return Pieces(memory, [first + start * dtype.itemsize for start in starts])
+
+
 @lru_cache(maxsize=256)
 def _places(unit: int, *sizes: int) -> list[int]:
     """Where each piece starts and the last one ends, in multiples of the unit."""

@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache, partial
 from throughtime.backends.llvm.barrier import LINE, WORD_BYTES
 from throughtime.backends.llvm.compile import Code, load, object_code
 from throughtime.backends.llvm.edges import edges_of
-from throughtime.backends.llvm.layout import CHUNK, FIXED, FLAGS
+from throughtime.backends.llvm.layout import AGAIN, CHUNK, FIXED, FLAGS
 from throughtime.backends.llvm.module import (
     Source,
     Work,
@@ -49,6 +49,24 @@ class Facts:
     def splits(self) -> bool:
         """Whether threads share the units of a row somewhere."""
         return any(work.parts for work in self.regions)
+
+
+class Prepared:
+    """A call that is made again and again with the same memory.
+
+    The first call packs the weights, the others find them packed.
+    """
+
+    held: object = None
+    """What owns the memory that the addresses lead to."""
+
+    def __init__(self, run: Callable[[int], None], table: "array[int]") -> None:
+        self._run, self._table = run, table
+        self._address, _ = table.buffer_info()
+
+    def __call__(self) -> None:
+        self._run(self._address)
+        self._table[AGAIN] = 1
 
 
 class Kernel:
@@ -114,6 +132,19 @@ class Kernel:
                 part()
         else:
             self._run(address)
+
+    def prepared(
+        self,
+        words: Sequence[int],
+        rows: Rows,
+        workspace: int,
+        item_bytes: int,
+        library: OpenMP | None,
+    ) -> Prepared:
+        """A call as of `run` by one thread, to be made again and again."""
+        alone = [1] * len(self.facts.regions)
+        table = self._table(words, rows, workspace, item_bytes, alone, library, ONCE)
+        return Prepared(self._run, table)
 
     def _table(
         self,
