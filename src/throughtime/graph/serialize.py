@@ -113,7 +113,7 @@ def from_json(text: str) -> StepGraph:
         new_states=_integers(document["new_states"], "new_states"),
         names=tuple(map(_name, _list(document["names"], "names"))),
         references=_references(document.get("references", [])),
-        title=_a(str, document.get("title", ""), "title"),
+        title=_a(str, document.get("title", document["cell"]), "title"),
         heads=_size(document.get("heads", 1), "heads"),
     )
     try:

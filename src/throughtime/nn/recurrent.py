@@ -244,7 +244,7 @@ class Recurrent(Layers):
     def extra_repr(self) -> str:
         """Settings that differ from their defaults."""
         graph = self.graphs[0]
-        text = f"{graph.title or graph.cell}, {self.input_size}, {self.hidden_size}"
+        text = f"{graph.title}, {self.input_size}, {self.hidden_size}"
         if self.num_layers > 1:
             text += f", num_layers={self.num_layers}"
         if any(node.operation == "zeros" for node in graph.nodes):

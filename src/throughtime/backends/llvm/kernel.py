@@ -1,6 +1,8 @@
 """Compiled halves of a plan, as functions of addresses."""
 
 import ctypes
+import logging
+import time
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -31,6 +33,7 @@ from throughtime.backends.llvm.target import Target, host
 from throughtime.backends.llvm.threads import OpenMP, give_up, run_in_pool
 from throughtime.graph.programs import Plan
 
+LOG = logging.getLogger(__name__)
 SMALLEST_SHARE = 4_000_000
 """Multiply-adds that are worth another thread: some 70 µs, for one that sleeps needs as
 long to wake."""
@@ -278,6 +281,7 @@ def compile_half(
     edges = edges_of(plan, backward=backward)
 
     def make() -> tuple[dict[str, object], bytes]:
+        start = time.perf_counter()
         source = write_half(plan, backward, widths, settings, chosen)
         facts: dict[str, object] = {
             "names": list(source.names),
@@ -285,7 +289,11 @@ def compile_half(
             "scratch_width": source.scratch_width,
             "regions": [asdict(work) for work in source.regions],
         }
-        return facts, object_code(source.text, chosen)
+        code = object_code(source.text, chosen)
+        half = "backward" if backward else "forward"
+        seconds = time.perf_counter() - start
+        LOG.info("%s: compiled %s in %.1f s", plan.graph.title, half, seconds)
+        return facts, code
 
     own = programs, contractions, edges, shapes, sorted(widths.items()), settings
     facts, code = cached(f"{own} {chosen.key} {version()}", make)
