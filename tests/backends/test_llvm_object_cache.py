@@ -17,7 +17,7 @@ from throughtime.backends.llvm.object_cache import VARIABLE, Entry, cached
 from throughtime.cells import LSTM
 from throughtime.graph import trace
 from throughtime.graph.serialize import text_of
-from throughtime.nn.engine import Engine
+from throughtime.nn.compiled.engine import Engine
 
 GOOD: Entry = ({"names": ["a", "b"], "panel_size": 3}, bytes(range(256)) * 40)
 KEY = "a key"

@@ -22,10 +22,10 @@ from throughtime.graph.show import Equations, equations
 from throughtime.graph.show_plan import PlanText, plan_text
 from throughtime.graph.size_names import HIDDEN_STAND_IN, INPUT_STAND_IN, size_letters
 from throughtime.nn.choice import Choice, choose, plain_operation
+from throughtime.nn.compiled.ways import FEW_SEQUENCES, hoists, shares_units, step_work
 from throughtime.nn.layers import Layers
 from throughtime.nn.node_deltas import Deltas, node_deltas
 from throughtime.nn.sequences import Sequences
-from throughtime.nn.ways import FEW_SEQUENCES, hoists, shares_units, step_work
 
 
 @dataclass(frozen=True)

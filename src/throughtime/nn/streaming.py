@@ -19,7 +19,7 @@ from torch import Tensor
 from throughtime.errors import StreamMismatch, TwoDirections
 from throughtime.graph.serialize import text_of
 from throughtime.nn.choice import Choice
-from throughtime.nn.engine import engine
+from throughtime.nn.compiled.engine import engine
 from throughtime.nn.execution import run_layer
 from throughtime.nn.layers import Layers
 from throughtime.nn.precision import own_precision

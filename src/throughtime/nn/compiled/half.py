@@ -9,8 +9,8 @@ from torch import Tensor
 
 from throughtime.backends.llvm.rows import ONCE, Again, Rows
 from throughtime.backends.llvm.threads import OpenMP
-from throughtime.nn.pool import POOL
-from throughtime.nn.scratch import ALIGNMENT, private, scratch
+from throughtime.nn.compiled.pool import POOL
+from throughtime.nn.compiled.scratch import ALIGNMENT, private, scratch
 
 if TYPE_CHECKING:
     from throughtime.backends.llvm.kernel import Kernel, Prepared

@@ -26,14 +26,14 @@ from throughtime.graph.programs import (
 )
 from throughtime.graph.random_values import draws_per_sequence, is_random
 from throughtime.graph.serialize import from_json
-from throughtime.nn.door import Door
-from throughtime.nn.drawing import placed_key
-from throughtime.nn.extents import Extent, clear_behind, extent_of
-from throughtime.nn.half import BUFFER, Half, Series
-from throughtime.nn.operands import Operands
-from throughtime.nn.pool import POOL
+from throughtime.nn.compiled.door import Door
+from throughtime.nn.compiled.drawing import placed_key
+from throughtime.nn.compiled.extents import Extent, clear_behind, extent_of
+from throughtime.nn.compiled.half import BUFFER, Half, Series
+from throughtime.nn.compiled.operands import Operands
+from throughtime.nn.compiled.pool import POOL
+from throughtime.nn.compiled.ways import Way, hoists, shares_units, step_work
 from throughtime.nn.precision import check_bfloat16
-from throughtime.nn.ways import Way, hoists, shares_units, step_work
 
 if TYPE_CHECKING:
     from throughtime.backends.llvm.target import Target

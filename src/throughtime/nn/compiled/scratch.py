@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from throughtime.nn.pool import POOL
+from throughtime.nn.compiled.pool import POOL
 
 ALIGNMENT = 64
 """Bytes; every piece starts on a cache line."""
