@@ -196,7 +196,7 @@ REFUSED: list[tuple[str, dict[str, Any], type[ThroughtimeError], str]] = [
     ("multilabel", {"dropout": 0.5}, UnusedSetting, "a single layer"),
     ("multilabel", {"class_weights": {"c": 1}}, UnknownClass, "names 'c'.*of a, b"),
     ("next labels", {"bidirectional": True}, LooksAhead, "leave bidirectional out"),
-    ("next labels", {"horizon": 3}, UnusedSetting, "horizon=3.*read already"),
+    ("next labels", {"horizon": 3}, UnusedSetting, "horizon=3.*read in one way"),
     ("multilabel", {"pool": "least"}, ThroughtimeError, "pool='least' is not known"),
     ("multilabel", {"target_replication": 2.0}, ThroughtimeError, "from 0 to 1"),
     ("multilabel", {"class_weights": "even"}, ThroughtimeError, "class_weights='even'"),

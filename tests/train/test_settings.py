@@ -25,7 +25,6 @@ GIVEN = {
     "residual": False,
     "dropout": 0.0,
     "checkpoint": None,
-    "missing": "error",
     "embedding": None,
     "pool": None,
     "class_weights": None,

@@ -26,7 +26,6 @@ GIVEN: dict[str, Any] = {
     "residual": False,
     "dropout": 0.0,
     "checkpoint": None,
-    "missing": "error",
     "pool": None,
     "class_weights": None,
     "target_replication": None,

@@ -94,7 +94,7 @@ def _fit(
     scale = measured.steps.scale()
     places = schema.places(schema.features)
     levels = chosen(scale, places)
-    missing = settings.missing
+    missing = dataset.missing
     inputs = {
         name: Read(columns, chosen(scale, schema.places(columns)), missing=missing)
         for name, columns in schema.inputs.items()

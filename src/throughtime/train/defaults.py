@@ -98,8 +98,6 @@ def _check_use(dataset: Dataset, settings: Settings) -> None:
     if settings.dropout and settings.num_layers == 1:
         raise unused("dropout", settings.dropout, "a single layer")
     if isinstance(dataset, TextDataset):
-        if settings.missing != "error":
-            raise unused("missing", settings.missing, "a text")
         per_step, weighty, embedded = True, False, True
     else:
         task = dataset.question.task

@@ -4,12 +4,13 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from throughtime.data import (
     Dataset,
+    Missing,
     Reading,
     SequenceDataset,
     TextDataset,
@@ -18,6 +19,7 @@ from throughtime.data import (
 from throughtime.data import load as load_data
 from throughtime.data.read import read as read_data
 from throughtime.errors import UnusedSetting
+from throughtime.train.settings import check_choice
 
 _READING = {entry.name for entry in fields(Reading)}
 # Rows that are looked at together: few enough for little memory.
@@ -25,26 +27,32 @@ _ROWS = 65536
 
 
 def read(data: Any, reading: Reading) -> Dataset:
-    """Read data as they are to be read.
+    """Read data as they are to be read; how gaps are filled goes with them.
 
     Raises
     ------
     UnusedSetting
-        A data set is given, and something is said of what is read already.
+        Something is said of what is read already.
     DataError
         The data cannot be used.
     """
+    check_choice("missing", reading.missing, get_args(Missing))
     if isinstance(data, SequenceDataset | TextDataset):
-        for entry in fields(Reading):
-            said = getattr(reading, entry.name)
-            # How gaps are filled is the model's to know.
-            if entry.name != "missing" and said != getattr(Reading(), entry.name):
-                reason = "a data set that is read already"
-                raise UnusedSetting(argument=entry.name, given=said, reason=reason)
-        return data
-    if isinstance(data, str | os.PathLike):
-        return load_data(data)
-    return read_data(data, reading)
+        dataset, read_already = data, True
+    elif isinstance(data, str | os.PathLike):
+        dataset, read_already = load_data(data), True
+    else:
+        dataset, read_already = read_data(data, reading), False
+    fills = isinstance(dataset, SequenceDataset)
+    for entry in fields(Reading) if read_already else ():
+        said = getattr(reading, entry.name)
+        obeyed = entry.name == "missing" and fills
+        if not obeyed and said != getattr(Reading(), entry.name):
+            reason = f"'{dataset.name}', which is read in one way only"
+            raise UnusedSetting(argument=entry.name, given=said, reason=reason)
+    if isinstance(dataset, SequenceDataset) and reading.missing != "error":
+        return replace(dataset, missing=reading.missing)
+    return dataset
 
 
 def describe_source(data: Any, dataset: Dataset, reading: Reading) -> dict[str, Any]:
