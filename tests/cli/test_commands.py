@@ -138,7 +138,7 @@ def test_every_option_reaches_the_training(folder: Path) -> None:
         "residual": True,
         "dropout": 0.1,
         "checkpoint": 4,
-            "embedding": 7,
+        "embedding": 7,
         "pool": None,
         "class_weights": None,
         "target_replication": None,

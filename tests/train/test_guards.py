@@ -150,9 +150,7 @@ def timed(*names: str) -> SequenceDataset:
     frames = drawn(24, 3)
     question = Question("regress", "step")
     columns = numbers(*names)
-    return table(
-        frames, question, numbers("x"), numbers("y"), {"gap": columns}
-    )
+    return table(frames, question, numbers("x"), numbers("y"), {"gap": columns})
 
 
 def test_further_inputs_are_read_from_their_columns(tmp_path: Path) -> None:
@@ -263,9 +261,7 @@ def test_several_targets_of_classes_are_answered_each(tmp_path: Path) -> None:
     animals, colours = run.predicted("test", "animal"), run.predicted("test", "colour")
     assert animals.outputs.shape[1] == 3
     assert colours.outputs.shape[1] == 2
-    right = [
-        (one.outputs.argmax(1) == one.targets).sum() for one in (animals, colours)
-    ]
+    right = [(one.outputs.argmax(1) == one.targets).sum() for one in (animals, colours)]
     count = len(animals.targets) + len(colours.targets)
     assert run.evaluate()["accuracy"] == pytest.approx(sum(right) / count, rel=1e-12)
     assert run.model.labels[0] == "animal=ant"

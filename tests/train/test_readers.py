@@ -127,9 +127,7 @@ def test_numbers_may_be_read_as_changes() -> None:
 def test_steps_earlier_and_later_end_where_the_sequence_does() -> None:
     values = column(1.0, 2.0, 4.0)
     for steps in (0, 1, 2, 3, 9):
-        back, ahead = (
-            f(values, steps).flatten().tolist() for f in (earlier, later)
-        )
+        back, ahead = (f(values, steps).flatten().tolist() for f in (earlier, later))
         for t in range(3):
             inside = t - steps >= 0
             assert back[t] == values[t - steps] if inside else np.isnan(back[t])

@@ -211,9 +211,7 @@ def test_answers_are_in_the_units_of_the_data(name: str) -> None:
         answers = next(iter(task.evaluate(model, "test")))
         batch = next(iter(task._whole("test", 256)))
         features, _, truth = task._read(model, batch)
-        back = model.output.decode(
-            answers.targets, lambda: model.reader.fill(features)
-        )
+        back = model.output.decode(answers.targets, lambda: model.reader.fill(features))
         known = ~answers.targets.isnan()
         torch.testing.assert_close(back[known], truth[known], **EXACT)
         assert predicted.targets.shape == outputs.shape
@@ -234,7 +232,9 @@ def test_all_answers_come_by_sequence_and_step(name: str) -> None:
     model, task = made(dataset)
     [predicted, *_] = task.predict(model, "test")
     places = dataset.schema.places(dataset.schema.features)
-    rows = list(zip(predicted.sequences.tolist(), predicted.steps.tolist(), strict=True))
+    rows = list(
+        zip(predicted.sequences.tolist(), predicted.steps.tolist(), strict=True)
+    )
     assert rows == sorted(set(rows))
     for row in range(0, len(rows), 5):
         sequence, step = rows[row]
@@ -258,7 +258,6 @@ def test_only_answers_from_the_first_that_counts_on_are_counted() -> None:
     model, task = made(context)
     [predicted] = task.predict(model, "test")
     assert predicted.steps.tolist() == pieces[:, 3].tolist()
-    everything, _ = made(whole)
     [full] = make_task(whole, task.settings).predict(model, "test")
     for row, (sequence, step) in enumerate(
         zip(predicted.sequences, predicted.steps, strict=True)
@@ -337,7 +336,9 @@ def test_target_replication_is_its_formula() -> None:
     total = torch.zeros((), dtype=torch.float64)
     for frame in dataset.read("train"):
         target = torch.from_numpy(frame[0, 2:]).long()
-        hidden, _ = model.network(model.reader(torch.from_numpy(frame[:, None, :2]), torch.float64))
+        hidden, _ = model.network(
+            model.reader(torch.from_numpy(frame[:, None, :2]), torch.float64)
+        )
         losses = [model.head.loss(model.head.logits(h[0]), target) for h in hidden]
         total = total + 0.3 * sum(losses) / len(losses) + 0.7 * losses[-1]
     expected = total / len(dataset.splits["train"])

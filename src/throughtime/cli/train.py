@@ -8,6 +8,7 @@ import rich_click as click
 from throughtime.cli.options import beside, machine_readable, show, where
 from throughtime.cli.training import training
 
+
 @click.command()
 @click.argument("data")
 @training

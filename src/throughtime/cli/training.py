@@ -7,10 +7,12 @@ import rich_click as click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+# Generic in some versions of click.
+_Type: Any = click.ParamType
 _BY_DATA = "By default what suits the data."
 
 
-class Names(click.ParamType):
+class Names(_Type):
     """Names with commas between them."""
 
     name = "names"
@@ -22,7 +24,7 @@ class Names(click.ParamType):
         return tuple(name.strip() for name in value.split(",") if name.strip())
 
 
-class Weights(click.ParamType):
+class Weights(_Type):
     """`balanced`, or a weight for some classes: `a=2,b=0.5`."""
 
     name = "weights"
@@ -41,7 +43,7 @@ class Weights(click.ParamType):
         return weights
 
 
-class Spacing(click.ParamType):
+class Spacing(_Type):
     """Steps, or a word that says how many."""
 
     name = "spacing"

@@ -6,7 +6,8 @@ In reading order: ``settings``, ``initialisation``, ``choice`` (which backend se
 (bounded memory), ``second`` and ``folding`` (derivatives of derivatives, mapped calls);
 ``layers``, ``packing`` (lengths and resets), ``sequences`` (what people give, as rows),
 ``states``, ``recurrent``, ``compatibility`` (`torch.nn`'s own classes), ``conversion``,
-``heads`` and ``softmaxes`` (outputs and losses), ``explain`` and ``node_deltas`` (what a module does).
+``heads``, ``softmaxes`` (outputs and losses), ``explain`` and ``node_deltas`` (what a
+module does).
 
 May import: ``cells``, ``backends``, ``math``, ``graph``, ``errors`` and torch.
 Next: ``train``, which teaches these modules.

@@ -65,11 +65,11 @@ def settle(dataset: Dataset, given: Mapping[str, Any]) -> Settings:
     }
     if isinstance(asked.get("device"), torch.device):
         asked["device"] = str(asked["device"])
-    defaults = {"threads": None, **_defaults(dataset, asked)}
+    defaults: dict[str, Any] = {"threads": None, **_defaults(dataset, asked)}
     rates = defaults["learning_rate"]
     # An optimiser that is not known is refused below, whatever its step width.
     defaults["learning_rate"] = rates.get(str(given.get("optimizer")), rates["adam"])
-    settings = Settings(**{**defaults, **asked})
+    settings = Settings(**(defaults | asked))
     _check_use(dataset, settings)
     return settings
 

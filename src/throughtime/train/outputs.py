@@ -57,7 +57,9 @@ class Classes:
         """Name the classes, after their column where there are several."""
         if len(self.columns) == 1:
             return self.columns[0].categories
-        return tuple(f"{c.name}={label}" for c in self.columns for label in c.categories)
+        return tuple(
+            f"{c.name}={label}" for c in self.columns for label in c.categories
+        )
 
     @property
     def sizes(self) -> list[int]:
@@ -153,7 +155,8 @@ class Forecast(Numbers):
     difference
         s > 0: what is predicted is the change since the last step that is known and a
         multiple of s steps before the one asked for. The answer is that value and the
-        change. Of the first s - 1 steps, where not all such values are known, it is NaN.
+        change. Of the first s - 1 steps, where not all such values are known, it is
+        NaN.
     """
 
     places: tuple[int, ...] = field(kw_only=True)

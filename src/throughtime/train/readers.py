@@ -176,7 +176,7 @@ class Read(nn.Module):
 
 
 def since(values: Tensor, steps: int) -> Tensor:
-    """Give the change of ``(T, B, n)`` since so many steps before, NaN where none is."""
+    """Give the change of ``(T, B, n)`` since so many steps before, NaN at first."""
     return values - earlier(values, steps)
 
 

@@ -79,9 +79,7 @@ class Moments:
         self.squares += (spread**2).sum(axis=0) + shift**2 * self.count * share
         self.mean = self.mean + shift * share
         self.lowest = np.fmin(self.lowest, np.where(known, rows, np.inf).min(axis=0))
-        self.highest = np.fmax(
-            self.highest, np.where(known, rows, -np.inf).max(axis=0)
-        )
+        self.highest = np.fmax(self.highest, np.where(known, rows, -np.inf).max(axis=0))
         self.count = total
 
     def scale(self) -> Scale:
@@ -144,7 +142,8 @@ def _chunks(frames: Frames, pieces: IntegerArray) -> Iterator[FloatArray]:
             size += len(rows)
             if size >= _ROWS:
                 yield np.concatenate(held)
-                held, size = [], 0
+                held.clear()
+                size = 0
     if held:
         yield np.concatenate(held)
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, get_args
@@ -22,6 +22,7 @@ from throughtime.errors import UnusedSetting
 from throughtime.train.settings import check_choice
 
 _READING = {entry.name for entry in fields(Reading)}
+_PATHS = (str, os.PathLike)
 # Rows that are looked at together: few enough for little memory.
 _ROWS = 65536
 
@@ -39,7 +40,7 @@ def read(data: Any, reading: Reading) -> Dataset:
     check_choice("missing", reading.missing, get_args(Missing))
     if isinstance(data, SequenceDataset | TextDataset):
         dataset, read_already = data, True
-    elif isinstance(data, str | os.PathLike):
+    elif isinstance(data, _PATHS):
         dataset, read_already = load_data(data), True
     else:
         dataset, read_already = read_data(data, reading), False
@@ -67,9 +68,8 @@ def describe_source(data: Any, dataset: Dataset, reading: Reading) -> dict[str, 
     reading
         How.
     """
-    text = isinstance(dataset, TextDataset)
     return {
-        "kind": "text" if text else "sequences",
+        "kind": "text" if isinstance(dataset, TextDataset) else "sequences",
         "name": dataset.name,
         "source": _source(data, dataset),
         "reading": _describe_reading(reading),
@@ -92,7 +92,8 @@ def read_again(stored: Mapping[str, Any]) -> Reading:
     """
     if stored.keys() != _READING:
         raise ValueError("`reading` is missing or damaged")
-    return Reading(**{**stored, "inputs": dict(stored["inputs"])})
+    said: dict[str, Any] = {**stored, "inputs": dict(stored["inputs"])}
+    return Reading(**said)
 
 
 def checksum(dataset: Dataset) -> str:
@@ -122,15 +123,17 @@ def _source(data: Any, dataset: Dataset) -> str | None:
     """Give a name, or a whole path; None: the data were given in memory."""
     if bundled(dataset.name):
         return dataset.name
-    if isinstance(data, str | os.PathLike) or isinstance(dataset, TextDataset):
-        given = data if isinstance(data, str | os.PathLike) else dataset.name
-        return str(Path(given).resolve())
+    if isinstance(data, _PATHS):
+        return str(Path(data).resolve())
+    if isinstance(dataset, TextDataset):
+        return str(Path(dataset.name).resolve())  # the name of a text is its path
     return None
 
 
 def _describe_reading(reading: Reading) -> dict[str, Any]:
-    described = asdict(reading)
-    target = described["target"]
-    if not isinstance(target, str | list | tuple | None):
-        described["target"] = None  # given in memory, as the data are
-    return described
+    target = reading.target
+    named = isinstance(target, str) or (
+        isinstance(target, Sequence) and all(isinstance(name, str) for name in target)
+    )
+    # Targets that are no names were given in memory, as the data were.
+    return asdict(replace(reading, target=target if named else None))

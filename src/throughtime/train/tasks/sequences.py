@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from throughtime.data import (
     Split,
     windows,
 )
-from throughtime.data.pieces import SEQUENCE, START, STOP
+from throughtime.data.pieces import START, STOP
 from throughtime.train.measuring import Predicted
 from throughtime.train.model import Model
 from throughtime.train.outputs import asked_of
@@ -157,7 +158,7 @@ class OfSequences:
 
     def _read(
         self, model: Model, batch: SequenceBatch
-    ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+    ) -> tuple[Tensor, dict[str, Any], Tensor]:
         """Give features, further inputs, and what is true where it counts."""
         frames = batch.frames.to(model.head.weight.device)
         features, inputs = self._columns(frames)
@@ -170,7 +171,7 @@ class OfSequences:
             truth = truth.where(asked, torch.nan)
         return features, inputs, truth
 
-    def _columns(self, frames: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def _columns(self, frames: Tensor) -> tuple[Tensor, dict[str, Any]]:
         inputs = {name: frames[..., places] for name, places in self._inputs.items()}
         return frames[..., self._features], inputs
 
