@@ -13,7 +13,7 @@ from throughtime.data.schema import Kind
 from throughtime.data.sources.source import Batch, Source
 from throughtime.data.tables.roles import Roles, kind_of
 from throughtime.data.types import FloatArray
-from throughtime.errors import InfiniteValue, MissingValue, TooManyCategories
+from throughtime.errors import InfiniteValue, TooManyCategories, ValueMissing
 
 #: The most different values of a text that is a feature.
 MOST_CATEGORIES: Final = 1000
@@ -81,7 +81,7 @@ class Coded:
             raise InfiniteValue(where=at, column=self.name)
         missing = np.isnan(numbers)
         if self.required and missing.any():
-            raise MissingValue(
+            raise ValueMissing(
                 where=batch.where(int(missing.argmax())),
                 column=self.name,
                 advice=self.advice,
