@@ -55,8 +55,8 @@ class EmptyFile(DataError):
     """A file without a character."""
 
     message = (
-        "The file '{path}' is empty, expected text or a table: give a file with text in "
-        "it."
+        "The file '{path}' is empty, expected text or a table: give a file with "
+        "content."
     )
 
 
