@@ -352,3 +352,12 @@ class NotAFeature(DataError):
         "Column {column!r} is given as target of task='{task}', which predicts what "
         "is read, but is no feature: give it among the features, too."
     )
+
+
+class ClassUnknown(DataError):
+    """A class that the model does not know, in new data."""
+
+    message = (
+        "{where}, column {column!r} has the class {value!r}, expected one of {known} "
+        "as in training: give data of these classes."
+    )

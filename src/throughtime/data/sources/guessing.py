@@ -6,6 +6,7 @@ from typing import Final
 
 import polars as pl
 
+from throughtime.data.schema import Kind
 from throughtime.errors import NotANumber
 
 # Words for a missing number; in a column of text they are values like any other.
@@ -20,9 +21,12 @@ class Guess:
     ----------
     column
         Its name.
+    kind
+        What it must be, where that is known.
     """
 
     column: str
+    kind: Kind | None = None
     values: int = 0
     numbers: int = 0
     boolean: bool = True
@@ -59,15 +63,17 @@ class Guess:
         Raises
         ------
         NotANumber
-            Most values are numbers, but not all.
+            Not all values are numbers, but most, or all must be.
         """
+        if self.kind == "category":
+            return pl.String()
         if not self.values:
             return pl.Null()
         if self.boolean:
             return pl.Boolean()
         if self.first_text is None:
             return pl.Int64() if self.whole else pl.Float64()
-        if 2 * self.numbers > self.values:
+        if 2 * self.numbers > self.values or self.kind is not None:
             where, value = self.first_text
             raise NotANumber(where=where, column=self.column, value=value)
         return pl.String()

@@ -67,27 +67,27 @@ def open_source(data: Any, reading: Reading) -> tuple[Source, Reading]:
         target = None if asks_future else reading.target
         source = array_source("the arrays", data, target)
         reading = reading if asks_future else replace(reading, target=None)
-        return source, _own(source, reading, source.target_names)
-    return FrameSource(_FRAME, _frame(data)), reading
+        return source, own(source, reading, source.target_names)
+    return frame_source(data), reading
 
 
 def _open_files(path: str, reading: Reading) -> tuple[Source, Reading]:
     files, format = find_files(path)
     with_targets = reading.task not in ABOUT_THE_FUTURE
     if format == "CSV":
-        return SeparatedSource(path, files), reading
+        return SeparatedSource(path, files, {}), reading
     if format == "NumPy":
         source = numpy_source(files[0], with_targets)
-        return source, _own(source, reading, source.target_names)
+        return source, own(source, reading, source.target_names)
     if format == "TS":
         source = TSSource(files[0], with_targets)
         if source.has_split and reading.split is None:
             reading = replace(reading, split=SPLIT)
-        return source, _own(source, reading, (TARGET,) if source.has_target else ())
+        return source, own(source, reading, (TARGET,) if source.has_target else ())
     return ScannedSource(path, files, format), reading
 
 
-def _own(source: Source, reading: Reading, targets: Sequence[str]) -> Reading:
+def own(source: Source, reading: Reading, targets: Sequence[str]) -> Reading:
     """Add what the source itself says: it numbers its sequences, and knows targets.
 
     Raises
@@ -105,18 +105,26 @@ def _own(source: Source, reading: Reading, targets: Sequence[str]) -> Reading:
     return replace(reading, sequence=SEQUENCE, target=targets or reading.target)
 
 
-def _frame(data: Any) -> pl.DataFrame:
+def frame_source(data: Any) -> FrameSource:
+    """Make a source of a frame of any library that narwhals knows.
+
+    Raises
+    ------
+    NotADataSource
+        It is none.
+    """
     if isinstance(data, pl.DataFrame):
-        return data
+        return FrameSource(_FRAME, data)
     frame = nw.from_native(data, pass_through=True)
     if isinstance(frame, nw.LazyFrame):
         frame = frame.collect()
     if not isinstance(frame, nw.DataFrame):
         raise NotADataSource(kind=type(data).__name__)
     if not frame.implementation.is_pandas_like():
-        return frame.to_polars()
+        return FrameSource(_FRAME, frame.to_polars())
     # Polars reads frames of pandas through pyarrow, which may be missing.
-    return pl.DataFrame([_series(frame[name]) for name in frame.columns])
+    columns = [_series(frame[name]) for name in frame.columns]
+    return FrameSource(_FRAME, pl.DataFrame(columns))
 
 
 def _series(column: nw.Series[Any]) -> pl.Series:

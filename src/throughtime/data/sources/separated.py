@@ -2,12 +2,13 @@
 
 import csv
 from codecs import getincrementaldecoder
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import polars as pl
 
+from throughtime.data.schema import Kind
 from throughtime.data.sources.guessing import Guess, typed
 from throughtime.data.sources.scanned import batches_of
 from throughtime.data.sources.source import Batch, row_of
@@ -35,6 +36,8 @@ class SeparatedSource:
         What messages call them.
     files
         At least one.
+    kinds
+        What some columns must be.
 
     Raises
     ------
@@ -43,7 +46,9 @@ class SeparatedSource:
         twice, or text stands among numbers.
     """
 
-    def __init__(self, name: str, files: Sequence[Path]) -> None:
+    def __init__(
+        self, name: str, files: Sequence[Path], kinds: Mapping[str, Kind]
+    ) -> None:
         self.name = name
         self._files = {file: _separator(file) for file in files}
         names = [_header(file, by) for file, by in self._files.items()]
@@ -55,7 +60,7 @@ class SeparatedSource:
                     first=files[0],
                     expected=", ".join(names[0]),
                 )
-        guesses = {column: Guess(column) for column in names[0]}
+        guesses = {name: Guess(name, kinds.get(name)) for name in names[0]}
         rows = 0
         for frame, where in self._texts(names[0]):
             rows += len(frame)

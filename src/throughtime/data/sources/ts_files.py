@@ -53,6 +53,8 @@ class TSSource:
         are read.
     with_targets
         Whether there shall be a target.
+    alone
+        Whether the file beside it stays unread.
 
     Raises
     ------
@@ -60,11 +62,13 @@ class TSSource:
         Something in a file is not as it should be.
     """
 
-    def __init__(self, file: Path, with_targets: bool = True) -> None:
+    def __init__(
+        self, file: Path, with_targets: bool = True, alone: bool = False
+    ) -> None:
         self.name = str(file)
         self._files = [file]
         partner = file.with_name(file.stem.removesuffix(_TRAIN) + _TEST + file.suffix)
-        if file.stem.endswith(_TRAIN) and partner.exists():
+        if file.stem.endswith(_TRAIN) and partner.exists() and not alone:
             check_readable(partner)
             self._files.append(partner)
         first = next(self._cases(), None)
