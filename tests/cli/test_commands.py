@@ -124,7 +124,8 @@ def test_every_option_reaches_the_training(folder: Path) -> None:
     words = """--cell feedforward --layers 2 --hidden-size 5 --optimizer sgd --epochs 1
         --batch-size 3 --learning-rate 0.01 --clip 0.5 --seed 7 --backend reference
         --dtype float64 --device cpu --threads 1 --steps 9 --schedule constant
-        --patience 4 --out there"""
+        --patience 4 --residual --dropout 0.1 --checkpoint 4 --embedding 7
+        --out there"""
     trained = call("train", "text.txt", *words.split())
     assert trained.exit_code == 0, trained.output
     assert trained.stderr.startswith("backend reference: it was asked for by name")
@@ -133,6 +134,14 @@ def test_every_option_reaches_the_training(folder: Path) -> None:
         "hidden_size": 5,
         "num_layers": 2,
         "bidirectional": False,
+        "heads": 1,
+        "residual": True,
+        "dropout": 0.1,
+        "checkpoint": 4,
+        "embedding": 7,
+        "pool": None,
+        "class_weights": None,
+        "target_replication": None,
         "optimizer": "sgd",
         "epochs": 1,
         "patience": 4,
@@ -317,7 +326,7 @@ def test_a_text_that_moved_is_measured_where_it_lies_now(folder: Path) -> None:
     lost = call("evaluate", "run")
     assert lost.exit_code == 2
     assert f"'{folder / 'text.txt'}'" in lost.stderr
-    assert "give the path of the text as --data" in lost.stderr
+    assert "give their path as --data" in lost.stderr
     found = call("evaluate", "run", "--data", "moved.txt")
     assert found.exit_code == 0, found.stderr
     (folder / "moved.txt").write_text(SENTENCE * 19)

@@ -19,7 +19,7 @@ from tests.facts.judges import (
     draw,
     gradients,
 )
-from throughtime.data import Card, SequenceDataset
+from throughtime.data import SequenceDataset, classified
 
 B, F, H, K = 4, 3, 5, 4
 
@@ -133,21 +133,10 @@ def ragged(count: int, seed: int = 0) -> SequenceDataset:
     sequences = [random.normal(size=(n, F)) for n in lengths]
     thirds = np.arange(3 * count).reshape(3, count)
     names = ("train", "validation", "test")
-    words = ("origin", "licence", "shape", "task", "split")
-    return SequenceDataset(
-        "ragged",
-        sequences,
-        random.integers(0, 2, 3 * count),
-        ("left", "right"),
-        dict(zip(names, thirds, strict=True)),
-        Card(
-            name="ragged",
-            title="ragged",
-            metric="accuracy",
-            baselines={},
-            **dict.fromkeys(words, "none"),
-        ),
-    )
+    splits = dict(zip(names, thirds, strict=True))
+    classes = ("left", "right")
+    targets = random.integers(0, 2, 3 * count)
+    return classified("ragged", sequences, targets, classes, splits)
 
 
 def one_update(
@@ -173,9 +162,9 @@ def one_update(
     after = load_file(folder / "model.safetensors")
     model, examples = run.model, []
     model.load_state_dict(before)
-    for place in data.splits["train"]:
-        sequence = torch.from_numpy(data.sequences[place])[:, None]
-        answer = torch.tensor([data.targets[place]])
+    for frame in data.read("train"):
+        sequence = torch.from_numpy(frame[:, None, :F])
+        answer = torch.tensor([[int(frame[0, F])]])
         lengths = torch.tensor([len(sequence)])
         logits, _ = model.logits(sequence, lengths=lengths)
         slopes = gradients(model.head.loss(logits, answer).sum(), model)
@@ -258,8 +247,8 @@ def test_only_rectified_nodes_are_ever_exactly_zero(
         )
         stack.load_state_dict(model.network.state_dict(), strict=False)
         outputs = []
-        for place in data.splits["validation"]:
-            vectors = torch.from_numpy(data.sequences[place])[:, None]
+        for features in data.part("validation"):
+            vectors = torch.from_numpy(features)[:, None]
             outputs.append(stack(model.reader(vectors, torch.float64))[0].flatten())
         expected.append((torch.cat(outputs) == 0).double().mean().item())
     found = run.metrics[0]["zero_fraction"]

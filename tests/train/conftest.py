@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from throughtime.data import Card, SequenceDataset
+from throughtime.data import Card, SequenceDataset, classified
 
 SENTENCE = "the quick brown fox jumps over the lazy dog.\n"
 
@@ -33,9 +33,7 @@ def make_sequences(count: int = 120, seed: int = 0) -> SequenceDataset:
         metric="accuracy",
         baselines={"majority": 0.5},
     )
-    return SequenceDataset(
-        "signs", sequences, targets, ("below", "above"), splits, card
-    )
+    return classified("signs", sequences, targets, ("below", "above"), splits, card)
 
 
 @pytest.fixture(scope="session")

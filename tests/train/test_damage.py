@@ -80,11 +80,16 @@ def test_one_damaged_field_is_told_or_does_no_harm(
 
 
 DAMAGES: dict[str, tuple[str, tuple[Any, ...], Any]] = {
-    "a size of -1": ("next", ("model", "reader", "size"), -1),
-    "-1 symbols": ("next", ("model", "reader", "symbols"), -1),
+    "a size of -1": ("next", ("model", "reader", "embedding"), -1),
+    "a deviation of 0": ("next", ("model", "reader", "scale", "std", 0), 0),
+    "a strange gap": ("next", ("model", "reader", "gaps", 0), 1),
     "an init": ("next", ("model", "graphs", 0, "parameters", 0, 2), "x"),
     "no size": ("next", ("model", "graphs", 0, "hidden_size"), 0),
-    "no <unknown>": ("next", ("model", "labels", 0), "y"),
+    "no <unknown>": (
+        "next",
+        ("model", "schema", "features", 0, "categories", 0),
+        "y",
+    ),
     "another task": ("next", ("task",), "classify"),
     "a task of texts": ("classify", ("task",), "next"),
     "no steps": ("next", ("settings", "steps"), None),
@@ -119,7 +124,8 @@ def test_reversed_labels_are_not_those_of_the_data(runs: dict[str, Run]) -> None
     file = run.path / "model.json"
     whole = file.read_text()
     document = json.loads(whole)
-    document["model"]["labels"][1:] = document["model"]["labels"][:0:-1]
+    column = document["model"]["schema"]["features"][0]
+    column["categories"][1:] = column["categories"][:0:-1]
     file.write_text(json.dumps(document))
     try:
         with pytest.raises(DamagedModel, match="not those of the data"):

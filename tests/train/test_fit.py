@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -165,15 +166,13 @@ def test_gradient_descent_is_its_equation(
 ) -> None:
     options = {"optimizer": "sgd", "learning_rate": 0.25, "clip": 0, "epochs": 1}
     one = {name: place[:1] for name, place in signs.splits.items()}
-    single = SequenceDataset(
-        "one", signs.sequences, signs.targets, signs.classes, one, signs.card
-    )
+    single = replace(signs, splits=one)
     run = train(single, tmp_path, batch_size=1, dtype="float64", **options)
     model = tt.train.load(run.path)
     model.load_state_dict(load_file(tmp_path / "initial.safetensors"))
-    x = torch.from_numpy(signs.sequences[0])[:, None]
-    logits, _ = model.logits(x.double(), lengths=torch.tensor([len(x)]))
-    loss = torch.nn.functional.cross_entropy(logits, torch.tensor(signs.targets[:1]))
+    frame = torch.from_numpy(signs.read("train")[0])[:, None]
+    logits, _ = model.logits(frame[..., :2], lengths=torch.tensor([len(frame)]))
+    loss = torch.nn.functional.cross_entropy(logits, frame[0, :, 2].long())
     loss.backward()
     after = load_file(tmp_path / "model.safetensors")
     for name, weight in model.named_parameters():
@@ -209,7 +208,7 @@ def test_a_text_is_learned_as_one_pass_with_carried_state(tmp_path: Path) -> Non
     size = (len(symbols) - 1) // 2
     streams = torch.stack([symbols[:size], symbols[size : 2 * size]], 1)
     targets = torch.stack([symbols[1 : size + 1], symbols[size + 1 : 2 * size + 1]], 1)
-    logits, _ = run.model.logits(streams)
+    logits, _ = run.model.logits(streams[..., None])
     loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
     assert run.metrics[0]["loss"] == pytest.approx(loss.item(), abs=1e-12)
 

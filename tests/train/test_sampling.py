@@ -53,7 +53,7 @@ def test_temperature_moves_between_reciting_and_noise(run: Run) -> None:
 
 def test_drawn_symbols_have_the_models_probabilities(run: Run) -> None:
     # The first symbol after the prompt, against the model's own answer.
-    symbols = torch.tensor([run.model.labels.index("\n")])[:, None]
+    symbols = torch.tensor([run.model.labels.index("\n")])[:, None, None]
     chances = run.model(symbols)[0][-1, 0]
     drawn = [draw(run, 1, seed=seed, temperature=1.0) for seed in range(200)]
     for place, label in enumerate(run.model.labels[1:], 1):

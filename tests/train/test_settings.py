@@ -6,7 +6,8 @@ import torch
 from tests.train.conftest import SENTENCE, make_sequences
 from throughtime.data import text_dataset
 from throughtime.errors import DeviceMissing, NumberOutOfRange, SettingError
-from throughtime.train.settings import Settings, settle
+from throughtime.train.defaults import settle
+from throughtime.train.settings import Settings
 
 GIVEN = {
     "num_layers": 1,
@@ -20,6 +21,14 @@ GIVEN = {
     "dtype": "float32",
     "device": "cpu",
     "hidden_size": None,
+    "heads": 1,
+    "residual": False,
+    "dropout": 0.0,
+    "checkpoint": None,
+    "embedding": None,
+    "pool": None,
+    "class_weights": None,
+    "target_replication": None,
 }
 
 
@@ -29,7 +38,9 @@ def test_what_is_not_given_suits_the_data() -> None:
     short = settle(text_dataset(SENTENCE * 2, "t"), GIVEN)
     assert (sequences.hidden_size, text.hidden_size) == (128, 256)
     assert (sequences.steps, text.steps) == (None, 32)
-    assert (sequences.batch_size, text.batch_size, short.batch_size) == (64, 32, 1)
+    many = settle(make_sequences(3 * 1100), GIVEN)
+    assert (sequences.batch_size, many.batch_size) == (2, 64)
+    assert (text.batch_size, short.batch_size) == (32, 1)
     assert settle(make_sequences(), {**GIVEN, "hidden_size": 7}).hidden_size == 7
     sgd = settle(make_sequences(), {**GIVEN, "optimizer": "sgd"})
     assert sgd.learning_rate > sequences.learning_rate

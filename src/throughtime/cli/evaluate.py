@@ -23,7 +23,7 @@ from throughtime.cli.options import (
     help="Which part of the data.",
 )
 @click.option(
-    "--data", type=click.Path(), help="Where the text of the training lies now."
+    "--data", type=click.Path(), help="Where the data of the training lie now."
 )
 @where
 @machine_readable

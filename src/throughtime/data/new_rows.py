@@ -161,6 +161,7 @@ def read_like(
         frames=StoredFrames(laid.frames, laid.keys.lengths),
         keys=laid.keys.names,
         splits={"train": nothing, "validation": nothing, "test": everything},
+        missing=reading.missing,
     )
     return NewRows(dataset, source, laid)
 

@@ -1,27 +1,36 @@
-"""What methods without any notion of sequence reach: the floor under every result.
+"""What methods reach that know no more than one step: the floor under every result.
 
 All are fitted on training and validation data together, since they choose nothing,
 and measured on the test part.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 from throughtime.data.datasets import Dataset, SequenceDataset, TextDataset
+from throughtime.data.naive import forecast_baselines, label_baselines
+from throughtime.data.schema import Column
 from throughtime.data.types import IntegerArray, Split
 
 
-def trivial_baselines(dataset: Dataset) -> dict[str, float]:
+def trivial_baselines(dataset: Dataset, season: int | None = None) -> dict[str, float]:
     """Return the test result of each trivial method, as a card records it.
 
     Parameters
     ----------
     dataset
-        Sequences: accuracy of always answering the most frequent class, and of ridge
-        classifiers on each feature's mean, and mean and deviation, over the
-        steps, blind to their order. Text: bits per character of unigrams and of
-        bigrams, over every test character but the first. What is fitted is the text
-        without its test blocks, joined, as the test blocks are.
+        Sequences with one class each: accuracy of always answering the most frequent
+        class, and of ridge classifiers on each feature's mean, and mean and deviation,
+        over the steps, blind to their order. Labels of the next step: nats per step of
+        each label's share and of a Markov chain for each. Forecasts: root mean square
+        error of the last value. Text: bits per character of unigrams and of bigrams,
+        over every test character but the first. What is fitted is the text without its
+        test blocks, joined, as the test blocks are. Other questions have none.
+    season
+        For forecasts, the steps after which things come again: one more method adds the
+        change at this point of the season before.
     """
     if isinstance(dataset, TextDataset):
         places = np.concatenate([np.asarray(r) for r in dataset.splits["test"]])
@@ -31,12 +40,22 @@ def trivial_baselines(dataset: Dataset) -> dict[str, float]:
             "unigram": _bits(_unigram(fitted, size)[test[1:]]),
             "bigram": _bits(_bigram(fitted, test, size)),
         }
+    if dataset.question.task == "forecast":
+        return forecast_baselines(dataset, season)
+    if dataset.question.task == "next" and _are_labels(dataset.schema.features):
+        return label_baselines(dataset)
+    if dataset.question.task != "classify" or dataset.question.per != "sequence":
+        return {}
     fitted, test = _Features(dataset, "train", "validation"), _Features(dataset, "test")
     return {
         "majority": _majority(fitted, test),
         "ridge on the mean": _ridge(fitted, test, ["mean"]),
         "ridge on mean and deviation": _ridge(fitted, test, ["mean", "std"]),
     }
+
+
+def _are_labels(features: Sequence[Column]) -> bool:
+    return all(column.kind == "boolean" for column in features)
 
 
 class _Features:

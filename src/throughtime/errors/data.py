@@ -133,6 +133,16 @@ class NonFiniteFeature(DataError):
     )
 
 
+class GapInBatch(DataError):
+    """A missing value where nothing was said of missing values."""
+
+    message = (
+        "The column '{column}' is missing (NaN) at step {step} of row {row} of the "
+        "batch, expected a number, as the model was trained with missing='error': fill "
+        "it, or train with missing='forward', 'mean' or 'zero'."
+    )
+
+
 class FeatureCountMismatch(DataError):
     """Sequences with another number of features than expected."""
 

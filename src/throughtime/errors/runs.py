@@ -31,12 +31,27 @@ class HeadSizeMismatch(SettingError):
     )
 
 
-class NothingToCut(SettingError):
-    """Steps between updates, for sequences that are learned whole."""
+class UnusedSetting(SettingError):
+    """A setting that has nothing to act on."""
+
+    message = "{argument}={given!r}, expected None for {reason}: leave {argument} out."
+
+
+class UnknownClass(SettingError):
+    """A weight for a class that the training part does not have."""
 
     message = (
-        "steps={given!r}, expected None for '{data}': its sequences are never cut, "
-        "only a text is: leave steps out."
+        "class_weights names {name!r}{hint}, expected some of {known}: give weights of "
+        "classes that occur in training."
+    )
+
+
+class UnfitTarget(SettingError):
+    """A question that cannot be asked of its columns."""
+
+    message = (
+        "task='{task}' is asked of {given}, expected {expected}: name other columns as "
+        "target, or choose another task."
     )
 
 
@@ -68,17 +83,35 @@ class LooksAhead(SettingError):
     """A network that would see what it is to predict."""
 
     message = (
-        "bidirectional=True, expected False for the next symbol of '{data}': the "
+        "bidirectional=True, expected False for the next steps of '{data}': the "
         "reverse direction would read the answer: leave bidirectional out."
     )
 
 
 class CellNeedsInput(SettingError):
-    """A cell with a further input, for which the data have no column."""
+    """A cell with a further input, for which no column was named."""
 
     message = (
-        "{cell} has the Input '{name}', expected a cell whose only input is x (data "
-        "cannot feed others yet): leave it out, or train the module in your own loop."
+        "{cell} has the Input '{name}', expected a column that feeds it: name one in "
+        "inputs (on the command line by --input {name}=COLUMN), or leave the Input out."
+    )
+
+
+class InputWithoutCell(SettingError):
+    """A column for an input that the cell does not have."""
+
+    message = (
+        "inputs names '{name}', expected an Input of {cell}, which has none of that "
+        "name: leave it out, or add it to the features."
+    )
+
+
+class CellInputMismatch(SettingError):
+    """Columns for an input that are more or fewer numbers than it takes."""
+
+    message = (
+        "inputs gives '{name}' of {cell} {given} numbers at each step, expected "
+        "{needed} as it is declared: name as many columns, or declare another size."
     )
 
 
@@ -197,7 +230,16 @@ class DataMoved(RunError):
 
     message = (
         "The data of '{run}' are not at '{path}' any more, expected them where they "
-        "were in training: move them back, or give the path of the text as data."
+        "were in training: move them back, or give their path as data."
+    )
+
+
+class DataOfMemory(RunError):
+    """Data of a training that were given in memory, and are no file."""
+
+    message = (
+        "The data '{name}' of '{run}' were given in memory, expected them again: open "
+        "the run by open_run(path, data=...) with the same data."
     )
 
 
@@ -205,8 +247,8 @@ class DrawsNoSymbols(RunError):
     """A model of another task, asked to draw symbols."""
 
     message = (
-        "The model of '{path}' has learned the task '{task}', expected one that "
-        "predicts the next symbol: train one on a text first."
+        "The model of '{path}' has learned the task '{task}' of columns, expected one "
+        "that predicts the next symbol of a text: train one on a text first."
     )
 
 

@@ -6,7 +6,8 @@ In reading order: ``settings``, ``initialisation``, ``choice`` (which backend se
 (bounded memory), ``second`` and ``folding`` (derivatives of derivatives, mapped calls);
 ``layers``, ``packing`` (lengths and resets), ``sequences`` (what people give, as rows),
 ``states``, ``recurrent``, ``compatibility`` (`torch.nn`'s own classes), ``conversion``,
-``heads`` (outputs and losses), ``explain`` and ``node_deltas`` (what a module does).
+``heads``, ``softmaxes`` (outputs and losses), ``explain`` and ``node_deltas`` (what a
+module does).
 
 May import: ``cells``, ``backends``, ``math``, ``graph``, ``errors`` and torch.
 Next: ``train``, which teaches these modules.
@@ -19,6 +20,7 @@ from throughtime.nn.conversion import convert
 from throughtime.nn.explain import explain
 from throughtime.nn.heads import Linear, Sigmoid, Softmax, mean_loss, pool
 from throughtime.nn.recurrent import Recurrent
+from throughtime.nn.softmaxes import Softmaxes
 
 __all__ = [
     "GRU",
@@ -31,6 +33,7 @@ __all__ = [
     "Recurrent",
     "Sigmoid",
     "Softmax",
+    "Softmaxes",
     "cite",
     "convert",
     "explain",

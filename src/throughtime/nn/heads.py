@@ -115,6 +115,18 @@ class Head(nn.Module):
         Raises
         ------
         HeadSizeMismatch, BadTarget
+            As in `each`.
+        """
+        return self.each(logits, target).sum(-1)
+
+    def each(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Give the losses that make up that of an answer, ``(…, n)``.
+
+        One for each label or number; a softmax has one in all.
+
+        Raises
+        ------
+        HeadSizeMismatch, BadTarget
             The logits do not end in K, or the target does not fit them.
         """
         if logits.shape[-1:] != (self.output_size,):
@@ -124,11 +136,11 @@ class Head(nn.Module):
                 expected=self.output_size,
             )
         self._check_target(logits, target)
-        return self._losses(logits, target)
+        return self._each(logits, target)
 
     def _check_target(self, logits: Tensor, target: Tensor) -> None:
         """Refuse what would be broadcast; subclasses look at the dtype, too."""
-        _check_shape(target, logits.shape)
+        check_shape(target, logits.shape)
         if target.is_complex():
             raise BadTarget(
                 argument="target",
@@ -137,8 +149,8 @@ class Head(nn.Module):
                 advice="convert it first",
             )
 
-    def _losses(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Give the losses of what fits together."""
+    def _each(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Give the losses ``(…, n)`` of what fits together."""
         raise NotImplementedError
 
     def extra_repr(self) -> str:
@@ -157,65 +169,78 @@ class Softmax(Head):
         return torch.softmax(logits, -1)
 
     def _check_target(self, logits: Tensor, target: Tensor) -> None:
-        _check_shape(target, logits.shape[:-1])
-        if target.is_floating_point() or target.is_complex():
-            raise BadTarget(
-                argument="target",
-                given=target.dtype,
-                expected="whole numbers, the places of the classes",
-                advice="convert it, such as by target.long()",
-            )
+        check_shape(target, logits.shape[:-1])
+        check_classes(target)
 
-    def _losses(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Give the cross-entropy of each answer ``(…)``, in nats."""
-        try:
-            losses = functional.cross_entropy(
-                logits.reshape(-1, self.output_size),
-                target.reshape(-1).long(),
-                reduction="none",
-            )
-        except IndexError as error:
-            # Looked at by torch on the way, so that a right target costs nothing.
-            raise BadTarget(
-                argument="target",
-                given=f"out of range ({error})",
-                expected=f"classes from 0 to {self.output_size - 1}, or -100",
-                advice="build the head with as many classes as there are",
-            ) from None
-        return losses.reshape(target.shape)
+    def _each(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Give the cross-entropy of each answer ``(…, 1)``, in nats."""
+        return cross_entropy(logits, target)[..., None]
 
 
 class Sigmoid(Head):
     """Any of K labels, each on its own.
 
-    Targets are ``(…, K)``, 0 or 1 of any dtype, or a probability between.
+    Targets are ``(…, K)``, 0 or 1 of any dtype, or a probability between. NaN marks
+    what does not count: its loss is 0.
     """
 
     def activate(self, logits: Tensor) -> Tensor:
         """Give the probability of each label ``(…, K)``."""
         return torch.sigmoid(logits)
 
-    def _losses(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Give the binary cross-entropies of each answer, summed: ``(…)``, in nats."""
+    def _each(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Give the binary cross-entropy of each label ``(…, K)``, in nats."""
+        known = ~target.isnan()
+        # Replaced before the loss: a NaN behind `where` would spoil the gradient.
         losses = functional.binary_cross_entropy_with_logits(
-            logits, target.to(logits.dtype), reduction="none"
+            logits, target.where(known, 0).to(logits.dtype), reduction="none"
         )
-        return losses.sum(-1)
+        return losses.where(known, 0)
 
 
 class Linear(Head):
-    """K real numbers. Targets are ``(…, K)``."""
+    """K real numbers. Targets are ``(…, K)``; NaN does not count, its loss is 0."""
 
     def activate(self, logits: Tensor) -> Tensor:
         """Give the logits themselves ``(…, K)``."""
         return logits
 
-    def _losses(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Give half the squared error of each answer, summed over K: ``(…)``."""
-        return (logits - target.to(logits.dtype)).square().sum(-1) / 2
+    def _each(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Give half the squared error of each number ``(…, K)``."""
+        error = logits - target.to(logits.dtype)
+        return error.where(~target.isnan(), 0).square() / 2
 
 
-def _check_shape(target: Tensor, expected: tuple[int, ...]) -> None:
+def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    """Give the losses ``(…)`` of logits ``(…, K)`` and classes ``(…)``, in nats."""
+    classes = logits.shape[-1]
+    try:
+        losses = functional.cross_entropy(
+            logits.reshape(-1, classes), target.reshape(-1).long(), reduction="none"
+        )
+    except IndexError as error:
+        # Looked at by torch on the way, so that a right target costs nothing.
+        raise BadTarget(
+            argument="target",
+            given=f"out of range ({error})",
+            expected=f"classes from 0 to {classes - 1}, or -100",
+            advice="build the head with as many classes as there are",
+        ) from None
+    return losses.reshape(target.shape)
+
+
+def check_classes(target: Tensor) -> None:
+    """Refuse what are no places of classes."""
+    if target.is_floating_point() or target.is_complex():
+        raise BadTarget(
+            argument="target",
+            given=target.dtype,
+            expected="whole numbers, the places of the classes",
+            advice="convert it, such as by target.long()",
+        )
+
+
+def check_shape(target: Tensor, expected: tuple[int, ...]) -> None:
     """Refuse a target of another shape, which torch might silently broadcast."""
     if target.shape != expected:
         raise BadTarget(

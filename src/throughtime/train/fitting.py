@@ -1,22 +1,19 @@
 """`fit`: from a cell and data to a run."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from throughtime.data import (
-    Dataset,
-    SequenceDataset,
-    TextDataset,
-    cards,
-)
-from throughtime.data import load as load_data
-from throughtime.errors import CellNeedsInput, LooksAhead
+from throughtime.data import Dataset, Missing, Reading
 from throughtime.graph import Cell
+from throughtime.nn.heads import Pooling
+from throughtime.train.building import make_model
+from throughtime.train.defaults import settle
 from throughtime.train.folder import (
     COMMAND,
     CURVE,
@@ -31,21 +28,44 @@ from throughtime.train.memory import enough_memory
 from throughtime.train.model import Model
 from throughtime.train.picture import draw_curve
 from throughtime.train.progress import Live, Reporter, Silent, words
-from throughtime.train.runs import Run, checksum, write_document
-from throughtime.train.settings import Settings, settle
+from throughtime.train.runs import Run, write_document
+from throughtime.train.settings import Settings
+from throughtime.train.sources import describe_source, read
 from throughtime.train.storage import write_weights
-from throughtime.train.tasks import Task, make_model, make_task
+from throughtime.train.tasks import Task, make_task
 
 _SMALLER = "give a smaller hidden_size, num_layers or batch_size"
 
 
 def fit(
     cell: Cell,
-    data: str | os.PathLike[str] | Dataset,
+    data: Any,
     *,
+    sequence: str | None = None,
+    time: str | None = None,
+    features: Sequence[str] | None = None,
+    target: Any = None,
+    inputs: Mapping[str, str | Sequence[str]] | None = None,
+    task: str | None = None,
+    per: str | None = None,
+    horizon: int | None = None,
+    difference: int | None = None,
+    missing: Missing = "error",
+    time_difference: bool = False,
+    split: str | None = None,
+    split_seed: int = 0,
+    memory: str = "256MB",
     hidden_size: int | None = None,
     num_layers: int = 1,
     bidirectional: bool = False,
+    heads: int = 1,
+    residual: bool = False,
+    dropout: float = 0.0,
+    checkpoint: int | str | None = None,
+    embedding: int | None = None,
+    pool: Pooling | None = None,
+    class_weights: str | Mapping[str, float] | None = None,
+    target_replication: float | None = None,
     optimizer: str = "adam",
     epochs: int | None = None,
     patience: int | None = None,
@@ -66,36 +86,55 @@ def fit(
     """Train a cell on data, and write a run folder.
 
     The validation part says when to stop and which weights to keep; the test part is
-    measured once, at the end. Ctrl-C ends the training early and keeps the best
-    weights so far; a second one ends it at once. The same seed, settings, machine and
-    number of threads give the same bits.
+    measured once, at the end. Nothing is fitted on either of them. Ctrl-C ends the
+    training early and keeps the best weights so far; a second one ends it at once. The
+    same seed, settings, machine and number of threads give the same bits.
+
+    What is learned follows from the data: the class of a sequence or of each step,
+    labels, numbers, the next step, or a forecast. The loss of a batch is the mean over
+    its answers that count.
 
     Parameters
     ----------
     cell
         The equations of one time step.
     data
-        The name of a bundled data set, the path of a text file, or a data set.
-        Sequences with a class each are classified: from the last step, or, for a cell
-        without states, from the mean over all steps. Of a text the next character is
-        predicted at every step.
-    hidden_size, num_layers, bidirectional
-        The network, as in `Recurrent`. `hidden_size` None: 128 for sequences, 256 for a
-        text.
+        The name of a bundled data set, the path of a text file, or a data set. Of a
+        text the next character is predicted at every step.
+    sequence, time, features, target, inputs
+        Which columns are what, as in `Reading`.
+    task, per, horizon, difference
+        The question, where it shall not follow from the columns, as in `Reading`.
+    missing, time_difference, split, split_seed, memory
+        How the data are read, as in `Reading`; `split_seed` is its `seed`.
+    hidden_size, num_layers, bidirectional, heads, residual, dropout, checkpoint
+        The network, as in `Recurrent`. `hidden_size` None: 256 for a text, else 128.
+    embedding
+        The size of a category's learned vector; None: 64 for the characters of a text,
+        one channel per category of a column.
+    pool
+        How one answer per sequence is made of all steps: `"last"`, `"mean"`, `"max"`.
+        None: last, or mean for a cell without states.
+    class_weights
+        `"balanced"`: all classes weigh the same in all, however rare; or a mapping from
+        some classes to their weights. Of a label, the class of its name is its yes.
+    target_replication
+        Of one answer per sequence from the last step: the share of the loss, from 0 to
+        1, that is the mean loss of the answers of all steps (Lipton et al. 2016).
     optimizer
         `"adam"` or `"sgd"`.
     epochs, patience
         Passes over the training data at most, and how many in a row may bring no better
-        validation loss. None: 20 and 10 for sequences, 12 and 3 for a text.
+        validation loss. None: what suits the data, as for all that follows.
     batch_size
-        Sequences, or parallel streams of a text, per update. None: 64 sequences, 32
-        streams, or fewer for a text under 32,000 characters.
+        Sequences, or parallel streams of a text, per update.
     steps
-        Steps of a text between two updates. The state is carried on from one piece to
-        the next, the gradient is not. None: 32. Sequences with a class are never cut;
-        give none for them.
+        Steps of a text between two updates: the state is carried on from one piece to
+        the next, the gradient is not. Of answers per step, the longest stretch that is
+        learned at once, cut elsewhere in each epoch. A sequence with one answer is
+        never cut; give none for it.
     learning_rate
-        The first step width. None: what suits optimiser and data.
+        The first step width.
     schedule
         `"cosine"`: it falls to 0 over the epochs along half a cosine. `"constant"`.
     clip
@@ -129,19 +168,19 @@ def fit(
         diverges; the message says why and what to do.
     """
     asked = {**locals()}
-    given = isinstance(data, SequenceDataset | TextDataset)
-    dataset = data if given else load_data(data)
+    reading = _reading(asked)
+    dataset = read(data, reading)
     settings = settle(dataset, asked)
-    if isinstance(dataset, TextDataset) and bidirectional:
-        raise LooksAhead(data=dataset.name)
     with _numbers(settings), enough_memory("the training", _SMALLER):
         model = make_model(cell, dataset, settings)
-        _check(model)
-        task = make_task(dataset, settings)
+        weight = model.head.weight
+        model.network.choice(weight.dtype, weight.device)  # the backend must serve
+        learned = make_task(dataset, settings)
         folder = make_folder(out, dataset.name, model.network.graphs[0].cell)
         write(folder / COMMAND, _one_line(command or _call(cell, dataset, settings)))
-        training = _Training(model, task, settings, folder, dataset)
-        return training.run(Silent() if quiet else _live(settings, task))
+        source = describe_source(data, dataset, reading)
+        training = _Training(model, learned, settings, folder, dataset, source)
+        return training.run(Silent() if quiet else _live(settings, learned))
 
 
 class _Training:
@@ -154,10 +193,10 @@ class _Training:
         settings: Settings,
         folder: Path,
         dataset: Dataset,
+        source: Mapping[str, Any],
     ) -> None:
         self.model, self.task, self.settings = model, task, settings
-        self.folder, self.dataset = folder, dataset
-        self.source = {"name": _source(dataset), "checksum": checksum(dataset)}
+        self.folder, self.dataset, self.source = folder, dataset, source
 
     def run(self, reporter: Reporter) -> Run:
         # The first Ctrl-C ends the loop; the end of the run is never lost to it.
@@ -227,7 +266,7 @@ def introduction(model: Model, task: Task, dataset: Dataset) -> Iterator[str]:
     choice = model.network.choice(weight.dtype, weight.device)
     device = "" if weight.device.type == "cpu" else f" on {weight.device}"
     yield f"backend {choice.backend}{device}: {choice.reason}"
-    if model.pooling == "mean":
+    if model.pooling == "mean" and not model.network.state_names:
         yield "a cell without states: its answer is the mean over all steps"
 
 
@@ -249,23 +288,11 @@ def _live(settings: Settings, task: Task) -> Live:
     return Live(settings.epochs, task.metric, task.counted)
 
 
-def _check(model: Model) -> None:
-    """Refuse what cannot be trained, before anything is written."""
-    for declared in model.network.graphs[0].inputs:
-        if declared.name != "x":
-            cell = model.network.graphs[0].cell
-            raise CellNeedsInput(cell=cell, name=declared.name)
-    weight = model.head.weight
-    model.network.choice(weight.dtype, weight.device)  # the backend must serve
-
-
-def _source(dataset: Dataset) -> str:
-    """Say how the data are found again: by name, or by the whole path of a text."""
-    if dataset.name in {card.name for card in cards()} or not isinstance(
-        dataset, TextDataset
-    ):
-        return dataset.name
-    return str(Path(dataset.name).resolve())
+def _reading(asked: Mapping[str, Any]) -> Reading:
+    """Make of all arguments what is said of the data."""
+    names = {entry.name for entry in fields(Reading)} - {"inputs", "seed"}
+    said = {name: asked[name] for name in names}
+    return Reading(**said, inputs=asked["inputs"] or {}, seed=asked["split_seed"])
 
 
 def _call(cell: Cell, dataset: Dataset, settings: Settings) -> str:

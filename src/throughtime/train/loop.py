@@ -68,7 +68,7 @@ class Loop:
         self.interruption = interruption
         self.parameters = list(model.parameters())
         self.optimizer = make_optimizer(self.parameters, settings)
-        self.updates = 0
+        self.updates, self.batches = 0, task.batches()
         self.order = torch.Generator().manual_seed(settings.seed)
         self.zeros = ZeroCounter(model.network)
         self.outcome = Outcome()
@@ -103,7 +103,7 @@ class Loop:
 
     def _epoch(self, epoch: int) -> Row:
         model, task = self.model.train(), self.task
-        meter = Meter(task.metric, model.head.output_size, model.head.weight.device)
+        meter = Meter(task.metric, model)
         started, sequences, steps, updates, clipped = time.perf_counter(), 0, 0, 0, 0
         for answers in task.train(model, self.order):
             loss = answers.loss()
@@ -113,7 +113,7 @@ class Loop:
             sequences, steps = sequences + answers.sequences, steps + answers.steps
             counted = sequences if task.counted == "sequences" else steps
             rate = counted / (time.perf_counter() - started)
-            self.reporter.batch(epoch, updates, task.batches(), loss.item(), rate)
+            self.reporter.batch(epoch, updates, self.batches, loss.item(), rate)
             if self.interruption.wanted:
                 break
         seconds = time.perf_counter() - started
@@ -152,7 +152,8 @@ class Loop:
         self.updates += 1
         if self.settings.schedule == "constant":
             return
-        done = self.updates / (self.settings.epochs * self.task.batches())
+        # Where pieces are cut anew in each epoch, there may be some updates more.
+        done = min(1.0, self.updates / (self.settings.epochs * self.batches))
         for group in self.optimizer.param_groups:
             share = (1 + math.cos(math.pi * done)) / 2
             group["lr"] = share * self.settings.learning_rate
@@ -187,10 +188,11 @@ class Loop:
 
     @torch.no_grad()
     def _zero_fractions(self) -> list[float]:
-        piece, lengths = self.task.glimpse()
-        weight = self.model.head.weight
-        vectors = self.model.reader(piece.to(weight.device), weight.dtype)
-        return self.zeros.fractions(vectors, lengths)
+        features, inputs, lengths = self.task.glimpse()
+        device = self.model.head.weight.device
+        inputs = {name: value.to(device) for name, value in inputs.items()}
+        vectors, inputs = self.model.read(features.to(device), **inputs)
+        return self.zeros.fractions(vectors, lengths, **inputs)
 
 
 def make_optimizer(

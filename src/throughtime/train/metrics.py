@@ -1,17 +1,19 @@
-"""Loss and metric over many batches."""
+"""Loss and metric over many batches, as they come."""
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from throughtime.data import Split
 from throughtime.train.interruption import Interruption, Stopped
 from throughtime.train.model import Model
+from throughtime.train.outputs import Classes, Numbers
 from throughtime.train.tasks import Answers, Task
 
-if TYPE_CHECKING:
-    from torchmetrics import Metric
+HIGHER_IS_BETTER = {"accuracy", "auroc_micro"}
 
 
 class Meter:
@@ -20,41 +22,98 @@ class Meter:
     Parameters
     ----------
     metric
-        `"accuracy"` or `"bits_per_character"`.
-    classes
-        K.
-    device
-        Where the answers lie.
+        The task's: `"accuracy"`, of several targets the share of all their classes that
+        are right; `"auroc_micro"`, over all labels at once, NaN where all are alike;
+        `"rmse"`, over all numbers at once, in their own units; `"nats_per_frame"`,
+        `"bits_per_symbol"` or `"bits_per_character"`, the loss without weights.
+    model
+        What answers.
     """
 
-    def __init__(self, metric: str, classes: int, device: torch.device) -> None:
+    def __init__(self, metric: str, model: Model) -> None:
         self.metric = metric
         # In float64: a sum of a million float32 losses would lose digits.
-        self._loss = torch.zeros((), dtype=torch.float64, device=device)
-        self._answers = 0
-        self._accuracy: Metric | None = None
+        self._loss = _Mean()
+        self._value: _Mean | _Auroc = _Mean()
+        self._take: Callable[[Answers], None] = self._take_plain
         if metric == "accuracy":
-            # Loaded here: it takes seconds, and a text does without.
-            from torchmetrics.classification import MulticlassAccuracy
+            assert isinstance(model.output, Classes)
+            self._sizes, self._take = model.output.sizes, self._take_classes
+        elif metric == "rmse":
+            assert isinstance(model.output, Numbers)
+            self._std, self._take = model.output.scale.std, self._take_errors
+        elif metric == "auroc_micro":
+            self._value, self._take = _Auroc(), self._take_labels
 
-            accuracy = MulticlassAccuracy(classes, average="micro", validate_args=False)
-            self._accuracy = accuracy.to(device)
-
+    @torch.no_grad()
     def update(self, answers: Answers) -> None:
         """Take in the answers to one batch."""
-        # What does not count has loss 0.
-        self._loss += answers.losses.detach().double().sum()
-        self._answers += int((answers.targets >= 0).sum())
-        if self._accuracy is not None:
-            self._accuracy.update(answers.logits.detach(), answers.targets)
+        self._loss.add(answers.losses, answers.counts)
+        self._take(answers)
 
     def result(self) -> dict[str, float]:
         """Return `loss` in nats, and the metric under its name."""
-        loss = self._loss.item() / max(self._answers, 1)
-        if self._accuracy is None:
-            return {"loss": loss, self.metric: loss / math.log(2)}
-        # It is a float32: the digits behind the millionth are noise.
-        return {"loss": loss, "accuracy": round(self._accuracy.compute().item(), 6)}
+        value = self._value.result()
+        if self.metric.startswith("bits"):
+            value /= math.log(2)
+        elif self.metric == "rmse":
+            value = math.sqrt(value)
+        return {"loss": self._loss.result(), self.metric: value}
+
+    def _take_plain(self, answers: Answers) -> None:
+        self._value.add(answers.plain, answers.counts)
+
+    def _take_classes(self, answers: Answers) -> None:
+        groups = answers.logits.split(self._sizes, -1)
+        chosen = torch.stack([group.argmax(-1) for group in groups], -1)
+        self._value.add(chosen == answers.targets, answers.targets >= 0)
+
+    def _take_errors(self, answers: Answers) -> None:
+        # Answers and targets are apart by as much as their changes are.
+        error = answers.logits.double() - answers.targets
+        square = (error * error.new_tensor(self._std)).square()
+        self._value.add(square, ~answers.targets.isnan())
+
+    def _take_labels(self, answers: Answers) -> None:
+        self._value.add(answers.logits, answers.targets)
+
+
+class _Mean:
+    """The mean of many numbers."""
+
+    def __init__(self) -> None:
+        self._sum: Tensor | float = 0.0
+        self._count: Tensor | int = 0
+
+    def add(self, values: Tensor, counts: Tensor) -> None:
+        # Nothing is read back from the device until the end.
+        self._sum = self._sum + values.double().where(counts, 0).sum()
+        self._count = self._count + counts.sum()
+
+    def result(self) -> float:
+        return float(self._sum) / max(int(self._count), 1)
+
+
+class _Auroc:
+    """The area under the receiver operating characteristic of all labels at once."""
+
+    def __init__(self) -> None:
+        self._scores: list[Tensor] = []
+        self._targets: list[Tensor] = []
+
+    def add(self, scores: Tensor, targets: Tensor) -> None:
+        known = ~targets.isnan()
+        self._scores.append(scores[known].cpu())
+        self._targets.append(targets[known].cpu() > 0.5)
+
+    def result(self) -> float:
+        # Loaded here: only labels need it.
+        from sklearn.metrics import roc_auc_score
+
+        targets = torch.cat(self._targets).numpy()
+        if len(np.unique(targets)) < 2:
+            return math.nan
+        return float(roc_auc_score(targets, torch.cat(self._scores).numpy()))
 
 
 @torch.no_grad()
@@ -69,7 +128,7 @@ def measure(
         An interruption is given, and it came.
     """
     model.eval()
-    meter = Meter(task.metric, model.head.output_size, model.head.weight.device)
+    meter = Meter(task.metric, model)
     for answers in task.evaluate(model, split):
         meter.update(answers)
         if interruption is not None and interruption.wanted:

@@ -1,14 +1,16 @@
 """A trained model: preprocessing, recurrent network and output in one module."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from throughtime.data import Question, Schema
 from throughtime.nn import Recurrent
-from throughtime.nn.heads import Pooling, Softmax, pool
-from throughtime.train.readers import Embed, Standardise
+from throughtime.nn.heads import Head, Pooling, pool
+from throughtime.train.outputs import Output
+from throughtime.train.readers import Read
 
 
 class Model(nn.Module):
@@ -16,30 +18,79 @@ class Model(nn.Module):
 
     Parameters
     ----------
+    schema, question
+        The columns of the data, and what is asked of them.
     reader
-        Makes what the network takes of what the data hold.
+        Makes what the network takes of the features.
+    inputs
+        Does so for each further input of the cell.
     network
         The recurrent layers.
     head
-        The output.
-    labels
-        Names of the K answers: classes, or symbols.
+        The last linear map, with its loss.
+    output
+        What the numbers of the head stand for.
     pooling
         How one answer per sequence is made; None: one answer per step.
     """
 
     def __init__(
         self,
-        reader: Standardise | Embed,
+        schema: Schema,
+        question: Question,
+        reader: Read,
+        inputs: Mapping[str, Read],
         network: Recurrent,
-        head: Softmax,
-        labels: Sequence[str],
+        head: Head,
+        output: Output,
         pooling: Pooling | None,
     ) -> None:
         super().__init__()
+        self.schema, self.question = schema, question
         self.reader, self.network, self.head = reader, network, head
-        self.labels = tuple(labels)
-        self.pooling = pooling
+        # They hold no weights, and may have any name.
+        self.inputs = dict(inputs)
+        self.output, self.pooling = output, pooling
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Name the K numbers of an answer: classes, labels, columns or symbols."""
+        return self.output.labels
+
+    def read(self, input: Tensor, **inputs: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Make what the network takes of raw numbers, as `forward` is given them."""
+        dtype = self.head.weight.dtype
+        # A name that is not known is the network's to refuse.
+        read = {
+            name: self.inputs[name](value, dtype) if name in self.inputs else value
+            for name, value in inputs.items()
+        }
+        return self.reader(input, dtype), read
+
+    def hidden(
+        self,
+        input: Tensor,
+        state: Sequence[Tensor] | None = None,
+        *,
+        lengths: Tensor | None = None,
+        **inputs: Tensor,
+    ) -> tuple[Tensor, Any]:
+        """Run the layers below the head: ``(T, B, D·H)`` and the state."""
+        self.reader.check(input, lengths)
+        for name, value in inputs.items():
+            if name in self.inputs:
+                self.inputs[name].check(value, lengths)
+        x, further = self.read(input, **inputs)
+        return self.network(x, state, lengths=lengths, **further)
+
+    def pooled(self, hidden: Tensor, lengths: Tensor | None) -> Tensor:
+        """Make what the head is given: ``(B, D·H)``, or all steps as they are."""
+        if self.pooling is None:
+            return hidden
+        if lengths is None:
+            lengths = torch.full((hidden.shape[1],), hidden.shape[0])
+        directions = self.network.directions
+        return pool(hidden, lengths, self.pooling, directions=directions)
 
     def logits(
         self,
@@ -47,17 +98,16 @@ class Model(nn.Module):
         state: Sequence[Tensor] | None = None,
         *,
         lengths: Tensor | None = None,
+        **inputs: Tensor,
     ) -> tuple[Tensor, Any]:
-        """Run the network; arguments and results as of `forward`, before softmax."""
-        output, state = self.network(
-            self.reader(input, self.head.weight.dtype), state, lengths=lengths
-        )
-        if self.pooling is not None:
-            if lengths is None:
-                lengths = torch.full((output.shape[1],), output.shape[0])
-            directions = self.network.directions
-            output = pool(output, lengths, self.pooling, directions=directions)
-        return self.head.logits(output), state
+        """Give answers on the scale of the loss; arguments are those of `forward`."""
+        hidden, state = self.hidden(input, state, lengths=lengths, **inputs)
+        return self.head.logits(self.pooled(hidden, lengths)), state
+
+    def answers(self, logits: Tensor, input: Tensor) -> Tensor:
+        """Turn logits into what `forward` gives; real numbers stay float64."""
+        activated = self.head.activate(logits)
+        return self.output.decode(activated, lambda: self.reader.fill(input))
 
     def forward(
         self,
@@ -65,25 +115,31 @@ class Model(nn.Module):
         state: Sequence[Tensor] | None = None,
         *,
         lengths: Tensor | None = None,
+        **inputs: Tensor,
     ) -> tuple[Tensor, Any]:
         """Answer sequences.
 
         Parameters
         ----------
         input
-            Raw features ``(T, B, F)``, or symbols ``(T, B)``.
+            Raw features ``(T, B, F)`` as the schema's columns say: numbers in their own
+            units, booleans as 0 and 1, categories as places, NaN where a value is
+            missing. A text is symbols, ``(T, B, 1)``.
         state
             Where the network starts; None: where its cell does.
         lengths
             ``(B,)``, the steps that count; None: all.
+        **inputs
+            The cell's further inputs by name, raw, ``(T, B, n)``.
 
         Returns
         -------
         outputs : torch.Tensor
-            Probabilities, ``(B, K)`` for one answer per sequence, ``(T, B, K)`` for one
-            per step.
+            ``(B, K)`` for one answer per sequence, ``(T, B, K)`` for one per step.
+            Probabilities of classes, labels or symbols; real numbers in the units of
+            their column. A forecast gives the 1st step of all columns first.
         state : tuple of torch.Tensor
             The state after the last step.
         """
-        logits, state = self.logits(input, state, lengths=lengths)
-        return self.head.activate(logits), state
+        logits, state = self.logits(input, state, lengths=lengths, **inputs)
+        return self.answers(logits, input).to(logits.dtype), state

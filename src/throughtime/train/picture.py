@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from throughtime.train.metrics import HIGHER_IS_BETTER
 from throughtime.train.progress import Row, words
 
 TRAINING, VALIDATION, QUIET = "#8aa4c8", "#c2410c", "#6b7280"
@@ -60,7 +61,7 @@ def draw_curve(
         figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
         left, right = figure.subplots(1, 2)
         _draw(left, rows, "loss", best_epoch)
-        left.set_title("loss (nats)", loc="left", color=QUIET, fontsize=10)
+        left.set_title("loss", loc="left", color=QUIET, fontsize=10)
         _draw(right, rows, metric, best_epoch)
         right.set_title(words(metric), loc="left", color=QUIET, fontsize=10)
         _draw_baseline(right, metric, baselines)
@@ -98,7 +99,7 @@ def _draw(axes: Axes, rows: Sequence[Row], name: str, best_epoch: int) -> None:
 def _draw_baseline(axes: Axes, metric: str, baselines: Mapping[str, float]) -> None:
     if not baselines:
         return
-    higher_is_better = metric == "accuracy"
+    higher_is_better = metric in HIGHER_IS_BETTER
     choose = max if higher_is_better else min
     name = choose(baselines, key=baselines.__getitem__)
     axes.axhline(baselines[name], color=QUIET, linewidth=1, linestyle=(0, (4, 3)))

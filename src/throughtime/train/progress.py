@@ -8,10 +8,11 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 Row = dict[str, Any]
 """What `metrics.jsonl` says of one epoch."""
 
-Counted = Literal["sequences", "characters"]
+Counted = Literal["sequences", "steps", "characters"]
 # A character is a step of a text.
 PER_SECOND: dict[Counted, str] = {
     "sequences": "sequences_per_second",
+    "steps": "steps_per_second",
     "characters": "steps_per_second",
 }
 
@@ -62,7 +63,7 @@ class Live:
     metric
         The metric beside the loss.
     counted
-        What is counted per second: `"sequences"` or `"characters"`.
+        What is counted per second: `"sequences"`, `"steps"` or `"characters"`.
     """
 
     def __init__(self, epochs: int, metric: str, counted: Counted) -> None:

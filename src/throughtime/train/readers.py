@@ -1,61 +1,203 @@
-"""What stands before the network: from raw data to vectors."""
+"""What stands before the network: from the numbers of columns to vectors.
+
+All that is fitted on the training part is held here and goes with the model, so that
+what is predicted later is read as training was: no step of it is left to the caller.
+"""
+
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from throughtime.data import Standardiser
-from throughtime.errors import FeatureCountMismatch
+from throughtime.data import Column, Missing
+from throughtime.errors import FeatureCountMismatch, GapInBatch
+from throughtime.train.scales import Scale, chosen
+
+# What holds the place of a category that is missing: as of one never seen, all zeros.
+_UNSEEN = -1.0
 
 
-class Standardise(nn.Module):
-    """Features on the scale of the training data.
+class Read(nn.Module):
+    """Columns of raw numbers as vectors.
 
-    Parameters
-    ----------
-    standardiser
-        Mean and deviation of each of the F features.
-    """
-
-    def __init__(self, standardiser: Standardiser) -> None:
-        super().__init__()
-        self.standardiser = standardiser
-        self.size = len(standardiser.mean)
-
-    def forward(self, input: Tensor, dtype: torch.dtype) -> Tensor:
-        """Scale ``(T, B, F)``; the result has the given dtype."""
-        if input.dim() != 3 or input.shape[-1] != self.size:
-            raise FeatureCountMismatch(given=tuple(input.shape), expected=self.size)
-        # In float64, as `Standardiser` does, so that no feature loses digits.
-        mean = input.new_tensor(self.standardiser.mean, dtype=torch.float64)
-        std = input.new_tensor(self.standardiser.std, dtype=torch.float64)
-        return ((input.double() - mean) / std).to(dtype)
-
-
-class Embed(nn.Module):
-    """Symbols as learned vectors.
+    The channels stand in this order: numbers, scaled, and booleans as they are, in the
+    order of the columns; then one channel per category of each column, or its learned
+    vector; then, for each column that has gaps in training, 1 where a value is missing.
 
     Parameters
     ----------
-    symbols
-        The number of different symbols.
-    size
-        The numbers of a vector.
+    columns
+        The F columns.
+    scale
+        Their means and deviations in training. Those of booleans only fill gaps, those
+        of categories stand for nothing.
+    gaps
+        Which of the columns get a channel that says what is missing.
+    missing
+        What takes the place of a missing value: the last one before it, and the mean
+        where there is none; the mean; 0. A category without one before it is held as
+        never seen. `"error"` refuses it.
+    embedding
+        The size of a category's learned vector; None: one channel per category.
+    difference, changing, changes
+        s > 0: the columns in these places are read as their change since s steps
+        before, scaled by mean and deviation of the changes; where there is no such
+        step, as the mean change.
     dtype, device
-        Of the vectors.
+        Of learned vectors.
     """
 
     def __init__(
         self,
-        symbols: int,
-        size: int,
+        columns: Sequence[Column],
+        scale: Scale,
         *,
+        gaps: Sequence[bool] = (),
+        missing: Missing = "error",
+        embedding: int | None = None,
+        difference: int = 0,
+        changing: Sequence[int] = (),
+        changes: Scale | None = None,
         dtype: torch.dtype | None = None,
-        device: str | None = None,
+        device: str | torch.device | None = None,
     ) -> None:
         super().__init__()
-        self.symbols, self.size = symbols, size
-        self.table = nn.Embedding(symbols, size, dtype=dtype, device=device)
+        self.columns, self.scale = tuple(columns), scale
+        self.gaps = tuple(gaps) or (False,) * len(self.columns)
+        self.missing, self.embedding = missing, embedding
+        self.difference, self.changes = difference, changes
+        self.changing = tuple(changing)
+        self._plain = of_kind(self.columns, "number", "boolean")
+        self._categories = of_kind(self.columns, "category")
+        self._stand_in = [self._fallback(k) for k in range(len(self.columns))]
+        self._changes = [place in self.changing for place in self._plain]
+        self._mean, self._std = self._units()
+        counts = [len(self.columns[place].categories) for place in self._categories]
+        options: Any = {"dtype": dtype, "device": device}
+        self.tables = nn.ModuleList(
+            nn.Embedding(count, embedding, **options) for count in counts if embedding
+        )
+        widths = [embedding or count for count in counts]
+        self.size = len(self._plain) + sum(widths) + sum(self.gaps)
 
     def forward(self, input: Tensor, dtype: torch.dtype) -> Tensor:
-        """Look up ``(T, B)`` symbols: ``(T, B, size)``."""
-        return self.table(input).to(dtype)
+        """Read ``(T, B, F)`` raw numbers: ``(T, B, size)`` of the given dtype."""
+        filled = self.fill(input)
+        parts = [self._scaled(filled).to(dtype)] if self._plain else []
+        for number, place in enumerate(self._categories):
+            parts.append(self._category(number, filled[..., place]).to(dtype))
+        if any(self.gaps):
+            parts.append(input.isnan()[..., _true(self.gaps)].to(dtype))
+        return parts[0] if len(parts) == 1 else torch.cat(parts, -1)
+
+    def check(self, input: Tensor, lengths: Tensor | None = None) -> None:
+        """Refuse what cannot be read.
+
+        Raises
+        ------
+        FeatureCountMismatch
+            There are not F columns.
+        GapInBatch
+            A value is missing, and nothing was said of missing values.
+        """
+        if input.dim() != 3 or input.shape[-1] != len(self.columns):
+            expected = len(self.columns)
+            raise FeatureCountMismatch(given=tuple(input.shape), expected=expected)
+        if self.missing != "error" or not input.isnan().any():
+            return
+        for step, row, place in input.isnan().nonzero().tolist():
+            if lengths is None or step < lengths[row]:
+                column = self.columns[place].name
+                raise GapInBatch(column=column, step=step, row=row)
+
+    def fill(self, input: Tensor, before: Tensor | None = None) -> Tensor:
+        """Put something in the place of every missing value.
+
+        Parameters
+        ----------
+        input
+            ``(T, B, F)`` raw numbers.
+        before
+            ``(B, F)``, the filled numbers of the step before the first, where these
+            steps go on from others; None: they begin a sequence.
+
+        Returns
+        -------
+        torch.Tensor
+            ``(T, B, F)``, float64.
+        """
+        values = input.double()
+        missing = values.isnan()
+        stand_in = values.new_tensor(self._stand_in).expand(values.shape[1:])
+        if self.missing != "forward":
+            return torch.where(missing, stand_in, values)
+        first = stand_in if before is None else before
+        step = torch.arange(1, len(values) + 1, device=values.device)[:, None, None]
+        last = torch.where(missing, 0, step).cummax(0).values
+        return torch.cat([first[None], values]).gather(0, last)
+
+    def _scaled(self, filled: Tensor) -> Tensor:
+        # In float64, so that no feature loses digits.
+        values = filled[..., self._plain]
+        mean, std = values.new_tensor(self._mean), values.new_tensor(self._std)
+        if self.changes is not None:
+            changes = torch.tensor(self._changes, device=values.device)
+            values = torch.where(changes, since(values, self.difference), values)
+            values = torch.where(values.isnan(), mean, values)
+        return (values - mean) / std
+
+    def _category(self, number: int, places: Tensor) -> Tensor:
+        """Give the vectors of ``(T, B)`` places of a column; of -1 all zeros."""
+        known, places = places >= 0, places.clamp(min=0).long()
+        if self.embedding:
+            vectors = self.tables[number](places)
+        else:
+            count = len(self.columns[self._categories[number]].categories)
+            vectors = nn.functional.one_hot(places, count)
+        return vectors.where(known[..., None], 0)
+
+    def _units(self) -> tuple[list[float], list[float]]:
+        """Give mean and deviation of each plain channel; booleans keep theirs."""
+        mean, std = dict.fromkeys(self._plain, 0.0), dict.fromkeys(self._plain, 1.0)
+        numbers = of_kind(self.columns, "number")
+        scales = [(numbers, chosen(self.scale, numbers))]
+        if self.changes is not None:
+            scales.append((list(self.changing), self.changes))
+        for places, scale in scales:
+            mean.update(zip(places, scale.mean, strict=True))
+            std.update(zip(places, scale.std, strict=True))
+        return list(mean.values()), list(std.values())
+
+    def _fallback(self, place: int) -> float:
+        if self.columns[place].kind == "category":
+            return _UNSEEN
+        return 0.0 if self.missing == "zero" else self.scale.mean[place]
+
+
+def since(values: Tensor, steps: int) -> Tensor:
+    """Give the change of ``(T, B, n)`` since so many steps before, NaN at first."""
+    return values - earlier(values, steps)
+
+
+def earlier(values: Tensor, steps: int) -> Tensor:
+    """Give the values ``(T, B, n)`` of so many steps before, NaN where none is."""
+    steps = min(steps, len(values))
+    missing = torch.full_like(values[:steps], torch.nan)
+    return torch.cat([missing, values[: len(values) - steps]])
+
+
+def later(values: Tensor, steps: int) -> Tensor:
+    """Give the values ``(T, B, n)`` of so many steps later, NaN where none is."""
+    steps = min(steps, len(values))
+    missing = torch.full_like(values[:steps], torch.nan)
+    return torch.cat([values[steps:], missing])
+
+
+def of_kind(columns: Sequence[Column], *kinds: str) -> list[int]:
+    """Return where the columns of some kinds stand."""
+    return [place for place, column in enumerate(columns) if column.kind in kinds]
+
+
+def _true(flags: Sequence[bool]) -> list[int]:
+    return [place for place, flag in enumerate(flags) if flag]

@@ -1,6 +1,5 @@
 """A run after its training: what it measured, and its model."""
 
-import hashlib
 import json
 import os
 import warnings
@@ -10,28 +9,28 @@ from typing import Any
 
 from throughtime.data import (
     Dataset,
+    Question,
+    Reading,
     Split,
     TextDataset,
-    cards,
-    read_text,
-    text_dataset,
     trivial_baselines,
 )
-from throughtime.data import load as load_data
 from throughtime.errors import (
     DamagedModel,
     DataChanged,
     DataMoved,
+    DataOfMemory,
 )
+from throughtime.train.describing import describe, field
 from throughtime.train.folder import METRICS, MODEL, WEIGHTS, write
+from throughtime.train.measuring import Predicted
 from throughtime.train.metrics import measure
 from throughtime.train.model import Model
 from throughtime.train.settings import Settings, check_choice
+from throughtime.train.sources import bundled, checksum, read, read_again
 from throughtime.train.storage import (
     FORMAT,
     VERSION,
-    describe,
-    field,
     load_model,
     one_line,
     read_document,
@@ -68,7 +67,7 @@ class Run:
     backend, device
         Where the model shall run.
     moved_to
-        Where the text lies now, if no longer where it was.
+        Where the data lie now, if no longer where they were, or the data.
     """
 
     def __init__(
@@ -82,7 +81,7 @@ class Run:
         dataset: Dataset | None = None,
         backend: str = "auto",
         device: str = "cpu",
-        moved_to: str | os.PathLike[str] | None = None,
+        moved_to: Any = None,
     ) -> None:
         self.path, self.metrics, self.settings = path, metrics, settings
         self._document = document
@@ -92,6 +91,7 @@ class Run:
         self._moved_to = moved_to
         self._model: Model | None = None
         self._measured: dict[str, dict[str, float]] = {}
+        self._predicted: dict[str, list[Predicted]] = {}
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
@@ -103,13 +103,29 @@ class Run:
 
     @property
     def data(self) -> str:
-        """Name of the data, or the path of the text."""
-        return self._document["data"]["name"]
+        """Name of the data, or their whole path."""
+        data = self._document["data"]
+        return data["source"] or data["name"]
 
     @property
     def task(self) -> str:
-        """`"classify"` or `"next"`."""
+        """`"classify"`, `"multilabel"`, `"regress"`, `"next"` or `"forecast"`."""
         return self._document["task"]
+
+    @property
+    def question(self) -> Question:
+        """What is asked of the data; of a text, its next symbol."""
+        return Question(**self._document["model"]["question"])
+
+    @property
+    def reading(self) -> Reading:
+        """How the data are read."""
+        return read_again(self._document["data"]["reading"])
+
+    @property
+    def of_text(self) -> bool:
+        """Whether the data are a text."""
+        return self._document["data"]["kind"] == "text"
 
     @property
     def best_epoch(self) -> int:
@@ -157,8 +173,7 @@ class Run:
         Returns
         -------
         dict
-            `loss` in nats per answer, and `accuracy` (per sequence) or
-            `bits_per_character`.
+            `loss` of an answer, as training counts it, and the task's `metric`.
         """
         check_choice("split", split, SPLITS)
         self._check_labels()
@@ -166,10 +181,43 @@ class Run:
             self._measured[split] = measure(self._task(), self.model, SPLITS[split])
         return dict(self._measured[split])
 
+    def predicted(self, split: str = "test", target: str | None = None) -> Predicted:
+        """Give all answers of the best weights to one part of the data.
+
+        Parameters
+        ----------
+        split
+            `"train"`, `"validation"` or `"test"`.
+        target
+            Whose answers, where several columns are classified; None: of the first.
+
+        Returns
+        -------
+        Predicted
+            Probabilities or values in own units, beside the truth, by sequence and
+            step; only answers whose truth is known.
+        """
+        check_choice("split", split, SPLITS)
+        self._check_labels()
+        several = self.task == "classify"
+        names = [column.name for column in self.model.schema.targets] if several else []
+        if target is not None:
+            check_choice("target", target, names)
+        if split not in self._predicted:
+            task = self._task()
+            self._predicted[split] = task.predict(self.model, SPLITS[split])
+        return self._predicted[split][names.index(target) if target else 0]
+
     def baselines(self) -> dict[str, float]:
-        """Return what trivial methods reach on the test part, from the data's card."""
-        known = dict(self.dataset.card.baselines)
-        return known or trivial_baselines(self.dataset)
+        """Return what trivial methods reach on the test part.
+
+        From the data's card; of a text without one they are measured.
+        """
+        card = self.dataset.card
+        known = dict(card.baselines) if card else {}
+        if not known and isinstance(self.dataset, TextDataset):
+            return trivial_baselines(self.dataset)
+        return known
 
     @property
     def metric(self) -> str:
@@ -177,25 +225,28 @@ class Run:
         return self._task().metric
 
     def _check_labels(self) -> None:
-        data = self.dataset
-        labels = data.vocabulary if isinstance(data, TextDataset) else data.classes
-        if self.model.labels != tuple(labels):
-            reason = "`labels` are not those of the data"
+        data, model = self.dataset, self.model
+        if isinstance(data, TextDataset):
+            same = model.labels == tuple(data.vocabulary)
+        else:
+            same = (model.schema, model.question) == (data.schema, data.question)
+        if not same:
+            reason = "its columns and labels are not those of the data"
             raise DamagedModel(path=self.path / MODEL, reason=reason)
 
     def _task(self) -> Task:
         return make_task(self.dataset, self.settings)
 
     def _load_data(self) -> Dataset:
-        name = self.data if self._moved_to is None else os.fspath(self._moved_to)
-        if self._moved_to is None and name in {card.name for card in cards()}:
-            dataset = load_data(name)
-        elif self._moved_to is None and not Path(name).exists():
+        stored = self._document["data"]
+        name = stored["source"] if self._moved_to is None else self._moved_to
+        if name is None:
+            raise DataOfMemory(run=self.path, name=stored["name"])
+        if self._moved_to is None and not _is_there(name):
             raise DataMoved(run=self.path, path=name)
-        else:
-            dataset = text_dataset(read_text(name), name)
-        if checksum(dataset) != self._document["data"]["checksum"]:
-            raise DataChanged(path=name)
+        dataset = read(name, self.reading)
+        if checksum(dataset) != stored["checksum"]:
+            raise DataChanged(path=dataset.name)
         return dataset
 
 
@@ -204,7 +255,7 @@ def write_document(
     model: Model,
     task: Task,
     settings: Settings,
-    data: Mapping[str, str],
+    data: Mapping[str, Any],
     training: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Write the `model.json` of a run, and give back what it says."""
@@ -227,7 +278,7 @@ def open_run(
     *,
     backend: str = "auto",
     device: str = "cpu",
-    data: str | os.PathLike[str] | None = None,
+    data: Any = None,
 ) -> Run:
     """Open the folder of a run.
 
@@ -238,8 +289,8 @@ def open_run(
     backend, device
         As in `load`.
     data
-        The path of the text of the training, if it has moved; its content must be the
-        same. None: where it was.
+        The path of the data of the training, if they have moved, or the data, if they
+        were given in memory; they must be the same. None: where they were.
 
     Raises
     ------
@@ -306,21 +357,9 @@ def load(
     return model
 
 
-def checksum(dataset: Dataset) -> str:
-    """Return a fingerprint of what is to be learned.
-
-    For a text that includes the split: under another one the test part was seen.
-    """
-    digest = hashlib.sha256()
-    if isinstance(dataset, TextDataset):
-        digest.update("\0".join(dataset.vocabulary).encode("utf-8", "surrogatepass"))
-        digest.update(dataset.symbols.tobytes())
-        digest.update(repr(sorted(dataset.splits.items())).encode("utf-8"))
-    else:
-        digest.update(dataset.targets.tobytes())
-        for sequence in dataset.sequences:
-            digest.update(sequence.tobytes())
-    return digest.hexdigest()
+def _is_there(name: str) -> bool:
+    """Whether data may be read from a bundled name, a path or a pattern."""
+    return bundled(name) or Path(name).exists() or any(sign in name for sign in "*?[")
 
 
 def _read_settings(document: dict[str, Any]) -> Settings:
@@ -328,14 +367,24 @@ def _read_settings(document: dict[str, Any]) -> Settings:
     data, training = field(document, "data", dict), field(document, "training", dict)
     for part, name, kind in [
         (document, "task", str),
+        (data, "kind", str),
         (data, "name", str),
+        (data, "source", str | None),
         (data, "checksum", str),
         (training, "stopped", str | None),
     ]:
         field(part, name, kind)
+    reading = field(data, "reading", dict)
+    field(reading, "inputs", dict)
+    read_again(reading)
     settings = Settings.from_json(field(document, "settings", dict))
-    if document["task"] == "next" and settings.steps is None:
-        raise ValueError("`steps` is missing")
+    if data["kind"] not in {"text", "sequences"}:
+        raise ValueError(f"`kind` is {data['kind']!r}")
+    if data["kind"] == "text" and (document["task"], settings.steps is None) != (
+        "next",
+        False,
+    ):
+        raise ValueError("`task` and `steps` are not those of a text")
     return settings
 
 

@@ -66,7 +66,7 @@ def _draw(
     generator = torch.Generator().manual_seed(seed)
     state = None
     for _ in range(length):
-        logits, state = model.logits(symbols[:, None].to(device), state)
+        logits, state = model.logits(symbols[:, None, None].to(device), state)
         scores = logits[-1, 0].double().cpu()
         # No character stands behind it, and training never asked for it.
         scores[model.labels.index(UNKNOWN)] = -math.inf
@@ -80,7 +80,7 @@ def _draw(
 
 
 def _check(run: Run, length: int, temperature: float) -> None:
-    if run.task != "next":
+    if not run.of_text:
         raise DrawsNoSymbols(path=run.path, task=run.task)
     check_count("length", length, at_least=1)
     if not math.isfinite(temperature) or temperature < 0:

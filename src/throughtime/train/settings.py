@@ -1,20 +1,16 @@
-"""What a training can be asked for, and what it does if nothing is asked."""
+"""What a training can be asked for."""
 
 import sys
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import torch
 
-from throughtime.data import Dataset, TextDataset
-from throughtime.errors import (
-    DeviceMissing,
-    NothingToCut,
-    NumberOutOfRange,
-    UnknownChoice,
-)
+from throughtime.errors import DeviceMissing, NumberOutOfRange, UnknownChoice
 from throughtime.errors.base import did_you_mean
+from throughtime.nn.checkpointing import read_budget
+from throughtime.nn.heads import Pooling
 from throughtime.nn.settings import check_flag
 
 OPTIMIZERS = ("adam", "sgd")
@@ -26,23 +22,11 @@ DTYPES = {"float32": torch.float32, "float64": torch.float64}
 LARGEST_SEED = 2**64 - 1
 _LARGEST_SIZE = 2**31 - 1
 _MOST_THREADS = 1024
-
-# Found by experiments with LSTM and GRU on the bundled data.
-_SEQUENCES: Mapping[str, Any] = {
-    "hidden_size": 128,
-    "epochs": 20,
-    "batch_size": 64,
-    "steps": None,
-    "patience": 10,
-    "learning_rate": {"adam": 5e-3, "sgd": 0.5},
-}
-_TEXT: Mapping[str, Any] = {
-    "hidden_size": 256,
-    "epochs": 12,
-    "batch_size": 32,
-    "steps": 32,
-    "patience": 3,
-    "learning_rate": {"adam": 4e-3, "sgd": 2.0},
+_CHOICES: Mapping[str, Collection[str | None]] = {
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+    "dtype": DTYPES,
+    "pool": (None, "last", "mean", "max"),
 }
 
 
@@ -52,8 +36,17 @@ class Settings:
 
     Parameters
     ----------
-    hidden_size, num_layers, bidirectional
+    hidden_size, num_layers, bidirectional, heads, residual, dropout, checkpoint
         The network, as in `Recurrent`.
+    embedding
+        The size of a category's learned vector, as in `Read`. A text always has one.
+    pool
+        How one answer per sequence is made of all steps: `"last"`, `"mean"`, `"max"`;
+        None: last, or mean for a cell without states. None for answers per step.
+    class_weights
+        `"balanced"`, or a weight for some classes; the others have 1.
+    target_replication
+        How much the answers before the last step count, of one per sequence.
     optimizer
         `"adam"` (Kingma and Ba 2015) or `"sgd"`, plain gradient descent.
     epochs, patience
@@ -62,8 +55,9 @@ class Settings:
     batch_size
         Sequences, or streams of a text, per update.
     steps
-        Steps of a text between two updates; the state is carried on, the gradient is
-        not. None for sequences, which are never cut.
+        Of a text, the steps between two updates; the state is carried on, the gradient
+        is not. Of answers per step, the longest stretch that is learned at once; None:
+        whole sequences. None for one answer per sequence.
     learning_rate, schedule, clip
         Step width; whether it falls to 0 over the epochs along half a cosine or stays;
         and the gradient's norm at most, where 0 lets every gradient pass.
@@ -76,6 +70,14 @@ class Settings:
     hidden_size: int
     num_layers: int
     bidirectional: bool
+    heads: int
+    residual: bool
+    dropout: float
+    checkpoint: int | str | None
+    embedding: int | None
+    pool: Pooling | None
+    class_weights: str | Mapping[str, float] | None
+    target_replication: float | None
     optimizer: str
     epochs: int
     patience: int
@@ -91,21 +93,27 @@ class Settings:
     threads: int | None
 
     def __post_init__(self) -> None:
-        check_choice("optimizer", self.optimizer, OPTIMIZERS)
-        check_choice("schedule", self.schedule, SCHEDULES)
-        check_choice("dtype", self.dtype, DTYPES)
+        for argument, known in _CHOICES.items():
+            check_choice(argument, getattr(self, argument), known)
         check_flag("bidirectional", self.bidirectional)
-        for argument in ("epochs", "patience"):
+        check_flag("residual", self.residual)
+        for argument in ("epochs", "patience", "heads"):
             check_count(argument, getattr(self, argument), at_least=1)
         for argument in ("hidden_size", "num_layers", "batch_size"):
             check_count(argument, getattr(self, argument), 1, _LARGEST_SIZE)
-        if self.steps is not None:
-            check_count("steps", self.steps, 1, _LARGEST_SIZE)
+        for argument in ("steps", "embedding"):
+            if getattr(self, argument) is not None:
+                check_count(argument, getattr(self, argument), 1, _LARGEST_SIZE)
         if self.threads is not None:
             check_threads(self.threads)
         check_count("seed", self.seed, 0, LARGEST_SEED)
         _check_real("learning_rate", self.learning_rate, zero=False)
         _check_real("clip", self.clip, zero=True)
+        _check_share("dropout", self.dropout)
+        if self.target_replication is not None:
+            _check_share("target_replication", self.target_replication)
+        _check_weights(self.class_weights)
+        read_budget(self.checkpoint)
         check_device(self.device)
 
     def to_json(self) -> dict[str, Any]:
@@ -131,48 +139,14 @@ class Settings:
         return DTYPES[self.dtype]
 
 
-def settle(dataset: Dataset, given: Mapping[str, Any]) -> Settings:
-    """Pick the settings among what was given; None becomes what suits the data.
-
-    Raises
-    ------
-    SettingError
-        A value is not possible; the message names it.
-    """
-    defaults = dict(_TEXT if isinstance(dataset, TextDataset) else _SEQUENCES)
-    defaults["threads"] = None
-    rates = defaults["learning_rate"]
-    # An optimiser that is not known is refused below, whatever its step width.
-    defaults["learning_rate"] = rates.get(str(given.get("optimizer")), rates["adam"])
-    if isinstance(dataset, TextDataset):
-        defaults["batch_size"] = _streams(len(dataset.part("train")))
-    elif given.get("steps") is not None:
-        raise NothingToCut(given=given["steps"], data=dataset.name)
-    names = {setting.name for setting in fields(Settings)}
-    # None stands for a default only where there is one; elsewhere it is refused.
-    asked: dict[str, Any] = {
-        name: value
-        for name, value in given.items()
-        if name in names and not (value is None and name in defaults)
-    }
-    if isinstance(asked.get("device"), torch.device):
-        asked["device"] = str(asked["device"])
-    return Settings(**{**defaults, **asked})
-
-
-def _streams(symbols: int) -> int:
-    """Fewer streams for a short text, so that each still has something to follow."""
-    return max(1, min(_TEXT["batch_size"], symbols // 1000))
-
-
-def check_choice(argument: str, given: str, known: Collection[str]) -> None:
+def check_choice(argument: str, given: Any, known: Collection[str | None]) -> None:
     """Refuse a word that is none of those known."""
     # Compared one by one: what is given may be of any type, hashable or not.
     if given not in tuple(known):
         raise UnknownChoice(
             argument=argument,
             given=given,
-            hint=did_you_mean(str(given), known),
+            hint=did_you_mean(str(given), filter(None, known)),
             known=", ".join(map(repr, known)),
         )
 
@@ -203,6 +177,28 @@ def _check_real(argument: str, given: object, zero: bool) -> None:
             given=given,
             expected="a finite number " + ("of at least 0" if zero else "above 0"),
         )
+
+
+def _check_share(argument: str, given: object) -> None:
+    real = isinstance(given, int | float) and not isinstance(given, bool)
+    if not real or not 0 <= given <= 1:
+        raise NumberOutOfRange(
+            argument=argument, given=given, expected="a number from 0 to 1"
+        )
+
+
+def _check_weights(given: object) -> None:
+    if given is None or given == "balanced":
+        return
+    if not isinstance(given, Mapping) or not given:
+        raise UnknownChoice(
+            argument="class_weights",
+            given=given,
+            hint="",
+            known="'balanced' or a weight for each of some classes",
+        )
+    for name, weight in given.items():
+        _check_real(f"class_weights[{name!r}]", weight, zero=True)
 
 
 def check_device(given: str | torch.device) -> None:

@@ -1,4 +1,4 @@
-"""A model as data: what `model.json` and the files of weights hold, both ways.
+"""The files of a model, both ways: what `model.json` and those of weights hold.
 
 Reading trusts nothing: a file may have been cut off, edited, or belong to another
 model.
@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save
 from torch import nn
 
-from throughtime.data import UNKNOWN, Standardiser
+from throughtime.data import UNKNOWN
 from throughtime.errors import (
     BackendCannotServe,
     DamagedModel,
@@ -23,77 +23,14 @@ from throughtime.errors import (
     TooLargeForMemory,
     UnknownBackend,
 )
-from throughtime.graph.serialize import from_json, to_json
-from throughtime.nn import Recurrent
-from throughtime.nn.heads import Softmax
+from throughtime.train.describing import build, field
 from throughtime.train.folder import MODEL, WEIGHTS, check_run, write
 from throughtime.train.memory import enough_memory
 from throughtime.train.model import Model
-from throughtime.train.readers import Embed, Standardise
-from throughtime.train.settings import DTYPES, check_device
+from throughtime.train.settings import check_device
 
 FORMAT: Final = "throughtime model"
-VERSION: Final = 1
-_POOLINGS = (None, "last", "mean", "max")
-_TASKS = {"standardise": "classify", "embed": "next"}
-
-
-def describe(model: Model) -> dict[str, Any]:
-    """Return all that `build` needs beside the weights, as JSON can hold it."""
-    network = model.network
-    return {
-        "reader": _describe_reader(model.reader),
-        "graphs": [json.loads(to_json(graph)) for graph in network.graphs],
-        "bidirectional": network.bidirectional,
-        "residual": network.residual,
-        "output": "softmax",
-        "labels": list(model.labels),
-        "pooling": model.pooling,
-        "dtype": str(model.head.weight.dtype).removeprefix("torch."),
-    }
-
-
-def build(described: dict[str, Any], backend: str, device: str) -> Model:
-    """Make the model that was described; its weights are not yet those of training.
-
-    Raises
-    ------
-    ThroughtimeError, ValueError
-        The description is damaged.
-    """
-    dtype = DTYPES[_choice(described, "dtype", DTYPES)]
-    _choice(described, "output", ("softmax",))
-    labels = field(described, "labels", list)
-    if not labels or not all(isinstance(label, str) for label in labels):
-        raise ValueError("`labels` is no list of texts")
-    graphs = [from_json(json.dumps(g)) for g in field(described, "graphs", list)]
-    if not graphs:
-        raise ValueError("`graphs` is empty")
-    # The first weights are about to be replaced: no draw of the caller's is used up.
-    with torch.random.fork_rng(devices=[]):
-        network = Recurrent.from_graphs(
-            graphs,
-            bidirectional=field(described, "bidirectional", bool),
-            # What was written before layers could be residual does not say so.
-            residual=described.get("residual", False),
-            backend=backend,
-            device=device,
-            dtype=dtype,
-        )
-        units = graphs[-1].output_size * network.directions
-        head = Softmax(
-            units,
-            len(labels),
-            backend=_head_backend(backend),
-            device=device,
-            dtype=dtype,
-        )
-        stored = field(described, "reader", dict)
-        reader = _build_reader(stored, labels, graphs[0].input_size, dtype, device)
-    pooling = _choice(described, "pooling", _POOLINGS)
-    if (pooling is None) != isinstance(reader, Embed):
-        raise ValueError(f"`pooling` {pooling!r} does not fit the reader")
-    return Model(reader, network, head, labels, pooling).eval()
+VERSION: Final = 2
 
 
 def read_document(path: Path) -> dict[str, Any]:
@@ -123,13 +60,24 @@ def read_document(path: Path) -> dict[str, Any]:
 
 
 def _check_parts(document: dict[str, Any]) -> None:
-    """Look whether task, reader and cell are named, and agree."""
+    """Look whether task and cell are named, and agree with the question."""
     model = field(document, "model", dict)
-    kind = _choice(field(model, "reader", dict), "kind", tuple(_TASKS))
-    if document.get("task") != _TASKS[kind]:
-        raise ValueError(f"`task` {document.get('task')!r} does not fit the reader")
+    if document.get("task") != field(field(model, "question", dict), "task", str):
+        raise ValueError(f"`task` {document.get('task')!r} does not fit the question")
     for graph in field(model, "graphs", list):
         field(graph, "cell", str)
+    if field(field(document, "data", dict), "kind", str) == "text":
+        features = field(field(model, "schema", dict), "features", list)
+        _check_vocabulary(field(features[0] if features else {}, "categories", list))
+
+
+def _check_vocabulary(labels: list[Any]) -> None:
+    """Refuse what no text gave: it is `UNKNOWN`, then different characters."""
+    characters = labels[1:]
+    texts = all(isinstance(label, str) for label in labels)
+    single = texts and all(len(character) == 1 for character in characters)
+    if not single or not characters or labels[0] != UNKNOWN:
+        raise ValueError("`categories` is no vocabulary")
 
 
 def load_model(
@@ -201,68 +149,6 @@ def read_weights(path: Path, model: nn.Module) -> None:
 
 def _named(model: nn.Module) -> list[tuple[str, torch.Tensor]]:
     return list(model.state_dict().items())
-
-
-def _describe_reader(reader: Standardise | Embed) -> dict[str, Any]:
-    if isinstance(reader, Standardise):
-        return {"kind": "standardise", **reader.standardiser.to_json()}
-    return {"kind": "embed", "symbols": reader.symbols, "size": reader.size}
-
-
-def _build_reader(
-    stored: dict[str, Any],
-    labels: list[str],
-    size: int,
-    dtype: torch.dtype,
-    device: str,
-) -> Standardise | Embed:
-    """Make what gives `size` numbers to the network; checked before memory is used."""
-    if _choice(stored, "kind", tuple(_TASKS)) == "standardise":
-        standardiser = Standardiser.from_json(stored)
-        if len(standardiser.mean) != size:
-            given = len(standardiser.mean)
-            raise ValueError(f"the reader gives {given} numbers to the network")
-        return Standardise(standardiser)
-    if field(stored, "size", int) != size:
-        raise ValueError(f"the reader gives {stored['size']} numbers to the network")
-    _check_vocabulary(labels)
-    if field(stored, "symbols", int) != len(labels):
-        raise ValueError(f"`symbols` is {stored['symbols']} for {len(labels)} labels")
-    return Embed(len(labels), size, dtype=dtype, device=device)
-
-
-def _check_vocabulary(labels: list[str]) -> None:
-    """Refuse what no text gave: it is `UNKNOWN`, then different characters."""
-    characters = labels[1:]
-    single = all(len(character) == 1 for character in characters)
-    alike = len(set(characters)) != len(characters)
-    if labels[0] != UNKNOWN or not characters or not single or alike:
-        raise ValueError("`labels` is no vocabulary")
-
-
-def _head_backend(backend: str) -> str:
-    """Leave the output to the others where the layers are cuDNN's: it has no other."""
-    return "auto" if backend == "cudnn" else backend
-
-
-def field(document: object, name: str, kind: Any) -> Any:
-    """Return an entry that must be of some kind.
-
-    Raises
-    ------
-    ValueError
-        It is missing or of another kind, or there are no entries at all.
-    """
-    known = isinstance(document, dict) and name in document
-    if not known or not isinstance(document[name], kind):
-        raise ValueError(f"`{name}` is missing or damaged")
-    return document[name]
-
-
-def _choice(document: dict[str, Any], name: str, known: Any) -> Any:
-    if name not in document or document[name] not in known:
-        raise ValueError(f"`{name}` is {document.get(name)!r}")
-    return document[name]
 
 
 def one_line(error: Exception) -> str:

@@ -26,7 +26,9 @@ class ZeroCounter:
         self._residual = network.residual
 
     @torch.no_grad()
-    def fractions(self, input: Tensor, lengths: Tensor) -> list[float]:
+    def fractions(
+        self, input: Tensor, lengths: Tensor, **inputs: Tensor
+    ) -> list[float]:
         """Return the fraction of exact zeros per layer, padding left out.
 
         Parameters
@@ -35,13 +37,15 @@ class ZeroCounter:
             ``(T, B, F)``, what the network is given.
         lengths
             ``(B,)``.
+        **inputs
+            The cell's further inputs, ``(T, B, n)``.
         """
         step = torch.arange(input.shape[0])[:, None]
         alive = (step < lengths.cpu()).to(input.device)
         found: list[float] = []
         value = input
         for index, layer in enumerate(self._layers):
-            output, _ = layer(value, lengths=lengths)
+            output, _ = layer(value, lengths=lengths, **inputs)
             found.append((output[alive] == 0).double().mean().item())
             value = output + value if index and self._residual else output
         return found

@@ -75,6 +75,7 @@ def assemble(source: Source, reading: Reading) -> SequenceDataset:
         frames=StoredFrames(laid.frames, laid.keys.lengths),
         keys=laid.keys.names,
         splits=splits,
+        missing=reading.missing,
     )
 
 

@@ -1,0 +1,319 @@
+"""The options of `throughtime train`, in the groups of its help."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import rich_click as click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+# Generic in some versions of click.
+_Type: Any = click.ParamType
+_BY_DATA = "By default what suits the data."
+
+
+class Names(_Type):
+    """Names with commas between them."""
+
+    name = "names"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
+        """Split at the commas; spaces around a name are none of it."""
+        if not isinstance(value, str):
+            return tuple(value)
+        return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+class Weights(_Type):
+    """`balanced`, or a weight for some classes: `a=2,b=0.5`."""
+
+    name = "weights"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Read a weight for each class, or leave the word."""
+        if not isinstance(value, str) or "=" not in value:
+            return value
+        weights: dict[str, float] = {}
+        for entry in value.split(","):
+            name, _, weight = entry.rpartition("=")
+            try:
+                weights[name.strip()] = float(weight)
+            except ValueError:
+                self.fail(f"{weight!r} is no weight: write CLASS=WEIGHT.", param, ctx)
+        return weights
+
+
+class Spacing(_Type):
+    """Steps, or a word that says how many."""
+
+    name = "spacing"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int | str:
+        """Read a whole number, or leave the word."""
+        return int(value) if isinstance(value, str) and value.isdigit() else value
+
+
+def _feeds(
+    context: click.Context, parameter: click.Parameter, given: Any
+) -> dict[str, Any]:
+    """Read every `NAME=COLUMN`; of a file it is a table already."""
+    if isinstance(given, dict):
+        return given
+    inputs: dict[str, Any] = {}
+    for entry in given:
+        name, equals, columns = entry.partition("=")
+        if not equals or not name or not columns:
+            raise click.BadParameter(f"{entry!r} is not NAME=COLUMN.")
+        several = [column.strip() for column in columns.split(",")]
+        inputs[name.strip()] = several if len(several) > 1 else several[0]
+    return inputs
+
+
+def _option(group: str, *names: str, **settings: Any) -> Callable[[Command], Command]:
+    return click.option(*names, panel=group, **settings)
+
+
+_DATA = [
+    _option(
+        "Data",
+        "--sequence",
+        metavar="COLUMN",
+        help="Says to which sequence a row belongs.",
+    ),
+    _option("Data", "--time", metavar="COLUMN", help="Says when a row was."),
+    _option(
+        "Data",
+        "--features",
+        type=Names(),
+        metavar="COLUMN,…",
+        help="Columns to learn from; by default all that nothing else names.",
+    ),
+    _option(
+        "Data",
+        "--target",
+        type=Names(),
+        metavar="COLUMN,…",
+        help="Columns to predict; by default the features' own future.",
+    ),
+    _option(
+        "Data",
+        "--input",
+        "inputs",
+        multiple=True,
+        callback=_feeds,
+        metavar="NAME=COLUMN",
+        help="Feeds an Input of the cell; may be given several times.",
+    ),
+    _option(
+        "Data",
+        "--missing",
+        default="error",
+        show_default=True,
+        metavar="error|forward|mean|zero",
+        help="What stands for a missing value: the last one, the mean, 0.",
+    ),
+    _option(
+        "Data",
+        "--time-difference",
+        is_flag=True,
+        help="One more feature: the time since the step before.",
+    ),
+    _option(
+        "Data",
+        "--split",
+        metavar="sequence|time|COLUMN",
+        help=f"How training, validation and test are apart. {_BY_DATA}",
+    ),
+    _option(
+        "Data",
+        "--split-seed",
+        type=int,
+        default=0,
+        show_default=True,
+        help="Draws which sequence is in which part.",
+    ),
+    _option(
+        "Data",
+        "--memory",
+        default="256MB",
+        show_default=True,
+        help="Numbers that need more are kept in a file while they are used.",
+    ),
+]
+_QUESTION = [
+    _option(
+        "Question",
+        "--task",
+        metavar="classify|multilabel|regress|next|forecast",
+        help="What is learned. By default it follows from the target.",
+    ),
+    _option(
+        "Question",
+        "--per",
+        metavar="step|sequence",
+        help="One answer per step or per sequence. By default it follows from the "
+        "target.",
+    ),
+    _option("Question", "--horizon", type=int, help="Steps ahead of a forecast."),
+    _option(
+        "Question",
+        "--difference",
+        type=int,
+        help="A forecast is of the change since so many steps; 0 for the values.",
+    ),
+    _option(
+        "Question",
+        "--pool",
+        metavar="last|mean|max",
+        help="Makes one answer of all steps. By default last; of a cell without "
+        "states, mean.",
+    ),
+    _option(
+        "Question",
+        "--class-weights",
+        type=Weights(),
+        metavar="balanced|CLASS=WEIGHT,…",
+        help="balanced: all classes weigh the same in all; or weights for some.",
+    ),
+    _option(
+        "Question",
+        "--target-replication",
+        type=float,
+        metavar="SHARE",
+        help="Share of the loss that is of the answers before the last step.",
+    ),
+]
+_NETWORK = [
+    _option(
+        "Network",
+        "--cell",
+        default="lstm",
+        show_default=True,
+        metavar="NAME",
+        help="elman, lstm, peephole-lstm, gru, gru-reset-before, feedforward, or "
+        "FILE.py:Class for your own.",
+    ),
+    _option("Network", "--hidden-size", type=int, help=f"Units of a layer. {_BY_DATA}"),
+    _option(
+        "Network", "--layers", type=int, default=1, show_default=True, help="Layers."
+    ),
+    _option(
+        "Network", "--bidirectional", is_flag=True, help="Read in both directions."
+    ),
+    _option(
+        "Network",
+        "--embedding",
+        type=int,
+        metavar="SIZE",
+        help="Learn a vector for each category. By default 64 for a text, none else.",
+    ),
+    _option(
+        "Network",
+        "--heads",
+        type=int,
+        default=1,
+        show_default=True,
+        help="Parts of a layer that see themselves alone.",
+    ),
+    _option(
+        "Network",
+        "--residual",
+        is_flag=True,
+        help="Layers above the first add what they read.",
+    ),
+    _option(
+        "Network",
+        "--dropout",
+        type=float,
+        default=0.0,
+        show_default=True,
+        help="Chance that a value between two layers is zeroed.",
+    ),
+    _option(
+        "Network",
+        "--checkpoint",
+        type=Spacing(),
+        metavar="STEPS|sqrt|512MB",
+        help="Bounds memory: where states are stored for the backward pass.",
+    ),
+]
+_LEARNING = [
+    _option(
+        "Learning",
+        "--optimizer",
+        default="adam",
+        show_default=True,
+        metavar="adam|sgd",
+        help="What uses the gradient.",
+    ),
+    _option(
+        "Learning",
+        "--epochs",
+        type=int,
+        help=f"Passes over the data at most. {_BY_DATA}",
+    ),
+    _option(
+        "Learning",
+        "--patience",
+        type=int,
+        help=f"Epochs without a better validation loss before it stops. {_BY_DATA}",
+    ),
+    _option(
+        "Learning",
+        "--batch-size",
+        type=int,
+        help=f"Sequences, or streams of a text, per update. {_BY_DATA}",
+    ),
+    _option(
+        "Learning",
+        "--steps",
+        type=int,
+        help="Steps of a text between two updates, or the longest stretch of steps "
+        f"that is learned at once. {_BY_DATA}",
+    ),
+    _option(
+        "Learning",
+        "--learning-rate",
+        type=float,
+        help=f"First step width. {_BY_DATA}",
+    ),
+    _option(
+        "Learning",
+        "--schedule",
+        default="cosine",
+        show_default=True,
+        metavar="cosine|constant",
+        help="cosine: the step width falls to 0 over the epochs.",
+    ),
+    _option(
+        "Learning",
+        "--clip",
+        type=float,
+        default=1.0,
+        show_default=True,
+        help="Norm of the gradient at most; 0 for no limit.",
+    ),
+    _option(
+        "Learning",
+        "--seed",
+        type=int,
+        default=0,
+        show_default=True,
+        help="Of first weights and order.",
+    ),
+    _option(
+        "Learning",
+        "--dtype",
+        default="float32",
+        show_default=True,
+        metavar="float32|float64",
+        help="Of all numbers.",
+    ),
+]
+
+
+def training(command: Command) -> Command:
+    """Add what a training can be asked for."""
+    for option in reversed([*_DATA, *_QUESTION, *_NETWORK, *_LEARNING]):
+        command = option(command)
+    return command

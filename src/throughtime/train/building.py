@@ -1,0 +1,165 @@
+"""From a cell and data to a model: all that is fitted before the first step."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+
+from throughtime.data import (
+    Column,
+    Dataset,
+    FloatArray,
+    Question,
+    Schema,
+    SequenceDataset,
+    TextDataset,
+)
+from throughtime.errors import CellInputMismatch, CellNeedsInput, InputWithoutCell
+from throughtime.graph import Cell
+from throughtime.nn import Recurrent
+from throughtime.nn.heads import Pooling
+from throughtime.train.defaults import unused
+from throughtime.train.model import Model
+from throughtime.train.outputs import Forecast, Output, make_output
+from throughtime.train.readers import Read, since
+from throughtime.train.scales import Moments, Scale, chosen, measure_columns
+from throughtime.train.settings import Settings
+from throughtime.train.truth import truth_of
+
+SYMBOL = "symbol"
+
+
+def make_model(cell: Cell, dataset: Dataset, settings: Settings) -> Model:
+    """Build preprocessing, network and output; torch's generator draws the weights."""
+    options = {"device": settings.device, "dtype": settings.torch_dtype}
+    if isinstance(dataset, TextDataset):
+        schema, question = text_schema(dataset), Question("next", "step")
+        reader = Read(
+            schema.features, _NOTHING, embedding=settings.embedding, **options
+        )
+        inputs: dict[str, Read] = {}
+        output = make_output(schema, question, None)
+    else:
+        schema, question = dataset.schema, dataset.question
+        reader, inputs, output = _fit(dataset, settings, options)
+    network = Recurrent(
+        cell,
+        reader.size,
+        settings.hidden_size,
+        settings.num_layers,
+        bidirectional=settings.bidirectional,
+        heads=settings.heads,
+        residual=settings.residual,
+        dropout=settings.dropout,
+        backend=settings.backend,
+        checkpoint=settings.checkpoint,
+        **options,
+    )
+    _check_inputs(network, inputs)
+    units = network.graphs[-1].output_size * network.directions
+    backend = "auto" if settings.backend == "cudnn" else settings.backend
+    head = output.head(units, backend=backend, **options)
+    pooling = _pooling(network, question, settings)
+    return Model(schema, question, reader, inputs, network, head, output, pooling)
+
+
+def text_schema(dataset: TextDataset) -> Schema:
+    """Return the columns of a text: one category, its symbols."""
+    return Schema((Column(SYMBOL, "category", dataset.vocabulary),))
+
+
+_NOTHING = Scale((0.0,), (1.0,))
+
+
+def _pooling(
+    network: Recurrent, question: Question, settings: Settings
+) -> Pooling | None:
+    if question.per == "step":
+        return None
+    # Without a state the last step knows nothing of the others.
+    pooling = settings.pool or ("last" if network.state_names else "mean")
+    replication = settings.target_replication
+    if replication is not None and pooling != "last":
+        reason = f"the {pooling} over all steps, where none is the last"
+        raise unused("target_replication", replication, reason)
+    return pooling
+
+
+def _fit(
+    dataset: SequenceDataset, settings: Settings, options: dict[str, Any]
+) -> tuple[Read, dict[str, Read], Output]:
+    """Measure the training part, and make of it what reads and what answers."""
+    schema, question = dataset.schema, dataset.question
+    measured = measure_columns(dataset)
+    scale = measured.steps.scale()
+    places = schema.places(schema.features)
+    levels = chosen(scale, places)
+    missing = dataset.missing
+    inputs = {
+        name: Read(columns, chosen(scale, schema.places(columns)), missing=missing)
+        for name, columns in schema.inputs.items()
+    }
+    output, changes = make_output(schema, question, None), None
+    if isinstance(output, Forecast):
+        filler = Read(schema.features, levels, missing=missing)
+        changes, moves = _measure_future(dataset, filler, output)
+        output = make_output(schema, question, moves)
+    elif question.task == "regress":
+        per_sequence = question.per == "sequence"
+        of_targets = measured.sequences.scale() if per_sequence else scale
+        targets = chosen(of_targets, schema.places(schema.targets))
+        output = make_output(schema, question, targets)
+    reader = Read(
+        schema.features,
+        levels,
+        gaps=[bool(measured.steps.gaps[place]) for place in places],
+        missing=missing,
+        embedding=settings.embedding,
+        difference=question.difference if changes else 0,
+        changing=output.places if isinstance(output, Forecast) and changes else (),
+        changes=changes,
+        **options,
+    )
+    return reader, inputs, output
+
+
+def _measure_future(
+    dataset: SequenceDataset, filler: Read, output: Forecast
+) -> tuple[Scale | None, Scale]:
+    """Measure the changes that are read, and what is predicted."""
+    schema, question = dataset.schema, dataset.question
+    if not output.difference:
+        levels = chosen(filler.scale, output.places)
+        return None, Scale(levels.mean * output.horizon, levels.std * output.horizon)
+    places = schema.places(schema.features)
+    asked = list(output.places)
+    read, predicted = Moments(len(asked)), Moments(len(output.labels))
+    for frame in _training(dataset):
+        values = torch.from_numpy(frame[:, None, places])
+        filled = filler.fill(values)
+        read.add(since(filled[:, 0, asked], output.difference).numpy())
+        future = truth_of(values[..., asked], question)
+        predicted.add((future - output.base(filled))[:, 0].numpy())
+    return read.scale(), predicted.scale()
+
+
+def _training(dataset: SequenceDataset) -> Iterator[FloatArray]:
+    """Give the pieces of the training part that have steps, one at a time."""
+    for sequence, start, stop, _ in dataset.splits["train"].tolist():
+        if stop > start:
+            yield dataset.frames.read(sequence, start, stop)
+
+
+def _check_inputs(network: Recurrent, inputs: Mapping[str, Read]) -> None:
+    """Refuse a cell whose further inputs are not those that the data feed."""
+    cell = network.graphs[0].cell
+    sizes = {one.name: one.size for one in network.graphs[0].inputs if one.name != "x"}
+    for name, needed in sizes.items():
+        if name not in inputs:
+            raise CellNeedsInput(cell=cell, name=name)
+        if inputs[name].size != needed:
+            given = inputs[name].size
+            raise CellInputMismatch(cell=cell, name=name, given=given, needed=needed)
+    for name in inputs:
+        if name not in sizes:
+            raise InputWithoutCell(cell=cell, name=name)

@@ -1,0 +1,138 @@
+"""What a training does if nothing is asked, by the kind of its data."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+import torch
+
+from throughtime.data import Dataset, SequenceDataset, TextDataset
+from throughtime.data.pieces import START, STOP
+from throughtime.errors import LooksAhead, UnusedSetting
+from throughtime.train.settings import Settings
+
+# Found by experiments with LSTM and GRU on the bundled data.
+_TEXT: Mapping[str, Any] = {
+    "hidden_size": 256,
+    "epochs": 12,
+    "batch_size": 32,
+    "steps": 32,
+    "patience": 3,
+    "learning_rate": {"adam": 4e-3, "sgd": 2.0},
+    "embedding": 64,
+}
+_PER_SEQUENCE: Mapping[str, Any] = {
+    "hidden_size": 128,
+    "epochs": 20,
+    "batch_size": 64,
+    "steps": None,
+    "patience": 10,
+    "learning_rate": {"adam": 5e-3, "sgd": 0.5},
+    "embedding": None,
+}
+_PER_STEP: Mapping[str, Any] = {
+    "hidden_size": 128,
+    "epochs": 40,
+    "batch_size": 32,
+    "steps": None,
+    "patience": 10,
+    "learning_rate": {"adam": 5e-3, "sgd": 0.5},
+    "embedding": None,
+}
+# An epoch of fewer updates learns little.
+_UPDATES = 16
+# Sequences of more steps are cut into pieces of so many.
+_LONGEST_WHOLE = 400
+_STEPS = 100
+# What has a default for every kind of data, so that None stands for it.
+_SETTLED = {*_TEXT, "threads"}
+
+
+def settle(dataset: Dataset, given: Mapping[str, Any]) -> Settings:
+    """Pick the settings among what was given; None becomes what suits the data.
+
+    Raises
+    ------
+    SettingError
+        A value is not possible, or has nothing to act on; the message names it.
+    """
+    # None stands for a default only where there is one; elsewhere it is refused.
+    names = {setting.name for setting in fields(Settings)}
+    asked: dict[str, Any] = {
+        name: value
+        for name, value in given.items()
+        if name in names and not (value is None and name in _SETTLED)
+    }
+    if isinstance(asked.get("device"), torch.device):
+        asked["device"] = str(asked["device"])
+    defaults: dict[str, Any] = {"threads": None, **_defaults(dataset, asked)}
+    rates = defaults["learning_rate"]
+    # An optimiser that is not known is refused below, whatever its step width.
+    defaults["learning_rate"] = rates.get(str(given.get("optimizer")), rates["adam"])
+    settings = Settings(**(defaults | asked))
+    _check_use(dataset, settings)
+    return settings
+
+
+def _defaults(dataset: Dataset, asked: Mapping[str, Any]) -> dict[str, Any]:
+    if isinstance(dataset, TextDataset):
+        # Fewer streams for a short text, so that each still has something to follow.
+        streams = len(dataset.part("train")) // 1000
+        return {**_TEXT, "batch_size": max(1, min(_TEXT["batch_size"], streams))}
+    pieces = dataset.splits["train"]
+    lengths = pieces[:, STOP] - pieces[:, START]
+    defaults, rows = dict(_PER_SEQUENCE), len(pieces)
+    if dataset.question.per == "step":
+        defaults = dict(_PER_STEP)
+        if lengths.max(initial=0) > _LONGEST_WHOLE:
+            defaults["steps"] = _STEPS
+        steps = asked.get("steps", defaults["steps"])
+        if isinstance(steps, int) and steps > 0:
+            rows = int(-(-lengths // steps).sum())
+    defaults["batch_size"] = max(1, min(defaults["batch_size"], rows // _UPDATES))
+    return defaults
+
+
+def _check_use(dataset: Dataset, settings: Settings) -> None:
+    """Refuse what has nothing to act on."""
+    if settings.dropout and settings.num_layers == 1:
+        raise unused("dropout", settings.dropout, "a single layer")
+    if isinstance(dataset, TextDataset):
+        per_step, weighty, embedded = True, False, True
+    else:
+        task = dataset.question.task
+        per_step = dataset.question.per == "step"
+        weighty = task in {"classify", "multilabel"}
+        kinds = {column.kind for column in dataset.schema.features}
+        embedded = "category" in kinds
+    _check_answers(dataset, settings, per_step)
+    if settings.class_weights is not None and not weighty:
+        reason = f"'{dataset.name}', which has no classes to weigh"
+        raise unused("class_weights", settings.class_weights, reason)
+    if settings.embedding is not None and not embedded:
+        reason = f"'{dataset.name}', which has no category among its features"
+        raise unused("embedding", settings.embedding, reason)
+
+
+def _check_answers(dataset: Dataset, settings: Settings, per_step: bool) -> None:
+    ahead = isinstance(dataset, TextDataset) or _looks_ahead(dataset)
+    if ahead and settings.bidirectional:
+        raise LooksAhead(data=dataset.name)
+    if per_step:
+        reason = f"'{dataset.name}', which has one answer per step"
+        for argument in ("pool", "target_replication"):
+            if getattr(settings, argument) is not None:
+                raise unused(argument, getattr(settings, argument), reason)
+        return
+    reason = f"'{dataset.name}', which has one answer per sequence, read whole"
+    if settings.steps is not None:
+        raise unused("steps", settings.steps, reason)
+
+
+def _looks_ahead(dataset: SequenceDataset) -> bool:
+    return dataset.question.task in {"next", "forecast"}
+
+
+def unused(argument: str, given: object, reason: str) -> UnusedSetting:
+    """Say that a setting has nothing to act on."""
+    return UnusedSetting(argument=argument, given=given, reason=reason)

@@ -1,0 +1,139 @@
+"""Where data come from, so that a run finds them again."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any, get_args
+
+from throughtime.data import (
+    Dataset,
+    Missing,
+    Reading,
+    SequenceDataset,
+    TextDataset,
+    cards,
+)
+from throughtime.data import load as load_data
+from throughtime.data.read import read as read_data
+from throughtime.errors import UnusedSetting
+from throughtime.train.settings import check_choice
+
+_READING = {entry.name for entry in fields(Reading)}
+_PATHS = (str, os.PathLike)
+# Rows that are looked at together: few enough for little memory.
+_ROWS = 65536
+
+
+def read(data: Any, reading: Reading) -> Dataset:
+    """Read data as they are to be read; how gaps are filled goes with them.
+
+    Raises
+    ------
+    UnusedSetting
+        Something is said of what is read already.
+    DataError
+        The data cannot be used.
+    """
+    check_choice("missing", reading.missing, get_args(Missing))
+    if isinstance(data, SequenceDataset | TextDataset):
+        dataset, read_already = data, True
+    elif isinstance(data, _PATHS):
+        dataset, read_already = load_data(data), True
+    else:
+        dataset, read_already = read_data(data, reading), False
+    fills = isinstance(dataset, SequenceDataset)
+    for entry in fields(Reading) if read_already else ():
+        said = getattr(reading, entry.name)
+        obeyed = entry.name == "missing" and fills
+        if not obeyed and said != getattr(Reading(), entry.name):
+            reason = f"'{dataset.name}', which is read in one way only"
+            raise UnusedSetting(argument=entry.name, given=said, reason=reason)
+    if isinstance(dataset, SequenceDataset) and reading.missing != "error":
+        return replace(dataset, missing=reading.missing)
+    return dataset
+
+
+def describe_source(data: Any, dataset: Dataset, reading: Reading) -> dict[str, Any]:
+    """Say how data are found and read again, as JSON can hold it.
+
+    Parameters
+    ----------
+    data
+        What was given.
+    dataset
+        What was read of it.
+    reading
+        How.
+    """
+    return {
+        "kind": "text" if isinstance(dataset, TextDataset) else "sequences",
+        "name": dataset.name,
+        "source": _source(data, dataset),
+        "reading": _describe_reading(reading),
+        "checksum": checksum(dataset),
+    }
+
+
+def bundled(name: str) -> bool:
+    """Whether a data set of this name comes with the package."""
+    return name in {card.name for card in cards()}
+
+
+def read_again(stored: Mapping[str, Any]) -> Reading:
+    """Read what `describe_source` said of the reading.
+
+    Raises
+    ------
+    ValueError
+        It is damaged.
+    """
+    if stored.keys() != _READING:
+        raise ValueError("`reading` is missing or damaged")
+    said: dict[str, Any] = {**stored, "inputs": dict(stored["inputs"])}
+    return Reading(**said)
+
+
+def checksum(dataset: Dataset) -> str:
+    """Return a fingerprint of what is to be learned, split included.
+
+    Under another split the test part was seen.
+    """
+    digest = hashlib.sha256()
+    if isinstance(dataset, TextDataset):
+        digest.update("\0".join(dataset.vocabulary).encode("utf-8", "surrogatepass"))
+        digest.update(dataset.symbols.tobytes())
+        digest.update(repr(sorted(dataset.splits.items())).encode("utf-8"))
+        return digest.hexdigest()
+    asked = [dataset.schema.to_json(), asdict(dataset.question)]
+    digest.update(json.dumps(asked).encode("utf-8", "surrogatepass"))
+    for part, pieces in sorted(dataset.splits.items()):
+        digest.update(f"{part} {len(pieces)}".encode())
+        digest.update(pieces.tobytes())
+    for sequence, length in enumerate(dataset.frames.lengths.tolist()):
+        for start in range(0, length, _ROWS):
+            stop = min(start + _ROWS, length)
+            digest.update(dataset.frames.read(sequence, start, stop).tobytes())
+    return digest.hexdigest()
+
+
+def _source(data: Any, dataset: Dataset) -> str | None:
+    """Give a name, or a whole path; None: the data were given in memory."""
+    if bundled(dataset.name):
+        return dataset.name
+    if isinstance(data, _PATHS):
+        return str(Path(data).resolve())
+    if isinstance(dataset, TextDataset):
+        return str(Path(dataset.name).resolve())  # the name of a text is its path
+    return None
+
+
+def _describe_reading(reading: Reading) -> dict[str, Any]:
+    target = reading.target
+    named = isinstance(target, str) or (
+        isinstance(target, Sequence) and all(isinstance(name, str) for name in target)
+    )
+    # Targets that are no names were given in memory, as the data were.
+    return asdict(replace(reading, target=target if named else None))

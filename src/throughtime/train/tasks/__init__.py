@@ -1,0 +1,27 @@
+"""TASKS: batches of the data, and the model's answers to them.
+
+`answers` says what a task is and what it gives; `sequences` asks the questions of
+columns (classes, labels, numbers, the next step, forecasts), `text` that of a text;
+`weights` lets rare classes count more. A loss is that of an answer; what training makes
+small is the mean over the answers of a batch that count.
+
+May import what `train` may, and its `model` and `truth`.
+
+Next: `loop`, which learns from the answers.
+"""
+
+from throughtime.data import Dataset, TextDataset
+from throughtime.train.settings import Settings
+from throughtime.train.tasks.answers import Answers, Task
+from throughtime.train.tasks.sequences import OfSequences
+from throughtime.train.tasks.text import NextSymbol
+
+__all__ = ["Answers", "NextSymbol", "OfSequences", "Task", "make_task"]
+
+
+def make_task(dataset: Dataset, settings: Settings) -> Task:
+    """Choose the task that follows from the data."""
+    if isinstance(dataset, TextDataset):
+        # A text has steps in its settings: `settle` and `open_run` see to it.
+        return NextSymbol(dataset, settings.batch_size, settings.steps or 0)
+    return OfSequences(dataset, settings)

@@ -1,0 +1,75 @@
+"""What a task is, and what it gives."""
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from throughtime.data import Split
+from throughtime.train.measuring import Predicted
+from throughtime.train.model import Model
+from throughtime.train.progress import Counted
+
+
+class Answers(NamedTuple):
+    """What the model says to one batch.
+
+    Parameters
+    ----------
+    logits
+        `(…, K)`, `…` being `B` for one answer per sequence, `(T, B)` for one per step.
+    targets
+        What the loss compares them with, on its scale: `(…, G)` places of classes,
+        `IGNORED` where none is known, or `(…, K)` numbers, NaN where none is known.
+    losses
+        `(…)`, the loss of each answer, as training counts it; 0 where `counts` is not.
+    plain
+        The same without weights of classes and without replicated targets.
+    counts
+        `(…)`, which answers there are: those with at least one known target.
+    sequences, steps
+        How many sequences the batch holds, and how many time steps.
+    """
+
+    logits: Tensor
+    targets: Tensor
+    losses: Tensor
+    plain: Tensor
+    counts: Tensor
+    sequences: int
+    steps: int
+
+    def loss(self) -> Tensor:
+        """Give the mean over all answers that count; what training makes small."""
+        return self.losses.sum() / self.counts.sum().clamp(min=1)
+
+
+class Task(Protocol):
+    """One kind of learning."""
+
+    name: str
+    metric: str
+    counted: Counted
+
+    def batches(self) -> int:
+        """Count the updates of an epoch; where pieces are cut anew, about so many."""
+
+    def train(self, model: Model, order: torch.Generator) -> Iterator[Answers]:
+        """Give one epoch; each batch is answered by the weights as they are then."""
+
+    def evaluate(self, model: Model, split: Split) -> Iterator[Answers]:
+        """Answer everything of one part once."""
+
+    def predict(self, model: Model, split: Split) -> list[Predicted]:
+        """Give all answers of one part as arrays; one for each target of classes."""
+
+    def glimpse(self) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """Give a piece of the validation part: features, further inputs, lengths."""
+
+
+def known(targets: Tensor) -> Tensor:
+    """Say which answers `(…)` have a known target among `(…, G)`."""
+    if targets.is_floating_point():
+        return (~targets.isnan()).any(-1)
+    return (targets >= 0).any(-1)

@@ -1,0 +1,183 @@
+"""The questions that are asked of the columns of sequences."""
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from throughtime.data import (
+    IntegerArray,
+    SequenceBatch,
+    SequenceBatches,
+    SequenceDataset,
+    Split,
+    windows,
+)
+from throughtime.data.pieces import START, STOP
+from throughtime.train.measuring import Predicted
+from throughtime.train.model import Model
+from throughtime.train.outputs import asked_of
+from throughtime.train.progress import Counted
+from throughtime.train.settings import Settings
+from throughtime.train.tasks.answers import Answers, known
+from throughtime.train.tasks.collecting import Collected
+from throughtime.train.tasks.weights import ClassWeights, check_weights
+from throughtime.train.truth import truth_of
+
+# Without gradients larger batches fit: fewer, larger products. But of long sequences
+# not so many.
+_EVALUATED_SEQUENCES = 256
+_EVALUATED_STEPS = 2**17
+
+METRICS = {
+    "classify": "accuracy",
+    "multilabel": "auroc_micro",
+    "regress": "rmse",
+    "forecast": "rmse",
+}
+
+
+class OfSequences:
+    """What a `Question` asks: of every sequence, or of every step of each.
+
+    The loss of a batch is the mean over its answers that count, so in a batch every
+    answer weighs the same, whichever sequence it belongs to. An answer counts if one
+    of its targets is known and lies inside the piece, from the piece's first step that
+    counts on; its loss is the sum over the targets that are known.
+
+    Parameters
+    ----------
+    dataset
+        The sequences, and what is asked of them.
+    settings
+        Those of the training.
+    """
+
+    def __init__(self, dataset: SequenceDataset, settings: Settings) -> None:
+        self.dataset, self.settings = dataset, settings
+        schema, question = dataset.schema, dataset.question
+        self.asked = asked_of(schema, question)
+        check_weights(settings.class_weights, self.asked)
+        self.name: str = question.task
+        if question.task == "next":
+            symbols = self.asked[0].kind == "category"
+            self.metric = "bits_per_symbol" if symbols else "nats_per_frame"
+        else:
+            self.metric = METRICS[question.task]
+        self.counted: Counted = "steps" if question.per == "step" else "sequences"
+        self._features = schema.places(schema.features)
+        self._asked = schema.places(self.asked)
+        self._inputs = {
+            name: schema.places(columns) for name, columns in schema.inputs.items()
+        }
+
+    def batches(self) -> int:
+        """Count the updates of an epoch; where pieces are cut anew, about so many."""
+        return -(-len(self._pieces(None)) // self.settings.batch_size)
+
+    def train(self, model: Model, order: torch.Generator) -> Iterator[Answers]:
+        """Give one epoch in a new order, long pieces cut in new places."""
+        pieces, size = self._pieces(order), self.settings.batch_size
+        for batch in SequenceBatches(self.dataset.frames, pieces, size, order):
+            yield self._answer(model, batch, self.settings.target_replication)
+
+    def evaluate(self, model: Model, split: Split) -> Iterator[Answers]:
+        """Answer every piece of one part, whole."""
+        for batch in self._whole(split, _EVALUATED_SEQUENCES):
+            yield self._answer(model, batch)
+
+    @torch.no_grad()
+    def predict(self, model: Model, split: Split) -> list[Predicted]:
+        """Give all answers of one part, by sequence and step."""
+        model.eval()
+        collected, pieces = Collected(), self.dataset.splits[split]
+        for batch in self._whole(split, _EVALUATED_SEQUENCES):
+            features, inputs, truth = self._read(model, batch)
+            logits, _ = model.logits(features, lengths=batch.lengths, **inputs)
+            outputs = model.answers(logits, features)
+            collected.add(outputs, truth, pieces[batch.pieces.numpy()])
+        return collected.predicted(self.asked)
+
+    def glimpse(self) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """Give the shortest pieces of the validation part."""
+        batch = next(iter(self._whole("validation", self.settings.batch_size)))
+        features, inputs = self._columns(batch.frames)
+        return features, inputs, batch.lengths
+
+    def _whole(self, split: Split, most: int) -> SequenceBatches:
+        pieces = self.dataset.splits[split]
+        longest = int((pieces[:, STOP] - pieces[:, START]).max(initial=1))
+        size = max(1, min(most, _EVALUATED_STEPS // max(longest, 1)))
+        return SequenceBatches(self.dataset.frames, pieces, size)
+
+    def _pieces(self, order: torch.Generator | None) -> IntegerArray:
+        """Cut the training pieces; the changes of their first steps are read, too."""
+        pieces, steps = self.dataset.splits["train"], self.settings.steps
+        if steps is None:
+            return pieces
+        context = self.dataset.question.difference
+        cut: list[IntegerArray] = []
+        for row in range(len(pieces)):
+            part = windows(pieces[row : row + 1], steps, order)
+            part[:, START] = np.maximum(part[:, START] - context, pieces[row, START])
+            cut.append(part)
+        return np.concatenate(cut)
+
+    def _answer(
+        self, model: Model, batch: SequenceBatch, replication: float | None = None
+    ) -> Answers:
+        features, inputs, truth = self._read(model, batch)
+        hidden, _ = model.hidden(features, lengths=batch.lengths, **inputs)
+        logits = model.head.logits(model.pooled(hidden, batch.lengths))
+        targets = model.output.encode(truth, lambda: model.reader.fill(features))
+        each = model.head.each(logits, targets)
+        plain = losses = each.sum(-1)
+        if self._weights is not None:
+            losses = (each * self._weights(targets)).sum(-1)
+        if replication is not None:
+            repeated = self._replicated(model, hidden, targets, batch.lengths)
+            losses = replication * repeated + (1 - replication) * losses
+        counts, steps = known(targets), int(batch.lengths.sum())
+        sequences = len(batch.lengths)
+        return Answers(logits, targets, losses, plain, counts, sequences, steps)
+
+    def _replicated(
+        self, model: Model, hidden: Tensor, targets: Tensor, lengths: Tensor
+    ) -> Tensor:
+        """Give the mean loss over all steps of each sequence (Lipton et al. 2016)."""
+        repeated = targets.expand(len(hidden), *targets.shape)
+        each = model.head.each(model.head.logits(hidden), repeated)
+        if self._weights is not None:
+            each = each * self._weights(repeated)
+        step = torch.arange(len(hidden))[:, None]
+        losses = each.sum(-1).where((step < lengths).to(each.device), 0)
+        return losses.sum(0) / lengths.to(losses).clamp(min=1)
+
+    def _read(
+        self, model: Model, batch: SequenceBatch
+    ) -> tuple[Tensor, dict[str, Any], Tensor]:
+        """Give features, further inputs, and what is true where it counts."""
+        frames = batch.frames.to(model.head.weight.device)
+        features, inputs = self._columns(frames)
+        step = torch.arange(len(frames))[:, None]
+        alive = (step < batch.lengths).to(frames.device)[..., None]
+        values = frames[..., self._asked].where(alive, torch.nan)
+        truth = truth_of(values, self.dataset.question)
+        if self.dataset.question.per == "step":
+            asked = (step >= batch.first).to(frames.device)[..., None]
+            truth = truth.where(asked, torch.nan)
+        return features, inputs, truth
+
+    def _columns(self, frames: Tensor) -> tuple[Tensor, dict[str, Any]]:
+        inputs = {name: frames[..., places] for name, places in self._inputs.items()}
+        return frames[..., self._features], inputs
+
+    @cached_property
+    def _weights(self) -> ClassWeights | None:
+        given = self.settings.class_weights
+        if given is None:
+            return None
+        return ClassWeights.of(given, self.dataset, self.asked)
