@@ -205,7 +205,7 @@ TRAIN = ["train", "text.txt", *QUICK]
 MISTAKES = {
     "a missing file": (None, ["train", "no.txt"], "no file 'no.txt'"),
     "an unknown name": (None, ["train", "shakespear"], "did you mean 'shakespeare'"),
-    "a folder": (None, ["train", "."], "is a folder"),
+    "a folder": (None, ["train", "."], "files of several formats"),
     "an empty file": (lines("e.txt", ""), ["train", "e.txt"], "'e.txt' is empty"),
     "one symbol": (lines("a.txt", "a" * 99), ["train", "a.txt"], "one symbol only"),
     "a short text": (lines("s.txt", "abc"), ["train", "s.txt"], "3 characters"),

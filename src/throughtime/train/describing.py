@@ -99,7 +99,7 @@ def _build_reader(
     ):
         raise ValueError(f"`changing` is {changing!r}")
     difference = _count(stored, "difference", 0, _FARTHEST)
-    changes = stored.get("changes")
+    changes = field(stored, "changes", dict | None)
     if (changes is None) != (difference == 0):
         raise ValueError("`changes` does not fit `difference`")
     widths = [embedding or len(c.categories) for c in columns if c.kind == "category"]
@@ -136,7 +136,7 @@ def _build_output(
     described: dict[str, Any], schema: Schema, question: Question
 ) -> Output:
     output = make_output(schema, question, None)
-    stored = described.get("output")
+    stored = field(described, "output", dict | None)
     if not isinstance(output, Numbers):
         if stored is not None:
             raise ValueError("`output` does not fit the question")
