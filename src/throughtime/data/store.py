@@ -3,6 +3,7 @@
 import os
 import re
 import tempfile
+import weakref
 from typing import Any, Protocol
 
 import numpy as np
@@ -61,9 +62,11 @@ class FileStore:
         self.shape = (rows, width)
         self._folder = tempfile.gettempdir()
         try:
-            self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115, it stays
+            with tempfile.TemporaryFile() as file:  # it has no name from now on
+                self._file = os.dup(file.fileno())
+            weakref.finalize(self, os.close, self._file)
             # Room is taken at once: a full disk shall end the work before it begins.
-            os.posix_fallocate(self._file.fileno(), 0, max(1, rows * self._row))
+            os.posix_fallocate(self._file, 0, max(1, rows * self._row))
         except OSError as error:
             raise self._full(error) from None
 
@@ -77,7 +80,7 @@ class FileStore:
             return rows
         left, place = rows.data.cast("B"), start * self._row
         while len(left):
-            count = os.preadv(self._file.fileno(), [left], place)
+            count = os.preadv(self._file, [left], place)
             left, place = left[count:], place + count
         return rows
 
@@ -89,7 +92,7 @@ class FileStore:
         left, place = rows.data.cast("B"), start * self._row
         try:
             while len(left):
-                count = os.pwrite(self._file.fileno(), left, place)
+                count = os.pwrite(self._file, left, place)
                 left, place = left[count:], place + count
         except OSError as error:
             raise self._full(error) from None
