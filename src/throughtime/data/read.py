@@ -5,7 +5,7 @@ from os import PathLike
 from typing import Any, Final
 
 from throughtime.data.datasets import Dataset, SequenceDataset, TextDataset
-from throughtime.data.loading import load
+from throughtime.data.loading import cards, load
 from throughtime.data.reading import Reading
 from throughtime.data.sources.opening import is_table, open_source
 from throughtime.data.tables.assembling import assemble
@@ -14,9 +14,9 @@ from throughtime.errors import SettingOfTables
 
 _PATH: Final = (str, PathLike)
 
-# What may be said of any data: how to draw, to fill, and to hold them.
-_GENERAL: Final = ("seed", "memory", "missing")
-_AHEAD: Final = ("horizon", "difference")
+# What may be said of a data set that is one already.
+_OF_SEQUENCES: Final = ("missing",)
+_OF_FORECASTS: Final = ("missing", "horizon", "difference")
 
 
 def read(data: Any, reading: Reading | None = None) -> Dataset:
@@ -47,38 +47,39 @@ def read(data: Any, reading: Reading | None = None) -> Dataset:
     reading = Reading() if reading is None else reading
     if isinstance(data, SequenceDataset | TextDataset):
         return _as_it_is(data, reading)
-    if is_table(data) or not isinstance(data, _PATH):
+    if not isinstance(data, _PATH):
+        return assemble(*open_source(data, reading))
+    bundled = data in {card.name for card in cards()}
+    if is_table(data) and not bundled:
         return assemble(*open_source(data, reading))
     return _as_it_is(load(data), reading)
 
 
 def _as_it_is(dataset: Dataset, reading: Reading) -> Dataset:
-    """Return a data set that knows its columns; of a forecast, as far as asked.
+    """Return a data set that knows its columns, as far as more may be said of it.
 
     Raises
     ------
     SettingOfTables
-        Something is said that it does not need.
+        Something is said that has no use.
     """
-    forecasts = (
-        isinstance(dataset, SequenceDataset) and dataset.question.task == "forecast"
-    )
+    free: tuple[str, ...] = ()
+    if isinstance(dataset, SequenceDataset):
+        free = _OF_FORECASTS if dataset.question.task == "forecast" else _OF_SEQUENCES
     default = Reading()
     for one in fields(Reading):
         given = getattr(reading, one.name)
-        free = one.name in _GENERAL or (forecasts and one.name in _AHEAD)
-        if given != getattr(default, one.name) and not free:
+        if given != getattr(default, one.name) and one.name not in free:
+            fact = "is read in one way only"
             raise SettingOfTables(
-                argument=one.name,
-                given=given,
-                source=dataset.name,
-                fact="is a text" if isinstance(dataset, TextDataset) else "knows it",
+                argument=one.name, given=given, source=dataset.name, fact=fact
             )
-    if not isinstance(dataset, SequenceDataset) or not forecasts:
+    if not isinstance(dataset, SequenceDataset):
         return dataset
     question = dataset.question
     if reading.horizon is not None:
         question = replace(question, horizon=steps_of(reading, "horizon"))
     if reading.difference is not None:
         question = replace(question, difference=steps_of(reading, "difference"))
-    return replace(dataset, question=question)
+    missing = dataset.missing if reading.missing == "error" else reading.missing
+    return replace(dataset, question=question, missing=missing)

@@ -32,7 +32,7 @@ def numpy_source(file: Path, with_targets: bool = True) -> ArraySource:
         It holds something else.
     """
     try:
-        with np.load(file, allow_pickle=False) as stored:
+        with file.open("rb") as opened, np.load(opened) as stored:
             arrays = {name: stored[name] for name in stored.files}
     except (OSError, ValueError, AttributeError, zipfile.BadZipFile, EOFError) as error:
         raise _wrong(file, str(error).strip().rstrip(".")) from None

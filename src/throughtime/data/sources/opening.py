@@ -80,8 +80,8 @@ def _open_files(path: str, reading: Reading) -> tuple[Source, Reading]:
         source = numpy_source(files[0], with_targets)
         return source, own(source, reading, source.target_names)
     if format == "TS":
-        source = TSSource(files[0], with_targets)
-        if source.has_split and reading.split is None:
+        source = TSSource(files[0], with_targets, reading.split in (None, SPLIT))
+        if source.has_split:
             reading = replace(reading, split=SPLIT)
         return source, own(source, reading, (TARGET,) if source.has_target else ())
     return ScannedSource(path, files, format), reading

@@ -98,12 +98,17 @@ def readable(file: Path, format: str) -> Iterator[None]:
     try:
         yield
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        reason = str(error).strip().splitlines()[0].rstrip(".:")
-        reason = reason.replace(". ", ", ")
-        raise NotATable(source=file, format=format, reason=reason) from None
+        raise _damaged(file, format, error) from None
     except OSError as error:
-        reason = error.strerror or error
-        raise UnreadableFile(path=file, reason=reason) from None
+        if error.errno is None:  # the file ends before its content does
+            raise _damaged(file, format, error) from None
+        raise UnreadableFile(path=file, reason=error.strerror) from None
+
+
+def _damaged(file: Path, format: str, error: BaseException) -> NotATable:
+    first = str(error).strip().partition("\n")[0]
+    reason = first.rstrip(".:").replace(". ", ", ")
+    return NotATable(source=file, format=format, reason=reason)
 
 
 def merge(

@@ -53,6 +53,8 @@ class TSSource:
         are read.
     with_targets
         Whether there shall be a target.
+    with_split
+        Whether there shall be a column for what is training and what is test.
     alone
         Whether the file beside it stays unread.
 
@@ -63,7 +65,11 @@ class TSSource:
     """
 
     def __init__(
-        self, file: Path, with_targets: bool = True, alone: bool = False
+        self,
+        file: Path,
+        with_targets: bool = True,
+        with_split: bool = True,
+        alone: bool = False,
     ) -> None:
         self.name = str(file)
         self._files = [file]
@@ -76,7 +82,7 @@ class TSSource:
             raise BadTSFile(where=self.name, fault="has no sequence after `@data`")
         self._width = first.values.shape[1]
         self.has_target = with_targets and first.target is not None
-        self.has_split = len(self._files) > 1
+        self.has_split = with_split and len(self._files) > 1
         self.dtypes: Mapping[str, pl.DataType] = self._frame([first]).schema
 
     def batches(self, columns: Sequence[str]) -> Iterator[Batch]:
