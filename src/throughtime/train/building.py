@@ -88,7 +88,10 @@ def _pooling(
 def _fit(
     dataset: SequenceDataset, settings: Settings, options: dict[str, Any]
 ) -> tuple[Read, dict[str, Read], Output]:
-    """Measure the training part, and make of it what reads and what answers."""
+    """Measure the training part, and make of it what reads and what answers.
+
+    A cell declares the size of a further input: no channel says what is missing there.
+    """
     schema, question = dataset.schema, dataset.question
     measured = measure_columns(dataset)
     scale = measured.steps.scale()
