@@ -135,6 +135,9 @@ def test_frames_and_arrays_are_the_same_data(tmp_path: Path) -> None:
         open_run(tmp_path / "frame").evaluate()
     again = open_run(tmp_path / "frame", data=frame)
     assert again.evaluate() == runs[0].evaluate()
+    # Arrays are read with their targets, which are no part of a run.
+    arrays_again = open_run(tmp_path / "arrays", data=runs[3].dataset)
+    assert arrays_again.evaluate() == runs[3].evaluate()
 
 
 class Timed(tt.Cell):

@@ -27,6 +27,8 @@ from throughtime.train.settings import Settings
 from throughtime.train.truth import truth_of
 
 SYMBOL = "symbol"
+# What a category has no use for.
+_NO_SCALE = Scale((0.0,), (1.0,))
 
 
 def make_model(cell: Cell, dataset: Dataset, settings: Settings) -> Model:
@@ -35,7 +37,7 @@ def make_model(cell: Cell, dataset: Dataset, settings: Settings) -> Model:
     if isinstance(dataset, TextDataset):
         schema, question = text_schema(dataset), Question("next", "step")
         reader = Read(
-            schema.features, _NOTHING, embedding=settings.embedding, **options
+            schema.features, _NO_SCALE, embedding=settings.embedding, **options
         )
         inputs: dict[str, Read] = {}
         output = make_output(schema, question, None)
@@ -66,9 +68,6 @@ def make_model(cell: Cell, dataset: Dataset, settings: Settings) -> Model:
 def text_schema(dataset: TextDataset) -> Schema:
     """Return the columns of a text: one category, its symbols."""
     return Schema((Column(SYMBOL, "category", dataset.vocabulary),))
-
-
-_NOTHING = Scale((0.0,), (1.0,))
 
 
 def _pooling(

@@ -10,6 +10,7 @@ from throughtime.data import (
     Dataset,
     Question,
     Reading,
+    SequenceDataset,
     Split,
     TextDataset,
     trivial_baselines,
@@ -241,7 +242,9 @@ class Run:
             raise DataOfMemory(run=self.path, name=stored["name"])
         if self._moved_to is None and not _is_there(name):
             raise DataMoved(run=self.path, path=name)
-        dataset = read(name, self.reading)
+        # A data set that is read already is not read in that way again.
+        given = isinstance(name, SequenceDataset | TextDataset)
+        dataset = name if given else read(name, self.reading)
         if checksum(dataset) != stored["checksum"]:
             raise DataChanged(path=dataset.name)
         return dataset
