@@ -215,6 +215,9 @@ def test_options_of_a_forecast_reach_the_training(folder: Path) -> None:
     model = tt.load("run")
     assert model.labels == ("level+1", "level+2", "level+3")
     assert (model.question.horizon, model.question.difference) == (3, 4)
+    words = ["--difference", "none", "--quiet", "--out", "levels"]
+    assert call("train", "level.csv", *words, *QUICK).exit_code == 0
+    assert tt.load("levels").question.difference == 0
 
 
 def test_options_of_answers_per_sequence_reach_the_training(folder: Path) -> None:
@@ -245,6 +248,7 @@ def test_options_of_answers_per_sequence_reach_the_training(folder: Path) -> Non
         ("--class-weights up=much", "'much' is no weight"),
         ("--target-replication 2", "--target-replication 2.0, expected a number"),
         ("--checkpoint often", "checkpoint"),
+        ("--difference week", "'week' is no number of steps"),
         ("--missing best", "--missing 'best' is not known"),
         ("--pool median", "--pool 'median' is not known"),
     ],
