@@ -1,6 +1,7 @@
 """Small data sets of columns, one for each question."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ def table(
     frames, count = FramesInMemory(matrices), len(matrices)
     if splits is None:
         edges = [0, count // 2, 3 * count // 4, count]
-        places = [np.arange(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+        places = [np.arange(a, b) for a, b in pairwise(edges)]
         names = ("train", "validation", "test")
         splits = {
             name: whole(place, frames.lengths)

@@ -9,10 +9,12 @@ from throughtime.cli.built_in import CELL_HELP
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+# Generic in some versions of click.
+_Type: Any = click.ParamType
 _BY_DATA = "By default what suits the data."
 
 
-class Names(click.ParamType):
+class Names(_Type):
     """Names with commas between them."""
 
     name = "names"
@@ -24,7 +26,7 @@ class Names(click.ParamType):
         return tuple(name.strip() for name in value.split(",") if name.strip())
 
 
-class Weights(click.ParamType):
+class Weights(_Type):
     """`balanced`, or a weight for some classes: `a=2,b=0.5`."""
 
     name = "weights"
@@ -43,7 +45,7 @@ class Weights(click.ParamType):
         return weights
 
 
-class Spacing(click.ParamType):
+class Spacing(_Type):
     """Steps, or a word that says how many."""
 
     name = "spacing"
@@ -51,6 +53,20 @@ class Spacing(click.ParamType):
     def convert(self, value: Any, param: Any, ctx: Any) -> int | str:
         """Read a whole number, or leave the word."""
         return int(value) if isinstance(value, str) and value.isdigit() else value
+
+
+class Season(_Type):
+    """A number of steps, or `none`."""
+
+    name = "steps"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        """Read a whole number; `none` is 0."""
+        try:
+            return 0 if value == "none" else int(value)
+        except (ValueError, TypeError):
+            words = f"{value!r} is no number of steps, nor none."
+            raise click.BadParameter(words, ctx, param) from None
 
 
 def _feeds(
@@ -158,8 +174,10 @@ _QUESTION = [
     _option(
         "Question",
         "--difference",
-        type=int,
-        help="A forecast is of the change since so many steps; 0 for the values.",
+        type=Season(),
+        metavar="none|1|SEASON",
+        help="A forecast is of the change since so many steps, by default 1; none for "
+        "the values themselves.",
     ),
     _option(
         "Question",

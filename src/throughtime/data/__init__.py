@@ -20,8 +20,10 @@ from throughtime.data.datasets import (
     TextDataset,
     classified,
 )
+from throughtime.data.description import Description, describe_data
 from throughtime.data.frames import Frames, FramesInMemory, StoredFrames
 from throughtime.data.loading import cards, describe, licence, load
+from throughtime.data.new_rows import NewRows, read_like
 from throughtime.data.part import Part
 from throughtime.data.pieces import counted, whole, windows
 from throughtime.data.question import Per, Question, TaskName
@@ -41,12 +43,14 @@ __all__ = [
     "Card",
     "Column",
     "Dataset",
+    "Description",
     "FloatArray",
     "Frames",
     "FramesInMemory",
     "IntegerArray",
     "Kind",
     "Missing",
+    "NewRows",
     "Part",
     "Per",
     "Question",
@@ -68,11 +72,13 @@ __all__ = [
     "counted",
     "decode",
     "describe",
+    "describe_data",
     "encode",
     "licence",
     "load",
     "pad",
     "read",
+    "read_like",
     "read_text",
     "text_dataset",
     "trivial_baselines",

@@ -64,4 +64,5 @@ class StoredFrames:
     def read(self, sequence: int, start: int, stop: int) -> FloatArray:
         """Return the rows `start` to `stop` of one matrix; not to be written to."""
         first = int(self._starts[sequence])
-        return self._store.read(first + start, first + stop)
+        last = min(stop, int(self.lengths[sequence]))
+        return self._store.read(first + start, first + last)

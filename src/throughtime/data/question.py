@@ -1,10 +1,13 @@
 """What is asked of the data: which kind of answer, how often, how far ahead."""
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 TaskName: TypeAlias = Literal["classify", "multilabel", "regress", "next", "forecast"]
 Per: TypeAlias = Literal["step", "sequence"]
+
+#: The tasks whose answers are the features of later steps.
+ABOUT_THE_FUTURE: Final = ("next", "forecast")
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,8 @@ class Schema:
     features
         What the network reads as `x`.
     targets
-        What is to be predicted; empty where that is the features' own future.
+        What is to be predicted; empty where that is the future of all features. Where
+        it is that of some, these.
     inputs
         For each further input of the cell, its columns.
     sequence, time

@@ -1,8 +1,10 @@
 """Rows of numbers, in memory or, where they are too many, in a private file."""
 
+import errno
 import os
 import re
 import tempfile
+import weakref
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,6 +13,7 @@ import numpy.typing as npt
 from throughtime.errors import BadMemory, DiskFull
 
 _MEMORY = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]?)(i?)B")
+_CANNOT_TAKE_ROOM = (errno.EOPNOTSUPP, errno.EINVAL)
 _UNITS = ("", "K", "M", "G", "T")
 
 
@@ -61,9 +64,10 @@ class FileStore:
         self.shape = (rows, width)
         self._folder = tempfile.gettempdir()
         try:
-            self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115, it stays
-            # Room is taken at once: a full disk shall end the work before it begins.
-            os.posix_fallocate(self._file.fileno(), 0, max(1, rows * self._row))
+            with tempfile.TemporaryFile() as file:  # it has no name from now on
+                self._file = os.dup(file.fileno())
+            weakref.finalize(self, os.close, self._file)
+            _take_room(self._file, rows * self._row)
         except OSError as error:
             raise self._full(error) from None
 
@@ -77,7 +81,7 @@ class FileStore:
             return rows
         left, place = rows.data.cast("B"), start * self._row
         while len(left):
-            count = os.preadv(self._file.fileno(), [left], place)
+            count = os.preadv(self._file, [left], place)
             left, place = left[count:], place + count
         return rows
 
@@ -89,7 +93,7 @@ class FileStore:
         left, place = rows.data.cast("B"), start * self._row
         try:
             while len(left):
-                count = os.pwrite(self._file.fileno(), left, place)
+                count = os.pwrite(self._file, left, place)
                 left, place = left[count:], place + count
         except OSError as error:
             raise self._full(error) from None
@@ -98,6 +102,17 @@ class FileStore:
         rows = self.shape[0]
         size = f"{rows * self._row / 1e6:.0f} MB"
         return DiskFull(folder=self._folder, size=size, reason=error.strerror or error)
+
+
+def _take_room(file: int, size: int) -> None:
+    # A full disk shall end the work before it begins. Where room cannot be taken
+    # beforehand, writing will tell.
+    if hasattr(os, "posix_fallocate") and size:
+        try:
+            os.posix_fallocate(file, 0, size)
+        except OSError as error:
+            if error.errno not in _CANNOT_TAKE_ROOM:
+                raise
 
 
 def new_store(rows: int, width: int, dtype: npt.DTypeLike, in_memory: bool) -> Store:

@@ -11,8 +11,8 @@ class NotADataSource(DataError):
     """Something else than a name or a path was given as data."""
 
     message = (
-        "data is of type {kind}, expected the name of a bundled data set or the path "
-        "of a text file: pass a string or a pathlib.Path."
+        "data is of type {kind}, expected the name of a bundled data set, a path, a "
+        "frame or a list of arrays: pass one of these."
     )
 
 
@@ -54,7 +54,10 @@ class UnreadableFile(DataError):
 class EmptyFile(DataError):
     """A file without a character."""
 
-    message = "The file '{path}' is empty, expected text: give a file with text in it."
+    message = (
+        "The file '{path}' is empty, expected text or a table: give a file with "
+        "content."
+    )
 
 
 class NotUTF8(DataError):

@@ -66,7 +66,7 @@ class InfiniteValue(DataError):
     )
 
 
-class MissingValue(DataError):
+class ValueMissing(DataError):
     """A value that is missing where none may."""
 
     message = (
@@ -202,7 +202,7 @@ class SequenceInTwoParts(DataError):
     )
 
 
-class SettingWithoutUse(DataError):
+class SettingOfTables(DataError):
     """Something is said of data that do not need it."""
 
     message = (
@@ -315,4 +315,49 @@ class FeatureWithoutValues(DataError):
     message = (
         "Feature {feature} has no value in the training part, expected some: give "
         "features without it, or another split."
+    )
+
+
+class UnnamedColumn(DataError):
+    """A column without a name."""
+
+    message = (
+        "{source} has no name for column {number} in its first line, expected one for "
+        "each: give it a name, or save the table without its row numbers."
+    )
+
+
+class ColumnWithoutValues(DataError):
+    """A column that is empty in every row."""
+
+    message = (
+        "{source}, column {column!r} has no value in any row, expected some: give "
+        "features without it."
+    )
+
+
+class BadTSFile(DataError):
+    """A line of a `.ts` file that cannot be read."""
+
+    message = (
+        "{where} {fault}, expected `@data` and then one sequence a line, its channels "
+        "separated by colons, equally long, and without time stamps: give such a file."
+    )
+
+
+class NotAFeature(DataError):
+    """A column whose future is asked, but which is not read."""
+
+    message = (
+        "Column {column!r} is given as target of task='{task}', which predicts what "
+        "is read, but is no feature: give it among the features, too."
+    )
+
+
+class ClassUnknown(DataError):
+    """A class that the model does not know, in new data."""
+
+    message = (
+        "{where}, column {column!r} has the class {value!r}, expected one of {known} "
+        "as in training: give data of these classes."
     )

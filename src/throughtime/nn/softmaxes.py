@@ -39,7 +39,7 @@ class Softmaxes(Head):
         self.sizes = tuple(sizes)
 
     def activate(self, logits: Tensor) -> Tensor:
-        """Give the probability of each class ``(…, K)``; they add up to 1 in a group."""
+        """Give the probability of each class ``(…, K)``; those of a group sum to 1."""
         groups = logits.split(self.sizes, -1)
         return torch.cat([torch.softmax(group, -1) for group in groups], -1)
 

@@ -65,11 +65,11 @@ def settle(dataset: Dataset, given: Mapping[str, Any]) -> Settings:
     }
     if isinstance(asked.get("device"), torch.device):
         asked["device"] = str(asked["device"])
-    defaults = {"threads": None, **_defaults(dataset, asked)}
+    defaults: dict[str, Any] = {"threads": None, **_defaults(dataset, asked)}
     rates = defaults["learning_rate"]
     # An optimiser that is not known is refused below, whatever its step width.
     defaults["learning_rate"] = rates.get(str(given.get("optimizer")), rates["adam"])
-    settings = Settings(**{**defaults, **asked})
+    settings = Settings(**(defaults | asked))
     _check_use(dataset, settings)
     return settings
 
@@ -98,8 +98,6 @@ def _check_use(dataset: Dataset, settings: Settings) -> None:
     if settings.dropout and settings.num_layers == 1:
         raise unused("dropout", settings.dropout, "a single layer")
     if isinstance(dataset, TextDataset):
-        if settings.missing != "error":
-            raise unused("missing", settings.missing, "a text")
         per_step, weighty, embedded = True, False, True
     else:
         task = dataset.question.task

@@ -155,7 +155,8 @@ class Forecast(Numbers):
     difference
         s > 0: what is predicted is the change since the last step that is known and a
         multiple of s steps before the one asked for. The answer is that value and the
-        change. Of the first s - 1 steps, where not all such values are known, it is NaN.
+        change. Of the first s - 1 steps, where not all such values are known, it is
+        NaN.
     """
 
     places: tuple[int, ...] = field(kw_only=True)

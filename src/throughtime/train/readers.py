@@ -128,6 +128,8 @@ class Read(nn.Module):
             ``(T, B, F)``, float64.
         """
         values = input.double()
+        if self.missing == "error":
+            return values
         missing = values.isnan()
         stand_in = values.new_tensor(self._stand_in).expand(values.shape[1:])
         if self.missing != "forward":
@@ -176,7 +178,7 @@ class Read(nn.Module):
 
 
 def since(values: Tensor, steps: int) -> Tensor:
-    """Give the change of ``(T, B, n)`` since so many steps before, NaN where none is."""
+    """Give the change of ``(T, B, n)`` since so many steps before, NaN at first."""
     return values - earlier(values, steps)
 
 

@@ -142,7 +142,8 @@ def _chunks(frames: Frames, pieces: IntegerArray) -> Iterator[FloatArray]:
             size += len(rows)
             if size >= _ROWS:
                 yield np.concatenate(held)
-                held, size = [], 0
+                held.clear()
+                size = 0
     if held:
         yield np.concatenate(held)
 

@@ -7,7 +7,6 @@ from typing import Any, Self
 
 import torch
 
-from throughtime.data import Missing
 from throughtime.errors import DeviceMissing, NumberOutOfRange, UnknownChoice
 from throughtime.errors.base import did_you_mean
 from throughtime.nn.checkpointing import read_budget
@@ -27,7 +26,6 @@ _CHOICES: Mapping[str, Collection[str | None]] = {
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
     "dtype": DTYPES,
-    "missing": ("error", "forward", "mean", "zero"),
     "pool": (None, "last", "mean", "max"),
 }
 
@@ -40,8 +38,8 @@ class Settings:
     ----------
     hidden_size, num_layers, bidirectional, heads, residual, dropout, checkpoint
         The network, as in `Recurrent`.
-    missing, embedding
-        How columns are read, as in `Read`. A text always has an embedding.
+    embedding
+        The size of a category's learned vector, as in `Read`. A text always has one.
     pool
         How one answer per sequence is made of all steps: `"last"`, `"mean"`, `"max"`;
         None: last, or mean for a cell without states. None for answers per step.
@@ -76,7 +74,6 @@ class Settings:
     residual: bool
     dropout: float
     checkpoint: int | str | None
-    missing: Missing
     embedding: int | None
     pool: Pooling | None
     class_weights: str | Mapping[str, float] | None

@@ -3,48 +3,47 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import asdict, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from throughtime.data import (
     Dataset,
+    Missing,
     Reading,
-    SequenceDataset,
     TextDataset,
     cards,
 )
-from throughtime.data import load as load_data
-from throughtime.data.read import read as read_data
+from throughtime.data import read as read_data
 from throughtime.errors import UnusedSetting
+from throughtime.train.settings import check_choice
 
 _READING = {entry.name for entry in fields(Reading)}
+_PATHS = (str, os.PathLike)
 # Rows that are looked at together: few enough for little memory.
 _ROWS = 65536
 
 
 def read(data: Any, reading: Reading) -> Dataset:
-    """Read data as they are to be read.
+    """Read data as they are to be read; how gaps are filled goes with them.
 
     Raises
     ------
     UnusedSetting
-        A data set is given, and something is said of what is read already.
+        Gaps of a text are to be filled.
     DataError
         The data cannot be used.
     """
-    if isinstance(data, SequenceDataset | TextDataset):
-        for entry in fields(Reading):
-            said = getattr(reading, entry.name)
-            # How gaps are filled is the model's to know.
-            if entry.name != "missing" and said != getattr(Reading(), entry.name):
-                reason = "a data set that is read already"
-                raise UnusedSetting(argument=entry.name, given=said, reason=reason)
-        return data
-    if isinstance(data, str | os.PathLike):
-        return load_data(data)
-    return read_data(data, reading)
+    missing = reading.missing
+    check_choice("missing", missing, get_args(Missing))
+    dataset = read_data(data, reading)
+    if missing == "error":
+        return dataset
+    if isinstance(dataset, TextDataset):
+        reason = f"'{dataset.name}', a text"
+        raise UnusedSetting(argument="missing", given=missing, reason=reason)
+    return replace(dataset, missing=missing)
 
 
 def describe_source(data: Any, dataset: Dataset, reading: Reading) -> dict[str, Any]:
@@ -59,9 +58,8 @@ def describe_source(data: Any, dataset: Dataset, reading: Reading) -> dict[str, 
     reading
         How.
     """
-    text = isinstance(dataset, TextDataset)
     return {
-        "kind": "text" if text else "sequences",
+        "kind": "text" if isinstance(dataset, TextDataset) else "sequences",
         "name": dataset.name,
         "source": _source(data, dataset),
         "reading": _describe_reading(reading),
@@ -84,7 +82,8 @@ def read_again(stored: Mapping[str, Any]) -> Reading:
     """
     if stored.keys() != _READING:
         raise ValueError("`reading` is missing or damaged")
-    return Reading(**{**stored, "inputs": dict(stored["inputs"])})
+    said: dict[str, Any] = {**stored, "inputs": dict(stored["inputs"])}
+    return Reading(**said)
 
 
 def checksum(dataset: Dataset) -> str:
@@ -114,15 +113,17 @@ def _source(data: Any, dataset: Dataset) -> str | None:
     """Give a name, or a whole path; None: the data were given in memory."""
     if bundled(dataset.name):
         return dataset.name
-    if isinstance(data, str | os.PathLike) or isinstance(dataset, TextDataset):
-        given = data if isinstance(data, str | os.PathLike) else dataset.name
-        return str(Path(given).resolve())
+    if isinstance(data, _PATHS):
+        return str(Path(data).resolve())
+    if isinstance(dataset, TextDataset):
+        return str(Path(dataset.name).resolve())  # the name of a text is its path
     return None
 
 
 def _describe_reading(reading: Reading) -> dict[str, Any]:
-    described = asdict(reading)
-    target = described["target"]
-    if not isinstance(target, str | list | tuple | None):
-        described["target"] = None  # given in memory, as the data are
-    return described
+    target = reading.target
+    named = isinstance(target, str) or (
+        isinstance(target, Sequence) and all(isinstance(name, str) for name in target)
+    )
+    # Targets that are no names were given in memory, as the data were.
+    return asdict(replace(reading, target=target if named else None))

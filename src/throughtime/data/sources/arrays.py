@@ -31,12 +31,15 @@ class ArraySource:
         None, or N arrays `(T_i, K)` for answers per step, `(1, K)` per sequence.
     target_names
         K names.
+    names
+        F names, where they are not `x0`, `x1`, ….
     """
 
     name: str
     sequences: Sequence[Array]
     targets: Sequence[Array] | None = None
     target_names: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
     @property
     def dtypes(self) -> Mapping[str, pl.DataType]:
@@ -47,7 +50,8 @@ class ArraySource:
     @property
     def features(self) -> list[str]:
         """The names of the F features."""
-        return [f"x{place}" for place in range(self.sequences[0].shape[1])]
+        width = self.sequences[0].shape[1]
+        return list(self.names) or [f"x{place}" for place in range(width)]
 
     def batches(self, columns: Sequence[str]) -> Iterator[Batch]:
         """Give all rows of these columns, in order."""

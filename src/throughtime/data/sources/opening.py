@@ -1,16 +1,40 @@
 """The source of what was given, and what it already says of its columns."""
 
+import os
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import narwhals as nw
 import numpy as np
 import polars as pl
 
+from throughtime.data.question import ABOUT_THE_FUTURE
 from throughtime.data.reading import Reading
 from throughtime.data.sources.arrays import SEQUENCE, array_source
+from throughtime.data.sources.numpy_files import numpy_source
+from throughtime.data.sources.paths import find_files, format_of, is_pattern
+from throughtime.data.sources.scanned import ScannedSource
+from throughtime.data.sources.separated import SeparatedSource
 from throughtime.data.sources.source import FrameSource, Source
-from throughtime.errors import NotADataSource, SettingWithoutUse
+from throughtime.data.sources.ts_files import SPLIT, TARGET, TSSource
+from throughtime.errors import NotADataSource, SettingOfTables
+
+_FRAME: Final = "the frame"
+_PATH: Final = (str, os.PathLike)
+
+
+def is_table(data: Any) -> bool:
+    """Whether a path leads to tables, by its ending; a folder or pattern does."""
+    if not isinstance(data, _PATH):
+        return False
+    path = Path(os.fspath(data))
+    try:
+        several = is_pattern(str(path)) or path.is_dir()
+    except (OSError, ValueError):  # a name that the system does not allow
+        return False
+    return several or format_of(path) is not None
 
 
 def open_source(data: Any, reading: Reading) -> tuple[Source, Reading]:
@@ -19,7 +43,7 @@ def open_source(data: Any, reading: Reading) -> tuple[Source, Reading]:
     Parameters
     ----------
     data
-        A frame or arrays.
+        The path of a table, a frame, or arrays.
     reading
         What a person said.
 
@@ -32,31 +56,80 @@ def open_source(data: Any, reading: Reading) -> tuple[Source, Reading]:
 
     Raises
     ------
-    NotADataSource, BadArrays, TargetShapeMismatch
+    DataError
+        It cannot be read; the message says why and what to do.
+    """
+    if isinstance(data, _PATH):
+        return _open_files(os.fspath(data), reading)
+    if isinstance(data, (np.ndarray, list, tuple)):
+        # What the future is asked of are columns; else targets are arrays.
+        asks_future = reading.task in ABOUT_THE_FUTURE
+        target = None if asks_future else reading.target
+        source = array_source("the arrays", data, target)
+        reading = reading if asks_future else replace(reading, target=None)
+        return source, own(source, reading, source.target_names)
+    return frame_source(data), reading
+
+
+def _open_files(path: str, reading: Reading) -> tuple[Source, Reading]:
+    files, format = find_files(path)
+    with_targets = reading.task not in ABOUT_THE_FUTURE
+    if format == "CSV":
+        return SeparatedSource(path, files, {}), reading
+    if format == "NumPy":
+        source = numpy_source(files[0], with_targets)
+        return source, own(source, reading, source.target_names)
+    if format == "TS":
+        source = TSSource(files[0], with_targets, reading.split in (None, SPLIT))
+        if source.has_split:
+            reading = replace(reading, split=SPLIT)
+        return source, own(source, reading, (TARGET,) if source.has_target else ())
+    return ScannedSource(path, files, format), reading
+
+
+def own(source: Source, reading: Reading, targets: Sequence[str]) -> Reading:
+    """Add what the source itself says: it numbers its sequences, and knows targets.
+
+    Raises
+    ------
+    SettingOfTables
+        Something else was said.
+    """
+    said = {"sequence": reading.sequence, "target": reading.target if targets else None}
+    for argument, given in said.items():
+        if given is not None:
+            fact = f"says its {argument} itself"
+            raise SettingOfTables(
+                argument=argument, given=given, source=source.name, fact=fact
+            )
+    return replace(reading, sequence=SEQUENCE, target=targets or reading.target)
+
+
+def frame_source(data: Any) -> FrameSource:
+    """Make a source of a frame of any library that narwhals knows.
+
+    Raises
+    ------
+    NotADataSource
         It is none.
     """
-    if isinstance(data, pl.LazyFrame):
-        data = data.collect(engine="streaming")
     if isinstance(data, pl.DataFrame):
-        return FrameSource("the frame", data), reading
-    if isinstance(data, (np.ndarray, list, tuple)):
-        return _open_arrays(data, reading)
+        return FrameSource(_FRAME, data)
     frame = nw.from_native(data, pass_through=True)
     if isinstance(frame, nw.LazyFrame):
         frame = frame.collect()
     if not isinstance(frame, nw.DataFrame):
         raise NotADataSource(kind=type(data).__name__)
-    return FrameSource("the frame", frame.to_polars()), reading
+    if not frame.implementation.is_pandas_like():
+        return FrameSource(_FRAME, frame.to_polars())
+    # Polars reads frames of pandas through pyarrow, which may be missing.
+    columns = [_series(frame[name]) for name in frame.columns]
+    return FrameSource(_FRAME, pl.DataFrame(columns))
 
 
-def _open_arrays(data: Any, reading: Reading) -> tuple[Source, Reading]:
-    source = array_source("the arrays", data, reading.target)
-    if reading.sequence is not None:
-        raise SettingWithoutUse(
-            argument="sequence",
-            given=reading.sequence,
-            source=source.name,
-            fact="are one sequence each",
-        )
-    targets = source.target_names or None
-    return source, replace(reading, sequence=SEQUENCE, target=targets)
+def _series(column: nw.Series[Any]) -> pl.Series:
+    if column.dtype.is_numeric() or column.dtype == nw.Boolean:
+        plain = column.to_numpy()
+        if plain.dtype != object:
+            return pl.Series(column.name, plain)
+    return pl.Series(column.name, column.to_list(), strict=False)

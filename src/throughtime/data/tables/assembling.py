@@ -1,5 +1,6 @@
 """A table of any source into a data set."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -17,7 +18,7 @@ from throughtime.data.tables.coding import Coded, Coder, coded_columns
 from throughtime.data.tables.constancy import first_change, first_values
 from throughtime.data.tables.laying import Laid, lay
 from throughtime.data.tables.parts import draw
-from throughtime.data.tables.questions import ask
+from throughtime.data.tables.questions import ask, ask_for_the_future
 from throughtime.data.tables.roles import Roles, assign
 from throughtime.data.tables.stretches import sequence_of
 from throughtime.errors import (
@@ -49,26 +50,32 @@ def assemble(source: Source, reading: Reading) -> SequenceDataset:
     difference = place_of_difference(reading, roles)
     coder = Coder(coded_columns(source, roles, reading.missing), difference)
     laid = lay(source, roles, coder, read_memory(reading.memory))
-    question = _question(reading, roles, coder, laid)
+    question, predicted = _question(reading, roles, coder, laid)
     strata = _strata(question, roles, coder, laid)
     if laid.parts is None:
         splits = draw(source.name, laid.keys, question, reading, strata)
     else:
         splits = laid.parts.split(strata, reading.seed)
-    kinds = {one.name: _kind(one, question, roles) for one in coder.columns}
+    kinds = {one.name: _kind(one, question, predicted) for one in coder.columns}
     categories = [
-        Category(_place(coder, one.name), one, one.name in roles.targets)
+        Category(
+            place=_place(coder, one.name),
+            column=one,
+            is_predicted=one.name in predicted,
+            is_target=one.name in roles.targets,
+        )
         for one in coder.columns
         if kinds[one.name] == "category"
     ]
     known = fit_categories(laid.frames, laid.keys, splits["train"], categories)
     return SequenceDataset(
         name=source.name,
-        schema=_schema(roles, kinds, known, difference),
+        schema=_schema(roles, kinds, known, predicted, difference is not None),
         question=question,
         frames=StoredFrames(laid.frames, laid.keys.lengths),
         keys=laid.keys.names,
         splits=splits,
+        missing=reading.missing,
     )
 
 
@@ -96,12 +103,18 @@ def place_of_difference(reading: Reading, roles: Roles) -> int | None:
     return len(roles.features)
 
 
-def _question(reading: Reading, roles: Roles, coder: Coder, laid: Laid) -> Question:
-    features = [one for one in coder.columns if one.name in roles.features]
+def _question(
+    reading: Reading, roles: Roles, coder: Coder, laid: Laid
+) -> tuple[Question, tuple[str, ...]]:
+    """Return the question, and the columns that are predicted."""
+    if not roles.targets:
+        names = roles.predicted or roles.features
+        features = [one for one in coder.columns if one.name in names]
+        return ask_for_the_future(reading, features)
     targets = [one for one in coder.columns if one.name in roles.targets]
     places = [_place(coder, one.name) for one in targets]
-    change = first_change(laid.frames, laid.starts, places) if targets else None
-    question = ask(reading, features, targets, constant=change is None)
+    change = first_change(laid.frames, laid.starts, places)
+    question = ask(reading, targets, constant=change is None)
     if question.per == "sequence" and change is not None:
         row, place = change
         sequence = sequence_of(row, laid.starts)
@@ -110,7 +123,7 @@ def _question(reading: Reading, roles: Roles, coder: Coder, laid: Laid) -> Quest
             key=laid.keys.names[sequence],
             step=row - int(laid.starts[sequence]),
         )
-    return question
+    return question, roles.targets
 
 
 def _strata(
@@ -129,17 +142,15 @@ def _strata(
     return np.array([text_of(target, value) for value in values.tolist()])[places]
 
 
-def _kind(one: Coded, question: Question, roles: Roles) -> Kind:
+def _kind(one: Coded, question: Question, predicted: tuple[str, ...]) -> Kind:
     """Return what a column is for the question, whatever type it was stored in."""
-    if one.name in roles.targets:
-        if question.task == "classify":
-            return "category"
-        return "boolean" if question.task == "multilabel" else "number"
-    if question.task == "next" and one.name in roles.features and one.is_label:
-        return "boolean"
-    if question.task == "next" and roles.features == (one.name,):
+    if one.name not in predicted:
+        return one.kind
+    if question.task == "next":
+        return "boolean" if one.is_label else "category"
+    if question.task == "classify":
         return "category"
-    return one.kind
+    return "boolean" if question.task == "multilabel" else "number"
 
 
 def _place(coder: Coder, name: str) -> int:
@@ -150,21 +161,20 @@ def _place(coder: Coder, name: str) -> int:
 
 def _schema(
     roles: Roles,
-    kinds: dict[str, Kind],
-    known: dict[str, tuple[str, ...]],
-    difference: int | None,
+    kinds: Mapping[str, Kind],
+    known: Mapping[str, tuple[str, ...]],
+    predicted: tuple[str, ...],
+    with_difference: bool,
 ) -> Schema:
     def columns(names: tuple[str, ...]) -> tuple[Column, ...]:
         return tuple(Column(n, kinds[n], known.get(n, ())) for n in names)
 
-    features, targets = columns(roles.features), columns(roles.targets)
-    if difference is not None:
-        # The time is read, but never what is predicted.
-        targets = targets or features
+    features, targets = columns(roles.features), columns(predicted)
+    if with_difference:
         features = (*features, Column(TIME_DIFFERENCE))
     return Schema(
         features=features,
-        targets=targets,
+        targets=() if targets == features else targets,
         inputs={name: columns(group) for name, group in roles.inputs.items()},
         sequence=roles.sequence,
         time=roles.time,

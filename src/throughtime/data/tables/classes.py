@@ -19,12 +19,13 @@ from throughtime.errors import OneClassOnly, UnseenClass
 class Category:
     """A column whose values become places among those of the training part.
 
-    `place` is that of the column in the matrices; `is_target` says that each value must
-    be one of training.
+    `place` is that of the column in the matrices. Of what is predicted there must be
+    two values in training at least, and of a target none that training does not know.
     """
 
     place: int
     column: Coded
+    is_predicted: bool
     is_target: bool
 
 
@@ -68,8 +69,8 @@ def fit_categories(
         if one.column.kind == "category":
             sorting = sorted(range(len(texts)), key=texts.__getitem__)
             texts, found = [texts[k] for k in sorting], found[sorting]
-        if one.is_target and len(texts) < 2:
-            raise OneClassOnly(column=one.column.name, value=texts[0])
+        if one.is_predicted and len(texts) < 2:
+            raise OneClassOnly(column=one.column.name, value=", ".join(texts))
         known[one.column.name], order[one.column.name] = tuple(texts), found
     _write(frames, keys, starts, categories, order)
     return known

@@ -13,14 +13,14 @@ from throughtime.data.schema import Kind
 from throughtime.data.sources.source import Batch, Source
 from throughtime.data.tables.roles import Roles, kind_of
 from throughtime.data.types import FloatArray
-from throughtime.errors import InfiniteValue, MissingValue, TooManyCategories
+from throughtime.errors import InfiniteValue, TooManyCategories, ValueMissing
 
 #: The most different values of a text that is a feature.
 MOST_CATEGORIES: Final = 1000
 
-_TEXT: Final = pl.String
-_FEATURES: Final = "missing='forward', 'mean' or 'zero', or the value"
-_TARGETS: Final = "the value, or leave the row out"
+#: What to do about a missing value.
+ABOUT_FEATURES: Final = "missing='forward', 'mean' or 'zero', or the value"
+ABOUT_TARGETS: Final = "the value, or leave the row out"
 
 # Types whose every value a float32 holds exactly.
 _NARROW = (pl.Float32, pl.Int8, pl.Int16, pl.UInt8, pl.UInt16)
@@ -76,18 +76,9 @@ class Coded:
         if self.kind == "category":
             series = self._places(series.cast(pl.String))
         numbers = series.cast(pl.Float64).to_numpy().astype(dtype)
-        if np.isinf(numbers).any():
-            at = batch.where(int(np.isinf(numbers).argmax()))
-            raise InfiniteValue(where=at, column=self.name)
-        missing = np.isnan(numbers)
-        if self.required and missing.any():
-            raise MissingValue(
-                where=batch.where(int(missing.argmax())),
-                column=self.name,
-                advice=self.advice,
-            )
+        check(numbers, batch, self.name, self.advice if self.required else None)
         if self.whole:
-            self._look_at(numbers[~missing])
+            self._look_at(numbers[~np.isnan(numbers)])
         return numbers
 
     def _places(self, series: pl.Series) -> pl.Series:
@@ -108,6 +99,27 @@ class Coded:
         self.binary = self.binary and zero_or_one
 
 
+def check(numbers: FloatArray, batch: Batch, name: str, required: str | None) -> None:
+    """Refuse infinite numbers, and missing ones where `required` says what to do.
+
+    Raises
+    ------
+    InfiniteValue, ValueMissing
+        There is one.
+    """
+    infinite, missing = np.isinf(numbers), np.isnan(numbers)
+    if infinite.any():
+        raise InfiniteValue(where=batch.where(int(infinite.argmax())), column=name)
+    if required is not None and missing.any():
+        at = batch.where(int(missing.argmax()))
+        raise ValueMissing(where=at, column=name, advice=required)
+
+
+def is_narrow(source: Source, name: str, kind: Kind) -> bool:
+    """Whether a float32 holds every value of a column exactly."""
+    return kind != "number" or source.dtypes[name] in _NARROW
+
+
 def coded_columns(source: Source, roles: Roles, missing: Missing) -> list[Coded]:
     """Say how each column of the matrices is to be coded.
 
@@ -126,10 +138,10 @@ def coded_columns(source: Source, roles: Roles, missing: Missing) -> list[Coded]
                 source=source.name,
                 name=name,
                 kind=kind,
-                narrow=kind != "number" or source.dtypes[name] in _NARROW,
+                narrow=is_narrow(source, name, kind),
                 integer=source.dtypes[name].is_integer(),
                 required=target or missing == "error",
-                advice=_TARGETS if target else _FEATURES,
+                advice=ABOUT_TARGETS if target else ABOUT_FEATURES,
                 most=None if target or symbols else MOST_CATEGORIES,
             )
         )
@@ -149,10 +161,12 @@ class Coder:
     """
 
     def __init__(self, columns: Sequence[Coded], difference: int | None = None) -> None:
-        self.columns, self.difference = columns, difference
+        self.columns = columns
+        self.difference: int | None = difference
         self.width = len(columns) + (difference is not None)
         # The narrowest type that holds every column exactly, as far as types tell.
         narrow = difference is None and all(one.narrow for one in columns)
+        self.dtype: type[np.float32] | type[np.float64]
         self.dtype = np.float32 if narrow else np.float64
 
     def __call__(self, batch: Batch) -> FloatArray:

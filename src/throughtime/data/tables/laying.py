@@ -1,21 +1,34 @@
 """A table as matrices in a store: every row coded, at its place, in order of time."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
-from throughtime.data.sources.source import Source
+from throughtime.data.sources.source import Batch, Source
 from throughtime.data.store import Store, new_store
-from throughtime.data.tables.coding import Coder
 from throughtime.data.tables.keys import Keys, find_keys
 from throughtime.data.tables.parts import GivenParts
 from throughtime.data.tables.placing import Placing
 from throughtime.data.tables.roles import Roles
 from throughtime.data.tables.times import clock_of, order_steps, write_differences
-from throughtime.data.types import IntegerArray
+from throughtime.data.types import FloatArray, IntegerArray
 
 _PLACE_BYTES: Final = 8
+
+
+class Coder(Protocol):
+    """What turns the rows of a batch into C numbers each.
+
+    `width` is C, `difference` the place of the time since the step before among them,
+    if it is one.
+    """
+
+    width: int
+    dtype: type[np.float32] | type[np.float64]
+    difference: int | None
+
+    def __call__(self, batch: Batch) -> FloatArray: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,12 +45,15 @@ class Laid:
         What the split column says, where there is one.
     rows
         `(n, 1)`, which row of the table each is, where that was asked for.
+    in_memory
+        Whether they are in memory.
     """
 
     keys: Keys
     frames: Store
     parts: GivenParts | None
     rows: Store | None
+    in_memory: bool
 
     @property
     def starts(self) -> IntegerArray:
@@ -89,7 +105,7 @@ def lay(
         if rows is not None:
             places.write(rows, np.arange(read, read + len(sequences))[:, None])
         read += len(sequences)
-    laid = Laid(keys, frames, parts, rows)
+    laid = Laid(keys, frames, parts, rows, in_memory)
     if times is not None and clock is not None:
         others = [frames] if rows is None else [frames, rows]
         order_steps(times, others, keys, clock)

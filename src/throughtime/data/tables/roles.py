@@ -6,13 +6,16 @@ from typing import Any, Final
 
 import polars as pl
 
+from throughtime.data.question import ABOUT_THE_FUTURE
 from throughtime.data.reading import Reading
 from throughtime.data.schema import Kind
 from throughtime.data.sources.source import Source
 from throughtime.errors import (
     BadColumnNames,
     ColumnGivenTwice,
+    ColumnWithoutValues,
     NoFeatures,
+    NotAFeature,
     UnknownColumn,
     UnsuitableColumn,
 )
@@ -25,7 +28,11 @@ BY_TIME: Final = "time"
 
 @dataclass(frozen=True)
 class Roles:
-    """The columns that are read, by what they are for."""
+    """The columns that are read, by what they are for.
+
+    `predicted` are the features that were named as targets, for a question about their
+    own future.
+    """
 
     features: tuple[str, ...]
     targets: tuple[str, ...]
@@ -33,6 +40,7 @@ class Roles:
     sequence: str | None
     time: str | None
     split: str | None
+    predicted: tuple[str, ...] = ()
 
     @property
     def coded(self) -> tuple[str, ...]:
@@ -58,12 +66,16 @@ def assign(source: Source, reading: Reading) -> Roles:
     split = None if reading.split in (None, BY_SEQUENCE, BY_TIME) else reading.split
     single = {"sequence": reading.sequence, "time": reading.time, "split": split}
     inputs = {n: _names(f"inputs[{n!r}]", one) for n, one in reading.inputs.items()}
+    predicted: tuple[str, ...] = ()
     targets = () if reading.target is None else _names("target", reading.target)
+    if reading.task in ABOUT_THE_FUTURE:
+        targets, predicted = predicted, targets
     named = {argument: (name,) for argument, name in single.items() if name is not None}
     named |= {f"inputs[{name!r}]": group for name, group in inputs.items()}
     named["target"] = targets
+    asked = (*targets, *predicted)
     given = () if reading.features is None else _names("features", reading.features)
-    for argument, names in {**named, "features": given}.items():
+    for argument, names in {**named, "features": given, "target": asked}.items():
         _check(source, argument, names)
     taken = {name for group in named.values() for name in group}
     features = given or tuple(name for name in source.dtypes if name not in taken)
@@ -72,7 +84,12 @@ def assign(source: Source, reading: Reading) -> Roles:
     )
     if not features:
         raise NoFeatures(source=source.name, columns=shown(source.dtypes))
-    return Roles(features, targets, inputs, reading.sequence, reading.time, split)
+    for name in predicted:
+        if name not in features:
+            raise NotAFeature(column=name, task=reading.task)
+    return Roles(
+        features, targets, inputs, reading.sequence, reading.time, split, predicted
+    )
 
 
 def kind_of(source: Source, name: str) -> Kind:
@@ -90,6 +107,8 @@ def kind_of(source: Source, name: str) -> Kind:
         return "boolean"
     if dtype in (pl.String, pl.Categorical, pl.Enum):
         return "category"
+    if dtype == pl.Null:
+        raise ColumnWithoutValues(source=source.name, column=name)
     advice = "features without it"
     if dtype.is_temporal():
         advice = "it as time, or features without it"

@@ -1,6 +1,7 @@
 """Answers of many batches as arrays."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -77,5 +78,6 @@ def _by_target(everything: Predicted, sizes: Sequence[int]) -> list[Predicted]:
     return found
 
 
-def _those(everything: Predicted, kept: np.ndarray) -> Predicted:
-    return Predicted(*(array[kept] for array in everything))
+def _those(everything: Predicted, kept: Any) -> Predicted:
+    arrays: list[Any] = [array[kept] for array in everything]
+    return Predicted(*arrays)

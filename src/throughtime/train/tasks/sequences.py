@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -118,10 +119,11 @@ class OfSequences:
         if steps is None:
             return pieces
         context = self.dataset.question.difference
-        cut: list[IntegerArray] = []
-        for row in range(len(pieces)):
-            part = windows(pieces[row : row + 1], steps, order)
-            part[:, START] = np.maximum(part[:, START] - context, pieces[row, START])
+        short = pieces[:, STOP] - pieces[:, START] <= steps
+        cut = [pieces[short]]
+        for piece in pieces[~short]:
+            part = windows(piece[None], steps, order)
+            part[:, START] = np.maximum(part[:, START] - context, piece[START])
             cut.append(part)
         return np.concatenate(cut)
 
@@ -157,7 +159,7 @@ class OfSequences:
 
     def _read(
         self, model: Model, batch: SequenceBatch
-    ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+    ) -> tuple[Tensor, dict[str, Any], Tensor]:
         """Give features, further inputs, and what is true where it counts."""
         frames = batch.frames.to(model.head.weight.device)
         features, inputs = self._columns(frames)
@@ -170,7 +172,7 @@ class OfSequences:
             truth = truth.where(asked, torch.nan)
         return features, inputs, truth
 
-    def _columns(self, frames: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def _columns(self, frames: Tensor) -> tuple[Tensor, dict[str, Any]]:
         inputs = {name: frames[..., places] for name, places in self._inputs.items()}
         return frames[..., self._features], inputs
 

@@ -91,7 +91,7 @@ def _balanced(counts: FloatArray) -> FloatArray:
 
 def _counts(dataset: SequenceDataset, targets: Sequence[Column]) -> list[FloatArray]:
     """Count the classes of each target in the training part."""
-    counts = [np.zeros(len(column.categories) or 2) for column in targets]
+    counts: list[FloatArray] = [np.zeros(len(c.categories) or 2) for c in targets]
     places = dataset.schema.places(targets)
     per_sequence = dataset.question.per == "sequence"
     for sequence, start, stop, _ in dataset.splits["train"].tolist():

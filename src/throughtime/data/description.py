@@ -1,0 +1,151 @@
+"""What was read, in a short table."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from throughtime.data.datasets import Dataset, SequenceDataset, TextDataset
+from throughtime.data.part import Part
+from throughtime.data.pieces import SEQUENCE, counted, whole
+from throughtime.data.question import Question
+from throughtime.data.schema import Column
+from throughtime.data.types import IntegerArray
+
+# Names that a row of the table lists, and steps that are looked at together.
+_MOST = 6
+_STEPS = 65_536
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a data set holds and what is asked of it.
+
+    Parameters
+    ----------
+    name
+        What it is called.
+    rows
+        Pairs of a heading and a text.
+    """
+
+    name: str
+    rows: tuple[tuple[str, str], ...]
+
+    def __str__(self) -> str:
+        width = max(len(heading) for heading, _ in self.rows)
+        lines = [f"{heading:<{width}}  {text}" for heading, text in self.rows]
+        return "\n".join([self.name, *lines])
+
+
+def describe_data(dataset: Dataset) -> Description:
+    """Say what was read: sequences, columns, missing values, question and parts.
+
+    Parameters
+    ----------
+    dataset
+        It is passed through once, a part of it in memory at a time.
+    """
+    if isinstance(dataset, TextDataset):
+        return _describe_text(dataset)
+    schema, lengths = dataset.schema, dataset.frames.lengths
+    missing, unseen = _count(dataset)
+    rows = [
+        ("sequences", f"{len(lengths):,} {_extent(lengths)}"),
+        ("steps", f"{int(lengths.sum()):,}"),
+        ("features", _columns(schema.features)),
+        *((f"input {name}", _columns(group)) for name, group in schema.inputs.items()),
+        ("missing", _counts(missing, int(lengths.sum()))),
+        ("target", _columns(schema.targets) if schema.targets else "the features"),
+        ("task", _task(dataset.question)),
+        ("split", _split(dataset)),
+    ]
+    if unseen:
+        rows.insert(-3, ("not in training", _counts(unseen, int(lengths.sum()))))
+    return Description(dataset.name, tuple(rows))
+
+
+def _describe_text(dataset: TextDataset) -> Description:
+    sizes = ", ".join(f"{part} {len(dataset.part(part)):,}" for part in dataset.splits)
+    rows = (
+        ("characters", f"{len(dataset.symbols):,}"),
+        ("different", f"{len(dataset.vocabulary) - 1:,} in the training part"),
+        ("task", "next character"),
+        ("split", f"{sizes} characters"),
+    )
+    return Description(dataset.name, rows)
+
+
+def _count(dataset: SequenceDataset) -> tuple[dict[str, int], dict[str, int]]:
+    """Count missing values, and categories that training does not know."""
+    frames, columns = dataset.frames, dataset.schema.columns
+    empty, unknown = np.zeros(frames.width, int), np.zeros(frames.width, int)
+    everything = whole(np.arange(len(frames.lengths)), frames.lengths)
+    for rows in Part(frames, everything).cut(_STEPS):
+        empty += np.isnan(rows).sum(axis=0)
+        unknown += (rows == -1).sum(axis=0)
+    missing = {c.name: int(n) for c, n in zip(columns, empty, strict=True) if n}
+    unseen = {
+        column.name: int(count)
+        for column, count in zip(columns, unknown, strict=True)
+        if count and column.kind == "category"
+    }
+    return missing, unseen
+
+
+def _extent(lengths: IntegerArray) -> str:
+    least, most = int(lengths.min()), int(lengths.max())
+    if least == most:
+        return f"of {most:,} steps"
+    return f"of {least:,} to {most:,} steps, {lengths.mean():,.1f} on average"
+
+
+def _columns(columns: Sequence[Column]) -> str:
+    """Name columns, by their kinds."""
+    texts: list[str] = []
+    for kind in dict.fromkeys(column.kind for column in columns):
+        group = [column for column in columns if column.kind == kind]
+        word = {"category": "categories"}.get(kind, f"{kind}s")
+        text = f"{len(group)} {word if len(group) > 1 else kind}: "
+        texts.append(text + _listed([_named(column) for column in group]))
+    return "; ".join(texts)
+
+
+def _named(column: Column) -> str:
+    if column.kind != "category":
+        return column.name
+    return f"{column.name} ({len(column.categories)} values)"
+
+
+def _counts(counts: Mapping[str, int], steps: int) -> str:
+    if not counts:
+        return "none"
+    return _listed([f"{n} {k:,} ({k / steps:.1%})" for n, k in counts.items()])
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _MOST
+    return ", ".join(names[:_MOST]) + (f" and {more} more" if more > 0 else "")
+
+
+def _task(question: Question) -> str:
+    text = f"{question.task}, an answer per {question.per}"
+    if question.task == "forecast":
+        steps = "step" if question.horizon == 1 else "steps"
+        text = f"forecast, {question.horizon} {steps} ahead"
+        if question.difference:
+            text += f", of changes since {question.difference} before"
+    return text
+
+
+def _split(dataset: SequenceDataset) -> str:
+    """Count sequences where parts hold other ones, else the steps of each."""
+    parts = {part: pieces for part, pieces in dataset.splits.items() if len(pieces)}
+    held = [set(pieces[:, SEQUENCE].tolist()) for pieces in parts.values()]
+    if sum(map(len, held)) == len(set().union(*held)):
+        sizes = {part: len(pieces) for part, pieces in parts.items()}
+        word = "sequences"
+    else:
+        sizes = {part: counted(pieces) for part, pieces in parts.items()}
+        word = "steps, by time"
+    return ", ".join(f"{part} {size:,}" for part, size in sizes.items()) + f" {word}"

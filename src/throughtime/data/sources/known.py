@@ -1,0 +1,97 @@
+"""The source of new data, for a schema that is known."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from throughtime.data.reading import Reading
+from throughtime.data.schema import Column, Schema
+from throughtime.data.sources.arrays import ArraySource, array_source
+from throughtime.data.sources.numpy_files import numpy_source
+from throughtime.data.sources.opening import frame_source, own
+from throughtime.data.sources.paths import find_files
+from throughtime.data.sources.scanned import ScannedSource
+from throughtime.data.sources.separated import SeparatedSource
+from throughtime.data.sources.source import Source
+from throughtime.data.sources.ts_files import TSSource
+from throughtime.errors import SchemaMismatch
+
+
+def open_known(
+    data: Any, schema: Schema, reading: Reading, targets: Sequence[Column]
+) -> tuple[Source, Reading]:
+    """Find the source of new data.
+
+    Parameters
+    ----------
+    data
+        The path of a table, a frame, or arrays.
+    schema
+        What the columns must be.
+    reading
+        What a person said.
+    targets
+        The columns that are no features and shall be read.
+
+    Raises
+    ------
+    DataError
+        It cannot be read; the message says why and what to do.
+    """
+    if isinstance(data, (str, os.PathLike)):
+        return _open_files(os.fspath(data), schema, reading, targets)
+    if isinstance(data, (np.ndarray, list, tuple)):
+        source = array_source("the arrays", data, reading.target if targets else None)
+        return _renamed(source, schema, targets), own(source, reading, ())
+    return frame_source(data), reading
+
+
+def _open_files(
+    path: str, schema: Schema, reading: Reading, targets: Sequence[Column]
+) -> tuple[Source, Reading]:
+    files, format = find_files(path)
+    if format == "CSV":
+        kinds = {column.name: column.kind for column in schema.columns}
+        return SeparatedSource(path, files, kinds), reading
+    if format == "NumPy":
+        source = numpy_source(files[0], bool(targets))
+        return _renamed(source, schema, targets), own(source, reading, ())
+    if format == "TS":
+        alone = TSSource(files[0], bool(targets), alone=True)
+        return alone, own(alone, reading, ())
+    return ScannedSource(path, files, format), reading
+
+
+def _renamed(
+    source: ArraySource, schema: Schema, targets: Sequence[Column]
+) -> ArraySource:
+    """Give the columns of arrays the names of the schema, by their order.
+
+    Raises
+    ------
+    SchemaMismatch
+        There are more or fewer of them.
+    """
+    features = [
+        column.name
+        for column in schema.columns
+        if column in schema.features or column not in schema.targets
+    ]
+    if not set(features) <= set(source.features):
+        _check_count(source, "columns", len(source.features), len(features))
+        source = replace(source, names=tuple(features))
+    if source.targets is not None:
+        _check_count(source, "targets", len(source.target_names), len(targets))
+        names = tuple(column.name for column in targets)
+        source = replace(source, target_names=names)
+    return source
+
+
+def _check_count(source: Source, what: str, given: int, expected: int) -> None:
+    if given != expected:
+        raise SchemaMismatch(
+            source=source.name, fault=f"has {given} {what} a step", expected=expected
+        )

@@ -1,0 +1,152 @@
+"""New data for a schema that is known: columns coded as they were in training."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from throughtime.data.reading import Missing
+from throughtime.data.schema import Column, Schema
+from throughtime.data.sources.source import Batch, Source
+from throughtime.data.tables.coding import (
+    ABOUT_FEATURES,
+    ABOUT_TARGETS,
+    check,
+    is_narrow,
+)
+from throughtime.data.tables.roles import shown
+from throughtime.data.types import FloatArray
+from throughtime.errors import ClassUnknown, SchemaMismatch
+from throughtime.errors.base import did_you_mean
+
+_BOOLEANS: Final = ("false", "true")
+_TEXTS: Final = (pl.String, pl.Categorical, pl.Enum)
+
+
+class KnownCoder:
+    """Turns rows of a table into the numbers that training would have made of them.
+
+    Parameters
+    ----------
+    source
+        The table.
+    schema
+        The columns.
+    left_out
+        Columns that are not read, and missing in every row.
+    difference
+        The place of the time since the step before, or None.
+    missing
+        What is done about missing features.
+
+    Raises
+    ------
+    SchemaMismatch
+        A column is missing, or of another kind.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        schema: Schema,
+        left_out: Sequence[Column],
+        difference: int | None,
+        missing: Missing,
+    ) -> None:
+        self._schema, self._missing, self._left_out = schema, missing, left_out
+        self.width = len(schema.columns)
+        self.difference: int | None = difference
+        self.read = [
+            column
+            for place, column in enumerate(schema.columns)
+            if column not in left_out and place != difference
+        ]
+        for column in self.read:
+            check_column(source, column)
+        narrow = difference is None and all(
+            is_narrow(source, one.name, one.kind) for one in self.read
+        )
+        self.dtype: type[np.float32] | type[np.float64]
+        self.dtype = np.float32 if narrow else np.float64
+
+    def __call__(self, batch: Batch) -> FloatArray:
+        """Return `(n, C)`, the numbers of a batch."""
+        empty = np.full(len(batch.frame), np.nan, self.dtype)
+        columns: list[FloatArray] = []
+        for place, column in enumerate(self._schema.columns):
+            if place == self.difference:
+                columns.append(np.zeros_like(empty))
+            else:
+                known = column in self.read
+                columns.append(self._code(column, batch) if known else empty)
+        return np.stack(columns, axis=1)
+
+    def _code(self, column: Column, batch: Batch) -> FloatArray:
+        is_target = (
+            column not in self._schema.features and column in self._schema.targets
+        )
+        series = batch.frame[column.name]
+        if column.kind == "category":
+            places = _places(series, column.categories)
+            unknown = (places < 0).to_numpy() & series.is_not_null().to_numpy()
+            if is_target and unknown.any():
+                row = int(unknown.argmax())
+                raise ClassUnknown(
+                    where=batch.where(row),
+                    column=column.name,
+                    value=str(series[row]),
+                    known=shown(column.categories),
+                )
+            series = places
+        numbers = series.cast(pl.Float64).to_numpy().astype(self.dtype)
+        required = ABOUT_FEATURES if self._missing == "error" else None
+        check(numbers, batch, column.name, ABOUT_TARGETS if is_target else required)
+        wrong = (numbers != 0) & (numbers != 1) & ~np.isnan(numbers)
+        if column.kind == "boolean" and wrong.any():
+            raise SchemaMismatch(
+                source=batch.where(int(wrong.argmax())),
+                fault=f"has another value in column {column.name!r}",
+                expected="0 or 1",
+            )
+        return numbers
+
+
+def check_column(source: Source, column: Column) -> None:
+    """Refuse a table without a column, or with one of another kind.
+
+    Raises
+    ------
+    SchemaMismatch
+        It is so.
+    """
+    dtype = source.dtypes.get(column.name)
+    if dtype is None:
+        hint = did_you_mean(column.name, source.dtypes)
+        fault = f"has no column {column.name!r}{hint}"
+        raise SchemaMismatch(source=source.name, fault=fault, expected="one")
+    if column.kind == "category":
+        fits = dtype in _TEXTS or dtype.is_numeric() or dtype == pl.Boolean
+    else:
+        fits = dtype.is_numeric() or dtype == pl.Boolean
+    if not fits and dtype != pl.Null:
+        fault = f"has the type {dtype} in column {column.name!r}"
+        words = {"number": "numbers", "boolean": "0 and 1", "category": "categories"}
+        raise SchemaMismatch(
+            source=source.name, fault=fault, expected=words[column.kind]
+        )
+
+
+def _places(series: pl.Series, categories: Sequence[str]) -> pl.Series:
+    """Return where each value stands in `categories`: -1 nowhere, null if missing."""
+    if series.dtype.is_float():
+        whole = series.cast(pl.Int64, strict=False)
+        exact = (whole.cast(pl.Float64) == series).fill_null(value=False)
+        series = series.fill_nan(None)
+        text = series.cast(pl.String).zip_with(~exact, whole.cast(pl.String))
+    else:
+        text = series.cast(pl.String)
+    if tuple(categories) == _BOOLEANS:
+        text = text.str.strip_chars().str.to_lowercase()
+    places = text.cast(pl.Enum(categories), strict=False).to_physical().cast(pl.Int64)
+    return places.fill_null(-1).set(text.is_null(), None)
