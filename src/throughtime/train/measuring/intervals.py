@@ -1,0 +1,205 @@
+"""How far a metric may be from what it would be on ever more of such data."""
+
+from collections.abc import Sequence
+from statistics import NormalDist
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from throughtime.data import FloatArray, Question
+from throughtime.train.measuring.additive import BUILDERS, Additive, scaled_error
+from throughtime.train.measuring.metrics import one_hot
+from throughtime.train.measuring.predicted import Array, Predicted, form
+from throughtime.train.measuring.resampling import OfBlocks, OfSequences, Resampling
+
+ENOUGH: Final = 30
+"""So many sequences are resampled as they are; of fewer, blocks of steps."""
+
+RESAMPLES: Final = 2000
+_FEWEST = 200
+# An area under a curve looks at every probability in every resample.
+_LOOKS = 40_000_000
+_CONFIDENCE = 0.95
+
+
+class Interval(NamedTuple):
+    """A 95 % confidence interval from `low` to `high`; `method` says how it came."""
+
+    low: float
+    high: float
+    method: str
+
+
+def interval(
+    metric: str,
+    question: Question,
+    predicted: Predicted,
+    labels: Sequence[str],
+    *,
+    training: FloatArray | None = None,
+    seed: int = 0,
+) -> Interval | None:
+    """Return the 95 % confidence interval of a metric that is defined.
+
+    Parameters
+    ----------
+    metric
+        One that `metrics` gives for these answers.
+    question, predicted, labels, training
+        As for `metrics`.
+    seed
+        Draws the resamples; the same seed gives the same interval.
+
+    Returns
+    -------
+    Interval or None
+        Percentiles of 2000 resamples, of the area under a curve 200 to 2000: of whole
+        sequences where there are 30 or more, or where each has one answer only; else of
+        blocks of steps. None: there is but one answer. The percentiles lie
+        further out than 2.5 and 97.5, as far as Student's t with n - 1 degrees of
+        freedom and the deviation with n - 1 reach beyond their counterparts
+        (Hesterberg, The American Statistician 69, 2015). A share of right answers is
+        resampled with one right and one wrong answer added: where all were right, all
+        need not be, and with one answer for each sequence the interval covers what it
+        should for any number of sequences and nearly any share.
+    """
+    answers = _sorted(predicted)
+    if len(answers.outputs) < 2:
+        return None
+    additive = _additive(metric, question, answers, labels, training)
+    resampling = _resampling(answers, additive)
+    random = np.random.default_rng(seed)
+    if additive is None:
+        curves = _curves(metric, question, answers)
+        measured, values = _areas(curves, resampling, random)
+    else:
+        measured, values = additive.value(), _joined(additive, resampling, random)
+    low, high = np.nanquantile(values, _levels(resampling.units)).tolist()
+    method = f"95 % confidence: {resampling.description}, {len(values)} resamples"
+    # The added answers may have pulled it off what was measured.
+    return Interval(min(low, measured), max(high, measured), method)
+
+
+def _sorted(predicted: Predicted) -> Predicted:
+    order = np.lexsort([predicted.steps, predicted.sequences])
+    return Predicted(
+        predicted.outputs[order],
+        predicted.targets[order],
+        predicted.sequences[order],
+        predicted.steps[order],
+    )
+
+
+def _additive(
+    metric: str,
+    question: Question,
+    predicted: Predicted,
+    labels: Sequence[str],
+    training: FloatArray | None,
+) -> Additive | None:
+    """Return the metric as a function of sums; None: it is none, but an area."""
+    if metric.startswith("auroc"):
+        return None
+    if metric == "mase" and training is not None:
+        repeats = predicted.outputs.shape[1] // len(labels)
+        return scaled_error(predicted, np.tile(training, repeats))
+    return BUILDERS[form(question, predicted)][metric](predicted)
+
+
+def _resampling(predicted: Predicted, additive: Additive | None) -> Resampling:
+    sequences = OfSequences(predicted.sequences)
+    if sequences.units >= ENOUGH or sequences.units == len(predicted.sequences):
+        return sequences
+    if additive is None:
+        truth = predicted.targets
+        truth = one_hot(predicted) if truth.ndim == 1 else truth
+        return OfBlocks(np.abs(predicted.outputs - truth).mean(axis=1))
+    return OfBlocks(_pull(additive))
+
+
+def _pull(additive: Additive) -> Array:
+    """Return how much each answer, counted twice, would change the metric."""
+    total = additive.parts.sum(axis=0)
+    changes = additive.join(total + additive.parts) - additive.join(total)
+    return np.nan_to_num(changes)
+
+
+def _joined(
+    additive: Additive, resampling: Resampling, random: np.random.Generator
+) -> Array:
+    sums = resampling.sums(additive.parts, random, RESAMPLES)
+    if additive.share:
+        right_and_wrong = np.array([[1.0, 1.0], [0.0, 1.0]])
+        sums += random.standard_exponential((RESAMPLES, 2)) @ right_and_wrong
+    return additive.join(sums)
+
+
+def _levels(units: float) -> tuple[float, float]:
+    """Return the lower and upper percentile, as shares."""
+    normal = NormalDist()
+    x = normal.inv_cdf((1 + _CONFIDENCE) / 2)
+    freedom = max(units - 1, 1)
+    # Student's t, as Abramowitz and Stegun 26.7.5 expand it.
+    terms = (
+        (x**3 + x) / 4,
+        (5 * x**5 + 16 * x**3 + 3 * x) / 96,
+        (3 * x**7 + 19 * x**5 + 17 * x**3 - 15 * x) / 384,
+    )
+    t = x + sum(term / freedom**power for power, term in enumerate(terms, start=1))
+    low = normal.cdf(-t * np.sqrt((freedom + 1) / freedom))
+    return low, 1 - low
+
+
+class _Curve:
+    """A receiver operating characteristic whose answers can be weighted.
+
+    Parameters
+    ----------
+    truth, outputs
+        `(m,)`, 0 or 1, and its probability.
+    rows
+        `(m,)`, which of the n answers each belongs to.
+    """
+
+    def __init__(self, truth: Array, outputs: Array, rows: Array) -> None:
+        self.size = len(outputs)
+        order = np.argsort(-outputs, kind="stable")
+        self._rows, self._true = rows[order], truth[order]
+        # Equal probabilities are passed at once.
+        self._ends = np.append(np.flatnonzero(np.diff(outputs[order])), self.size - 1)
+
+    def area(self, weights: Array | None = None) -> float:
+        """Return the area with these weights `(n,)`; NaN where one kind has none."""
+        each = np.ones(self.size) if weights is None else weights[self._rows]
+        true = each * self._true
+        hits, false = true.cumsum()[self._ends], (each - true).cumsum()[self._ends]
+        hits, false = np.append(0.0, hits), np.append(0.0, false)
+        if not hits[-1] or not false[-1]:
+            return np.nan
+        return float(np.trapezoid(hits, false) / (hits[-1] * false[-1]))
+
+
+def _curves(metric: str, question: Question, predicted: Predicted) -> list[_Curve]:
+    exclusive = form(question, predicted) == "classes"
+    truth = one_hot(predicted) if exclusive else predicted.targets
+    outputs, rows = predicted.outputs, np.arange(len(truth))
+    if metric == "auroc":
+        truth, outputs = truth[:, 1:], outputs[:, 1:]
+    if metric == "auroc_micro":
+        rows = rows.repeat(truth.shape[1])
+        truth, outputs = truth.reshape(-1, 1), outputs.reshape(-1, 1)
+    return [_Curve(*pair, rows) for pair in zip(truth.T, outputs.T, strict=True)]
+
+
+def _areas(
+    curves: Sequence[_Curve], resampling: Resampling, random: np.random.Generator
+) -> tuple[float, Array]:
+    """Return the mean area as it was measured, and of each resample."""
+    looks = sum(curve.size for curve in curves)
+    count = int(np.clip(_LOOKS // looks, _FEWEST, RESAMPLES))
+    values = [
+        np.mean([curve.area(weights) for curve in curves])
+        for weights in resampling.weights(random, count)
+    ]
+    measured = np.mean([curve.area() for curve in curves])
+    return float(measured), np.array(values)
