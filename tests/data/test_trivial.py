@@ -51,13 +51,20 @@ def test_what_is_fitted_is_all_but_the_test_blocks_joined() -> None:
 
 def test_ridge_is_scikit_learns() -> None:
     digits = load("spoken-digits")
-    fitted = np.concatenate([digits.splits["train"], digits.splits["validation"]])
-    test = digits.splits["test"]
-    features = np.array(
-        [np.r_[s.mean(axis=0), s.std(axis=0)] for s in digits.sequences], np.float64
+    parts = {
+        name: [np.r_[s.mean(axis=0), s.std(axis=0)] for s in digits.part(name)]
+        for name in ("train", "validation", "test")
+    }
+    fitted = np.array(parts["train"] + parts["validation"], np.float64)
+    test = (np.array(parts["test"]) - fitted.mean(axis=0)) / fitted.std(axis=0)
+    classes = {
+        name: [frame[0, -1] for frame in digits.read(name)]
+        for name in ("train", "validation", "test")
+    }
+    judge = RidgeClassifier(1.0).fit(
+        (fitted - fitted.mean(axis=0)) / fitted.std(axis=0),
+        classes["train"] + classes["validation"],
     )
-    features = (features - features[fitted].mean(axis=0)) / features[fitted].std(axis=0)
-    judge = RidgeClassifier(1.0).fit(features[fitted], digits.targets[fitted])
-    expected = judge.score(features[test], digits.targets[test])
+    expected = judge.score(test, classes["test"])
     measured = trivial_baselines(digits)["ridge on mean and deviation"]
     assert measured == pytest.approx(expected, abs=1e-9)
