@@ -13,6 +13,7 @@ from throughtime.train.measuring.resampling import OfBlocks, OfSequences, block_
 PER_SEQUENCE = Question("classify", "sequence")
 PER_STEP = Question("classify", "step")
 DATA_SETS = 500
+SERIES = 250
 
 
 def right_or_wrong(right: np.ndarray, sequences: np.ndarray) -> Predicted:
@@ -79,26 +80,38 @@ def test_answers_of_a_sequence_stay_together(sequences: int) -> None:
 def test_blocks_keep_neighbours_together(memory: float, least: float) -> None:
     steps, accuracy = 400, 0.841344746
     draw = np.random.default_rng(int(10 * memory))
-    series = autocorrelated(draw, DATA_SETS, steps, memory) < 1.0
+    series = autocorrelated(draw, SERIES, steps, memory) < 1.0
     covered = 0
     for number, right in enumerate(series.T):
         answers = right_or_wrong(right, np.zeros(steps, dtype=np.int64))
         low, high, _ = accuracy_interval(answers, PER_STEP, number)
         covered += low <= accuracy <= high
-    assert least <= covered / DATA_SETS <= 0.98
+    assert least <= covered / SERIES <= 0.98
+
+
+def test_blocks_of_few_sequences_hold_whole_ones() -> None:
+    draw = np.random.default_rng(5)
+    covered = 0
+    for number in range(SERIES):
+        easiness, lengths = draw.beta(8, 2, 20), draw.integers(20, 60, 20)
+        right = draw.random(lengths.sum()) < easiness.repeat(lengths)
+        answers = right_or_wrong(right, np.arange(20).repeat(lengths))
+        low, high, _ = accuracy_interval(answers, PER_STEP, number)
+        covered += low <= 0.8 <= high
+    assert 0.90 <= covered / SERIES <= 0.98
 
 
 def test_the_root_mean_square_of_a_series_is_covered() -> None:
     question, steps = Question("forecast", "step"), 228
     draw = np.random.default_rng(3)
     covered = 0
-    for number, errors in enumerate(autocorrelated(draw, DATA_SETS, steps, 0.5).T):
+    for number, errors in enumerate(autocorrelated(draw, SERIES, steps, 0.5).T):
         places = np.arange(steps)
         answers = Predicted(errors[:, None], 0 * errors[:, None], 0 * places, places)
         found = interval("rmse", question, answers, ["x"], seed=number)
         assert found is not None
         covered += found.low <= 1 <= found.high
-    assert 0.90 <= covered / DATA_SETS <= 0.98
+    assert 0.90 <= covered / SERIES <= 0.98
 
 
 def test_a_weighted_area_is_scikit_learns() -> None:
@@ -128,7 +141,7 @@ def answers_of(
 @pytest.mark.parametrize(
     "task", ["classify", "multilabel", "next", "regress", "forecast"]
 )
-@pytest.mark.parametrize("n", [400, 4000])
+@pytest.mark.parametrize("n", [400, 1600])
 def test_every_metric_has_an_interval_around_it(task: str, n: int) -> None:
     question, answers = answers_of(task, np.random.default_rng(1), n)
     labels = [str(k) for k in range(6 if task == "forecast" else 12)]
@@ -138,7 +151,7 @@ def test_every_metric_has_an_interval_around_it(task: str, n: int) -> None:
         assert found is not None
         assert found.low <= value <= found.high, metric
         assert found.low < found.high, metric
-        over = "over 100 sequences" if n == 4000 else "moving blocks of"
+        over = "over 40 sequences" if n == 1600 else "moving blocks of"
         assert over in found.method
 
 
@@ -184,6 +197,8 @@ def test_block_lengths_grow_with_memory() -> None:
     assert np.median(long) > 20
     assert max(long) <= 333
     assert block_length(np.ones(1000)) == 10
+    assert block_length(np.ones(1000), 20) == 100
+    assert block_length(np.ones(1000), 2) == 333
     assert [block_length(np.arange(n) % 2.0) for n in (1, 2, 3)] == [1, 1, 1]
 
 

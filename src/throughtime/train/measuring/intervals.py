@@ -113,8 +113,9 @@ def _resampling(predicted: Predicted, additive: Additive | None) -> Resampling:
     if additive is None:
         truth = predicted.targets
         truth = one_hot(predicted) if truth.ndim == 1 else truth
-        return OfBlocks(np.abs(predicted.outputs - truth).mean(axis=1))
-    return OfBlocks(_pull(additive))
+        errors = np.abs(predicted.outputs - truth).mean(axis=1)
+        return OfBlocks(errors, int(sequences.units))
+    return OfBlocks(_pull(additive), int(sequences.units))
 
 
 def _pull(additive: Additive) -> Array:

@@ -77,11 +77,13 @@ class OfBlocks:
     series
         `(n,)`, how far each answer pulls the metric; it tells how far answers depend on
         one another, and so how long a block must be.
+    sequences
+        How many sequences the series consists of.
     """
 
-    def __init__(self, series: Array) -> None:
+    def __init__(self, series: Array, sequences: int = 1) -> None:
         self._n = len(series)
-        self._length = block_length(series)
+        self._length = block_length(series, sequences)
         self._blocks = -(-self._n // self._length)
         self.units = self._n / self._length
         self.description = (
@@ -109,23 +111,27 @@ class OfBlocks:
         return np.concatenate(drawn)
 
 
-def block_length(series: Array) -> int:
+def block_length(series: Array, sequences: int = 1) -> int:
     """Choose how many consecutive answers are drawn together.
 
     The longer of n^(1/3) and the length of Politis and White (Econometric Reviews 23,
     2004; corrected by Patton, Politis and White, 28, 2009), which follows from how fast
-    the autocovariance vanishes; short blocks would make intervals too narrow.
+    the autocovariance vanishes; short blocks would make intervals too narrow. Of
+    several sequences, some may be harder than others from the first step to the last:
+    then no block is shorter than two of them, and most hold the better part of a whole
+    one. A third of all answers is the longest block of which there are a few.
 
     Parameters
     ----------
     series
         `(n,)`.
+    sequences
+        Of how many sequences it consists.
     """
     n = len(series)
-    shortest = round(n ** (1 / 3))
-    # A third of the series is the longest block of which there are a few.
+    shortest = 2 * n / sequences if sequences > 1 else n ** (1 / 3)
     longest = max(1, n // 3)
-    return int(np.clip(np.ceil(_politis_white(series)), shortest, longest))
+    return int(np.clip(np.ceil(_politis_white(series)), round(shortest), longest))
 
 
 def _politis_white(series: Array) -> float:
