@@ -5,6 +5,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from throughtime.data import Question
+from throughtime.errors import UnknownChoice
 from throughtime.train.measuring.intervals import Interval, _Curve, interval
 from throughtime.train.measuring.metrics import metrics
 from throughtime.train.measuring.predicted import Predicted
@@ -186,6 +187,12 @@ def test_few_sequences_of_one_answer_are_resampled_all_the_same() -> None:
 def test_one_answer_has_no_interval() -> None:
     answers = right_or_wrong(np.ones(1), np.arange(1))
     assert interval("accuracy", PER_SEQUENCE, answers, ["no", "yes"]) is None
+
+
+def test_a_metric_of_other_answers_is_refused() -> None:
+    answers = right_or_wrong(np.arange(6) > 2, np.arange(6))
+    with pytest.raises(UnknownChoice, match="did you mean 'accuracy'"):
+        interval("acuracy", PER_SEQUENCE, answers, ["no", "yes"])
 
 
 def test_block_lengths_grow_with_memory() -> None:

@@ -48,9 +48,8 @@ def trivial_baselines(dataset: Dataset) -> dict[str, float]:
     if isinstance(dataset, TextDataset):
         return text(dataset)
     if dataset.question.task == "next":
-        column, *others = dataset.schema.features
-        one_symbol = not others and column.kind == "category"
-        return next_symbols(dataset) if one_symbol else next_labels(dataset)
+        kinds = {column.kind for column in dataset.schema.features}
+        return next_symbols(dataset) if "category" in kinds else next_labels(dataset)
     return _METHODS[dataset.question.task](dataset)
 
 

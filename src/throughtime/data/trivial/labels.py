@@ -29,14 +29,14 @@ def labels(dataset: SequenceDataset) -> dict[str, float]:
         known, truth = (_targets(dataset, parts) for parts in (FITTED, TEST))
     frequency = _frequency(np.nansum(known, axis=0), (~np.isnan(known)).sum(axis=0))
     answers = {"frequencies": np.broadcast_to(frequency, truth.shape), **answers}
-    counted = ~np.isnan(truth)
+    counted = ~np.isnan(truth).any(axis=1)
     if np.unique(truth[counted]).size < 2:
         return {}
     # Loaded here: it takes a moment that reading data can do without.
     from sklearn.metrics import roc_auc_score
 
     return {
-        method: float(roc_auc_score(truth[counted], answer[counted]))
+        method: float(roc_auc_score(truth[counted].ravel(), answer[counted].ravel()))
         for method, answer in answers.items()
     }
 
@@ -47,7 +47,7 @@ def next_labels(dataset: SequenceDataset) -> dict[str, float]:
     A label's probability is its frequency, or its frequency after a step with, or
     without, that same label; one step with and one without are added to every count.
     """
-    columns = dataset.schema.features
+    columns = [one for one in dataset.schema.features if one.kind == "boolean"]
     true, count = np.zeros((2, len(columns)))
     # By what the label was the step before, 0 or 1.
     true_after, count_after = np.zeros((2, 2, len(columns)))
@@ -64,6 +64,9 @@ def next_labels(dataset: SequenceDataset) -> dict[str, float]:
     nats, frames = {"frequencies": 0.0, "first-order chain": 0.0}, 0
     for rows, first, stop in steps(dataset, columns, TEST, after=1):
         last, now = _pairs(rows, first, stop)
+        # A frame of which one label is missing counts nowhere.
+        known = ~np.isnan(now).any(axis=1)
+        last, now = last[known], now[known]
         followed = np.where(last == 1, chain[1], chain[0])
         followed = np.where(np.isnan(last), frequency, followed)
         nats["frequencies"] += _cross_entropy(frequency, now)
@@ -89,5 +92,4 @@ def _frequency(true: Floats, count: Floats) -> Floats:
 
 
 def _cross_entropy(probability: Floats, truth: Floats) -> float:
-    right = np.where(truth == 1, probability, 1 - probability)
-    return float(-np.log(right)[~np.isnan(truth)].sum())
+    return float(-np.log(np.where(truth == 1, probability, 1 - probability)).sum())

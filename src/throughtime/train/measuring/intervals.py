@@ -7,9 +7,11 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from throughtime.data import FloatArray, Question
+from throughtime.errors import UnknownChoice
+from throughtime.errors.base import did_you_mean
 from throughtime.train.measuring.additive import BUILDERS, Additive, scaled_error
 from throughtime.train.measuring.metrics import one_hot
-from throughtime.train.measuring.predicted import Array, Predicted, form
+from throughtime.train.measuring.predicted import Array, Predicted, checked, form
 from throughtime.train.measuring.resampling import OfBlocks, OfSequences, Resampling
 
 ENOUGH: Final = 30
@@ -50,6 +52,13 @@ def interval(
     seed
         Draws the resamples; the same seed gives the same interval.
 
+    Raises
+    ------
+    UnknownChoice
+        No metric of these answers is called so.
+    BadTarget
+        As `metrics`.
+
     Returns
     -------
     Interval or None
@@ -63,7 +72,7 @@ def interval(
         need not be, and with one answer for each sequence the interval covers what it
         should for any number of sequences and nearly any share.
     """
-    answers = _sorted(predicted)
+    answers = _sorted(checked(question, predicted, labels))
     if len(answers.outputs) < 2:
         return None
     additive = _additive(metric, question, answers, labels, training)
@@ -103,7 +112,12 @@ def _additive(
     if metric == "mase" and training is not None:
         repeats = predicted.outputs.shape[1] // len(labels)
         return scaled_error(predicted, np.tile(training, repeats))
-    return BUILDERS[form(question, predicted)][metric](predicted)
+    builders = BUILDERS[form(question, predicted)]
+    if metric not in builders:
+        known = ", ".join(builders)
+        hint = did_you_mean(metric, builders)
+        raise UnknownChoice(argument="metric", given=metric, known=known, hint=hint)
+    return builders[metric](predicted)
 
 
 def _resampling(predicted: Predicted, additive: Additive | None) -> Resampling:

@@ -25,7 +25,7 @@ from throughtime.train.measuring.predicted import (
     Array,
     Form,
     Predicted,
-    check,
+    checked,
     form,
 )
 
@@ -106,7 +106,7 @@ def measure(
     training: FloatArray | None = None,
 ) -> Measured:
     """Measure as `metrics` does, and say what is left out and why."""
-    check(question, predicted, labels)
+    predicted = checked(question, predicted, labels)
     values: dict[str, float] = {}
     left_out: dict[str, str] = {}
     for name, compute in _asked(question, predicted, labels, training).items():

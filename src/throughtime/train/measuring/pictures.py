@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from textwrap import fill
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
@@ -16,8 +17,10 @@ from throughtime.train.measuring.charts import (
     surprise_by_position,
 )
 from throughtime.train.measuring.courses import courses
-from throughtime.train.measuring.predicted import Predicted, form
+from throughtime.train.measuring.predicted import Predicted, checked, form
 from throughtime.train.picture import STYLE
+
+_LETTERS_PER_INCH = 9.5
 
 
 def draw(
@@ -40,11 +43,13 @@ def draw(
         bits by position. Real numbers: their course beside the true one, or, with one
         for each sequence, one against the other.
     """
+    predicted = checked(question, predicted, labels)
     with rc_context(STYLE):
         layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.08)
         figure = Figure(figsize=(9, 4.2), layout=layout)
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
         _fill(figure, question, predicted, labels)
+        above = fill(title, round(_LETTERS_PER_INCH * figure.get_figwidth()))
+        figure.suptitle(above, x=0.01, ha="left", fontsize=12, fontweight="bold")
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=150, metadata={"Software": None})
     return buffer.getvalue()

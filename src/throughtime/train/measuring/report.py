@@ -10,7 +10,7 @@ from throughtime.data import FloatArray, Question
 from throughtime.train.measuring.intervals import Interval, interval
 from throughtime.train.measuring.metrics import main_metric, measure
 from throughtime.train.measuring.pictures import draw
-from throughtime.train.measuring.predicted import Predicted
+from throughtime.train.measuring.predicted import Predicted, checked
 from throughtime.train.progress import words
 
 
@@ -101,6 +101,7 @@ def evaluate(
     BadTarget
         The arrays do not fit each other, or hold numbers that cannot be.
     """
+    predicted = checked(question, predicted, labels)
     measured = measure(question, predicted, labels, training=training)
     main = main_metric(question, predicted)
     found = None
