@@ -51,20 +51,16 @@ def test_what_is_fitted_is_all_but_the_test_blocks_joined() -> None:
 
 def test_ridge_is_scikit_learns() -> None:
     digits = load("spoken-digits")
-    parts = {
-        name: [np.r_[s.mean(axis=0), s.std(axis=0)] for s in digits.part(name)]
-        for name in ("train", "validation", "test")
-    }
-    fitted = np.array(parts["train"] + parts["validation"], np.float64)
-    test = (np.array(parts["test"]) - fitted.mean(axis=0)) / fitted.std(axis=0)
-    classes = {
-        name: [frame[0, -1] for frame in digits.read(name)]
-        for name in ("train", "validation", "test")
-    }
-    judge = RidgeClassifier(1.0).fit(
-        (fitted - fitted.mean(axis=0)) / fitted.std(axis=0),
-        classes["train"] + classes["validation"],
+    known = [*digits.read("train"), *digits.read("validation")]
+    sequences = [*known, *digits.read("test")]
+    fitted, test = slice(len(known)), slice(len(known), None)
+    targets = np.array([one[0, 13] for one in sequences])
+    sequences = [one[:, :13] for one in sequences]
+    features = np.array(
+        [np.r_[s.mean(axis=0), s.std(axis=0)] for s in sequences], np.float64
     )
-    expected = judge.score(test, classes["test"])
+    features = (features - features[fitted].mean(axis=0)) / features[fitted].std(axis=0)
+    judge = RidgeClassifier(1.0).fit(features[fitted], targets[fitted])
+    expected = judge.score(features[test], targets[test])
     measured = trivial_baselines(digits)["ridge on mean and deviation"]
     assert measured == pytest.approx(expected, abs=1e-9)

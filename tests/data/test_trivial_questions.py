@@ -120,7 +120,7 @@ def test_frequencies_of_labels_per_step() -> None:
     data = dataset(Question("multilabel", "step"), [X], targets, fitted, [truth])
     # Frequencies (3 + 1)/(3 + 2) and (1 + 1)/(2 + 2); the last step is not whole.
     expected = roc_auc_score([1, 0, 0, 1], [0.8, 0.8, 0.5, 0.5])
-    assert trivial_baselines(data) == {"frequencies": pytest.approx(expected)}
+    assert trivial_baselines(data) == {"marginal": pytest.approx(expected)}
 
 
 def test_labels_per_sequence() -> None:
@@ -135,7 +135,7 @@ def test_labels_per_sequence() -> None:
     fitted[0] = [[*row[:2], 0.0] for row in fitted[0]]
     data = dataset(Question("multilabel", "sequence"), [X], targets, fitted, test)
     measured = trivial_baselines(data)
-    assert measured["ridge on the mean"] > measured["frequencies"] > 0.5
+    assert measured["ridge on the mean"] > measured["marginal"] > 0.5
     silent = dataset(
         Question("multilabel", "sequence"), [X], targets, fitted, [[[0, 0, 0]]]
     )
@@ -145,23 +145,18 @@ def test_labels_per_sequence() -> None:
 def test_the_next_labels_by_hand() -> None:
     keys = [Column("c", "boolean"), Column("e", "boolean")]
     fitted = [[[1, 0], [1, 0], [0, 1]], [[0, 0], [1, NAN]]]
-    data = dataset(
-        Question("next", "step"),
-        keys,
-        [],
-        fitted,
-        [[[1, NAN], [0, 1], [1, NAN]], [[1, 1]]],
-    )
-    c, e = 4 / 7, 2 / 6
-    # One frame has another before it, and is known whole.
-    frequencies = -log(1 - c) - log(e)
-    # After a c came one, and none.
-    c_after_1 = 2 / 4
-    # Whether there was an e before it nobody knows.
-    chain = -log(1 - c_after_1) - log(e)
+    test = [[[1, 0], [0, NAN], [1, 1]], [[1, 1]]]
+    data = dataset(Question("next", "step"), keys, [], fitted, test)
+    # c came as 1, 0, 1 and e as 0, 1, once nobody knows.
+    c, e = 3 / 5, 2 / 4
+    marginal = -log(1 - c) - log(c) - log(e)
+    # c: after 1 came 1 and 0, after 0 came 1. e: after 0, or after what nobody knows,
+    # came 0 and 1.
+    c_after_1, c_after_0, e_after_none = 2 / 4, 2 / 3, 2 / 4
+    chain = -log(1 - c_after_1) - log(c_after_0) - log(e_after_none)
     assert trivial_baselines(data) == {
-        "frequencies": pytest.approx(frequencies),
-        "first-order chain": pytest.approx(chain),
+        "marginal": pytest.approx(marginal / 2),
+        "first-order chain": pytest.approx(chain / 2),
     }
 
 
@@ -229,9 +224,12 @@ def test_a_forecast_of_one_series_by_hand() -> None:
     series = [1, 2, 4, 2, 1, 2, 4, 8, 5, NAN, 6, 9]
     data = cut_in_time(series, Question("forecast", "step", 1, 1))
     # Answers at the steps 8, 9 and 10, of the next; that of step 8 nobody knows.
-    assert trivial_baselines(data) == {
+    persistence = pytest.approx(sqrt((1**2 + 3**2) / 2))
+    assert trivial_baselines(data) == {"persistence": persistence}
+    levels = cut_in_time(series, Question("forecast", "step"))
+    assert trivial_baselines(levels) == {
         "mean": pytest.approx(sqrt((3**2 + 6**2) / 2)),
-        "persistence": pytest.approx(sqrt((1**2 + 3**2) / 2)),
+        "persistence": persistence,
     }
     assert naive_error(data) == pytest.approx([(1 + 2 + 2 + 1 + 1) / 5])
 
@@ -259,6 +257,21 @@ def test_of_a_column_of_which_nothing_is_known_nothing_is_said() -> None:
     assert np.isnan(naive_error(data)).all()
 
 
+def test_only_numbers_are_forecast_and_targets_before_other_features() -> None:
+    features = [Column("x"), Column("flag", "boolean"), Column("y")]
+    rows = [[[0, 1, 1], [0, 0, 2], [0, 1, 4]]]
+    data = dataset(Question("forecast", "step", 1, 1), features, [], rows * 2, rows)
+    every = sqrt((0 + 1 + 0 + 4) / 4)
+    assert trivial_baselines(data) == {"persistence": pytest.approx(every)}
+    assert naive_error(data) == pytest.approx([0, 1.5])
+    data = dataset(
+        Question("forecast", "step", 1, 1), features, [features[2]], rows * 2, rows
+    )
+    of_y = sqrt((1 + 4) / 2)
+    assert trivial_baselines(data) == {"persistence": pytest.approx(of_y)}
+    assert naive_error(data) == pytest.approx([1.5])
+
+
 @pytest.mark.parametrize(
     "question",
     [Question("forecast", "step", 3, 2), Question("next", "step")],
@@ -270,7 +283,8 @@ def test_long_sequences_are_read_in_parts(
     random = np.random.default_rng(3)
     rows = random.integers(0, 2, (3, 200, 2)).astype(float)
     rows[random.random(rows.shape) < 0.1] = NAN
-    names = [Column("a", "boolean"), Column("b", "boolean")]
+    kind = "boolean" if question.task == "next" else "number"
+    names = [Column("a", kind), Column("b", kind)]
     data = dataset(question, names, [], rows[:2].tolist(), rows[2:].tolist())
     at_once = trivial_baselines(data)
     monkeypatch.setattr(counted, "_AT_ONCE", 7)

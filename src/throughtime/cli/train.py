@@ -79,8 +79,8 @@ _BY_DATA = "By default what suits the data."
 def train(words: tuple[str, ...], data: str, **options: Any) -> None:
     """Learn DATA and write a run folder.
 
-    DATA is the name of a bundled data set (spoken-digits, shakespeare) or the path
-    of a text file. Ctrl-C stops early and keeps the best weights so far.
+    DATA is the name of a bundled data set (spoken-digits, shakespeare, chorales, co2)
+    or the path of a text file. Ctrl-C stops early and keeps the best weights so far.
     """
     from throughtime.cli.cell_names import blaming, find_cell
     from throughtime.train import fit

@@ -10,6 +10,7 @@ from throughtime.data.card import Card
 from throughtime.data.frames import Frames, FramesInMemory
 from throughtime.data.pieces import SEQUENCE, START, STOP, whole
 from throughtime.data.question import Question
+from throughtime.data.reading import Missing
 from throughtime.data.schema import Column, Schema
 from throughtime.data.types import FloatArray, IntegerArray, Split
 
@@ -34,6 +35,8 @@ class SequenceDataset:
         For each part its pieces `(n, 4)`, as `pieces` says.
     card
         Origin, licence, trivial results; None for data that have none.
+    missing
+        What stands for a missing value of a feature, as `Reading` says it.
     """
 
     name: str
@@ -43,6 +46,7 @@ class SequenceDataset:
     keys: Sequence[str]
     splits: Mapping[Split, IntegerArray]
     card: Card | None = None
+    missing: Missing = "error"
 
     def part(self, split: Split) -> list[FloatArray]:
         """Return the features `(T_i, F)` of each piece of one part, in order."""

@@ -1,6 +1,7 @@
 """From a name or a path to a data set."""
 
 import gzip
+import json
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from os import PathLike, fspath, sep
@@ -10,6 +11,9 @@ import numpy as np
 
 from throughtime.data.card import Card
 from throughtime.data.datasets import Dataset, SequenceDataset, classified
+from throughtime.data.frames import FramesInMemory
+from throughtime.data.question import Question
+from throughtime.data.schema import Schema
 from throughtime.data.text import read_text, text_dataset
 from throughtime.data.types import Split
 from throughtime.errors import NotADataSource, UnknownDataSet
@@ -97,10 +101,37 @@ def _load_bundled(name: str) -> Dataset:
     if (folder / "text.txt.gz").is_file():
         text = gzip.decompress((folder / "text.txt.gz").read_bytes()).decode("utf-8")
         return text_dataset(text, name, _card(name))
-    return _load_sequences(name, folder)
+    if (folder / "schema.json").is_file():
+        return _load_sequences(name, folder)
+    return _load_classified(name, folder)
 
 
 def _load_sequences(name: str, folder: Traversable) -> SequenceDataset:
+    described = json.loads((folder / "schema.json").read_text(encoding="utf-8"))
+    schema = Schema.from_json(described["schema"])
+    with (folder / "sequences.npz").open("rb") as file, np.load(file) as stored:
+        if "bits" in stored:  # of matrices that hold booleans alone
+            width = len(schema.columns)
+            bits = np.unpackbits(stored["bits"], axis=1, count=width)
+            frames = bits.astype(np.float32)
+        else:
+            frames = stored["frames"]
+        edges = np.cumsum(stored["lengths"], dtype=np.int64)[:-1]
+        keys = [str(key) for key in stored["keys"]]
+        splits = {part: stored[part] for part in _SPLITS}
+    return SequenceDataset(
+        name=name,
+        schema=schema,
+        question=Question(**described["question"]),
+        frames=FramesInMemory(np.split(frames, edges)),
+        keys=keys,
+        splits=splits,
+        card=_card(name),
+        missing=described["missing"],
+    )
+
+
+def _load_classified(name: str, folder: Traversable) -> SequenceDataset:
     with (folder / "sequences.npz").open("rb") as file, np.load(file) as stored:
         frames, lengths = stored["frames"], stored["lengths"].astype(np.int64)
         split, targets = stored["split"], stored["targets"].astype(np.int64)

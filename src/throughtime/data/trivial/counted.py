@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from throughtime.data.datasets import SequenceDataset
 from throughtime.data.pieces import SEQUENCE, START, STOP
-from throughtime.data.schema import Column
+from throughtime.data.schema import Column, Kind, Schema
 from throughtime.data.types import Split
 
 Floats = npt.NDArray[np.float64]
@@ -17,6 +17,15 @@ FITTED: tuple[Split, ...] = ("train", "validation")
 TEST: tuple[Split, ...] = ("test",)
 
 _AT_ONCE = 65_536
+
+
+def asked_next(schema: Schema, kind: Kind) -> tuple[Column, ...]:
+    """Return the columns whose next steps are asked for, of one kind.
+
+    They are the targets or, where there are none, the features of this kind.
+    """
+    columns = schema.targets or schema.features
+    return tuple(column for column in columns if column.kind == kind)
 
 
 class Steps(NamedTuple):

@@ -11,10 +11,12 @@ from throughtime.data.trivial.counted import (
     TEST,
     Floats,
     Summaries,
+    asked_next,
     known_mean,
     steps,
 )
 from throughtime.data.trivial.ridge import ridge
+from throughtime.data.types import IntegerArray
 
 # A value may be missing for some steps: so far back a known one is looked for.
 _MEMORY = 100
@@ -35,9 +37,13 @@ def numbers(dataset: SequenceDataset) -> dict[str, float]:
     )
 
 
-def forecasts(dataset: SequenceDataset) -> dict[str, float]:
-    """Return root-mean-square errors over all columns and steps ahead."""
-    return _root_mean_square(_errors_of_forecasts(dataset))
+def forecasts(dataset: SequenceDataset, season: int | None = None) -> dict[str, float]:
+    """Return root-mean-square errors over all columns and steps ahead.
+
+    Missing values are filled forward; where the truth is missing, or nothing came
+    before, nothing is counted.
+    """
+    return _root_mean_square(_errors_of_forecasts(dataset, season))
 
 
 def naive_error(dataset: SequenceDataset) -> Floats:
@@ -51,13 +57,13 @@ def naive_error(dataset: SequenceDataset) -> Floats:
     Returns
     -------
     numpy.ndarray
-        `(C,)`, for each feature the mean absolute error, within the training part, of
-        the value s steps before, s being `difference` or at least 1 (Hyndman and
-        Koehler, International Journal of Forecasting 22, 2006). NaN where no two such
-        steps are known.
+        `(C,)`, for each column that is forecast the mean absolute error, within the
+        training part, of the value s steps before, s being `difference` or at least 1
+        (Hyndman and Koehler, International Journal of Forecasting 22, 2006). NaN where
+        no two such steps are known.
     """
     season = max(1, dataset.question.difference)
-    columns = dataset.schema.features
+    columns = asked_next(dataset.schema, "number")
     total, count = np.zeros((2, len(columns)))
     for rows, first, stop in steps(dataset, columns, ["train"], before=season):
         begin = max(first, season)
@@ -76,27 +82,44 @@ def _errors_per_step(dataset: SequenceDataset) -> Iterator[dict[str, Floats]]:
         yield {"mean": mean - truth, "last true value": filled[first:stop] - truth}
 
 
-def _errors_of_forecasts(dataset: SequenceDataset) -> Iterator[dict[str, Floats]]:
-    question, columns = dataset.question, dataset.schema.features
-    horizon, season = question.horizon, question.difference
-    mean = _mean(dataset, columns)
-    around = {"before": _MEMORY + season, "after": horizon}
-    for rows, first, stop in steps(dataset, columns, TEST, **around):
-        filled = _filled(rows, mean)
+def _errors_of_forecasts(
+    dataset: SequenceDataset, season: int | None
+) -> Iterator[dict[str, Floats]]:
+    question, columns = dataset.question, asked_next(dataset.schema, "number")
+    apart, horizon = question.difference, question.horizon
+    # Where changes are forecast, levels of training say nothing of those to come.
+    mean = _mean(dataset, columns) if apart == 0 else None
+    before = _MEMORY + 2 * max(apart, season or 0) + horizon
+    nothing = np.full(len(columns), np.nan)
+    for rows, first, stop in steps(
+        dataset, columns, TEST, before=before, after=horizon
+    ):
+        filled = _filled(rows, nothing)
         for ahead in range(1, horizon + 1):
             truth = rows[first + ahead : stop + ahead]
-            end = first + len(truth)
-            # What is filled at t + 1 was known at t.
-            errors = {
-                "mean": mean - truth,
-                "persistence": filled[first + 1 : end + 1] - truth,
-            }
-            if season > 1:
-                # As many seasons back as are needed to be in the past.
-                back = season * -(-ahead // season) - ahead
-                known = np.maximum(np.arange(first, end) - back + 1, 0)
-                errors["seasonal naive"] = filled[known] - truth
+            now = np.arange(first, first + len(truth))
+            errors = {} if mean is None else {"mean": mean - truth}
+            last = _known_at(filled, now)
+            errors["persistence"] = last - truth
+            if apart > 1:
+                past = now + ahead - _back(apart, ahead)
+                errors["seasonal naive"] = _known_at(filled, past) - truth
+            if season is not None:
+                past = now - _back(season, ahead)
+                change = _known_at(filled, past + ahead) - _known_at(filled, past)
+                errors["seasonal difference"] = last + change - truth
             yield errors
+
+
+def _back(season: int, ahead: int) -> int:
+    """Return the fewest whole seasons, in steps, that lead into what is known."""
+    return season * -(-ahead // season)
+
+
+def _known_at(filled: Floats, places: IntegerArray) -> Floats:
+    """Return what was known at these steps; NaN before the first."""
+    # What is filled at t + 1 was known at t.
+    return filled[np.maximum(places + 1, 0)]
 
 
 def _mean(dataset: SequenceDataset, columns: Sequence[Column]) -> Floats:

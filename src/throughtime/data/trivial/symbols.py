@@ -5,8 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from throughtime.data.datasets import SequenceDataset, TextDataset
-from throughtime.data.schema import Column
-from throughtime.data.trivial.counted import FITTED, TEST, Floats, steps
+from throughtime.data.trivial.counted import FITTED, TEST, Floats, asked_next, steps
 from throughtime.data.types import IntegerArray, Split
 
 
@@ -27,7 +26,7 @@ def next_symbols(dataset: SequenceDataset) -> dict[str, float]:
 
     A symbol that is missing, or that training never saw, is no part of any pair.
     """
-    [column] = _symbols(dataset)
+    [column] = asked_next(dataset.schema, "category")
     counts = np.zeros(len(column.categories), dtype=np.int64)
     for rows, first, stop in steps(dataset, [column], FITTED):
         symbols = rows[first:stop, 0]
@@ -43,13 +42,8 @@ class Pairs(NamedTuple):
     now: IntegerArray
 
 
-def _symbols(dataset: SequenceDataset) -> list[Column]:
-    """Return the column of symbols; another may say how long ago the last one was."""
-    return [one for one in dataset.schema.features if one.kind == "category"]
-
-
 def _pairs(dataset: SequenceDataset, parts: tuple[Split, ...]) -> Pairs:
-    columns = _symbols(dataset)
+    columns = asked_next(dataset.schema, "category")
     last: list[IntegerArray] = []
     now: list[IntegerArray] = []
     for rows, first, stop in steps(dataset, columns, parts, after=1):
