@@ -4,7 +4,8 @@ In reading order: `fitting` (`fit`, the whole of a training), `settings` (what c
 asked, and the defaults per kind of data), `model` (preprocessing, network, output: what
 is saved), `tasks` (batches of answers), `loop` (epochs, early stopping), `metrics`,
 `progress` (what a person sees), `interruption` (Ctrl-C), `folder` (files, written
-whole or not at all), `picture` (`curve.png`), `runs` (`Run`, `load`), `sampling`.
+whole or not at all), `picture` (`curve.png`), `runs` (`Run`, `load`), `sampling`. How
+good answers are says the room `measuring`.
 
 May import `data`, `nn` and the rooms below. A loaded model is built from data alone:
 no pickle, no source of the cell.

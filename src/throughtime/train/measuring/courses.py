@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from throughtime.data import IntegerArray, Question
+from throughtime.train.look import QUIET, TRAINING, VALIDATION
 from throughtime.train.measuring.predicted import Predicted
-from throughtime.train.picture import QUIET, TRAINING, VALIDATION
 
 _MOST_CHARTS: Final = 3
 _MOST_STEPS: Final = 150

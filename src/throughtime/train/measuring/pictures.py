@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from throughtime.data import Question
+from throughtime.train.look import STYLE
 from throughtime.train.measuring.charts import (
     calibration,
     confusion,
@@ -18,7 +19,6 @@ from throughtime.train.measuring.charts import (
 )
 from throughtime.train.measuring.courses import courses
 from throughtime.train.measuring.predicted import Predicted, checked, form
-from throughtime.train.picture import STYLE
 
 _LETTERS_PER_INCH = 9.5
 
