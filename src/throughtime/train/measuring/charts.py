@@ -134,7 +134,7 @@ def piano_rolls(figure: Figure, predicted: Predicted, labels: Sequence[str]) -> 
     first = predicted.sequences == predicted.sequences.min()
     rows = np.flatnonzero(first)[np.argsort(predicted.steps[first])][:_MOST_STEPS]
     truth, outputs = predicted.targets[rows], predicted.outputs[rows]
-    sounding = np.flatnonzero((truth > 0).any(axis=0) | (outputs > 0.1).any(axis=0))
+    sounding = np.flatnonzero((truth > 0).any(axis=0) | (outputs > 0.5).any(axis=0))
     low, high = (sounding[0], sounding[-1]) if len(sounding) else (0, len(labels) - 1)
     steps = predicted.steps[rows] + 1
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
@@ -146,8 +146,7 @@ def piano_rolls(figure: Figure, predicted: Predicted, labels: Sequence[str]) -> 
         image = axes.imshow(
             values[:, low : high + 1].T,
             cmap=SHADES,
-            vmin=0,
-            vmax=1,
+            norm=PowerNorm(0.5, 0, 1),
             aspect="auto",
             origin="lower",
             extent=extent,
