@@ -6,7 +6,8 @@ from sklearn.metrics import roc_auc_score
 
 from throughtime.data import Question
 from throughtime.errors import UnknownChoice
-from throughtime.train.measuring.intervals import Interval, _Curve, interval
+from throughtime.train.measuring.additive import BUILDERS
+from throughtime.train.measuring.intervals import Interval, interval
 from throughtime.train.measuring.metrics import metrics
 from throughtime.train.measuring.predicted import Predicted
 from throughtime.train.measuring.resampling import OfBlocks, OfSequences, block_length
@@ -115,17 +116,38 @@ def test_the_root_mean_square_of_a_series_is_covered() -> None:
     assert 0.90 <= covered / SERIES <= 0.98
 
 
-def test_a_weighted_area_is_scikit_learns() -> None:
+def test_the_area_under_a_curve_is_covered() -> None:
     draw = np.random.default_rng(4)
-    truth, outputs = draw.integers(0, 2, (2, 60)).astype(float)
-    outputs = (outputs + draw.integers(0, 4, 60)) / 4
-    weights = draw.exponential(size=30)
-    rows = np.arange(60) // 2
-    expected = roc_auc_score(truth, outputs, sample_weight=weights[rows])
-    curve = _Curve(truth, outputs, rows)
-    assert curve.area(weights) == pytest.approx(expected, rel=1e-12)
-    assert curve.area() == pytest.approx(roc_auc_score(truth, outputs), rel=1e-12)
-    assert np.isnan(_Curve(np.ones(60), outputs, rows).area(weights))
+    covered = 0
+    for number in range(DATA_SETS):
+        targets = draw.integers(0, 2, 60)
+        outputs = 1 / (1 + np.exp(-draw.normal(targets, 1)))
+        answers = Predicted(
+            np.stack([1 - outputs, outputs], axis=1),
+            targets,
+            np.arange(60),
+            np.zeros(60, dtype=np.int64),
+        )
+        found = interval("auroc", PER_SEQUENCE, answers, ["no", "yes"], seed=number)
+        assert found is not None
+        # Φ(1/√2): of two normal numbers, one apart, the larger is the larger.
+        covered += found.low <= 0.760249939 <= found.high
+    assert 0.92 <= covered / DATA_SETS <= 0.98
+
+
+def test_an_area_changes_with_its_weights_as_scikit_learns_does() -> None:
+    draw = np.random.default_rng(4)
+    targets, places = draw.integers(0, 2, 400), np.arange(400)
+    outputs = (targets + draw.integers(0, 4, 400)) / 4
+    both = np.stack([1 - outputs, outputs], axis=1)
+    area = BUILDERS["classes"]["auroc"](Predicted(both, targets, places, places))
+    measured = roc_auc_score(targets, outputs)
+    assert area.value() == pytest.approx(measured, rel=1e-12)
+    for step in (1e-2, 1e-4):
+        weights = 1 + step * draw.normal(size=400)
+        expected = roc_auc_score(targets, outputs, sample_weight=weights)
+        # What is left out is of second order.
+        assert abs(area.join(weights @ area.parts) - expected) < step**2
 
 
 def answers_of(
@@ -209,16 +231,18 @@ def test_block_lengths_grow_with_memory() -> None:
     assert [block_length(np.arange(n) % 2.0) for n in (1, 2, 3)] == [1, 1, 1]
 
 
+def test_sums_of_sequences_weigh_their_answers_alike() -> None:
+    parts = np.random.default_rng(0).normal(size=(60, 3))
+    sums = OfSequences(np.arange(60) // 2).sums(parts, np.random.default_rng(1), 5)
+    weights = np.random.default_rng(1).standard_exponential((5, 30)).repeat(2, axis=1)
+    assert np.allclose(sums, weights @ parts, rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize("n", [2, 7, 100])
-def test_weights_and_sums_are_of_the_same_draws(n: int) -> None:
+def test_sums_of_blocks_are_those_of_consecutive_answers(n: int) -> None:
     parts = np.random.default_rng(n).normal(size=(n, 3))
-    for resampling in (OfSequences(np.arange(n) // 2), OfBlocks(parts[:, 0])):
-        weights = [
-            next(resampling.weights(np.random.default_rng(seed), 1)) @ parts
-            for seed in range(20)
-        ]
-        sums = [
-            resampling.sums(parts, np.random.default_rng(seed), 1)[0]
-            for seed in range(20)
-        ]
-        assert np.allclose(weights, sums, rtol=1e-12, atol=1e-12)
+    length = block_length(parts[:, 0])
+    sums = OfBlocks(parts[:, 0]).sums(parts, np.random.default_rng(1), 5)
+    starts = np.random.default_rng(1).integers(0, n, (5, -(-n // length)))
+    places = (starts[..., None] + np.arange(length)) % n
+    assert np.allclose(sums, parts[places].sum(axis=(1, 2)), rtol=1e-12, atol=1e-12)

@@ -10,7 +10,6 @@ from throughtime.data import FloatArray, Question
 from throughtime.errors import UnknownChoice
 from throughtime.errors.base import did_you_mean
 from throughtime.train.measuring.additive import BUILDERS, Additive, scaled_error
-from throughtime.train.measuring.metrics import one_hot
 from throughtime.train.measuring.predicted import Array, Predicted, checked, form
 from throughtime.train.measuring.resampling import OfBlocks, OfSequences, Resampling
 
@@ -18,9 +17,6 @@ ENOUGH: Final = 30
 """So many sequences are resampled as they are; of fewer, blocks of steps."""
 
 RESAMPLES: Final = 2000
-_FEWEST = 200
-# An area under a curve looks at every probability in every resample.
-_LOOKS = 40_000_000
 _CONFIDENCE = 0.95
 
 
@@ -52,40 +48,37 @@ def interval(
     seed
         Draws the resamples; the same seed gives the same interval.
 
+    Returns
+    -------
+    Interval or None
+        Percentiles of 2000 resamples: of whole sequences where there are 30 or more, or
+        where each has one answer only; else of blocks of steps. None: there is but one
+        answer. The percentiles lie further out than 2.5 and 97.5, as far as Student's t
+        with n - 1 degrees of freedom and the deviation with n - 1 reach beyond their
+        counterparts (Hesterberg, The American Statistician 69, 2015). A share of right
+        answers is resampled with one right and one wrong answer added: where all were
+        right, all need not be, and with one answer for each sequence the interval
+        covers what it should for any number of sequences and nearly any share. Of other
+        metrics, answers without any error say nothing of how large errors may be: their
+        interval is a point.
+
     Raises
     ------
     UnknownChoice
         No metric of these answers is called so.
     BadTarget
         As `metrics`.
-
-    Returns
-    -------
-    Interval or None
-        Percentiles of 2000 resamples, of the area under a curve 200 to 2000: of whole
-        sequences where there are 30 or more, or where each has one answer only; else of
-        blocks of steps. None: there is but one answer. The percentiles lie
-        further out than 2.5 and 97.5, as far as Student's t with n - 1 degrees of
-        freedom and the deviation with n - 1 reach beyond their counterparts
-        (Hesterberg, The American Statistician 69, 2015). A share of right answers is
-        resampled with one right and one wrong answer added: where all were right, all
-        need not be, and with one answer for each sequence the interval covers what it
-        should for any number of sequences and nearly any share.
     """
     answers = _sorted(checked(question, predicted, labels))
     if len(answers.outputs) < 2:
         return None
     additive = _additive(metric, question, answers, labels, training)
     resampling = _resampling(answers, additive)
-    random = np.random.default_rng(seed)
-    if additive is None:
-        curves = _curves(metric, question, answers)
-        measured, values = _areas(curves, resampling, random)
-    else:
-        measured, values = additive.value(), _joined(additive, resampling, random)
+    values = _joined(additive, resampling, np.random.default_rng(seed))
     low, high = np.nanquantile(values, _levels(resampling.units)).tolist()
-    method = f"95 % confidence: {resampling.description}, {len(values)} resamples"
+    method = f"95 % confidence: {resampling.description}, {RESAMPLES} resamples"
     # The added answers may have pulled it off what was measured.
+    measured = additive.value()
     return Interval(min(low, measured), max(high, measured), method)
 
 
@@ -105,10 +98,7 @@ def _additive(
     predicted: Predicted,
     labels: Sequence[str],
     training: FloatArray | None,
-) -> Additive | None:
-    """Return the metric as a function of sums; None: it is none, but an area."""
-    if metric.startswith("auroc"):
-        return None
+) -> Additive:
     if metric == "mase" and training is not None:
         repeats = predicted.outputs.shape[1] // len(labels)
         return scaled_error(predicted, np.tile(training, repeats))
@@ -120,15 +110,10 @@ def _additive(
     return builders[metric](predicted)
 
 
-def _resampling(predicted: Predicted, additive: Additive | None) -> Resampling:
+def _resampling(predicted: Predicted, additive: Additive) -> Resampling:
     sequences = OfSequences(predicted.sequences)
     if sequences.units >= ENOUGH or sequences.units == len(predicted.sequences):
         return sequences
-    if additive is None:
-        truth = predicted.targets
-        truth = one_hot(predicted) if truth.ndim == 1 else truth
-        errors = np.abs(predicted.outputs - truth).mean(axis=1)
-        return OfBlocks(errors, int(sequences.units))
     return OfBlocks(_pull(additive), int(sequences.units))
 
 
@@ -163,58 +148,3 @@ def _levels(units: float) -> tuple[float, float]:
     t = x + sum(term / freedom**power for power, term in enumerate(terms, start=1))
     low = normal.cdf(-t * np.sqrt((freedom + 1) / freedom))
     return low, 1 - low
-
-
-class _Curve:
-    """A receiver operating characteristic whose answers can be weighted.
-
-    Parameters
-    ----------
-    truth, outputs
-        `(m,)`, 0 or 1, and its probability.
-    rows
-        `(m,)`, which of the n answers each belongs to.
-    """
-
-    def __init__(self, truth: Array, outputs: Array, rows: Array) -> None:
-        self.size = len(outputs)
-        order = np.argsort(-outputs, kind="stable")
-        self._rows, self._true = rows[order], truth[order]
-        # Equal probabilities are passed at once.
-        self._ends = np.append(np.flatnonzero(np.diff(outputs[order])), self.size - 1)
-
-    def area(self, weights: Array | None = None) -> float:
-        """Return the area with these weights `(n,)`; NaN where one kind has none."""
-        each = np.ones(self.size) if weights is None else weights[self._rows]
-        true = each * self._true
-        hits, false = true.cumsum()[self._ends], (each - true).cumsum()[self._ends]
-        hits, false = np.append(0.0, hits), np.append(0.0, false)
-        if not hits[-1] or not false[-1]:
-            return np.nan
-        return float(np.trapezoid(hits, false) / (hits[-1] * false[-1]))
-
-
-def _curves(metric: str, question: Question, predicted: Predicted) -> list[_Curve]:
-    exclusive = form(question, predicted) == "classes"
-    truth = one_hot(predicted) if exclusive else predicted.targets
-    outputs, rows = predicted.outputs, np.arange(len(truth))
-    if metric == "auroc":
-        truth, outputs = truth[:, 1:], outputs[:, 1:]
-    if metric == "auroc_micro":
-        rows = rows.repeat(truth.shape[1])
-        truth, outputs = truth.reshape(-1, 1), outputs.reshape(-1, 1)
-    return [_Curve(*pair, rows) for pair in zip(truth.T, outputs.T, strict=True)]
-
-
-def _areas(
-    curves: Sequence[_Curve], resampling: Resampling, random: np.random.Generator
-) -> tuple[float, Array]:
-    """Return the mean area as it was measured, and of each resample."""
-    looks = sum(curve.size for curve in curves)
-    count = int(np.clip(_LOOKS // looks, _FEWEST, RESAMPLES))
-    values = [
-        np.mean([curve.area(weights) for curve in curves])
-        for weights in resampling.weights(random, count)
-    ]
-    measured = np.mean([curve.area() for curve in curves])
-    return float(measured), np.array(values)

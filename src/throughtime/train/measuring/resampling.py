@@ -8,7 +8,6 @@ or few, its answers are not independent; blocks of consecutive ones are drawn an
 every answer is as likely (Politis and Romano 1992).
 """
 
-from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
@@ -30,9 +29,6 @@ class Resampling(Protocol):
     units: float
     description: str
 
-    def weights(self, random: np.random.Generator, count: int) -> Iterator[Array]:
-        """Give `count` times the weights `(n,)` of the answers."""
-
     def sums(self, parts: Array, random: np.random.Generator, count: int) -> Array:
         """Return weighted sums `(count, q)` of what each answer adds, `(n, q)`."""
 
@@ -47,17 +43,10 @@ class OfSequences:
     """
 
     def __init__(self, sequences: IntegerArray) -> None:
-        _, self._starts, self._place = np.unique(
-            sequences, return_index=True, return_inverse=True
-        )
+        _, self._starts = np.unique(sequences, return_index=True)
         self._count = len(self._starts)
         self.units = float(self._count)
         self.description = f"bootstrap over {self._count} sequences"
-
-    def weights(self, random: np.random.Generator, count: int) -> Iterator[Array]:
-        """Give `count` times the weights `(n,)` of the answers."""
-        for _ in range(count):
-            yield random.standard_exponential(self._count)[self._place]
 
     def sums(self, parts: Array, random: np.random.Generator, count: int) -> Array:
         """Return weighted sums `(count, q)` of what each answer adds, `(n, q)`."""
@@ -89,15 +78,6 @@ class OfBlocks:
         self.description = (
             f"bootstrap over moving blocks of {self._length} of {self._n} steps"
         )
-
-    def weights(self, random: np.random.Generator, count: int) -> Iterator[Array]:
-        """Give `count` times the weights `(n,)` of the answers."""
-        for _ in range(count):
-            starts = random.integers(0, self._n, self._blocks)
-            changes = np.bincount(starts, minlength=2 * self._n)
-            changes -= np.bincount(starts + self._length, minlength=2 * self._n)
-            inside = changes.cumsum()
-            yield inside[: self._n] + inside[self._n :]
 
     def sums(self, parts: Array, random: np.random.Generator, count: int) -> Array:
         """Return weighted sums `(count, q)` of what each answer adds, `(n, q)`."""
