@@ -5,9 +5,9 @@ into training, validation and test, with a card of its origin, its licence and t
 results of trivial methods. `SequenceBatches` and `TextStreams` cut it into tensors;
 `Standardiser` scales features by the training part alone.
 
-May import `errors` and the rooms below, NumPy and torch; never the network. The
-files of `bundled/` are made by the scripts in `scripts/` and travel in the wheel,
-each with its licence.
+May import `errors` and the rooms below, NumPy, torch and, for an area under a curve,
+scikit-learn; never the network. The files of `bundled/` are made by the scripts in
+`scripts/` and travel in the wheel, each with its licence.
 
 Next: `train`, which learns from these batches.
 """
@@ -33,7 +33,7 @@ from throughtime.data.schema import Column, Kind, Schema
 from throughtime.data.standardiser import Standardiser
 from throughtime.data.streams import IGNORED, TextChunk, TextStreams
 from throughtime.data.text import UNKNOWN, decode, encode, read_text, text_dataset
-from throughtime.data.trivial import trivial_baselines
+from throughtime.data.trivial import naive_error, trivial_baselines
 from throughtime.data.types import FloatArray, IntegerArray, Split
 from throughtime.data.writing import check_ending, write_table
 
@@ -76,6 +76,7 @@ __all__ = [
     "encode",
     "licence",
     "load",
+    "naive_error",
     "pad",
     "read",
     "read_like",

@@ -9,24 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from throughtime.train.metrics import HIGHER_IS_BETTER
+from throughtime.train.look import QUIET, STYLE, TRAINING, VALIDATION
 from throughtime.train.progress import Row, words
-
-TRAINING, VALIDATION, QUIET = "#8aa4c8", "#c2410c", "#6b7280"
-STYLE = {
-    "font.family": "DejaVu Sans",
-    "font.size": 10.0,
-    "axes.edgecolor": "#d1d5db",
-    "axes.labelcolor": "#374151",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#eef0f3",
-    "xtick.color": QUIET,
-    "ytick.color": QUIET,
-    "lines.linewidth": 1.8,
-    "lines.solid_capstyle": "round",
-}
 
 
 def draw_curve(

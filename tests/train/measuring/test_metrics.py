@@ -248,19 +248,24 @@ def test_sums_over_answers_give_the_same_metrics(question: Question) -> None:
     answers = predicted(outputs, targets)
     found = metrics(question, answers, named(12))
     builders = BUILDERS[form(question, answers)]
-    sums = {name: builder(answers).value() for name, builder in builders.items()}
-    agree(found, sums)
+    assert set(found) <= set(builders)
+    agree(found, {name: builders[name](answers).value() for name in found})
+
+
+HALVES = np.full((3, 2), 0.5)
 
 
 @pytest.mark.parametrize(
     ("outputs", "targets", "said"),
     [
-        (np.ones((3, 2)), np.zeros(4, int), r"targets is an array \(4,\), expected"),
+        (HALVES, np.zeros(4, int), r"targets is an array \(4,\), expected"),
         (np.ones((3, 3)), np.zeros(3, int), r"outputs is an array \(3, 3\), expected"),
-        (np.ones((0, 2)), np.zeros(0, int), "outputs is empty"),
-        (np.full((3, 2), np.nan), np.zeros(3, int), "outputs is not finite"),
-        (np.ones((3, 2)), np.full(3, 2), "expected a class from 0 to 1"),
-        (np.ones((3, 2)), np.full(3, -1), "expected a class from 0 to 1"),
+        (np.ones((0, 2)), np.zeros(0, int), "targets is empty"),
+        (HALVES * np.nan, np.zeros(3, int), "outputs is not finite"),
+        (HALVES - 1, np.zeros(3, int), "outputs is not between 0 and 1"),
+        (HALVES + 0.1, np.zeros(3, int), "outputs is of another sum than 1"),
+        (HALVES, np.full(3, 2), "expected a class from 0 to 1"),
+        (HALVES, np.full(3, -1), "targets is empty"),
     ],
 )
 def test_what_cannot_be_is_refused(
@@ -268,6 +273,19 @@ def test_what_cannot_be_is_refused(
 ) -> None:
     with pytest.raises(BadTarget, match=said):
         metrics(CLASSIFY, predicted(outputs, targets), ["a", "b"])
+
+
+def test_what_nobody_knows_counts_nowhere() -> None:
+    random = np.random.default_rng(0)
+    outputs, classes = random.dirichlet(np.ones(3), 20), np.arange(20) % 4 - 1
+    rows = classes >= 0
+    found = metrics(CLASSIFY, predicted(outputs, classes), named(3))
+    assert found == metrics(CLASSIFY, predicted(outputs[rows], classes[rows]), named(3))
+    targets = (random.random((20, 3)) < 0.5).astype(float)
+    targets[:5, 1] = np.nan
+    found = metrics(MULTILABEL, predicted(outputs, targets), named(3))
+    rest = metrics(MULTILABEL, predicted(outputs[5:], targets[5:]), named(3))
+    assert found == rest
 
 
 def test_a_label_is_0_or_1() -> None:

@@ -1,7 +1,8 @@
 """Metrics as functions of sums over the answers.
 
-Nearly every metric is one: what each answer adds is worked out once, and a resample
-of sequences or blocks costs a sum, not another look at every answer.
+What each answer adds is worked out once, and a resample of sequences or blocks costs a
+sum, not another look at every answer. Every metric is such a function but the area
+under a curve, which is one as far as its first derivative goes.
 """
 
 from collections.abc import Callable, Mapping
@@ -60,6 +61,11 @@ def best(predicted: Predicted) -> Array:
     return predicted.outputs.argmax(axis=1)
 
 
+def one_hot(predicted: Predicted) -> Array:
+    """Return for each class a column `(n,)` of 0 and 1."""
+    return np.eye(predicted.outputs.shape[1])[predicted.targets]
+
+
 def chosen(predicted: Predicted) -> Array:
     """Return which labels `(n, K)` are more probable than not."""
     return predicted.outputs > 0.5
@@ -81,10 +87,8 @@ def _accuracy(predicted: Predicted) -> Additive:
 
 def _brier(predicted: Predicted) -> Additive:
     """Squared error over all classes; of two classes the half of it, as is usual."""
-    classes = predicted.outputs.shape[1]
-    true = predicted.targets[:, None] == np.arange(classes)
-    scores = ((predicted.outputs - true) ** 2).sum(axis=1)
-    return _mean(scores / 2 if classes == 2 else scores)
+    scores = ((predicted.outputs - one_hot(predicted)) ** 2).sum(axis=1)
+    return _mean(scores / 2 if predicted.outputs.shape[1] == 2 else scores)
 
 
 def _calibration(predicted: Predicted) -> Additive:
@@ -153,6 +157,60 @@ def _brier_of_labels(predicted: Predicted) -> Additive:
     return _mean(((predicted.outputs - predicted.targets) ** 2).mean(axis=1))
 
 
+def _area(truth: Array, outputs: Array) -> Additive:
+    """The mean over groups `(G, n, K)` of the area under the curve of each.
+
+    With other weights it is, to first order, how the positive ones are placed among the
+    negative ones, plus how these are placed among those, less the area itself (DeLong,
+    DeLong and Clarke-Pearson, Biometrics 44, 1988).
+    """
+    placed = np.stack([_placed(*pair) for pair in zip(truth, outputs, strict=True)])
+    kinds = (truth > 0, truth <= 0)
+    groups = [np.stack([placed * kind, kind]).sum(axis=-1) for kind in kinds]
+    sums = np.concatenate(groups)
+    areas = _ratio(np.moveaxis(sums[:2].sum(axis=-1), 0, -1))
+
+    def join(sums: Array) -> Array:
+        each = sums.reshape(*sums.shape[:-1], len(areas), 4)
+        positive, negative = _ratio(each[..., :2]), _ratio(each[..., 2:])
+        return (positive + negative - areas).clip(0, 1).mean(axis=-1)
+
+    return Additive(sums.transpose(2, 1, 0).reshape(truth.shape[1], -1), join)
+
+
+def _placed(truth: Array, outputs: Array) -> Array:
+    """Return for each output which share of the other kind it is on the right side of.
+
+    Equals count half.
+    """
+    placed = np.empty(outputs.shape)
+    for positive in (True, False):
+        own = (truth > 0) == positive
+        others, asked = np.sort(outputs[~own]), outputs[own]
+        sides = [np.searchsorted(others, asked, side) for side in ("left", "right")]
+        below = (sides[0] + sides[1]) / (2 * max(len(others), 1))
+        placed[own] = below if positive else 1 - below
+    return placed
+
+
+def _area_of_two(predicted: Predicted) -> Additive:
+    return _area(one_hot(predicted)[None, :, 1:], predicted.outputs[None, :, 1:])
+
+
+def _area_of_all(predicted: Predicted) -> Additive:
+    return _area(_truth(predicted)[None], predicted.outputs[None])
+
+
+def _area_of_each(predicted: Predicted) -> Additive:
+    truth, outputs = _truth(predicted), predicted.outputs
+    return _area(truth.T[..., None], outputs.T[..., None])
+
+
+def _truth(predicted: Predicted) -> Array:
+    exclusive = predicted.targets.ndim == 1
+    return one_hot(predicted) if exclusive else predicted.targets
+
+
 def _bits(predicted: Predicted) -> Additive:
     return _mean(surprise(predicted) / np.log(2))
 
@@ -219,12 +277,17 @@ BUILDERS: Final[Mapping[str, Mapping[str, Builder]]] = {
     "classes": {
         "accuracy": _accuracy,
         "f1_macro": _f1_of_classes,
+        "auroc": _area_of_two,
+        "auroc_macro": _area_of_each,
+        "auroc_micro": _area_of_all,
         "brier": _brier,
         "calibration_error": _calibration,
         "log_loss": lambda predicted: _mean(surprise(predicted)),
     },
     "labels": {
         "nats_per_frame": lambda predicted: _mean(cross_entropy(predicted)),
+        "auroc_micro": _area_of_all,
+        "auroc_macro": _area_of_each,
         "f1_micro": _f1_of_all_labels,
         "f1_macro": _f1_of_labels,
         **{f"precision_at_{cutoff}": _precision(cutoff) for cutoff in CUTOFFS},

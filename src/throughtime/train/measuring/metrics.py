@@ -19,13 +19,14 @@ from throughtime.train.measuring.additive import (
     CUTOFFS,
     best,
     chosen,
+    one_hot,
     scaled_error,
 )
 from throughtime.train.measuring.predicted import (
     Array,
     Form,
     Predicted,
-    check,
+    checked,
     form,
 )
 
@@ -106,7 +107,7 @@ def measure(
     training: FloatArray | None = None,
 ) -> Measured:
     """Measure as `metrics` does, and say what is left out and why."""
-    check(question, predicted, labels)
+    predicted = checked(question, predicted, labels)
     values: dict[str, float] = {}
     left_out: dict[str, str] = {}
     for name, compute in _asked(question, predicted, labels, training).items():
@@ -140,17 +141,13 @@ def _asked(
             asked.pop(f"precision_at_{cutoff}", None)
     for name, compute in _LIBRARIES[kind].items():
         asked[name] = lambda compute=compute: compute(predicted, labels)
-    if kind == "classes" and width == 2:
-        del asked["auroc_micro"], asked["auroc_macro"]
-        asked["auroc"] = lambda: _auroc_of_two(predicted, labels)
+    if kind == "classes":
+        # Of two classes one curve tells all.
+        for name in ("auroc_macro", "auroc_micro") if width == 2 else ("auroc",):
+            del asked[name]
     if question.task == "forecast":
         asked["mase"] = lambda: _mase(predicted, labels, training)
     return asked
-
-
-def one_hot(predicted: Predicted) -> Array:
-    """Return for each class a column of 0 and 1."""
-    return np.eye(predicted.outputs.shape[1])[predicted.targets]
 
 
 def _accuracy(predicted: Predicted, _: Sequence[str]) -> float:
@@ -293,6 +290,7 @@ _LIBRARIES: Mapping[Form, Mapping[str, Callable[[Predicted, Sequence[str]], floa
     "classes": {
         "accuracy": _accuracy,
         "f1_macro": _f1_of_classes,
+        "auroc": _auroc_of_two,
         "auroc_macro": _auroc_over_classes,
         "auroc_micro": _auroc_of_all_classes,
     },

@@ -12,6 +12,9 @@ from throughtime.errors import BadTarget
 Array: TypeAlias = npt.NDArray[Any]
 Form: TypeAlias = Literal["classes", "symbols", "labels", "numbers"]
 
+# What float32 may leave of a sum of many probabilities.
+_ROUNDING = 1e-4
+
 
 class Predicted(NamedTuple):
     """All answers to one target, or to several of one kind, beside the truth.
@@ -28,8 +31,8 @@ class Predicted(NamedTuple):
         columns has K = H · C of them, the 1st step of all columns first.
     targets
         `(n,)`, int64, where one of K classes or symbols is true; else `(n, K)`,
-        float64: labels are 0 or 1; a real number that nobody knows is NaN, and counts
-        nowhere.
+        float64: labels are 0 or 1. What nobody knows counts nowhere: a class below 0,
+        a real number that is NaN; an answer that has a label that is NaN.
     sequences
         `(n,)`, int64: to which sequence each answer belongs.
     steps
@@ -52,33 +55,57 @@ def form(question: Question, predicted: Predicted) -> Form:
     return "labels" if question.task in ("multilabel", "next") else "numbers"
 
 
-def check(question: Question, predicted: Predicted, labels: Sequence[str]) -> None:
-    """Refuse arrays that do not fit each other.
+def checked(
+    question: Question, predicted: Predicted, labels: Sequence[str]
+) -> Predicted:
+    """Refuse arrays that do not fit each other; give what can be measured, in float64.
 
     Raises
     ------
     BadTarget
-        A shape, a class, a label or a number cannot be.
+        A shape, a class, a label, a probability or a number cannot be.
     """
-    outputs, targets = predicted.outputs, predicted.targets
+    outputs, targets, sequences, steps = predicted
     exclusive = form(question, predicted) in ("classes", "symbols")
-    steps = question.horizon if question.task == "forecast" else 1
-    n, width = len(outputs), steps * len(labels)
+    ahead = question.horizon if question.task == "forecast" else 1
+    n, width = len(outputs), ahead * len(labels)
     for name, array, shape in [
         ("outputs", outputs, (n, width)),
         ("targets", targets, (n,) if exclusive else (n, width)),
-        ("sequences", predicted.sequences, (n,)),
-        ("steps", predicted.steps, (n,)),
+        ("sequences", sequences, (n,)),
+        ("steps", steps, (n,)),
     ]:
-        _expect(name, array.shape == shape, f"an array {array.shape}", str(shape))
-    _expect("outputs", n > 0, "empty", "one answer or more")
-    _expect("outputs", bool(np.isfinite(outputs).all()), "not finite", "finite numbers")
+        expected = f"{shape} for {len(labels)} labels"
+        _expect(name, array.shape == shape, f"an array {array.shape}", expected)
+    finite = bool(np.isfinite(outputs).all())
+    _expect("outputs", finite, "not finite", "finite numbers")
+    if form(question, predicted) == "numbers":
+        known = np.full(n, True)
+    else:
+        _check_probabilities(outputs, exclusive)
+        known = _known(targets, width, exclusive)
+    _expect("targets", bool(known.any()), "empty", "one known target or more")
+    outputs, targets = outputs.astype(np.float64), targets[known]
+    return Predicted(outputs[known], targets, sequences[known], steps[known])
+
+
+def _check_probabilities(outputs: Array, exclusive: bool) -> None:
+    inside = bool(((outputs >= 0) & (outputs <= 1 + _ROUNDING)).all())
+    _expect("outputs", inside, "not between 0 and 1", "probabilities")
     if exclusive:
-        valid = bool(((targets >= 0) & (targets < width)).all())
+        whole = bool((np.abs(outputs.sum(axis=1) - 1) <= _ROUNDING).all())
+        _expect("outputs", whole, "of another sum than 1", "probabilities of classes")
+
+
+def _known(targets: Array, width: int, exclusive: bool) -> Array:
+    """Return which answers `(n,)` have a truth to be measured against."""
+    if exclusive:
+        valid = bool((targets < width).all())
         _expect("targets", valid, "another class", f"a class from 0 to {width - 1}")
-    elif form(question, predicted) == "labels":
-        valid = bool(np.isin(targets, (0, 1)).all())
-        _expect("targets", valid, "another number", "0 or 1 for each label")
+        return targets >= 0
+    valid = bool((np.isin(targets, (0, 1)) | np.isnan(targets)).all())
+    _expect("targets", valid, "another number", "0 or 1 for each label")
+    return np.logical_not(np.isnan(targets).any(axis=1))
 
 
 def _expect(argument: str, kept: bool, given: str, expected: str) -> None:
