@@ -4,8 +4,8 @@ In reading order: `fitting` (`fit`, the whole of a training), `sources` (data an
 they come from), `settings` and `defaults`; `building`, all that is fitted before the
 first step, of `scales`, `readers` and `outputs`; `model`, `truth`, `tasks` (batches of
 answers), `loop`, `metrics`, `progress`, `interruption` (Ctrl-C); `folder`, `documents`,
-`describing` and `storage` (files); `measuring` (how good answers are), `picture`, `runs`
-(`Run`, `load`), `sampling`.
+`describing` and `storage` (files); `measuring` (how good answers are), `picture`,
+`runs` (`Run`, `load`), `sampling`.
 
 May import `data`, `nn` and the rooms below. A loaded model is built from data alone:
 no pickle, no source of the cell.
