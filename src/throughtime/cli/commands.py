@@ -7,6 +7,8 @@ from typing import Any
 import rich_click as click
 
 from throughtime.cli.evaluate import evaluate
+from throughtime.cli.inspect import inspect
+from throughtime.cli.predict import predict
 from throughtime.cli.sample import sample
 from throughtime.cli.train import train
 from throughtime.errors import (
@@ -69,4 +71,6 @@ def main() -> None:
 
 main.add_command(train)
 main.add_command(evaluate)
+main.add_command(predict)
 main.add_command(sample)
+main.add_command(inspect)

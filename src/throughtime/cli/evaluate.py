@@ -1,4 +1,6 @@
-"""`throughtime evaluate RUN`."""
+"""`throughtime evaluate RUN [DATA]`."""
+
+from pathlib import Path
 
 import rich_click as click
 
@@ -15,45 +17,72 @@ from throughtime.cli.options import (
 
 @click.command()
 @click.argument("run", type=RUN)
+@click.argument("data", required=False)
 @click.option(
     "--split",
     default="test",
     show_default=True,
     metavar="train|validation|test",
-    help="Which part of the data.",
+    help="Which part of the data of the training; new DATA are measured as a whole.",
 )
 @click.option(
-    "--data", type=click.Path(), help="Where the data of the training lie now."
+    "--data", "moved", type=click.Path(), help="Where the data of the training lie now."
+)
+@click.option(
+    "--picture",
+    type=click.Path(),
+    help="Where the picture goes; by default evaluation.png in the folder of the run, "
+    "of new DATA nowhere.",
 )
 @where
 @machine_readable
 def evaluate(
     run: str,
-    split: str,
     data: str | None,
+    split: str,
+    moved: str | None,
+    picture: str | None,
     backend: str,
     device: str,
     threads: int | None,
     as_json: bool,
 ) -> None:
-    """Measure the model of RUN, beside what trivial methods reach."""
-    from throughtime.train import open_run
+    """Measure the model of RUN: metrics, a confidence interval, a picture.
+
+    Without DATA on the test part of the data it was trained on, beside what trivial
+    methods reach.
+    """
+    from throughtime.train import judge, open_run
+    from throughtime.train.folder import EVALUATION, write
 
     use_threads(threads)
-    opened = open_run(run, backend=backend, device=device, data=data)
+    opened = open_run(run, backend=backend, device=device, data=moved)
     note_untrained(opened.best_epoch)
-    measured = opened.evaluate(split)
-    metric, baselines = opened.metric, opened.baselines()
+    found = judge(opened, split, data=data)
+    part = split if data is None else data
+    trivial = opened.baselines() if data is None and split == "test" else {}
+    lines = [line for one in found for line in one.lines(part)]
+    lines += beside(opened.metric, trivial)
+    default = Path(run) / EVALUATION if data is None else None
+    chosen = Path(picture) if picture else default
+    names: list[str] = []
+    for number, one in enumerate(found if chosen else ()):
+        assert chosen is not None
+        several = f"-{number + 1}" if len(found) > 1 else ""
+        file = chosen.with_name(f"{chosen.stem}{several}{chosen.suffix}")
+        write(file, one.picture)
+        names.append(str(file))
+        lines.append(f"picture: {file}")
+    first = found[0].to_json()
     result = {
         "run": run,
-        "data": opened.data,
-        "split": split,
-        "metric": metric,
-        **measured,
-        "baselines": baselines,
+        "data": opened.data if data is None else data,
+        "split": part,
+        **first,
+        first["metric"]: first["metrics"].get(first["metric"]),
+        "baselines": trivial,
+        "pictures": names,
     }
-    lines = [
-        f"{split} {metric.replace('_', ' ')} {measured[metric]:.4f}",
-        *(beside(metric, baselines) if split == "test" else []),
-    ]
+    if len(found) > 1:
+        result["targets"] = [one.to_json() for one in found]
     show(result, lines, as_json)

@@ -179,6 +179,8 @@ _QUESTION = [
         help="A forecast is of the change since so many steps, by default 1; none for "
         "the values themselves.",
     ),
+]
+_ANSWER = [
     _option(
         "Question",
         "--pool",
@@ -337,6 +339,13 @@ _LEARNING = [
 
 def training(command: Command) -> Command:
     """Add what a training can be asked for."""
-    for option in reversed([*_DATA, *_QUESTION, *_NETWORK, *_LEARNING]):
+    for option in reversed([*_DATA, *_QUESTION, *_ANSWER, *_NETWORK, *_LEARNING]):
+        command = option(command)
+    return command
+
+
+def reading(command: Command) -> Command:
+    """Add what may be said of data and of the question."""
+    for option in reversed([*_DATA, *_QUESTION]):
         command = option(command)
     return command

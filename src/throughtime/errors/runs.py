@@ -189,6 +189,16 @@ class RunError(ThroughtimeError, ValueError):
     """A run folder cannot be used as asked."""
 
 
+class PredictsNoText(RunError):
+    """A model of text, asked for a table of answers."""
+
+    message = (
+        "'{run}' has learned a text, expected a run on columns: a text has no rows to "
+        "write answers beside; measure another text with `throughtime evaluate`, or "
+        "draw one with `throughtime sample`."
+    )
+
+
 class NotARun(RunError):
     """A path that leads to no run folder."""
 

@@ -5,7 +5,7 @@ they come from), `settings` and `defaults`; `building`, all that is fitted befor
 first step, of `scales`, `readers` and `outputs`; `model`, `truth`, `tasks` (batches of
 answers), `loop`, `metrics`, `progress`, `interruption` (Ctrl-C); `folder`, `documents`,
 `describing` and `storage` (files); `measuring` (how good answers are), `picture`,
-`runs` (`Run`, `load`), `sampling`.
+`runs` (`Run`, `load`), `judging`, `predicting`, `sampling`.
 
 May import `data`, `nn` and the rooms below. A loaded model is built from data alone:
 no pickle, no source of the cell.
@@ -14,8 +14,10 @@ Next: `cli`, which puts commands on it.
 """
 
 from throughtime.train.fitting import fit
+from throughtime.train.judging import judge
 from throughtime.train.model import Model
+from throughtime.train.predicting import predict
 from throughtime.train.runs import Run, load, open_run
 from throughtime.train.sampling import sample
 
-__all__ = ["Model", "Run", "fit", "load", "open_run", "sample"]
+__all__ = ["Model", "Run", "fit", "judge", "load", "open_run", "predict", "sample"]

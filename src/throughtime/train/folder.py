@@ -14,6 +14,7 @@ METRICS = "metrics.jsonl"
 CURVE = "curve.png"
 COMMAND = "command.txt"
 CONFIG = "config.toml"
+EVALUATION = "evaluation.png"
 
 
 def make_folder(out: str | os.PathLike[str] | None, data: str, cell: str) -> Path:

@@ -25,6 +25,10 @@ class Output(Protocol):
     """One kind of answer."""
 
     @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns that are predicted."""
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """Name the K numbers of an answer."""
 

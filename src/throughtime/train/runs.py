@@ -90,6 +90,7 @@ class Run:
         self._model: Model | None = None
         self._measured: dict[str, dict[str, float]] = {}
         self._predicted: dict[str, list[Predicted]] = {}
+        self._baselines: dict[str, float] | None = None
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
@@ -195,27 +196,31 @@ class Run:
             Probabilities or values in own units, beside the truth, by sequence and
             step; only answers whose truth is known.
         """
-        check_choice("split", split, SPLITS)
-        self._check_labels()
         several = self.task == "classify"
         names = [column.name for column in self.model.schema.targets] if several else []
         if target is not None:
             check_choice("target", target, names)
+        return self.answers(split)[names.index(target) if target else 0]
+
+    def answers(self, split: str = "test") -> list[Predicted]:
+        """Give what `predicted` gives, of every target that is classified."""
+        check_choice("split", split, SPLITS)
+        self._check_labels()
         if split not in self._predicted:
             task = self._task()
             self._predicted[split] = task.predict(self.model, SPLITS[split])
-        return self._predicted[split][names.index(target) if target else 0]
+        return self._predicted[split]
 
     def baselines(self) -> dict[str, float]:
         """Return what trivial methods reach on the test part.
 
-        From the data's card; of a text without one they are measured.
+        From the data's card; where there is none they are measured.
         """
-        card = self.dataset.card
-        known = dict(card.baselines) if card else {}
-        if not known and isinstance(self.dataset, TextDataset):
-            return trivial_baselines(self.dataset)
-        return known
+        if self._baselines is None:
+            card = self.dataset.card
+            known = dict(card.baselines) if card else {}
+            self._baselines = known or trivial_baselines(self.dataset)
+        return dict(self._baselines)
 
     @property
     def metric(self) -> str:

@@ -1,0 +1,104 @@
+"""`throughtime inspect RUN or DATA`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from throughtime.cli.options import machine_readable, show
+from throughtime.cli.training import reading
+
+MODEL = "model.json"
+
+
+@click.command()
+@click.argument("what", metavar="RUN|DATA")
+@reading
+@machine_readable
+def inspect(what: str, as_json: bool, **options: Any) -> None:
+    """Say what is in a run, or what would be learned from data.
+
+    RUN is the folder of a run: task, columns, equations, sizes, command and metrics.
+    DATA are read as `train` would read them, and nothing is learned.
+    """
+    folder = Path(what)
+    if (folder / MODEL).is_file():
+        result, lines = _run(folder)
+    else:
+        result, lines = _data(what, options)
+    show(result, lines, as_json)
+
+
+def _data(source: str, options: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    from throughtime.data import Reading, describe_data
+    from throughtime.train.sources import read
+
+    seed = options.pop("split_seed")
+    dataset = read(source, Reading(**options, seed=seed))
+    description = describe_data(dataset)
+    lines = str(description).splitlines()
+    if dataset.card is not None and dataset.card.baselines:
+        lines += ["", *str(dataset.card).splitlines()]
+    return {"data": source, **dict(description.rows)}, lines
+
+
+def _run(folder: Path) -> tuple[dict[str, Any], list[str]]:
+    import throughtime
+    from throughtime.train import open_run
+    from throughtime.train.folder import COMMAND
+
+    run = open_run(folder)
+    model = run.model
+    command = (folder / COMMAND).read_text(encoding="utf-8").strip()
+    sizes = {name: list(w.shape) for name, w in model.named_parameters()}
+    best = [row for row in run.metrics if row["epoch"] == run.best_epoch]
+    result: dict[str, Any] = {
+        "run": str(folder),
+        "data": run.data,
+        "cell": run.cell,
+        "task": run.task,
+        "per": model.question.per,
+        "features": [column.name for column in model.schema.features],
+        "targets": list(model.labels),
+        "parameters": sum(weight.numel() for weight in model.parameters()),
+        "sizes": sizes,
+        "command": command,
+        "epochs": len(run.metrics),
+        "best_epoch": run.best_epoch,
+        "stopped": run.stopped,
+        "best": best[0] if best else None,
+    }
+    equations = throughtime.explain(model.network).equations()
+    return result, [*_facts(result), "", *_equations(equations)]
+
+
+def _facts(result: dict[str, Any]) -> Iterator[str]:
+    rows = {
+        "data": result["data"],
+        "task": f"{result['task']}, an answer per {result['per']}",
+        "features": _listed(result["features"]),
+        "answers": _listed(result["targets"]),
+        "parameters": f"{result['parameters']:,}",
+        **{f"  {name}": " × ".join(map(str, s)) for name, s in result["sizes"].items()},
+        "command": result["command"],
+        "epochs": f"{result['epochs']}, ended by {result['stopped'] or 'nothing yet'}",
+    }
+    best = result["best"]
+    if best is not None:
+        measured = {k: v for k, v in best.items() if k.startswith("validation_")}
+        said = [f"{k.replace('_', ' ')} {v:.4f}" for k, v in measured.items()]
+        rows["best"] = f"epoch {result['best_epoch']}, {', '.join(said)}"
+    width = max(map(len, rows))
+    yield f"{result['run']}: {result['cell']}"
+    for heading, text in rows.items():
+        yield f"{heading:<{width}}  {text}"
+
+
+def _listed(names: list[str], most: int = 8) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{len(names)}: {', '.join(map(repr, names[:most]))}{more}"
+
+
+def _equations(equations: Any) -> list[str]:
+    return ["Equations", *(f"  {line}" for line in equations.forward)]

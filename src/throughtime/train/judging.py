@@ -1,0 +1,102 @@
+"""How good the model of a run is: on its own data, or on new ones."""
+
+from typing import Any
+
+from throughtime.data import (
+    Dataset,
+    Reading,
+    SequenceDataset,
+    TextDataset,
+    encode,
+    naive_error,
+    read_like,
+    read_text,
+)
+from throughtime.data.text import text_card
+from throughtime.train.measuring import Evaluation, evaluate
+from throughtime.train.model import Model
+from throughtime.train.runs import Run
+from throughtime.train.tasks import make_task
+
+
+def judge(run: Run, split: str = "test", *, data: Any = None) -> list[Evaluation]:
+    """Measure the best weights of a run, with a confidence interval and a picture.
+
+    Parameters
+    ----------
+    run
+        The run.
+    split
+        Which part of the data of the training.
+    data
+        New data instead, as `fit` takes them: all of them are measured.
+
+    Returns
+    -------
+    list of Evaluation
+        One; where several columns are classified, one for each.
+
+    Raises
+    ------
+    ThroughtimeError
+        The data cannot be used; the message says why and what to do.
+    """
+    model = run.model
+    if data is None:
+        dataset, answers = run.dataset, run.answers(split)
+    else:
+        dataset = new_data(run, data)
+        answers = make_task(dataset, run.settings).predict(model, "test")
+    scale = None
+    if model.question.task == "forecast" and isinstance(run.dataset, SequenceDataset):
+        scale = naive_error(run.dataset)
+    found: list[Evaluation] = []
+    for (name, labels), predicted in zip(_asked(model), answers, strict=True):
+        title = f"{run.cell} on {dataset.name}" + (f", {name}" if name else "")
+        found.append(
+            evaluate(
+                model.question,
+                predicted,
+                labels,
+                title=title,
+                training=scale,
+                symbol="character" if run.of_text else "symbol",
+            )
+        )
+    return found
+
+
+def new_data(run: Run, data: Any) -> Dataset:
+    """Read new data, targets included, as the data of a training were read."""
+    if run.of_text:
+        return _new_text(data, run.model.labels)
+    schema, question = run.model.schema, run.model.question
+    reading = Reading(
+        target=None if isinstance(data, str) else run.reading.target,
+        missing=run.model.reader.missing,
+        memory=run.reading.memory,
+    )
+    return read_like(data, schema, question, reading, targets=True).dataset
+
+
+def _new_text(path: Any, vocabulary: tuple[str, ...]) -> TextDataset:
+    text = read_text(path)
+    everything = (range(len(text)),)
+    return TextDataset(
+        name=str(path),
+        symbols=encode(text, vocabulary),
+        vocabulary=vocabulary,
+        splits={"train": everything, "validation": everything, "test": everything},
+        card=text_card(text, str(path), vocabulary),
+    )
+
+
+def _asked(model: Model) -> list[tuple[str, tuple[str, ...]]]:
+    """Name what each group of answers is about, and what its numbers stand for."""
+    columns = model.output.columns
+    if model.question.task == "classify":
+        several = len(columns) > 1
+        return [(c.name if several else "", c.categories) for c in columns]
+    if columns[0].kind == "category":
+        return [("", columns[0].categories)]
+    return [("", tuple(column.name for column in columns))]

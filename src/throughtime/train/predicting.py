@@ -1,0 +1,167 @@
+"""Answers to new data, written beside the rows that were asked."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import torch
+
+from throughtime.data import (
+    NewRows,
+    Reading,
+    SequenceBatches,
+    check_ending,
+    read_like,
+    write_table,
+)
+from throughtime.data.pieces import SEQUENCE
+from throughtime.errors import PredictsNoText
+from throughtime.train.model import Model
+from throughtime.train.outputs import Classes, Labels
+from throughtime.train.runs import Run
+
+Array = npt.NDArray[Any]
+# Sequences side by side, and steps of all of them, so that memory stays small.
+_SEQUENCES, _STEPS = 256, 2**17
+_HALF = 0.5
+
+
+def predict(run: Run, data: Any, out: str | os.PathLike[str]) -> int:
+    """Write what the model of a run says to new data.
+
+    Each row has the columns that name its sequence and its time, and the answer:
+    of classes and symbols the likeliest and all probabilities, ``p(class)``; of labels
+    whether each is likelier than not, and ``p(label)``; real numbers in their units. An
+    answer per step stands beside its step, in the order of the rows; an answer per
+    sequence is one row, in the order in which the sequences begin.
+
+    Parameters
+    ----------
+    run
+        The run.
+    data
+        As `fit` takes them, with the columns of the training; targets are not needed.
+    out
+        Where to write: `.csv`, `.parquet` or `.jsonl` by its ending. A file that is
+        there is replaced, once all is written.
+
+    Returns
+    -------
+    int
+        The number of rows written.
+
+    Raises
+    ------
+    ThroughtimeError
+        The data or the file cannot be used; the message says why and what to do.
+    """
+    check_ending(out)
+    if run.of_text:
+        raise PredictsNoText(run=run.path)
+    model = run.model
+    reading = Reading(missing=model.reader.missing, memory=run.reading.memory)
+    rows = read_like(data, model.schema, model.question, reading)
+    if model.question.per == "sequence":
+        return _write_sequences(model, rows, out)
+    return _write_steps(model, rows, out)
+
+
+def _write_sequences(model: Model, rows: NewRows, out: str | os.PathLike[str]) -> int:
+    answers = np.empty((len(rows.dataset.keys), len(model.labels)))
+    for sequences, outputs, _ in _batches(model, rows):
+        answers[sequences] = outputs
+    order = rows.order
+    name = rows.dataset.schema.sequence or "sequence"
+    keys = pl.DataFrame({name: [rows.dataset.keys[place] for place in order]})
+    table = pl.concat([keys, answered(model, answers[order])], how="horizontal")
+    write_table(out, table.schema, [table])
+    return len(table)
+
+
+def _write_steps(model: Model, rows: NewRows, out: str | os.PathLike[str]) -> int:
+    room = rows.room(len(model.labels))
+    for sequences, outputs, lengths in _batches(model, rows):
+        for place, (sequence, length) in enumerate(
+            zip(sequences, lengths, strict=True)
+        ):
+            rows.put(room, int(sequence), 0, outputs[:length, place])
+
+    def tables() -> Iterator[pl.DataFrame]:
+        done = 0
+        for keys, answers in rows.in_order(room):
+            if not keys.width:
+                numbers = np.arange(done, done + len(answers)) + 1
+                keys = pl.DataFrame({"row": numbers})
+            done += len(answers)
+            table = answered(model, answers)
+            yield pl.concat([keys, table], how="horizontal")
+
+    written = tables()
+    first = next(written)
+    write_table(out, first.schema, _chained(first, written))
+    return int(rows.dataset.frames.lengths.sum())
+
+
+def _chained(
+    first: pl.DataFrame, others: Iterator[pl.DataFrame]
+) -> Iterator[pl.DataFrame]:
+    yield first
+    yield from others
+
+
+@torch.no_grad()
+def _batches(model: Model, rows: NewRows) -> Iterator[tuple[Array, Array, Array]]:
+    """Give places of sequences, their answers, and how many steps each has."""
+    dataset = rows.dataset
+    pieces, frames = dataset.splits["test"], dataset.frames
+    longest = max(1, int(frames.lengths.max(initial=1)))
+    size = max(1, min(_SEQUENCES, _STEPS // longest))
+    schema, device = dataset.schema, model.head.weight.device
+    features = schema.places(schema.features)
+    further = {name: schema.places(group) for name, group in schema.inputs.items()}
+    for batch in SequenceBatches(frames, pieces, size):
+        values = batch.frames.to(device)
+        inputs: dict[str, Any] = {n: values[..., own] for n, own in further.items()}
+        read = values[..., features]
+        logits, _ = model.logits(read, lengths=batch.lengths, **inputs)
+        outputs = model.answers(logits, read).double().cpu().numpy()
+        yield pieces[batch.pieces, SEQUENCE], outputs, batch.lengths.numpy()
+
+
+def answered(model: Model, outputs: Array) -> pl.DataFrame:
+    """Say answers as columns.
+
+    Parameters
+    ----------
+    model
+        Whose they are.
+    outputs
+        `(n, K)`, as the model gives them.
+    """
+    output = model.output
+    if isinstance(output, Classes):
+        columns = _classes(output, outputs, ahead=model.question.task == "next")
+    elif isinstance(output, Labels):
+        likely = outputs >= _HALF
+        columns = {name: likely[:, k] for k, name in enumerate(output.labels)}
+    else:
+        return pl.DataFrame(dict(zip(output.labels, outputs.T, strict=True)))
+    shares = {f"p({name})": outputs[:, k] for k, name in enumerate(output.labels)}
+    return pl.DataFrame({**columns, **shares})
+
+
+def _classes(
+    output: Classes, outputs: Array, *, ahead: bool
+) -> dict[str, Sequence[str]]:
+    """Name the likeliest class of each column."""
+    found: dict[str, Sequence[str]] = {}
+    start = 0
+    for column, size in zip(output.columns, output.sizes, strict=True):
+        best = outputs[:, start : start + size].argmax(axis=1)
+        name = f"next {column.name}" if ahead else column.name
+        found[name] = np.array(column.categories)[best].tolist()
+        start += size
+    return found
