@@ -23,6 +23,11 @@ REFERENCE = sorted((ROOT / "docs" / "reference").glob("*.rst"))
 # A page trains as a person would; the tests run the same lines on a smaller network.
 SMALLER = {"hidden_size=128": "hidden_size=8", "epochs=20": "epochs=1"}
 SENTENCE = "the quick brown fox jumps over the lazy dog.\n"
+VISITS = "patient,hour,pulse,outcome\n" + "".join(
+    f"{patient},{hour},{60 + patient + hour},{'ill' if patient % 2 else 'well'}\n"
+    for patient in range(30)
+    for hour in range(3)
+)
 QUICK = ["--hidden-size", "8", "--epochs", "1", "--threads", "1", "--quiet"]
 ROOMS = [
     "throughtime",
@@ -83,6 +88,8 @@ def run_console(block: Block, written: list[Block]) -> None:
             Path(file).write_text(source_of(name, written), encoding="utf-8")
         for file in re.findall(r"\w+\.txt", line):
             Path(file).write_text(SENTENCE * 25, encoding="utf-8")
+        for file in re.findall(r"\w+\.csv", line):
+            Path(file).write_text(VISITS, encoding="utf-8")
         words = [str(newest_run()) if word == "RUN" else word for word in words]
         words += QUICK if words[0] == "train" else []
         assert main(words, standalone_mode=False) in {None, 0}

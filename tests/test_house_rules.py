@@ -16,7 +16,7 @@ PACKAGE = ROOT / "src" / "throughtime"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = [path for path in SOURCES if path.name == "__init__.py"]
 MAXIMUM_FILE_LINES = 400
-MAXIMUM_FUNCTION_LINES = 40  # a screen, docstring not counted
+MAXIMUM_FUNCTION_LINES = 40  # a screen, signature and docstring not counted
 ROOM_SIGN_LINES = range(5, 16)
 KNOW_NO_TORCH = [
     "throughtime." + room.replace("/", ".")
@@ -56,8 +56,8 @@ def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
             yield node
 
 
-def lines_after_docstring(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    first, last = function.lineno, function.end_lineno or function.lineno
+def lines_of_body(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    first, last = function.body[0].lineno, function.end_lineno or function.lineno
     docstring = 0
     if ast.get_docstring(function) is not None:
         statement = function.body[0]
@@ -80,7 +80,7 @@ def test_every_folder_of_sources_is_a_package() -> None:
 @pytest.mark.parametrize("path", SOURCES, ids=relative)
 def test_files_and_functions_are_short(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= MAXIMUM_FILE_LINES
-    lengths = {f.name: lines_after_docstring(f) for f in functions(path)}
+    lengths = {f.name: lines_of_body(f) for f in functions(path)}
     assert {n: k for n, k in lengths.items() if k > MAXIMUM_FUNCTION_LINES} == {}
 
 

@@ -159,6 +159,106 @@ def test_every_option_reaches_the_training(folder: Path) -> None:
     assert open_run("there").cell == "Feedforward"
 
 
+def write_table() -> None:
+    """Twelve sequences in a file; `mood` says whether `x` has grown."""
+    lines = ["who,when,x,colour,gap,mood"]
+    for who in range(12):
+        for when in range(4 + who % 3):
+            x = (7 * who + 5 * when * when) % 11
+            mood, colour = ("up", "red") if x > 5 else ("down", "blue")
+            lines.append(f"{who},{when},{x if x else ''},{colour},{when + 1},{mood}")
+    Path("table.csv").write_text("\n".join(lines) + "\n")
+
+
+def test_every_option_of_columns_reaches_the_training(folder: Path) -> None:
+    write_table()
+    words = """--sequence who --time when --features x,colour --target mood --input
+        gap=gap --missing forward --time-difference --split sequence --split-seed 3
+        --memory 1GB --task classify --per step --embedding 3 --class-weights up=2
+        --cell mine.py:Timed --out run"""
+    trained = call("train", "table.csv", *words.split(), *QUICK)
+    assert trained.exit_code == 0, trained.output
+    assert "target     1 category: mood (2 values)" in trained.stderr
+    stored = json.loads(Path("run/model.json").read_text())
+    assert stored["data"]["source"] == str(folder / "table.csv")
+    assert stored["data"]["reading"] == {
+        "sequence": "who",
+        "time": "when",
+        "features": ["x", "colour"],
+        "target": ["mood"],
+        "inputs": {"gap": "gap"},
+        "task": "classify",
+        "per": "step",
+        "horizon": None,
+        "difference": None,
+        "missing": "forward",
+        "time_difference": True,
+        "split": "sequence",
+        "seed": 3,
+        "memory": "1GB",
+    }
+    assert stored["settings"]["class_weights"] == {"up": 2.0}
+    assert stored["settings"]["embedding"] == 3
+    measured = call("evaluate", "run")
+    assert measured.exit_code == 0, measured.output
+    assert measured.stdout.splitlines()[0] in trained.stdout.replace(",", "\n")
+
+
+def test_options_of_a_forecast_reach_the_training(folder: Path) -> None:
+    rows = "\n".join(str(300 + step + (step % 4) ** 2) for step in range(120))
+    Path("level.csv").write_text(f"level\n{rows}\n")
+    words = "--horizon 3 --difference 4 --steps 30 --json --quiet --out run".split()
+    trained = call("train", "level.csv", *words, *QUICK)
+    assert trained.exit_code == 0, trained.output
+    result = json.loads(trained.stdout)
+    assert (result["task"], result["metric"]) == ("forecast", "rmse")
+    model = tt.load("run")
+    assert model.labels == ("level+1", "level+2", "level+3")
+    assert (model.question.horizon, model.question.difference) == (3, 4)
+    words = ["--difference", "none", "--quiet", "--out", "levels"]
+    assert call("train", "level.csv", *words, *QUICK).exit_code == 0
+    assert tt.load("levels").question.difference == 0
+
+
+def test_options_of_answers_per_sequence_reach_the_training(folder: Path) -> None:
+    write_table()
+    words = """--sequence who --features x --target colour --missing zero --pool max
+        --per step"""
+    refused = call("train", "table.csv", *words.split(), *QUICK)
+    assert refused.exit_code == 2
+    assert "--pool 'max', expected None" in refused.stderr
+    lines = Path("table.csv").read_text().splitlines()
+    kinds = ["big" if int(line.split(",")[0]) % 2 else "small" for line in lines[1:]]
+    with_kinds = [f"{a},{b}" for a, b in zip(lines, ["kind", *kinds], strict=True)]
+    Path("table.csv").write_text("\n".join(with_kinds) + "\n")
+    words = """--sequence who --features gap --target kind --pool last
+        --target-replication 0.5 --class-weights balanced --out run"""
+    trained = call("train", "table.csv", *words.split(), *QUICK)
+    assert trained.exit_code == 0, trained.output
+    stored = json.loads(Path("run/model.json").read_text())
+    assert stored["model"]["pooling"] == "last"
+    assert stored["settings"]["target_replication"] == 0.5
+    assert stored["settings"]["class_weights"] == "balanced"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("--input gap", "is not NAME=COLUMN"),
+        ("--class-weights up=much", "'much' is no weight"),
+        ("--target-replication 2", "--target-replication 2.0, expected a number"),
+        ("--checkpoint often", "checkpoint"),
+        ("--difference week", "'week' is no number of steps"),
+        ("--missing best", "--missing 'best' is not known"),
+        ("--pool median", "--pool 'median' is not known"),
+    ],
+)
+def test_a_wrong_word_of_an_option_is_told(folder: Path, words: str, told: str) -> None:
+    result = call("train", "text.txt", *QUICK, *words.split())
+    assert result.exit_code == 2
+    assert told in " ".join(result.stderr.replace("│", " ").split())
+
+
 @pytest.mark.parametrize(
     ("name", "cell"),
     [
@@ -188,6 +288,11 @@ def lines(name: str, text: str) -> Callable[[], None]:
     return lambda: (Path(name).write_text(text), None)[1]
 
 
+def a_folder() -> None:
+    Path("texts").mkdir()
+    Path("texts/one.txt").write_text("one")
+
+
 def half_a_run() -> None:
     assert call("train", "text.txt", *QUICK, "--out", "run").exit_code == 0
 
@@ -205,7 +310,7 @@ TRAIN = ["train", "text.txt", *QUICK]
 MISTAKES = {
     "a missing file": (None, ["train", "no.txt"], "no file 'no.txt'"),
     "an unknown name": (None, ["train", "shakespear"], "did you mean 'shakespeare'"),
-    "a folder": (None, ["train", "."], "is a folder"),
+    "a folder": (a_folder, ["train", "texts"], "expected files of one of the formats"),
     "an empty file": (lines("e.txt", ""), ["train", "e.txt"], "'e.txt' is empty"),
     "one symbol": (lines("a.txt", "a" * 99), ["train", "a.txt"], "one symbol only"),
     "a short text": (lines("s.txt", "abc"), ["train", "s.txt"], "3 characters"),

@@ -11,12 +11,14 @@ from click.testing import CliRunner
 
 import throughtime as tt
 from tests.train.conftest import SENTENCE, make_sequences
+from tests.train.test_tasks import waves
 from throughtime.cells import GRU, LSTM
 from throughtime.cli import main
 from throughtime.errors import DamagedModel, ThroughtimeError
 from throughtime.train import Run, fit, open_run, sample
 
 WRONG = (None, True, -1, 0, 1, 2**80, 1e400, float("nan"), "", "x", [], {}, [[1]])
+WAVES = waves(2, 2)
 QUICK = {"hidden_size": 3, "epochs": 1, "threads": 1}
 
 
@@ -28,6 +30,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
     return {
         "classify": fit(LSTM(), make_sequences(), out=folder / "signs", **QUICK),
         "next": fit(GRU(), folder / "text.txt", out=folder / "text", **QUICK),
+        "forecast": fit(GRU(), WAVES, out=folder / "waves", **QUICK),
     }
 
 
@@ -42,17 +45,19 @@ def places(value: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]
 
 def use(path: Path, task: str) -> None:
     """Whatever a person does with a run whose data may lie elsewhere."""
-    run = open_run(path)
+    data = {"classify": make_sequences(), "forecast": WAVES}.get(task)
+    run = open_run(path, data=data)
     assert run.cell is not run.task is not run.data
     assert run.best_epoch >= 0
     assert run.stopped != ""
     tt.load(path)
+    run.evaluate()
+    run.predicted()
     if task == "next":
-        run.evaluate()
         "".join(sample(run, 3))
 
 
-@pytest.mark.parametrize("task", ["classify", "next"])
+@pytest.mark.parametrize("task", ["classify", "next", "forecast"])
 def test_one_damaged_field_is_told_or_does_no_harm(
     runs: dict[str, Run], task: str
 ) -> None:

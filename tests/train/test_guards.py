@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from sklearn.metrics import roc_auc_score
 
 import throughtime as tt
 from tests.train.tables import drawn, numbers, table
@@ -22,6 +23,7 @@ from throughtime.errors import (
     DataOfMemory,
     InputWithoutCell,
     LooksAhead,
+    SettingOfTables,
     ThroughtimeError,
     UnfitTarget,
     UnknownClass,
@@ -105,7 +107,6 @@ def test_where_the_numbers_lie_changes_no_bit(name: str, tmp_path: Path) -> None
     # A run takes the same data from either place.
     opened = open_run(tmp_path / "memory", data=spooled)
     assert opened.evaluate() == open_run(tmp_path / "file", data=dataset).evaluate()
-    store._file.close()
 
 
 def test_frames_and_arrays_are_the_same_data(tmp_path: Path) -> None:
@@ -134,6 +135,9 @@ def test_frames_and_arrays_are_the_same_data(tmp_path: Path) -> None:
         open_run(tmp_path / "frame").evaluate()
     again = open_run(tmp_path / "frame", data=frame)
     assert again.evaluate() == runs[0].evaluate()
+    # Arrays are read with their targets, which are no part of a run.
+    arrays_again = open_run(tmp_path / "arrays", data=runs[3].dataset)
+    assert arrays_again.evaluate() == runs[3].evaluate()
 
 
 class Timed(tt.Cell):
@@ -194,7 +198,7 @@ REFUSED: list[tuple[str, dict[str, Any], type[ThroughtimeError], str]] = [
     ("multilabel", {"dropout": 0.5}, UnusedSetting, "a single layer"),
     ("multilabel", {"class_weights": {"c": 1}}, UnknownClass, "names 'c'.*of a, b"),
     ("next labels", {"bidirectional": True}, LooksAhead, "leave bidirectional out"),
-    ("next labels", {"horizon": 3}, UnusedSetting, "horizon=3.*read in one way"),
+    ("next labels", {"horizon": 3}, SettingOfTables, "horizon=3 has no use"),
     ("multilabel", {"pool": "least"}, ThroughtimeError, "pool='least' is not known"),
     ("multilabel", {"target_replication": 2.0}, ThroughtimeError, "from 0 to 1"),
     ("multilabel", {"class_weights": "even"}, ThroughtimeError, "class_weights='even'"),
@@ -254,6 +258,37 @@ def test_pooling_replication_and_weights_are_obeyed(tmp_path: Path) -> None:
         run = open_run(tmp_path / str(number), data=dataset)
         rows = [row["validation_loss"] for row in run.metrics]
         assert run.evaluate("validation")["loss"] == pytest.approx(min(rows), rel=1e-6)
+
+
+def test_the_network_is_built_and_stored_as_was_asked(tmp_path: Path) -> None:
+    dataset = EVERY["multilabel"]
+    network: dict[str, Any] = {"num_layers": 2, "heads": 2, "residual": True}
+    options: dict[str, Any] = {**network, "dropout": 0.3, "checkpoint": "sqrt"}
+    run = fit(GRU(), dataset, out=tmp_path / "run", **options, **QUICK)
+    made = run.model.network
+    assert (made.num_layers, made.residual, made.dropout) == (2, True, 0.3)
+    assert run.settings.checkpoint == "sqrt"
+    plain = weights(dataset, tmp_path / "plain", **network)
+    assert plain != (tmp_path / "run" / "model.safetensors").read_bytes()
+    x = torch.randn(5, 2, 2)
+    assert torch.equal(tt.load(tmp_path / "run")(x)[0], run.model(x)[0])
+    # Of two heads, each sees half of the units.
+    assert made.weight_hh_l0.shape[-1] == QUICK["hidden_size"] // 2
+
+
+def test_a_label_that_is_always_alike_has_no_auroc(tmp_path: Path) -> None:
+    dataset = EVERY["multilabel"]
+    whole = matrices(dataset)
+    for sequence in dataset.splits["validation"][:, 0]:
+        whole[sequence][:, 2:] = 1.0
+    dataset = replace(dataset, frames=FramesInMemory(whole))
+    run = fit(GRU(), dataset, out=tmp_path / "run", **QUICK)
+    assert np.isnan(run.evaluate("validation")["auroc_micro"])
+    assert 0 <= run.evaluate("test")["auroc_micro"] <= 1
+    answers = run.predicted("test")
+    labels, scores = answers.targets.ravel(), answers.outputs.ravel()
+    expected = roc_auc_score(labels, scores)
+    assert run.evaluate()["auroc_micro"] == pytest.approx(expected, abs=1e-12)
 
 
 def test_several_targets_of_classes_are_answered_each(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """Settings: what suits the data, and refusals that name the argument."""
 
+import numpy as np
 import pytest
 import torch
 
 from tests.train.conftest import SENTENCE, make_sequences
-from throughtime.data import text_dataset
+from tests.train.tables import table
+from throughtime.data import Column, Question, text_dataset
 from throughtime.errors import DeviceMissing, NumberOutOfRange, SettingError
 from throughtime.train.defaults import settle
 from throughtime.train.settings import Settings
@@ -44,6 +46,23 @@ def test_what_is_not_given_suits_the_data() -> None:
     assert settle(make_sequences(), {**GIVEN, "hidden_size": 7}).hidden_size == 7
     sgd = settle(make_sequences(), {**GIVEN, "optimizer": "sgd"})
     assert sgd.learning_rate > sequences.learning_rate
+
+
+def test_answers_per_step_of_long_sequences_are_cut_by_default() -> None:
+    series = np.zeros((1000, 1))
+    question = Question("forecast", "step", 1, 1)
+    parts = {"train": [0, 0, 900, 0], "validation": [0, 0, 950, 900]}
+    parts["test"] = [0, 0, 1000, 950]
+    splits = {name: np.array([piece]) for name, piece in parts.items()}
+    long = table([series], question, [Column("x")], splits=splits)
+    settings = settle(long, GIVEN)
+    assert (settings.steps, settings.batch_size) == (100, 1)
+    assert settle(long, {**GIVEN, "steps": 9}).batch_size == 900 // 9 // 16
+    splits["train"] = np.array([[0, 0, 300, 0]])
+    short = table([series], question, [Column("x")], splits=splits)
+    assert settle(short, GIVEN).steps is None
+    assert settle(short, GIVEN).embedding is None
+    assert settle(text_dataset(SENTENCE * 2, "t"), GIVEN).embedding == 64
 
 
 def test_settings_survive_json_and_come_back_to_the_cpu() -> None:

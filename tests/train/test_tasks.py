@@ -15,6 +15,8 @@ from throughtime.data import Column, Question, SequenceDataset
 from throughtime.train import Run, fit, open_run
 from throughtime.train.building import make_model
 from throughtime.train.defaults import settle
+from throughtime.train.measuring import metrics
+from throughtime.train.metrics import measure
 from throughtime.train.model import Model
 from throughtime.train.tasks import Answers, OfSequences, make_task
 
@@ -217,7 +219,7 @@ def test_answers_are_in_the_units_of_the_data(name: str) -> None:
         assert predicted.targets.shape == outputs.shape
         # The metric is measured on changes, and is the same in own units.
         error = (outputs - predicted.targets)[~np.isnan(predicted.targets)]
-        found = tt.train.metrics.measure(task, model, "test")["rmse"]
+        found = measure(task, model, "test")["rmse"]
         assert found == pytest.approx(np.sqrt((error**2).mean()), rel=1e-9)
     elif predicted.targets.ndim == 1:
         np.testing.assert_allclose(outputs.sum(1), 1, atol=1e-12)
@@ -247,6 +249,25 @@ def test_all_answers_come_by_sequence_and_step(name: str) -> None:
         truth = truth_by_hand(dataset, frame, step)
         target = np.atleast_1d(predicted.targets[row])
         np.testing.assert_allclose(target, truth[: len(target)], atol=1e-12)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_metric_of_an_epoch_is_that_of_all_answers(name: str) -> None:
+    dataset = EVERY[name]
+    model, task = made(dataset)
+    every = task.predict(model, "test")
+    asked = task.asked
+    found = measure(task, model, "test")[task.metric]
+    values = [
+        metrics(
+            dataset.question,
+            predicted,
+            column.categories or [one.name for one in asked],
+        )[task.metric]
+        for predicted, column in zip(every, asked, strict=False)
+    ]
+    sizes = [len(predicted.targets) for predicted in every]
+    assert found == pytest.approx(np.average(values, weights=sizes), rel=1e-9)
 
 
 def test_only_answers_from_the_first_that_counts_on_are_counted() -> None:

@@ -22,8 +22,10 @@ from throughtime.cli.training import training
 def train(words: tuple[str, ...], data: str, **options: Any) -> None:
     """Learn DATA and write a run folder.
 
-    DATA is the name of a bundled data set (spoken-digits, shakespeare, chorales, co2)
-    or the path of a text file. Ctrl-C stops early and keeps the best weights so far.
+    DATA is the name of a bundled data set (spoken-digits, shakespeare, chorales, co2),
+    the path of a table (CSV, Parquet, Arrow, JSON Lines, .npz, .ts), of a folder or
+    pattern of tables, or of a text. Ctrl-C stops early and keeps the best weights so
+    far.
     """
     from throughtime.cli.cell_names import blaming, find_cell
     from throughtime.train import fit

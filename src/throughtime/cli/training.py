@@ -53,6 +53,20 @@ class Spacing(_Type):
         return int(value) if isinstance(value, str) and value.isdigit() else value
 
 
+class Season(_Type):
+    """A number of steps, or `none`."""
+
+    name = "steps"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        """Read a whole number; `none` is 0."""
+        try:
+            return 0 if value == "none" else int(value)
+        except (ValueError, TypeError):
+            words = f"{value!r} is no number of steps, nor none."
+            raise click.BadParameter(words, ctx, param) from None
+
+
 def _feeds(
     context: click.Context, parameter: click.Parameter, given: Any
 ) -> dict[str, Any]:
@@ -158,8 +172,10 @@ _QUESTION = [
     _option(
         "Question",
         "--difference",
-        type=int,
-        help="A forecast is of the change since so many steps; 0 for the values.",
+        type=Season(),
+        metavar="none|1|SEASON",
+        help="A forecast is of the change since so many steps, by default 1; none for "
+        "the values themselves.",
     ),
     _option(
         "Question",

@@ -238,8 +238,8 @@ class DataOfMemory(RunError):
     """Data of a training that were given in memory, and are no file."""
 
     message = (
-        "The data '{name}' of '{run}' were given in memory, expected them again: open "
-        "the run by open_run(path, data=...) with the same data."
+        "The data '{name}' of '{run}' were given in memory, expected them again: give "
+        "them, or what throughtime.data.read makes of them, to open_run as data."
     )
 
 

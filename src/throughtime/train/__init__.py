@@ -1,10 +1,10 @@
 """TRAINING: from a cell and data to a run folder, and back to a model.
 
-In reading order: `fitting` (`fit`, the whole of a training), `settings` (what can be
-asked, and the defaults per kind of data), `model` (preprocessing, network, output: what
-is saved), `tasks` (batches of answers), `loop` (epochs, early stopping), `metrics`,
-`progress` (what a person sees), `interruption` (Ctrl-C), `folder` (files, written
-whole or not at all), `picture` (`curve.png`), `runs` (`Run`, `load`), `sampling`.
+In reading order: `fitting` (`fit`, the whole of a training), `sources` (data and where
+they come from), `settings` and `defaults`; `building`, all that is fitted before the
+first step, of `scales`, `readers` and `outputs`; `model`, `truth`, `tasks` (batches of
+answers), `loop`, `metrics`, `progress`, `interruption` (Ctrl-C); `folder`, `documents`,
+`describing` and `storage` (files); `picture`, `runs` (`Run`, `load`), `sampling`.
 
 May import `data`, `nn` and the rooms below. A loaded model is built from data alone:
 no pickle, no source of the cell.

@@ -27,6 +27,8 @@ from throughtime.train.settings import Settings
 from throughtime.train.truth import truth_of
 
 SYMBOL = "symbol"
+# What a category has no use for.
+_NO_SCALE = Scale((0.0,), (1.0,))
 
 
 def make_model(cell: Cell, dataset: Dataset, settings: Settings) -> Model:
@@ -35,7 +37,7 @@ def make_model(cell: Cell, dataset: Dataset, settings: Settings) -> Model:
     if isinstance(dataset, TextDataset):
         schema, question = text_schema(dataset), Question("next", "step")
         reader = Read(
-            schema.features, _NOTHING, embedding=settings.embedding, **options
+            schema.features, _NO_SCALE, embedding=settings.embedding, **options
         )
         inputs: dict[str, Read] = {}
         output = make_output(schema, question, None)
@@ -68,9 +70,6 @@ def text_schema(dataset: TextDataset) -> Schema:
     return Schema((Column(SYMBOL, "category", dataset.vocabulary),))
 
 
-_NOTHING = Scale((0.0,), (1.0,))
-
-
 def _pooling(
     network: Recurrent, question: Question, settings: Settings
 ) -> Pooling | None:
@@ -88,7 +87,10 @@ def _pooling(
 def _fit(
     dataset: SequenceDataset, settings: Settings, options: dict[str, Any]
 ) -> tuple[Read, dict[str, Read], Output]:
-    """Measure the training part, and make of it what reads and what answers."""
+    """Measure the training part, and make of it what reads and what answers.
+
+    A cell declares the size of a further input: no channel says what is missing there.
+    """
     schema, question = dataset.schema, dataset.question
     measured = measure_columns(dataset)
     scale = measured.steps.scale()

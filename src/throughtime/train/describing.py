@@ -22,6 +22,7 @@ _POOLINGS = (None, "last", "mean", "max")
 _MISSING = ("error", "forward", "mean", "zero")
 _TASKS = ("classify", "multilabel", "regress", "next", "forecast")
 _KINDS = ("number", "boolean", "category")
+_TABLE_OR_NONE = (dict, type(None))
 # No answer is of so many numbers; a damaged file may say so.
 _FARTHEST = 10**6
 
@@ -99,7 +100,7 @@ def _build_reader(
     ):
         raise ValueError(f"`changing` is {changing!r}")
     difference = _count(stored, "difference", 0, _FARTHEST)
-    changes = stored.get("changes")
+    changes = field(stored, "changes", _TABLE_OR_NONE)
     if (changes is None) != (difference == 0):
         raise ValueError("`changes` does not fit `difference`")
     widths = [embedding or len(c.categories) for c in columns if c.kind == "category"]
@@ -136,7 +137,7 @@ def _build_output(
     described: dict[str, Any], schema: Schema, question: Question
 ) -> Output:
     output = make_output(schema, question, None)
-    stored = described.get("output")
+    stored = field(described, "output", _TABLE_OR_NONE)
     if not isinstance(output, Numbers):
         if stored is not None:
             raise ValueError("`output` does not fit the question")

@@ -9,11 +9,12 @@ from typing import Any
 
 import torch
 
-from throughtime.data import Dataset, Missing, Reading
+from throughtime.data import Dataset, Missing, Reading, describe_data
 from throughtime.graph import Cell
 from throughtime.nn.heads import Pooling
 from throughtime.train.building import make_model
 from throughtime.train.defaults import settle
+from throughtime.train.documents import write_document
 from throughtime.train.folder import (
     COMMAND,
     CURVE,
@@ -28,7 +29,7 @@ from throughtime.train.memory import enough_memory
 from throughtime.train.model import Model
 from throughtime.train.picture import draw_curve
 from throughtime.train.progress import Live, Reporter, Silent, words
-from throughtime.train.runs import Run, write_document
+from throughtime.train.runs import Run
 from throughtime.train.settings import Settings
 from throughtime.train.sources import describe_source, read
 from throughtime.train.storage import write_weights
@@ -99,8 +100,9 @@ def fit(
     cell
         The equations of one time step.
     data
-        The name of a bundled data set, the path of a text file, or a data set. Of a
-        text the next character is predicted at every step.
+        The name of a bundled data set; the path of a table, a folder or pattern of
+        tables, or a text; a frame; arrays; a data set: as `throughtime.data.read` takes
+        them. Of a text the next character is predicted at every step.
     sequence, time, features, target, inputs
         Which columns are what, as in `Reading`.
     task, per, horizon, difference
@@ -261,11 +263,12 @@ class _Training:
 
 
 def introduction(model: Model, task: Task, dataset: Dataset) -> Iterator[str]:
-    """Say which backend serves and why, and what is about to be learned."""
+    """Say which backend serves and why, and what was read."""
     weight = model.head.weight
     choice = model.network.choice(weight.dtype, weight.device)
     device = "" if weight.device.type == "cpu" else f" on {weight.device}"
     yield f"backend {choice.backend}{device}: {choice.reason}"
+    yield from str(describe_data(dataset)).splitlines()
     if model.pooling == "mean" and not model.network.state_names:
         yield "a cell without states: its answer is the mean over all steps"
 

@@ -128,6 +128,8 @@ class Read(nn.Module):
             ``(T, B, F)``, float64.
         """
         values = input.double()
+        if self.missing == "error":
+            return values
         missing = values.isnan()
         stand_in = values.new_tensor(self._stand_in).expand(values.shape[1:])
         if self.missing != "forward":

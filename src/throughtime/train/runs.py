@@ -1,6 +1,5 @@
 """A run after its training: what it measured, and its model."""
 
-import json
 import os
 import warnings
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from throughtime.data import (
     Dataset,
     Question,
     Reading,
+    SequenceDataset,
     Split,
     TextDataset,
     trivial_baselines,
@@ -21,16 +21,14 @@ from throughtime.errors import (
     DataMoved,
     DataOfMemory,
 )
-from throughtime.train.describing import describe, field
-from throughtime.train.folder import METRICS, MODEL, WEIGHTS, write
+from throughtime.train.documents import read_metrics, read_settings
+from throughtime.train.folder import METRICS, MODEL, WEIGHTS
 from throughtime.train.measuring import Predicted
 from throughtime.train.metrics import measure
 from throughtime.train.model import Model
 from throughtime.train.settings import Settings, check_choice
 from throughtime.train.sources import bundled, checksum, read, read_again
 from throughtime.train.storage import (
-    FORMAT,
-    VERSION,
     load_model,
     one_line,
     read_document,
@@ -244,33 +242,12 @@ class Run:
             raise DataOfMemory(run=self.path, name=stored["name"])
         if self._moved_to is None and not _is_there(name):
             raise DataMoved(run=self.path, path=name)
-        dataset = read(name, self.reading)
+        # A data set that is read already is not read in that way again.
+        given = isinstance(name, SequenceDataset | TextDataset)
+        dataset = name if given else read(name, self.reading)
         if checksum(dataset) != stored["checksum"]:
             raise DataChanged(path=dataset.name)
         return dataset
-
-
-def write_document(
-    path: Path,
-    model: Model,
-    task: Task,
-    settings: Settings,
-    data: Mapping[str, Any],
-    training: Mapping[str, Any],
-) -> dict[str, Any]:
-    """Write the `model.json` of a run, and give back what it says."""
-    document = {
-        "format": FORMAT,
-        "version": VERSION,
-        "task": task.name,
-        "data": dict(data),
-        "model": describe(model),
-        "settings": settings.to_json(),
-        "training": dict(training),
-    }
-    text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
-    write(path / MODEL, text.encode("utf-8", "surrogatepass"))
-    return document
 
 
 def open_run(
@@ -300,7 +277,7 @@ def open_run(
     folder = Path(path)
     document = read_document(folder)
     try:
-        settings = _read_settings(document)
+        settings = read_settings(document)
     except (TypeError, ValueError) as error:
         raise DamagedModel(path=folder / MODEL, reason=one_line(error)) from None
     best = read_epoch(folder / WEIGHTS)
@@ -308,7 +285,7 @@ def open_run(
     # just before has written its row already.
     metrics = [
         row
-        for row in _read_metrics(folder / METRICS)
+        for row in read_metrics(folder / METRICS)
         if row["epoch"] <= best or not row["best"]
     ]
     return Run(
@@ -360,44 +337,3 @@ def load(
 def _is_there(name: str) -> bool:
     """Whether data may be read from a bundled name, a path or a pattern."""
     return bundled(name) or Path(name).exists() or any(sign in name for sign in "*?[")
-
-
-def _read_settings(document: dict[str, Any]) -> Settings:
-    """Read the settings, and look whether all that `Run` reads is there."""
-    data, training = field(document, "data", dict), field(document, "training", dict)
-    for part, name, kind in [
-        (document, "task", str),
-        (data, "kind", str),
-        (data, "name", str),
-        (data, "source", str | None),
-        (data, "checksum", str),
-        (training, "stopped", str | None),
-    ]:
-        field(part, name, kind)
-    reading = field(data, "reading", dict)
-    field(reading, "inputs", dict)
-    read_again(reading)
-    settings = Settings.from_json(field(document, "settings", dict))
-    if data["kind"] not in {"text", "sequences"}:
-        raise ValueError(f"`kind` is {data['kind']!r}")
-    if data["kind"] == "text" and (document["task"], settings.steps is None) != (
-        "next",
-        False,
-    ):
-        raise ValueError("`task` and `steps` are not those of a text")
-    return settings
-
-
-def _read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Read a line per epoch; none if not one epoch was finished."""
-    if not path.exists():
-        return []
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        rows = [json.loads(line) for line in lines]
-        for row in rows:
-            field(row, "epoch", int)
-            field(row, "best", bool)
-    except (OSError, ValueError, RecursionError) as error:
-        raise DamagedModel(path=path, reason=one_line(error)) from None
-    return rows

@@ -12,12 +12,10 @@ from throughtime.data import (
     Dataset,
     Missing,
     Reading,
-    SequenceDataset,
     TextDataset,
     cards,
 )
-from throughtime.data import load as load_data
-from throughtime.data.read import read as read_data
+from throughtime.data import read as read_data
 from throughtime.errors import UnusedSetting
 from throughtime.train.settings import check_choice
 
@@ -33,27 +31,19 @@ def read(data: Any, reading: Reading) -> Dataset:
     Raises
     ------
     UnusedSetting
-        Something is said of what is read already.
+        Gaps of a text are to be filled.
     DataError
         The data cannot be used.
     """
-    check_choice("missing", reading.missing, get_args(Missing))
-    if isinstance(data, SequenceDataset | TextDataset):
-        dataset, read_already = data, True
-    elif isinstance(data, _PATHS):
-        dataset, read_already = load_data(data), True
-    else:
-        dataset, read_already = read_data(data, reading), False
-    fills = isinstance(dataset, SequenceDataset)
-    for entry in fields(Reading) if read_already else ():
-        said = getattr(reading, entry.name)
-        obeyed = entry.name == "missing" and fills
-        if not obeyed and said != getattr(Reading(), entry.name):
-            reason = f"'{dataset.name}', which is read in one way only"
-            raise UnusedSetting(argument=entry.name, given=said, reason=reason)
-    if isinstance(dataset, SequenceDataset) and reading.missing != "error":
-        return replace(dataset, missing=reading.missing)
-    return dataset
+    missing = reading.missing
+    check_choice("missing", missing, get_args(Missing))
+    dataset = read_data(data, reading)
+    if missing == "error":
+        return dataset
+    if isinstance(dataset, TextDataset):
+        reason = f"'{dataset.name}', a text"
+        raise UnusedSetting(argument="missing", given=missing, reason=reason)
+    return replace(dataset, missing=missing)
 
 
 def describe_source(data: Any, dataset: Dataset, reading: Reading) -> dict[str, Any]:

@@ -64,7 +64,10 @@ def _check_parts(document: dict[str, Any]) -> None:
     model = field(document, "model", dict)
     if document.get("task") != field(field(model, "question", dict), "task", str):
         raise ValueError(f"`task` {document.get('task')!r} does not fit the question")
-    for graph in field(model, "graphs", list):
+    graphs = field(model, "graphs", list)
+    if not graphs:
+        raise ValueError("`graphs` is empty")
+    for graph in graphs:
         field(graph, "cell", str)
     if field(field(document, "data", dict), "kind", str) == "text":
         features = field(field(model, "schema", dict), "features", list)

@@ -119,10 +119,11 @@ class OfSequences:
         if steps is None:
             return pieces
         context = self.dataset.question.difference
-        cut: list[IntegerArray] = []
-        for row in range(len(pieces)):
-            part = windows(pieces[row : row + 1], steps, order)
-            part[:, START] = np.maximum(part[:, START] - context, pieces[row, START])
+        short = pieces[:, STOP] - pieces[:, START] <= steps
+        cut = [pieces[short]]
+        for piece in pieces[~short]:
+            part = windows(piece[None], steps, order)
+            part[:, START] = np.maximum(part[:, START] - context, piece[START])
             cut.append(part)
         return np.concatenate(cut)
 
