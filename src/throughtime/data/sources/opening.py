@@ -13,6 +13,7 @@ import polars as pl
 from throughtime.data.question import ABOUT_THE_FUTURE
 from throughtime.data.reading import Reading
 from throughtime.data.sources.arrays import SEQUENCE, array_source
+from throughtime.data.sources.json_lines import LinesSource
 from throughtime.data.sources.numpy_files import numpy_source
 from throughtime.data.sources.paths import find_files, format_of, is_pattern
 from throughtime.data.sources.scanned import ScannedSource
@@ -84,6 +85,8 @@ def _open_files(path: str, reading: Reading) -> tuple[Source, Reading]:
         if source.has_split:
             reading = replace(reading, split=SPLIT)
         return source, own(source, reading, (TARGET,) if source.has_target else ())
+    if format == "JSON Lines":
+        return LinesSource(path, files), reading
     return ScannedSource(path, files, format), reading
 
 
