@@ -109,6 +109,20 @@ def test_a_row_group_that_was_overwritten(tmp_path: Path) -> None:
         read(file)
 
 
+def test_faults_of_json_lines(tmp_path: Path) -> None:
+    file = tmp_path / "data.jsonl"
+    lines = [f'{{"x": {k}}}' for k in range(9)]
+    file.write_text("\n".join([*lines, '{"x": "abc"}']), encoding="utf-8")
+    with pytest.raises(errors.NotANumber, match=r"row 10, column 'x' holds 'abc'"):
+        read(file)
+    file.write_text("\n\n", encoding="utf-8")
+    with pytest.raises(errors.NoRows, match=r"data\.jsonl has no rows"):
+        read(file)
+    file.write_text('{"x": 1}\n{"x": ', encoding="utf-8")
+    with pytest.raises(errors.NotATable, match="as JSON Lines"):
+        read(file)
+
+
 def test_files_of_one_table_that_differ(tmp_path: Path) -> None:
     write(pl.DataFrame({"x": [1.0]}), tmp_path / "a.parquet")
     write(pl.DataFrame({"y": [1.0]}), tmp_path / "b.parquet")

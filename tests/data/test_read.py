@@ -1,5 +1,6 @@
 """The same data in any form are the same data set, to the bit."""
 
+from datetime import date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,6 +20,7 @@ from tests.data.tables import (
     write,
 )
 from throughtime.data import Column, Question, TextDataset, load, read
+from throughtime.data.sources.opening import series_of
 
 SAID = {"sequence": "id", "time": "t", "features": ["x0", "x1"], "target": "y"}
 PARTS = sequences()
@@ -161,6 +163,24 @@ def test_any_frame_that_narwhals_knows() -> None:
     assert_same(dataset_of(table.lazy(), **SAID), expected)
     assert_same(dataset_of(nw.from_native(table), **SAID), expected)
     assert_same(dataset_of(nw.from_native(table.lazy()), **SAID), expected)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1.5, 2.0],
+        [1, 2],
+        [True, False],
+        [True, None],
+        ["a", None],
+        [datetime(2026, 1, 31, 12), None],
+        [date(2026, 1, 31)],
+    ],
+)
+def test_columns_that_are_read_value_by_value(values: list[object]) -> None:
+    column = pl.Series("x", values)
+    made = series_of(nw.from_native(column, series_only=True))
+    assert made.equals(column, check_names=True)
 
 
 @pytest.mark.parametrize("memory", ["256MB", "0B"])

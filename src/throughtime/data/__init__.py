@@ -1,13 +1,14 @@
-"""SEQUENCES from what people have: bundled data sets and text files, in batches.
+"""SEQUENCES from what people have: tables, arrays, texts, bundled data, in batches.
 
-`load` gives a `SequenceDataset` or a `TextDataset`: what there is to learn, split
-into training, validation and test, with a card of its origin, its licence and the
-results of trivial methods. `SequenceBatches` and `TextStreams` cut it into tensors;
-`Standardiser` scales features by the training part alone.
+`read` gives a `SequenceDataset` or a `TextDataset`: what there is to learn, split into
+training, validation and test; `read_like` reads new rows for a schema that is known.
+`sources` knows files and frames, `tables` makes matrices of their rows. A `Part` is
+read piece by piece; `SequenceBatches` and `TextStreams` cut data into tensors.
 
-May import `errors` and the rooms below, NumPy, torch and, for an area under a curve,
-scikit-learn; never the network. The files of `bundled/` are made by the scripts in
-`scripts/` and travel in the wheel, each with its licence.
+May import `errors` and the rooms below, NumPy, polars, narwhals, torch and, for areas
+under curves, scikit-learn; never the
+network. The files of `bundled/` are made by the scripts in `scripts/` and travel in
+the wheel, each with its licence.
 
 Next: `train`, which learns from these batches.
 """

@@ -10,6 +10,7 @@ import numpy as np
 from throughtime.data.reading import Reading
 from throughtime.data.schema import Column, Schema
 from throughtime.data.sources.arrays import ArraySource, array_source
+from throughtime.data.sources.json_lines import LinesSource
 from throughtime.data.sources.numpy_files import numpy_source
 from throughtime.data.sources.opening import frame_source, own
 from throughtime.data.sources.paths import find_files
@@ -62,6 +63,8 @@ def _open_files(
     if format == "TS":
         alone = TSSource(files[0], bool(targets), alone=True)
         return alone, own(alone, reading, ())
+    if format == "JSON Lines":
+        return LinesSource(path, files), reading
     return ScannedSource(path, files, format), reading
 
 

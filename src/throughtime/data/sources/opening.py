@@ -13,6 +13,7 @@ import polars as pl
 from throughtime.data.question import ABOUT_THE_FUTURE
 from throughtime.data.reading import Reading
 from throughtime.data.sources.arrays import SEQUENCE, array_source
+from throughtime.data.sources.json_lines import LinesSource
 from throughtime.data.sources.numpy_files import numpy_source
 from throughtime.data.sources.paths import find_files, format_of, is_pattern
 from throughtime.data.sources.scanned import ScannedSource
@@ -84,6 +85,8 @@ def _open_files(path: str, reading: Reading) -> tuple[Source, Reading]:
         if source.has_split:
             reading = replace(reading, split=SPLIT)
         return source, own(source, reading, (TARGET,) if source.has_target else ())
+    if format == "JSON Lines":
+        return LinesSource(path, files), reading
     return ScannedSource(path, files, format), reading
 
 
@@ -123,13 +126,18 @@ def frame_source(data: Any) -> FrameSource:
     if not frame.implementation.is_pandas_like():
         return FrameSource(_FRAME, frame.to_polars())
     # Polars reads frames of pandas through pyarrow, which may be missing.
-    columns = [_series(frame[name]) for name in frame.columns]
+    columns = [series_of(frame[name]) for name in frame.columns]
     return FrameSource(_FRAME, pl.DataFrame(columns))
 
 
-def _series(column: nw.Series[Any]) -> pl.Series:
+def series_of(column: nw.Series[Any]) -> pl.Series:
+    """Return a column of a frame as one of polars, value by value where it must be."""
     if column.dtype.is_numeric() or column.dtype == nw.Boolean:
         plain = column.to_numpy()
         if plain.dtype != object:
             return pl.Series(column.name, plain)
-    return pl.Series(column.name, column.to_list(), strict=False)
+    # pandas marks what is missing among texts by NaN.
+    missing = column.is_null().to_list()
+    pairs = zip(column.to_list(), missing, strict=True)
+    values = [None if empty else value for value, empty in pairs]
+    return pl.Series(column.name, values, strict=False)

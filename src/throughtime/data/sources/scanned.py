@@ -1,4 +1,4 @@
-"""Files that polars reads, batch by batch: Parquet, Arrow and JSON Lines."""
+"""Files that know their types: Parquet and Arrow, read batch by batch."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,19 +10,10 @@ import polars as pl
 from throughtime.data.sources.source import BATCH_ROWS, Batch, row_of
 from throughtime.errors import FilesDiffer, NotATable, UnreadableFile
 
-_Scan = Callable[[Path, Mapping[str, pl.DataType] | None], pl.LazyFrame]
-
-
-def _scan_lines(file: Path, dtypes: Mapping[str, pl.DataType] | None) -> pl.LazyFrame:
-    # Every line is looked at: the first ones may be whole numbers by chance.
-    return pl.scan_ndjson(file, schema=dtypes, infer_schema_length=None)
-
-
-_SCANS: Final[Mapping[str, _Scan]] = {
-    "Parquet": lambda file, _: pl.scan_parquet(file, glob=False),
-    "Arrow": lambda file, _: pl.scan_ipc(file, glob=False),
-    "Arrow stream": lambda file, _: pl.read_ipc_stream(file).lazy(),
-    "JSON Lines": _scan_lines,
+_SCANS: Final[Mapping[str, Callable[[Path], pl.LazyFrame]]] = {
+    "Parquet": lambda file: pl.scan_parquet(file, glob=False),
+    "Arrow": lambda file: pl.scan_ipc(file, glob=False),
+    "Arrow stream": lambda file: pl.read_ipc_stream(file).lazy(),
 }
 
 
@@ -56,15 +47,20 @@ class ScannedSource:
         """Give all rows of these columns, in order."""
         wanted = pl.Schema({name: self.dtypes[name] for name in columns})
         for file, own in zip(self._files, self._own, strict=True):
-            scan = _SCANS[self._format](file, own).select(columns)
             done = 0
-            for frame in batches_of(scan, file, self._format):
+            for frame in self._frames(file, own, columns):
                 yield Batch(frame.cast(wanted), row_of(str(file), done))
                 done += len(frame)
 
     def _types_of(self, file: Path) -> Mapping[str, pl.DataType]:
         with readable(file, self._format):
-            return _SCANS[self._format](file, None).collect_schema()
+            return _SCANS[self._format](file).collect_schema()
+
+    def _frames(
+        self, file: Path, types: Mapping[str, pl.DataType], columns: Sequence[str]
+    ) -> Iterator[pl.DataFrame]:
+        scan = _SCANS[self._format](file).select(columns)
+        yield from batches_of(scan, file, self._format)
 
 
 def batches_of(scan: pl.LazyFrame, file: Path, format: str) -> Iterator[pl.DataFrame]:
@@ -127,7 +123,7 @@ def merge(
     merged: dict[str, pl.DataType] = {}
     for name, dtype in known.items():
         other = given.get(name)
-        both = None if other is None else _common(dtype, other)
+        both = None if other is None else common(dtype, other)
         if both is None or len(known) != len(given):
             raise FilesDiffer(
                 source=file,
@@ -139,7 +135,8 @@ def merge(
     return merged
 
 
-def _common(one: pl.DataType, other: pl.DataType) -> pl.DataType | None:
+def common(one: pl.DataType, other: pl.DataType) -> pl.DataType | None:
+    """Return a type that holds the values of both, or None."""
     if one == other or other == pl.Null:
         return one
     if one == pl.Null:
