@@ -6,9 +6,8 @@ training, validation and test; `read_like` reads new rows for a schema that is k
 read piece by piece; `SequenceBatches` and `TextStreams` cut data into tensors.
 
 May import `errors` and the rooms below, NumPy, polars, narwhals, torch and, for areas
-under curves, scikit-learn; never the
-network. The files of `bundled/` are made by the scripts in `scripts/` and travel in
-the wheel, each with its licence.
+under curves, scikit-learn; never the network. The files of `bundled/` are made by the
+scripts in `scripts/` and travel in the wheel, each with its licence.
 
 Next: `train`, which learns from these batches.
 """

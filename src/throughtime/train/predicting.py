@@ -153,11 +153,9 @@ def answered(model: Model, outputs: Array) -> pl.DataFrame:
     return pl.DataFrame({**columns, **shares})
 
 
-def _classes(
-    output: Classes, outputs: Array, *, ahead: bool
-) -> dict[str, Sequence[str]]:
+def _classes(output: Classes, outputs: Array, *, ahead: bool) -> dict[str, Any]:
     """Name the likeliest class of each column."""
-    found: dict[str, Sequence[str]] = {}
+    found: dict[str, Any] = {}
     start = 0
     for column, size in zip(output.columns, output.sizes, strict=True):
         best = outputs[:, start : start + size].argmax(axis=1)
