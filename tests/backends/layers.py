@@ -9,10 +9,10 @@ from torch import Tensor
 from throughtime.graph import StepGraph
 from throughtime.graph.random_values import is_random
 from throughtime.graph.serialize import text_of
-from throughtime.nn.engine import Engine
+from throughtime.nn.compiled.engine import Engine
+from throughtime.nn.compiled.extents import Extent, extent_of
+from throughtime.nn.compiled.ways import Way
 from throughtime.nn.execution import run_layer
-from throughtime.nn.extents import Extent, extent_of
-from throughtime.nn.ways import Way
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from throughtime.graph.block_diagonal import with_heads
 from throughtime.graph.operations import UNARY
 from throughtime.graph.programs import DELTA
 from throughtime.graph.values import apply
-from throughtime.nn.engine import Engine, Way
+from throughtime.nn.compiled.engine import Engine, Way
 
 
 class EveryFunction(Cell):

@@ -12,7 +12,7 @@ from throughtime.backends.llvm.target import host
 from throughtime.cells import GRU, LSTM
 from throughtime.graph import Cell, StepGraph, trace
 from throughtime.graph.serialize import text_of
-from throughtime.nn.engine import Engine
+from throughtime.nn.compiled.engine import Engine
 
 pytestmark = pytest.mark.skipif(
     not host().bfloat16, reason="this processor has no products of bfloat16"

@@ -25,7 +25,7 @@ from tests.compare import assert_close
 from tests.graph.wild_cells import Recipe, WildCell, recipes
 from tests.sizes import SIZES
 from throughtime.graph import Cell, StepGraph, trace
-from throughtime.nn.scratch import release
+from throughtime.nn.compiled.scratch import release
 
 aten = torch.ops.aten
 MARGIN = 64

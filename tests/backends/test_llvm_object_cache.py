@@ -1,6 +1,7 @@
 """Objects on disk hold code: what cannot be trusted is compiled again, never run."""
 
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -9,9 +10,14 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+import torch
 
 from throughtime.backends.llvm import object_cache
 from throughtime.backends.llvm.object_cache import VARIABLE, Entry, cached
+from throughtime.cells import LSTM
+from throughtime.graph import trace
+from throughtime.graph.serialize import text_of
+from throughtime.nn.compiled.engine import Engine
 
 GOOD: Entry = ({"names": ["a", "b"], "panel_size": 3}, bytes(range(256)) * 40)
 KEY = "a key"
@@ -187,3 +193,16 @@ def test_many_processes_at_once(place: Path) -> None:
         _, errors = process.communicate()
         assert process.returncode == 0, errors
     assert len(list(place.iterdir())) == 5
+
+
+def test_what_is_compiled_is_logged(
+    place: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    graph = trace(LSTM(), 3, 4)
+    for count in (1, 1):
+        with caplog.at_level("INFO", "throughtime"):
+            Engine(text_of(graph), False, "", torch.float32).kernel(2, backward=False)
+        # The second time it was kept.
+        texts = [record.getMessage() for record in caplog.records]
+        assert len(texts) == count
+        assert re.fullmatch(r"LSTM: compiled forward in \d+\.\d s", texts[0])

@@ -10,7 +10,7 @@ from tests.backends.test_llvm_determinism import CELLS
 from throughtime.backends.llvm.options import Options
 from throughtime.graph import Cell, trace
 from throughtime.graph.serialize import text_of
-from throughtime.nn.engine import Engine
+from throughtime.nn.compiled.engine import Engine
 
 OPTIONS = [field.name for field in fields(Options)]
 # Whole vectors and a part of one; blocks of rows of many heights.

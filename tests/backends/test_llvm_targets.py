@@ -21,7 +21,7 @@ from tests.backends.test_llvm_determinism import BATCH, CELLS, SIZE, STEPS
 from throughtime.backends.llvm.target import forced, host
 from throughtime.cells import GRU, LSTM
 from throughtime.graph import Cell, trace
-from throughtime.nn.engine import Engine
+from throughtime.nn.compiled.engine import Engine
 
 EACH = pytest.mark.parametrize("cell", CELLS, ids=repr)
 X86 = pytest.mark.skipif(

@@ -18,7 +18,7 @@ from tests.backends.test_llvm_determinism import CELLS
 from throughtime.backends.llvm.threads import give_up, run_in_pool
 from throughtime.cells import LSTM
 from throughtime.graph import Cell, trace
-from throughtime.nn.engine import Engine
+from throughtime.nn.compiled.engine import Engine
 
 pytestmark = pytest.mark.skipif(give_up() is None, reason="no sched_yield here")
 BATCHES = [(1, None), (3, None), (3, [40, 40, 7])]

@@ -81,7 +81,7 @@ def test_the_text_of_a_version_is_pinned() -> None:
     # A change of this text is a new version, and the old one must still be read.
     graph = replace(trace(cells.Elman(), 1, 2), references=("@misc{one}",))
     text = (
-        '{"format":"throughtime step graph","version":2,"cell":"Elman","input_size":1,'
+        '{"format":"throughtime step graph","version":3,"cell":"Elman","input_size":1,'
         '"hidden_size":2,"parameters":[["weight_ih",[2,1],"uniform",null],'
         '["weight_hh",[2,2],"uniform",null],["bias_ih",[2],"uniform","bias"],'
         '["bias_hh",[2],"uniform","bias"]],"states":[["h",2,0.0]],"inputs":[],'
@@ -90,10 +90,13 @@ def test_the_text_of_a_version_is_pinned() -> None:
         '["parameter",[],["bias_hh",2]],["state",[],["h",2]],["product",[1,0],[]],'
         '["add",[6,3],[]],["product",[2,5],[]],["add",[7,8],[]],["add",[9,4],[]],'
         '["tanh",[10],[]]],"output":11,"new_states":[11],"names":[["a",10],["h",11]],'
-        '"references":["@misc{one}"]}'
+        '"references":["@misc{one}"],"title":"Elman","heads":1}'
     )
     assert to_json(graph) == text
-    first = text.replace('"version":2', '"version":1')
+    second = text.replace('"version":3', '"version":2')
+    second = second.replace(',"title":"Elman","heads":1', "")
+    assert from_json(second) == graph
+    first = second.replace('"version":2', '"version":1')
     first = first.replace(',"references":["@misc{one}"]', "")
     assert from_json(first) == replace(graph, references=())
 
@@ -151,6 +154,8 @@ CHANGED: dict[str, tuple[dict[str, Any], str]] = {
     "twice": ({"inputs": [["h", 3]]}, "'h' is declared twice"),
     "references": ({"references": "one"}, "references holds 'one' where list"),
     "a reference": ({"references": [1]}, "references holds 1 where str"),
+    "title": ({"title": 1}, "title holds 1 where str"),
+    "heads": ({"heads": 0}, "heads holds 0"),
     "older than a field": ({"version": 1}, "unknown references"),
 }
 

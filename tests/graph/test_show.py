@@ -8,7 +8,9 @@ import pytest
 from tests.graph.oracle import cell_of
 from throughtime import cells, math
 from throughtime.graph import Cell, Input, Parameter, State, Value, trace
+from throughtime.graph.plan import plan
 from throughtime.graph.show import equations
+from throughtime.graph.show_plan import plan_text
 from throughtime.graph.size_names import HIDDEN_STAND_IN, INPUT_STAND_IN, size_letters
 
 
@@ -368,3 +370,61 @@ def test_further_inputs() -> None:
     )
     assert found.forward == ("h_t = h_{t−1} ⊙ d_t",)
     assert "∂L/∂d_t = h_{t−1} ⊙ δh_t" in found.deltas
+
+
+def test_a_dropped_matrix_has_one_letter() -> None:
+    graph = trace(cells.DropConnect(cells.GRU(reset_after=False), 0.2), 3, 4)
+    found = equations(graph)
+    assert "W_hh′ = W_hh ⊙ (mask(0.2) / 0.8)" in found.forward
+    text = "\n".join((*found.forward, *found.deltas, *found.gradients))
+    assert text.count("mask") == 1
+    assert "W_hh′[4:8] h_{t−1}" in text
+    assert "W_hh′[4:8]ᵀ δz_{t+1}" in text
+    assert "∂L/∂W_hh′[4:8] = Σ_t δz_t h_{t−1}ᵀ" in found.gradients
+    made = plan_text(graph, plan(graph, training=True))
+    assert "W_hh′[0:8] h_{t−1}" in made.inside
+
+
+def test_a_matrix_dropped_twice_has_a_letter_each_time() -> None:
+    def step(self: Any, x: Value, h: Value) -> Value:
+        first, second = (self.w * math.mask(0.5) for _ in range(2))
+        return first @ x + second @ x
+
+    found = forward(step, w=Parameter(4, 3))
+    assert found == [
+        "h_t = w′ x_t + w′′ x_t",
+        "w′ = w ⊙ mask(0.5)",
+        "w′′ = w ⊙ mask(0.5)",
+    ]
+
+
+def test_an_input_that_is_assigned_to_is_another_value() -> None:
+    def step(self: Any, x: Value, h: Value, d: Value) -> Value:
+        x = math.tanh(x)
+        d = d * d
+        return x * h + d
+
+    declared = {"h": State(3), "d": Input(3)}
+    found = equations(trace(cell_of(step, **declared), 3, 4))
+    assert found.forward == (
+        "x′_t = tanh(x_t)",
+        "d′_t = d_t ⊙ d_t",
+        "h_t = x′_t ⊙ h_{t−1} + d′_t",
+    )
+    assert "δx′_t = (1 − x′_t²) ⊙ h_{t−1} ⊙ δh_t" in found.deltas
+
+
+def test_learned_starts_have_gradients() -> None:
+    graph = trace(
+        cell_of(
+            lambda self, x, h, c: (math.tanh(self.w @ h + x), c + h),
+            h=State("hidden", init="learned"),
+            c=State("hidden"),
+            w=Parameter(4, 4),
+        ),
+        4,
+        4,
+    )
+    assert equations(graph).gradients[-1] == (
+        "∂L/∂h_init = δc_t + wᵀ δh_t at each sequence's first step"
+    )

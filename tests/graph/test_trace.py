@@ -364,3 +364,40 @@ def test_lines_are_no_part_of_equality() -> None:
     assert first == second
     assert hash(first) == hash(second)
     assert first.nodes[-1].source != second.nodes[-1].source
+
+
+class Whole(Cell):
+    v_r = Parameter("hidden")
+    v_z = Parameter("hidden")
+    h = State("hidden")
+
+    def step(self, x: Value, h: Value) -> Value:
+        return math.tanh(x + self.v_r * h + self.v_z)
+
+
+@pytest.mark.parametrize(
+    ("equation", "words"),
+    [
+        (lambda self, x, h: x + self.v_r * h, "`multiply` was given None; .* v_r to"),
+        (lambda self, x, h: math.tanh(self.v_r), "`tanh` was given None; .* v_r to"),
+        (lambda self, x, h: x + (self.v_r + self.v_r), "test_trace.py:.* v_r to None"),
+        (lambda self, x, h: x + self.v_r.T @ h, "test_trace.py:.* v_r to None"),
+    ],
+)
+def test_a_removed_declaration_that_is_used(equation: Any, words: str) -> None:
+    kind = type("Less", (Whole,), {"v_r": None, "step": equation})
+    with pytest.raises(CellError, match=words + ".* which removes the declaration"):
+        trace(kind(), 4, 4)
+
+
+def test_a_removed_declaration_can_be_asked_for() -> None:
+    def step(self: Any, x: Value, h: Value) -> Value:
+        return x + (h if self.v_r is None else self.v_r * h)
+
+    kind = type("Less", (Whole,), {"v_r": None, "v_z": None, "step": step})
+    assert not trace(kind(), 4, 4).parameters
+
+
+def test_a_removed_state_that_step_takes() -> None:
+    with pytest.raises(CellError, match=r"must take \(x\): .*'h'; .* h = None, which"):
+        trace(type("Stateless", (Whole,), {"h": None})(), 4, 4)

@@ -92,6 +92,42 @@ def test_blocks_of_the_whole(cell: Cell, heads: int, backend: str) -> None:
         assert_close(slope, expected)
 
 
+class Scaled(Cell):
+    weight_hh = Parameter("hidden", "hidden")
+    scale = Parameter(1)
+    h = State("hidden")
+
+    def step(self, x: Value, h: Value) -> Value:
+        return tt.math.tanh(x + (self.weight_hh * self.scale) @ h)
+
+
+def test_masks_are_drawn_for_the_blocks() -> None:
+    """Of DropConnect; in evaluation there are none."""
+    cell = tt.cells.DropConnect(tt.cells.LSTM(), 0.5)
+    settings: dict[str, Any] = {"heads": 3, "dtype": torch.float64}
+    made = [tt.nn.Recurrent(one, 3, 12, **settings) for one in (cell, tt.cells.LSTM())]
+    made += [tt.nn.Recurrent(cell, 3, 12, backend="reference", **settings)]
+    x = torch.randn(5, 4, 3, dtype=torch.float64)
+    for module in made:
+        module.load_state_dict(made[0].state_dict())
+    assert made[0].weight_hh_l0.shape == (48, 4)
+    found = []
+    for module in (made[0], made[2]):
+        torch.manual_seed(1)
+        found.append([*results(module, x), *(p.grad for p in module.parameters())])
+    for one, other in zip(*found, strict=True):
+        assert_close(one, other)
+    dropped = (made[0].weight_hh_l0.grad == 0).double().mean()
+    assert 0.3 < dropped < 0.7
+    assert torch.equal(made[0].eval()(x)[0], made[1](x)[0])
+
+
+def test_one_number_scales_all_blocks() -> None:
+    module = tt.nn.Recurrent(Scaled(), 4, 4, heads=2)
+    assert module.scale_l0.shape == (1,)
+    assert module.weight_hh_l0.shape == (4, 2)
+
+
 def test_one_head_is_the_whole() -> None:
     graph = trace(tt.cells.LSTM(), INPUTS, HIDDEN)
     assert with_heads(graph, 1) is graph
@@ -132,6 +168,11 @@ class Shared(Cell):
         (tt.cells.ProjectedLSTM(5), 2, "5 units cannot be divided into 2"),
         (Transposed(), 2, "transpose"),
         (Shared(), 2, "weight_hh multiplies a state, and the input as well"),
+        (
+            tt.cells.DropConnect(Shared(), 0.5),
+            2,
+            "weight_hh multiplies a state, and the input as well",
+        ),
     ],
     ids=repr,
 )

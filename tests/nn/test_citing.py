@@ -1,5 +1,6 @@
 """What `cite` prints, of cells, models and models whose cells are gone."""
 
+import io
 import re
 from typing import Any
 
@@ -95,6 +96,13 @@ def test_graphs_keep_references(capsys: pytest.CaptureFixture[str]) -> None:
     assert printed(module, capsys) == printed(Own(), capsys)
     headed = tt.nn.Recurrent(Own(), 4, 4, heads=2)
     assert printed(headed, capsys) == printed(Own(), capsys)
+
+
+def test_a_file_takes_what_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    expected, file = printed(cells.GRU(), capsys), io.StringIO()
+    tt.cite(cells.GRU(), file)
+    assert file.getvalue() == expected
+    assert not capsys.readouterr().out
 
 
 @pytest.mark.parametrize("given", ["LSTM", cells.LSTM, nn.LSTM(2, 3), torch.ones(1)])

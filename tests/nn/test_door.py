@@ -8,7 +8,7 @@ import throughtime as tt
 from throughtime.errors import LayerMismatch
 from throughtime.graph import trace
 from throughtime.graph.serialize import to_json
-from throughtime.nn.engine import engine
+from throughtime.nn.compiled.engine import engine
 
 WRONG = {
     "double": torch.zeros(20, 5, dtype=torch.float64),

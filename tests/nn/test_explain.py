@@ -18,6 +18,7 @@ from throughtime.errors import (
     NoParameters,
     NotATensor,
     NotExplainable,
+    SeveralToExplain,
 )
 from throughtime.graph import Cell, Input, Parameter, State, StepGraph, Value
 from throughtime.graph.builder import Builder
@@ -416,3 +417,34 @@ def test_a_feedforward_layer_has_no_loop() -> None:
 def test_a_plan_that_does_not_serve_is_marked() -> None:
     served = Recurrent(cells.LSTM(), 3, 4, backend="reference")
     assert "As the llvm backend, which does not serve here" in str(explain(served))
+
+
+def test_a_model_is_explained_by_its_recurrent_module() -> None:
+    network = Recurrent(cells.GRU(), 3, 4)
+    model = torch.nn.Sequential(torch.nn.Linear(2, 3), network)
+    found = explain(model, batch=2)
+    assert str(found).startswith("Sequential.1: Recurrent(GRU, 3, 4)\n")
+    assert found.equations() == explain(network).equations()
+    several = torch.nn.Sequential(network, Recurrent(cells.LSTM(), 4, 4))
+    with pytest.raises(SeveralToExplain, match=r"Sequential with several.*one of 0, 1"):
+        explain(several)
+
+
+def test_in_evaluation_means_are_shown() -> None:
+    module = Recurrent(cells.Zoneout(cells.DropConnect(cells.LSTM(), 0.2), h=0.1), 2, 3)
+    drawn = str(explain(module))
+    means = str(explain(module.eval()))
+    assert "In training: masks and noise are drawn" in drawn
+    assert "  W_hh′ = W_hh ⊙ (mask(0.2) / 0.8)\n" in drawn
+    assert "In evaluation: masks and noise are at their means" in means
+    assert "mask(" not in means
+    assert "h_t = 0.9 · new_h_t + 0.1 · h_{t−1}" in means
+    assert "W_hh h_{t−1}" in means
+    plain = str(explain(Recurrent(cells.LSTM(), 2, 3).eval()))
+    assert "In evaluation" not in plain
+    assert "In training: " in str(explain(cells.DropConnect(cells.LSTM(), 0.2)))
+
+
+def test_it_shows_itself() -> None:
+    found = explain(cells.LSTM())
+    assert repr(found) == str(found)

@@ -12,8 +12,9 @@ from throughtime.cells import LSTM
 from throughtime.errors import CellError, LayerMismatch
 from throughtime.graph import Cell, Parameter, State, trace
 from throughtime.graph.serialize import from_json, to_json
-from throughtime.nn import Recurrent, operators
-from throughtime.nn.second import Where
+from throughtime.nn import Recurrent
+from throughtime.nn.compiled import operators
+from throughtime.nn.compiled.second import Where
 
 F, H = 3, 4
 

@@ -14,7 +14,7 @@ from throughtime.errors import BadLengths, LengthsOfPacked
 from throughtime.graph import Cell, Input, Parameter, State, Value
 from throughtime.math import sigmoid, tanh
 from throughtime.nn import Recurrent
-from throughtime.nn.extents import ragged_extent
+from throughtime.nn.compiled.extents import ragged_extent
 from throughtime.nn.packing import pack, packed
 
 CELLS = [Elman(), LSTM(), GRU(reset_after=False), PeepholeLSTM(), Feedforward()]

@@ -122,7 +122,7 @@ def test_a_pass_that_was_broken_off_is_not_repeated(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("throughtime.nn.operands.Operands.gradients", interrupt)
+        patch.setattr("throughtime.nn.compiled.operands.Operands.gradients", interrupt)
         with pytest.raises(KeyboardInterrupt):
             torch.autograd.grad(output, leaves, error)
     with pytest.raises(SpentGraph, match=r"LSTM was broken off.*run the forward pass"):

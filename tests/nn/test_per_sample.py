@@ -13,7 +13,7 @@ from tests.compare import assert_close
 from throughtime.cells import GRU, LSTM, Elman, Feedforward, PeepholeLSTM
 from throughtime.graph import Cell
 from throughtime.nn import Recurrent
-from throughtime.nn.engine import Engine
+from throughtime.nn.compiled.engine import Engine
 
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning")
 CELLS = [

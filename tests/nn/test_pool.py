@@ -10,7 +10,7 @@ from torch import Tensor
 
 from throughtime.cells import LSTM
 from throughtime.nn import Recurrent
-from throughtime.nn.pool import PATIENCE, SMALLEST, Pool
+from throughtime.nn.compiled.pool import PATIENCE, SMALLEST, Pool
 
 LARGE = (SMALLEST // 4, 2)
 """A shape of float32 that the pool serves."""

@@ -15,7 +15,15 @@ from torch import Tensor
 
 from tests.compare import assert_close
 from throughtime import errors
-from throughtime.cells import GRU, LSTM, Elman, Feedforward, PeepholeLSTM
+from throughtime.cells import (
+    GRU,
+    LSTM,
+    Elman,
+    Feedforward,
+    LeakyElman,
+    PeepholeLSTM,
+    Zoneout,
+)
 from throughtime.graph import Cell, Input, Parameter, State, Value
 from throughtime.math import tanh
 from throughtime.nn import Recurrent
@@ -478,3 +486,12 @@ def test_autocast_of_a_neighbour_is_taken() -> None:
 )
 def test_its_text_says_what_is_not_default(settings: dict[str, Any], text: str) -> None:
     assert repr(Recurrent(LSTM(), F, H, **settings)) == text
+
+
+def test_its_text_says_how_its_cell_was_made() -> None:
+    made = Recurrent(GRU(reset_after=False), 4, 4, heads=2)
+    assert repr(made) == "Recurrent(GRU(reset_after=False), 4, 4, heads=2)"
+    assert repr(Recurrent.from_graphs(made.graphs)) == repr(made)
+    cell = Zoneout(LeakyElman("tanh", noise=0.3), v=0.1)
+    text = "Zoneout(LeakyElman(activation='tanh', noise=0.3), v=0.1)"
+    assert repr(Recurrent(cell, 3, 5)) == f"Recurrent({text}, 3, 5)"

@@ -5,7 +5,7 @@ import sys
 
 import torch
 
-from throughtime.nn.scratch import release, scratch
+from throughtime.nn.compiled.scratch import release, scratch
 
 SHORT_OF_MEMORY = """
 import resource, torch

@@ -12,12 +12,15 @@ from throughtime.cells import (
     GRU,
     LSTM,
     DropConnect,
+    Feedforward,
+    IndRNN,
     LeakyElman,
     PeepholeLSTM,
     VariationalDropout,
     Zoneout,
 )
 from throughtime.graph import Cell, State
+from throughtime.graph.declarations import declarations
 
 KINDS = [getattr(tt.cells, name) for name in tt.cells.__all__]
 KNOWN = {type(cell) for cell in CELLS}
@@ -48,6 +51,20 @@ REGULARISED: list[Cell] = [
     Zoneout(DropConnect(Warm(), 0.3), c=0.4),
     LeakyElman("tanh", noise=0.3),
 ]
+
+
+WITHOUT_PRODUCTS = (IndRNN, Feedforward)
+"""They multiply no state by a matrix that could be dropped."""
+
+
+def with_all(cell: Cell) -> Cell:
+    """The cell with every regulariser that it takes, one upon the other."""
+    declared = declarations(cell)
+    states = [name for name, one in declared.items() if isinstance(one, State)]
+    made = VariationalDropout(cell, input=0.4)
+    if not isinstance(cell, WITHOUT_PRODUCTS):
+        made = DropConnect(VariationalDropout(made, hidden=0.3), 0.3)
+    return Zoneout(made, **dict.fromkeys(states, 0.3)) if states else made
 
 
 def check(cell: Cell, setting: str) -> None:
@@ -92,11 +109,17 @@ def test_cells_that_begin_anew_in_all_forms(cell: Cell, setting: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)  # tangents of a normalised cell are long to compile
 @pytest.mark.parametrize("setting", WAYS)
 @pytest.mark.parametrize("cell", NEW, ids=repr)
 def test_cells_of_papers_in_all_forms(cell: Cell, setting: str) -> None:
     check(cell, setting)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("setting", ["given states", *RESET])
+@pytest.mark.parametrize("cell", [*CELLS, *NEW], ids=repr)
+def test_every_cell_with_every_regulariser(cell: Cell, setting: str) -> None:
+    check(with_all(cell), setting)
 
 
 @pytest.mark.slow

@@ -10,23 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-from throughtime.cells import (
-    GRU,
-    JANET,
-    LSTM,
-    MGU,
-    UGRNN,
-    CoupledLSTM,
-    Elman,
-    Feedforward,
-    IndRNN,
-    JordanElman,
-    LayerNormLSTM,
-    LeakyElman,
-    MultiplicativeLSTM,
-    PeepholeLSTM,
-    ProjectedLSTM,
-)
+from throughtime.cli.built_in import BUILT_IN
 from throughtime.data import read_text
 from throughtime.errors import (
     CellFileFails,
@@ -39,26 +23,6 @@ from throughtime.errors import (
 )
 from throughtime.errors.base import did_you_mean
 from throughtime.graph import Cell
-
-BUILT_IN = {
-    "elman": Elman(),
-    "lstm": LSTM(),
-    "peephole-lstm": PeepholeLSTM(),
-    "gru": GRU(),
-    "gru-reset-before": GRU(reset_after=False),
-    "feedforward": Feedforward(),
-    "layer-norm-lstm": LayerNormLSTM(),
-    "coupled-lstm": CoupledLSTM(),
-    "projected-lstm": ProjectedLSTM(),
-    "multiplicative-lstm": MultiplicativeLSTM(),
-    "mgu": MGU(),
-    "ugrnn": UGRNN(),
-    "janet": JANET(),
-    "indrnn": IndRNN(),
-    "leaky-elman": LeakyElman(),
-    "leaky-elman-dale": LeakyElman(excitatory=0.8),
-    "jordan-elman": JordanElman(),
-}
 
 
 def find_cell(given: str) -> Cell:

@@ -5,6 +5,8 @@ from typing import Any, TypeVar
 
 import rich_click as click
 
+from throughtime.cli.built_in import CELL_HELP
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 # Generic in some versions of click.
@@ -206,8 +208,7 @@ _NETWORK = [
         default="lstm",
         show_default=True,
         metavar="NAME",
-        help="elman, lstm, peephole-lstm, gru, gru-reset-before, feedforward, or "
-        "FILE.py:Class for your own.",
+        help=CELL_HELP,
     ),
     _option("Network", "--hidden-size", type=int, help=f"Units of a layer. {_BY_DATA}"),
     _option(

@@ -12,6 +12,15 @@ class NotExplainable(ThroughtimeError, TypeError):
     )
 
 
+class SeveralToExplain(ThroughtimeError, ValueError):
+    """A model with more than one recurrent module was to be explained."""
+
+    message = (
+        "explain() was given a {model} with several recurrent modules, expected one: "
+        "give one of {names}."
+    )
+
+
 class NotCitable(ThroughtimeError, TypeError):
     """Something else than a cell or a model with cells in it was to be cited."""
 

@@ -208,11 +208,20 @@ class LengthsOfPacked(ThroughtimeError, ValueError):
     )
 
 
+class StreamMismatch(ThroughtimeError, ValueError):
+    """A step of a stream, or a state, that does not fit it."""
+
+    message = (
+        "The {what} of a stream: given {given}, expected {expected}: give one step as "
+        "the module and the stream's batch say."
+    )
+
+
 class TwoDirections(ThroughtimeError, RuntimeError):
     """A single step of a network that also reads from the end."""
 
     message = (
-        "step() was called on a bidirectional module, whose reverse direction starts "
+        "{call}() was called on a bidirectional module, whose reverse direction starts "
         "at a sequence's end: call the module on whole sequences, or build it with "
         "bidirectional=False."
     )

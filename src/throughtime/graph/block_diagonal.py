@@ -3,10 +3,13 @@
 The units are divided into heads, and a unit sees the units of its own head alone. Of
 each matrix only the blocks are kept: the row of a unit holds the weights within its
 head, so a matrix of ``(rows, columns)`` becomes one of ``(rows, columns / heads)``.
-Matrices that multiply the input stay whole. Everything is written head by head, and
-joined where a whole vector is needed: so each head stays in the registers of a kernel.
+Matrices that multiply the input stay whole. What is drawn for a divided matrix, such as
+the masks of DropConnect, is drawn for its blocks. Everything is written head by head,
+and joined where a whole vector is needed: so each head stays in the registers of a
+kernel.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from throughtime.errors import CellError
@@ -36,12 +39,13 @@ class _Divider:
         late = dependents(nodes, states)
         products = [i for i, node in enumerate(nodes) if node.operation == "product"]
         self.recurrent = [i for i in products if nodes[i].arguments[1] in late]
-        self.divided = self._parameters_of(self.recurrent)
-        others = self._parameters_of(set(products) - set(self.recurrent))
+        self.divided = self._matrices_of(self.recurrent)
+        others = self._matrices_of(set(products) - set(self.recurrent))
         if not self.recurrent:
             raise self._refusal("it multiplies no state by a matrix")
-        for name in sorted(self.divided & others):
-            raise self._refusal(f"{name} multiplies a state, and the input as well")
+        for index in sorted(self.divided & others):
+            reason = f"{_name(nodes[index])} multiplies a state, and the input as well"
+            raise self._refusal(reason)
         self.builder = Builder(rules=(_join_late, *SPLITTING))
 
     def graph(self) -> StepGraph:
@@ -49,11 +53,13 @@ class _Divider:
         for index, node in enumerate(self.whole.nodes):
             arguments = [positions[argument] for argument in node.arguments]
             positions.append(self._place(index, node, arguments))
+        names = {_name(self.whole.nodes[index]) for index in self.divided}
         divided = replace(
             self.whole,
+            heads=self.heads,
             parameters=tuple(
-                replace(one, shape=self._divided_shape(one.name, one.shape))
-                if one.name in self.divided
+                replace(one, shape=(one.shape[0], self._part(one.shape[1])))
+                if one.name in names
                 else one
                 for one in self.whole.parameters
             ),
@@ -69,9 +75,8 @@ class _Divider:
             matrix, vector = arguments
             return self._blocks(matrix, vector, node.source)
         attributes = node.attributes
-        if node.operation == "parameter" and attributes[0] in self.divided:
-            shape = self._divided_shape(str(attributes[0]), node.shape)
-            attributes = (attributes[0], *shape)
+        if index in self.divided:
+            attributes = (*attributes[:-1], self._part(node.shape[1]))
         try:
             return self.builder.emit(
                 node.operation, *arguments, attributes=attributes, source=node.source
@@ -104,21 +109,21 @@ class _Divider:
         attributes = (start, start + size)
         return self.builder.emit("slice", index, attributes=attributes)
 
-    def _divided_shape(self, name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-        if len(shape) != 2:
-            raise self._refusal(f"{name}, a vector, is part of a matrix")
-        return shape[0], self._part(shape[1])
-
     def _part(self, size: int) -> int:
         if size % self.heads:
             raise self._refusal(f"{size} units cannot be divided into {self.heads}")
         return size // self.heads
 
-    def _parameters_of(self, products: list[int] | set[int]) -> set[str]:
+    def _matrices_of(self, products: Iterable[int]) -> set[int]:
+        """What their matrices are made of: others that are given or drawn.
+
+        Single numbers, which scale a whole matrix, are none.
+        """
         nodes = self.whole.nodes
-        matrices = [nodes[index].arguments[0] for index in products]
-        made_of = [nodes[index] for index in ancestors(nodes, matrices)]
-        return {str(n.attributes[0]) for n in made_of if n.operation == "parameter"}
+        made_of = ancestors(nodes, [nodes[index].arguments[0] for index in products])
+        return {
+            i for i in made_of if not nodes[i].arguments and len(nodes[i].shape) == 2
+        }
 
     def _refusal(self, reason: str, source: str = "") -> CellError:
         place = f"{source}: " if source else ""
@@ -127,6 +132,11 @@ class _Divider:
             reason=f"{place}heads={self.heads} is not possible, {reason}; "
             "give another number of heads, or 1",
         )
+
+
+def _name(node: Node) -> str:
+    """What a leaf is called: a parameter by its name."""
+    return str(node.attributes[0]) if node.operation == "parameter" else node.operation
 
 
 def _join_late(

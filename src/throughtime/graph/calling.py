@@ -8,7 +8,7 @@ from typing import Any
 
 from throughtime.errors import CellError
 from throughtime.errors.base import did_you_mean
-from throughtime.graph.declarations import Cell, declarations
+from throughtime.graph.declarations import Cell, declarations, removed
 from throughtime.graph.values import Value
 
 
@@ -38,16 +38,23 @@ def call_step(cell: Cell, arguments: Mapping[str, Value], inputs: Sequence[str])
         signature.bind(*values, **by_name)
     except TypeError as error:
         expected = ", ".join([*positional, *inputs])
+        gone = [name for name in removed(cell) if f"'{name}'" in str(error)]
         raise CellError(
-            cell=type(cell).__name__, reason=f"step must take ({expected}): {error}"
+            cell=type(cell).__name__,
+            reason=f"step must take ({expected}): {error}"
+            + (f"; the cell sets {gone[0]} = None, which removes it" if gone else ""),
         ) from None
     _check_order(cell, list(signature.parameters), positional)
     try:
         return step(*values, **by_name)
-    except AttributeError as error:
-        if error.obj is not cell:
-            raise
-        raise _unknown_name(cell, error) from None
+    except CellError:
+        raise
+    except (AttributeError, TypeError) as error:
+        if isinstance(error, AttributeError) and error.obj is cell:
+            raise _unknown_name(cell, error) from None
+        if "NoneType" in str(error) and removed(cell):
+            raise _of_removed(cell, error) from None
+        raise
 
 
 def _check_order(cell: Cell, taken: list[str], given: list[str]) -> None:
@@ -63,14 +70,28 @@ def _check_order(cell: Cell, taken: list[str], given: list[str]) -> None:
             )
 
 
-def _unknown_name(cell: Cell, error: AttributeError) -> CellError:
+def _place(error: Exception) -> str:
+    """File and line at which it was raised."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(frame.filename).name}:{frame.lineno}"
+
+
+def _of_removed(cell: Cell, error: Exception) -> CellError:
+    names = " and ".join(removed(cell))
+    return CellError(
+        cell=type(cell).__name__,
+        reason=f"{_place(error)}: {error}; the cell sets {names} to None, which "
+        "removes the declaration: write a step that does without, or leave it",
+    )
+
+
+def _unknown_name(cell: Cell, error: AttributeError) -> CellError:
     declared = list(declarations(cell))
     settings = [name for name in vars(cell) if name not in declared]
     missing = str(error.name)
     hint = did_you_mean(missing, [*declared, *settings])
     return CellError(
         cell=type(cell).__name__,
-        reason=f"{Path(frame.filename).name}:{frame.lineno}: the cell has no "
-        f"{missing}{hint}; it declares {', '.join(declared) or 'nothing'}",
+        reason=f"{_place(error)}: the cell has no {missing}{hint}; it declares "
+        + (", ".join(declared) or "nothing"),
     )

@@ -1,5 +1,6 @@
 """What a cell declares: parameters, states, further inputs, and its step."""
 
+import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
@@ -149,6 +150,16 @@ def declarations(cell: Cell) -> dict[str, Declaration]:
     return found
 
 
+def removed(cell: Cell) -> list[str]:
+    """Names that a base declares, and the cell has no more: ``name = None``."""
+    declared = {
+        name
+        for name, value in _attributes(cell)
+        if isinstance(value, (Parameter, State, Input))
+    }
+    return sorted(declared - declarations(cell).keys())
+
+
 def _attributes(cell: Cell) -> Iterator[tuple[str, Any]]:
     for base in reversed(type(cell).__mro__):
         yield from vars(base).items()
@@ -159,6 +170,21 @@ def known_sizes(cell: Cell, input_size: int, hidden_size: int) -> Mapping[str, o
     """The names that a size of this cell may use."""
     settings = dict(_attributes(cell))
     return {**settings, "input": input_size, "hidden": hidden_size}
+
+
+def title_of(cell: Cell) -> str:
+    """What it is called, with the settings that are not the default ones."""
+    own = vars(cell)
+    settings = ", ".join(
+        f"{name}={own[name]!r}"
+        for name, argument in inspect.signature(type(cell)).parameters.items()
+        if isinstance(own.get(name), (bool, int, float, str))
+        and own[name] != argument.default
+    )
+    text = type(cell).__name__ + (f"({settings})" if settings else "")
+    for rewriting in cell.rewritings:
+        text = rewriting.text(text)
+    return text
 
 
 def references_of(cell: Cell) -> tuple[str, ...]:

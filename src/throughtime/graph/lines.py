@@ -29,7 +29,8 @@ def choose_lines(graph: StepGraph) -> Lines:
     """Decide on the lines of a graph as traced."""
     symbols: dict[int, str] = {}
     for name, index in graph.names:
-        symbols.setdefault(index, name)
+        # What a step calls x once it has assigned something to it.
+        symbols.setdefault(index, f"{name}′" if name in _given(graph) else name)
     ends = list(zip(graph.new_states, graph.states, strict=True))
     for index, state in reversed(ends):
         symbols[index] = state.name
@@ -66,9 +67,13 @@ def costs(nodes: Sequence[Node], symbols: set[int]) -> list[int]:
     return found
 
 
+def _given(graph: StepGraph) -> set[str]:
+    return {"x", *(item.name for item in graph.inputs)}
+
+
 def _taken(graph: StepGraph) -> set[str]:
-    declared = (*graph.states, *graph.inputs, *graph.parameters)
-    return {name for name, _ in graph.names} | {item.name for item in declared} | {"x"}
+    declared = {item.name for item in (*graph.states, *graph.parameters)}
+    return {name for name, _ in graph.names} | declared | _given(graph)
 
 
 def _inside(graph: StepGraph, symbols: dict[int, str]) -> dict[int, str]:

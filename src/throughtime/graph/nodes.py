@@ -104,6 +104,10 @@ class StepGraph:
     names: tuple[tuple[str, int], ...] = ()
     references: tuple[str, ...] = ()
     """The papers of the cell, as BibTeX entries."""
+    title: str = ""
+    """The cell with those of its settings that are not the default ones."""
+    heads: int = 1
+    """Parts of the units that see themselves alone, see `block_diagonal`."""
 
     @property
     def output_size(self) -> int:

@@ -29,7 +29,7 @@ from throughtime.graph.operations import (
 )
 
 FORMAT = "throughtime step graph"
-VERSION = 2
+VERSION = 3
 _FIELDS = {
     "format",
     "version",
@@ -44,9 +44,11 @@ _FIELDS = {
     "new_states",
     "names",
     "references",
+    "title",
+    "heads",
 }
 # Since which version; a text of an older one lacks them.
-_SINCE = {"references": 2}
+_SINCE = {"references": 2, "title": 3, "heads": 3}
 _Kind = TypeVar("_Kind")
 
 
@@ -82,6 +84,8 @@ def to_json(graph: StepGraph) -> str:
         "new_states": list(graph.new_states),
         "names": [list(pair) for pair in graph.names],
         "references": list(graph.references),
+        "title": graph.title,
+        "heads": graph.heads,
     }
     return json.dumps(
         document, ensure_ascii=False, allow_nan=False, separators=(",", ":")
@@ -109,6 +113,8 @@ def from_json(text: str) -> StepGraph:
         new_states=_integers(document["new_states"], "new_states"),
         names=tuple(map(_name, _list(document["names"], "names"))),
         references=_references(document.get("references", [])),
+        title=_a(str, document.get("title", document["cell"]), "title"),
+        heads=_size(document.get("heads", 1), "heads"),
     )
     try:
         return verify(graph)

@@ -8,7 +8,8 @@ function takes); where the node is no function of one argument, ∂L/∂(the nod
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from throughtime.graph.expressions import Expression, SizeText, text, value
+from throughtime.graph.drawn_letters import drawn_letters
+from throughtime.graph.expressions import Expression, SizeText, parameter, text, value
 from throughtime.graph.letters import letters, merge
 from throughtime.graph.lines import Lines, choose_lines
 from throughtime.graph.nodes import StepGraph
@@ -21,13 +22,15 @@ class Equations:
     """The lines of a cell, without any heading."""
 
     forward: tuple[str, ...]
-    """One line per value, and what sums of parameters stand for."""
+    """One line per value, and what letters of several parameters, or of parameters and
+    chance, stand for."""
     starts: tuple[str, ...]
     """One line per state that does not start at 0."""
     deltas: tuple[str, ...]
     """One line per δ, from the output back to the inputs."""
     gradients: tuple[str, ...]
-    """One line per parameter, or per parameters with the same gradient."""
+    """One line per parameter, or per parameters with the same gradient; then one per
+    learned start."""
     notes: tuple[str, ...]
     """What symbols of the δ equations mean that no equation defines."""
 
@@ -44,10 +47,13 @@ def equations(graph: StepGraph, size_text: SizeText = str) -> Equations:
     """
     lines = choose_lines(graph)
     short = letters([item.name for item in graph.parameters])
+    drawn = drawn_letters(graph, short)
     symbols = {index: value(name) for index, name in lines.symbols.items()}
+    symbols |= {index: parameter(letter) for index, letter in drawn.items()}
     reader = Reader(graph.nodes, short, symbols, forward=len(graph.nodes))
     forward = list(_forward(graph, lines, reader))
-    back = AdjointLines(graph, lines, short)
+    forward += [(letter, reader.define(index)) for index, letter in drawn.items()]
+    back = AdjointLines(graph, lines, short, drawn)
     backward = [*back.deltas(), *back.input_gradients()]
     merged_sides, merged = merge([side for _, side in (*forward, *backward)])
     written = [
@@ -58,7 +64,7 @@ def equations(graph: StepGraph, size_text: SizeText = str) -> Equations:
         forward=(*written[: len(forward)], *(one.line() for one in merged)),
         starts=tuple(_starts(graph)),
         deltas=tuple(written[len(forward) :]),
-        gradients=tuple(back.gradients(size_text)),
+        gradients=(*back.gradients(size_text), *back.start_gradients(size_text)),
         notes=tuple(back.notes()),
     )
 

@@ -9,6 +9,7 @@ from throughtime.graph.expressions import (
     Expression,
     SizeText,
     number,
+    parameter,
     shifted,
     text,
     value,
@@ -54,7 +55,11 @@ class AdjointLines:
     """Reads the adjoint of a graph, with a symbol for each δ."""
 
     def __init__(
-        self, graph: StepGraph, lines: Lines, letters: Mapping[str, str]
+        self,
+        graph: StepGraph,
+        lines: Lines,
+        letters: Mapping[str, str],
+        drawn: Mapping[int, str],
     ) -> None:
         self.graph = graph
         self.lines = lines
@@ -64,6 +69,7 @@ class AdjointLines:
         self.outside = "ε" if "e" in {d.name for d in self.delta_list} else "e"
         symbols = {index: value(name) for index, name in lines.symbols.items()}
         symbols |= {i: value(f"δ{delta.name}") for i, delta in self.main.items()}
+        symbols |= {index: parameter(letter) for index, letter in drawn.items()}
         symbols |= self._repeated(symbols)
         self.reader = Reader(
             self.adjoint.nodes, letters, symbols, len(graph.nodes), self._arriving
@@ -108,6 +114,14 @@ class AdjointLines:
             lines.setdefault(right, []).append(f"∂L/∂{name}")
         for right, left in lines.items():
             yield f"{' = '.join(left)} = {right}"
+
+    def start_gradients(self, size_text: SizeText) -> Iterator[str]:
+        """What reaches each learned start."""
+        states = zip(self.graph.states, self.adjoint.state_gradients, strict=True)
+        for state, index in states:
+            if state.learned:
+                right = text(self.reader.read(index), size_text)
+                yield f"∂L/∂{state.name}_init = {right} at each sequence's first step"
 
     def notes(self) -> Iterator[str]:
         yield (

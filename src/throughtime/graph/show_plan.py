@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from throughtime.graph.builder import Builder
+from throughtime.graph.drawn_letters import drawn_letters
 from throughtime.graph.expressions import (
     Expression,
     SizeText,
     Span,
+    parameter,
     restrict,
     text,
     value,
@@ -18,6 +20,7 @@ from throughtime.graph.fingerprints import Fingerprints, GraphPrints
 from throughtime.graph.letters import letters
 from throughtime.graph.lines import choose_lines
 from throughtime.graph.nodes import Node, StepGraph
+from throughtime.graph.operations import Kind
 from throughtime.graph.programs import (
     DELTA,
     OUTPUT,
@@ -82,6 +85,7 @@ class _PlanReader:
         self.letters = letters([item.name for item in graph.parameters])
         self.shared = Fingerprints()
         lines = choose_lines(graph)
+        self.drawn = dict(self._drawn())
         self.names = dict(self._names(lines.symbols))
         self.stored: dict[tuple[str, int, int], int] = {}
         self.texts: dict[tuple[str, int, int], str] = {}
@@ -99,6 +103,12 @@ class _PlanReader:
             for span in pairwise((0, *ends[index])):
                 yield prints.of(position, span), restrict(value(name), span)
             yield prints.of(position), value(name)
+
+    def _drawn(self) -> Iterator[tuple[int, Expression]]:
+        """Letters of parameters that chance has a part in."""
+        prints = self.shared.of(self.graph.nodes, self._leaf)
+        for index, letter in drawn_letters(self.graph, self.letters).items():
+            yield prints.of(index), parameter(letter)
 
     def text(self) -> PlanText:
         before: list[Product] = []
@@ -165,7 +175,13 @@ class _PlanReader:
 
     def _operand(self, position: int) -> Expression:
         nodes = self.plan.nodes
-        return Reader(nodes, self.letters, {}, len(nodes)).read(
+        prints = self.shared.of(nodes, self._leaf)
+        symbols = {
+            index: self.drawn[prints.of(index)]
+            for index, node in enumerate(nodes)
+            if node.kind is Kind.PARAMETER and prints.of(index) in self.drawn
+        }
+        return Reader(nodes, self.letters, symbols, len(nodes)).read(
             self.plan.operands[position]
         )
 

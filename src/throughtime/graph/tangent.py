@@ -64,6 +64,7 @@ class _Forward:
         return prune(
             replace(
                 graph,
+                title=f"tangent of {graph.title}",
                 parameters=graph.parameters + self._parameters(),
                 states=graph.states + self._states(),
                 inputs=graph.inputs + self._inputs(),

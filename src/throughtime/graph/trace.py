@@ -14,6 +14,8 @@ from throughtime.graph.declarations import (
     declarations,
     known_sizes,
     references_of,
+    removed,
+    title_of,
 )
 from throughtime.graph.nodes import (
     InputDeclaration,
@@ -98,7 +100,7 @@ class _Tracer:
         self.sizes = {"input": input_size, "hidden": hidden_size}
         self.known = known_sizes(cell, input_size, hidden_size)
         self.bias = bias
-        self.tracing = Tracing(self.name, type(cell))
+        self.tracing = Tracing(self.name, type(cell), removed(cell))
         self.parameters: list[ParameterDeclaration] = []
         self.states: list[StateDeclaration] = []
         self.inputs: list[InputDeclaration] = []
@@ -129,6 +131,7 @@ class _Tracer:
                     new_states=tuple(states),
                     names=names,
                     references=references_of(self.cell),
+                    title=title_of(self.cell),
                 )
             )
         )

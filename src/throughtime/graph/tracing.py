@@ -2,6 +2,7 @@
 
 import inspect
 import sys
+from collections.abc import Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from types import CodeType, FrameType
@@ -22,8 +23,9 @@ class Tracing:
     ``super().step()`` has all its lines and locals seen.
     """
 
-    def __init__(self, cell: str, cell_type: type) -> None:
+    def __init__(self, cell: str, cell_type: type, removed: Sequence[str] = ()) -> None:
         self.cell = cell
+        self.removed = removed
         self.builder = Builder()
         self.marked: dict[str, Any] = {}
         self._streams = 0
@@ -72,6 +74,12 @@ class Tracing:
             return index
         if isinstance(operand, (int, float)) and not isinstance(operand, bool):
             return self.builder.constant(operand)
+        if operand is None and self.removed:
+            self.outside(
+                f"`{operation}` was given None; the cell sets "
+                f"{' and '.join(self.removed)} to None, which removes the declaration",
+                "Write a step that does without, or leave it",
+            )
         described = _describe(operand)
         self.outside(
             f"`{operation}` was given {described}",

@@ -1,13 +1,12 @@
 """The torch modules: recurrent layers of any cell, for `torch.nn` people.
 
 In reading order: ``settings``, ``initialisation``, ``choice`` (which backend serves),
-``execution`` (the one way a layer runs); compiled code as torch operators:
-``operators``, ``registered``, ``calls``, ``engine`` and what they use, ``segments``
-(bounded memory), ``second`` and ``folding`` (derivatives of derivatives, mapped calls);
-``layers``, ``packing`` (lengths and resets), ``sequences`` (what people give, as rows),
-``states``, ``recurrent``, ``compatibility`` (`torch.nn`'s own classes), ``conversion``,
-``heads``, ``softmaxes`` (outputs and losses), ``explain`` and ``node_deltas`` (what a
-module does).
+``execution`` (the one way a layer runs); the room ``compiled`` (machine code as torch
+operators); ``layers``, ``packing`` and ``permuting`` (lengths and resets),
+``sequences`` (what people give, as rows), ``states``, ``checkpointing``, ``recurrent``,
+``streaming`` (one step at a time), ``compatibility`` (`torch.nn`'s own classes),
+``conversion``, ``heads`` and ``softmaxes`` (outputs and losses), ``citing``,
+``explain`` and ``node_deltas`` (what a module does).
 
 May import: ``cells``, ``backends``, ``math``, ``graph``, ``errors`` and torch.
 Next: ``train``, which teaches these modules.

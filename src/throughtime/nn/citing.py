@@ -1,6 +1,7 @@
 """What to cite: `cite` prints the papers that a model's cells come from."""
 
 from collections.abc import Iterator
+from typing import TextIO
 
 from torch import nn
 
@@ -10,7 +11,7 @@ from throughtime.graph.declarations import references_of
 from throughtime.nn.layers import Layers
 
 
-def cite(model: Cell | nn.Module) -> None:
+def cite(model: Cell | nn.Module, file: TextIO | None = None) -> None:
     """Print the papers of a cell, or of all cells of a model, as BibTeX.
 
     A model that was loaded knows them too: they are kept with its step graphs. A cell
@@ -20,13 +21,16 @@ def cite(model: Cell | nn.Module) -> None:
     ----------
     model
         A cell, or a module with recurrent modules of `throughtime.nn` in it.
+    file
+        Where to, as of `print`: ``open("references.bib", "w")``; by default standard
+        output.
 
     Raises
     ------
     NotCitable
         It is neither.
     """
-    print("\n".join(_lines(model)))  # noqa: T201, which is what it is asked for
+    print("\n".join(_lines(model)), file=file)
 
 
 def _lines(model: object) -> Iterator[str]:

@@ -16,6 +16,7 @@ from throughtime.graph import Cell
 from throughtime.nn.layers import Device, Layers
 from throughtime.nn.sequences import Sequences, read, read_states
 from throughtime.nn.settings import check_flag, trace_layers
+from throughtime.nn.streaming import Stream
 
 
 class TorchLayers(Layers):
@@ -99,6 +100,10 @@ class TorchLayers(Layers):
         states = batch.finals(finals)
         hidden = tuple(states) if len(states) > 1 else states[0]
         return batch.output(rows), hidden
+
+    def stream(self, batch: int | None = None) -> Stream:
+        """Give a stream, as `Recurrent.stream` does."""
+        return Stream(self, batch)
 
     def extra_repr(self) -> str:
         """The text of the module of the same name in `torch.nn`."""

@@ -12,9 +12,9 @@ from throughtime.backends import reference
 from throughtime.backends.reference.layer import Rows
 from throughtime.graph import StepGraph
 from throughtime.graph.serialize import text_of
-from throughtime.nn import operators
-from throughtime.nn.second import Where
-from throughtime.nn.segments import cut, divide
+from throughtime.nn.compiled import operators
+from throughtime.nn.compiled.second import Where
+from throughtime.nn.compiled.segments import cut, divide
 
 Result = tuple[Tensor, list[Tensor]]
 

@@ -4,26 +4,28 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from throughtime.backends.llvm.overlay import overlay
 from throughtime.errors import (
     BadExtent,
     NoParameters,
     NotExplainable,
+    SeveralToExplain,
     ShapeMismatch,
 )
 from throughtime.graph import Cell, StepGraph, refuse_unused, trace
 from throughtime.graph.expressions import SizeText
 from throughtime.graph.plan import plan
+from throughtime.graph.random_values import is_random
 from throughtime.graph.show import Equations, equations
 from throughtime.graph.show_plan import PlanText, plan_text
 from throughtime.graph.size_names import HIDDEN_STAND_IN, INPUT_STAND_IN, size_letters
 from throughtime.nn.choice import Choice, choose, plain_operation
+from throughtime.nn.compiled.ways import FEW_SEQUENCES, hoists, shares_units, step_work
 from throughtime.nn.layers import Layers
 from throughtime.nn.node_deltas import Deltas, node_deltas
 from throughtime.nn.sequences import Sequences
-from throughtime.nn.ways import FEW_SEQUENCES, hoists, shares_units, step_work
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class Explanation:
 
     title: str
     graphs: tuple[StepGraph, ...]
-    """As traced, one per layer; of a cell alone the one graph of a layer."""
+    """One per layer, of a cell alone the one graph of a layer: as traced, or of a
+    module in evaluation mode with everything random at its mean."""
     choice: Choice
     """The backend that serves, and why."""
     dtype: torch.dtype
@@ -42,8 +45,10 @@ class Explanation:
     batch: int | None = None
 
     def __str__(self) -> str:
-        lines = [self.title, *self._layers(), *self._plan(), *self._backend()]
-        return "\n".join(lines)
+        lines = [self.title, *self._mode(), *self._layers(), *self._plan()]
+        return "\n".join([*lines, *self._backend()])
+
+    __repr__ = __str__
 
     def equations(self, layer: int = 0) -> Equations:
         """Equations, δ equations and gradients of a layer, line by line."""
@@ -140,6 +145,13 @@ class Explanation:
         if self.module is None:
             raise NoParameters(cell=self.graphs[0].cell)
         return node_deltas(self.module, input, grad_output, state, **inputs)
+
+    def _mode(self) -> Iterator[str]:
+        """Which of two modes is shown, where they differ."""
+        if any(map(is_random, self.graphs)):
+            yield "In training: masks and noise are drawn; evaluation takes their means"
+        elif self.module is not None and self.module.random:
+            yield "In evaluation: masks and noise are at their means"
 
     def _layers(self) -> Iterator[str]:
         shown: list[Equations] = []
@@ -252,16 +264,17 @@ def _block(title: str, lines: Sequence[str]) -> Iterator[str]:
 
 
 def explain(
-    target: Cell | Layers, *, time: int | None = None, batch: int | None = None
+    target: Cell | nn.Module, *, time: int | None = None, batch: int | None = None
 ) -> Explanation:
     """What a cell or a module computes, and how.
 
     Parameters
     ----------
     target
-        A cell, or a recurrent module such as ``Recurrent(LSTM(), 64, 128)``. A cell
-        alone has no sizes yet; they are written H, the hidden size, and I, the input
-        size.
+        A cell, a recurrent module such as ``Recurrent(LSTM(), 64, 128)``, or a model
+        with one such module in it. A cell alone has no sizes yet; they are written H,
+        the hidden size, and I, the input size. Of a module in evaluation mode, what
+        that computes is shown: means where training draws masks and noise.
     time, batch
         T and B, to say which way each product goes, and how much memory what is
         stored takes.
@@ -270,20 +283,28 @@ def explain(
         number = isinstance(given, int) and not isinstance(given, bool)
         if given is not None and (not number or given < 1):
             raise BadExtent(argument=argument, given=given)
-    if isinstance(target, Layers):
-        return _of_module(target, time, batch)
     if isinstance(target, Cell):
         return _of_cell(target, time, batch)
     if isinstance(target, type):
         raise NotExplainable(given=f"the class {target.__name__}")
-    raise NotExplainable(given=f"a {type(target).__name__}")
+    modules = target.named_modules() if isinstance(target, nn.Module) else ()
+    layers = {name: module for name, module in modules if isinstance(module, Layers)}
+    if not layers:
+        raise NotExplainable(given=f"a {type(target).__name__}")
+    if len(layers) > 1:
+        raise SeveralToExplain(model=type(target).__name__, names=", ".join(layers))
+    ((name, module),) = layers.items()
+    title = f"{type(target).__name__}.{name}: {module!r}" if name else repr(module)
+    return _of_module(title, module, time, batch)
 
 
-def _of_module(module: Layers, time: int | None, batch: int | None) -> Explanation:
+def _of_module(
+    title: str, module: Layers, time: int | None, batch: int | None
+) -> Explanation:
     like = next(module.parameters(), torch.empty(0))
     return Explanation(
-        title=repr(module),
-        graphs=module.graphs,
+        title=title,
+        graphs=module.graphs if module.training else module.evaluated,
         choice=module.choice(like.dtype, like.device),
         dtype=like.dtype,
         module=module,

@@ -18,6 +18,7 @@ from throughtime.nn.sequences import (
     read_step,
 )
 from throughtime.nn.settings import trace_layers
+from throughtime.nn.streaming import Stream
 
 State = Tensor | Sequence[Tensor]
 
@@ -218,20 +219,38 @@ class Recurrent(Layers):
             A named tuple, ``(L, B, n)`` each.
         """
         if self.bidirectional:
-            raise TwoDirections
+            raise TwoDirections(call="step")
         axis = 1 if self.batch_first else 0
         rows = read_step(self, x, inputs)
         sequences = {name: value.unsqueeze(axis) for name, value in rows.items()}
         output, after = self(sequences.pop("x"), state, **sequences)
         return output.squeeze(axis), after
 
+    def stream(self, batch: int | None = None) -> Stream:
+        """Give a stream: one step after the other, at a few microseconds each.
+
+        Parameters
+        ----------
+        batch
+            As in `Stream`.
+
+        Raises
+        ------
+        TwoDirections
+            The module is bidirectional.
+        """
+        return Stream(self, batch)
+
     def extra_repr(self) -> str:
         """Settings that differ from their defaults."""
-        text = f"{self.graphs[0].cell}, {self.input_size}, {self.hidden_size}"
+        graph = self.graphs[0]
+        text = f"{graph.title}, {self.input_size}, {self.hidden_size}"
         if self.num_layers > 1:
             text += f", num_layers={self.num_layers}"
-        if any(node.operation == "zeros" for node in self.graphs[0].nodes):
+        if any(node.operation == "zeros" for node in graph.nodes):
             text += ", bias=False"
+        if graph.heads > 1:
+            text += f", heads={graph.heads}"
         for name in ("batch_first", "dropout", "bidirectional", "residual"):
             if getattr(self, name):
                 text += f", {name}={getattr(self, name)}"

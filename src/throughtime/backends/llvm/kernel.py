@@ -1,6 +1,8 @@
 """Compiled halves of a plan, as functions of addresses."""
 
 import ctypes
+import logging
+import time
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -9,7 +11,7 @@ from functools import cached_property, lru_cache, partial
 from throughtime.backends.llvm.barrier import LINE, WORD_BYTES
 from throughtime.backends.llvm.compile import Code, load, object_code
 from throughtime.backends.llvm.edges import edges_of
-from throughtime.backends.llvm.layout import CHUNK, FIXED, FLAGS
+from throughtime.backends.llvm.layout import AGAIN, CHUNK, FIXED, FLAGS
 from throughtime.backends.llvm.module import (
     Source,
     Work,
@@ -31,6 +33,7 @@ from throughtime.backends.llvm.target import Target, host
 from throughtime.backends.llvm.threads import OpenMP, give_up, run_in_pool
 from throughtime.graph.programs import Plan
 
+LOG = logging.getLogger(__name__)
 SMALLEST_SHARE = 4_000_000
 """Multiply-adds that are worth another thread: some 70 µs, for one that sleeps needs as
 long to wake."""
@@ -49,6 +52,24 @@ class Facts:
     def splits(self) -> bool:
         """Whether threads share the units of a row somewhere."""
         return any(work.parts for work in self.regions)
+
+
+class Prepared:
+    """A call that is made again and again with the same memory.
+
+    The first call packs the weights, the others find them packed.
+    """
+
+    held: object = None
+    """What owns the memory that the addresses lead to."""
+
+    def __init__(self, run: Callable[[int], None], table: "array[int]") -> None:
+        self._run, self._table = run, table
+        self._address, _ = table.buffer_info()
+
+    def __call__(self) -> None:
+        self._run(self._address)
+        self._table[AGAIN] = 1
 
 
 class Kernel:
@@ -114,6 +135,19 @@ class Kernel:
                 part()
         else:
             self._run(address)
+
+    def prepared(
+        self,
+        words: Sequence[int],
+        rows: Rows,
+        workspace: int,
+        item_bytes: int,
+        library: OpenMP | None,
+    ) -> Prepared:
+        """A call as of `run` by one thread, to be made again and again."""
+        alone = [1] * len(self.facts.regions)
+        table = self._table(words, rows, workspace, item_bytes, alone, library, ONCE)
+        return Prepared(self._run, table)
 
     def _table(
         self,
@@ -247,6 +281,7 @@ def compile_half(
     edges = edges_of(plan, backward=backward)
 
     def make() -> tuple[dict[str, object], bytes]:
+        start = time.perf_counter()
         source = write_half(plan, backward, widths, settings, chosen)
         facts: dict[str, object] = {
             "names": list(source.names),
@@ -254,7 +289,11 @@ def compile_half(
             "scratch_width": source.scratch_width,
             "regions": [asdict(work) for work in source.regions],
         }
-        return facts, object_code(source.text, chosen)
+        code = object_code(source.text, chosen)
+        half = "backward" if backward else "forward"
+        seconds = time.perf_counter() - start
+        LOG.info("%s: compiled %s in %.1f s", plan.graph.title, half, seconds)
+        return facts, code
 
     own = programs, contractions, edges, shapes, sorted(widths.items()), settings
     facts, code = cached(f"{own} {chosen.key} {version()}", make)

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from throughtime.backends.llvm.rows import ONCE, Again, Rows
 from throughtime.backends.llvm.threads import OpenMP
-from throughtime.nn.pool import POOL
-from throughtime.nn.scratch import ALIGNMENT, scratch
+from throughtime.nn.compiled.pool import POOL
+from throughtime.nn.compiled.scratch import ALIGNMENT, private, scratch
 
 if TYPE_CHECKING:
-    from throughtime.backends.llvm.kernel import Kernel
+    from throughtime.backends.llvm.kernel import Kernel, Prepared
 
 BUFFER = "buffer "
 OPERAND = "operand "
@@ -94,6 +94,24 @@ class Half:
         memory = POOL.empty((size,), self._dtype)
         return memory[-memory.data_ptr() % ALIGNMENT // self._dtype.itemsize :]
 
+    def prepared(
+        self, addresses: Sequence[int], rows: Rows, library: OpenMP | None
+    ) -> "tuple[Prepared, Tensor]":
+        """A call by one thread, to be made again and again, and memory to hold."""
+        sizes = [*self._sizes(rows), self._kernel.workspace(1)]
+        pieces = private(self._dtype, sizes)
+        *own, workspace = pieces.addresses
+        alone = [1] * len(self._kernel.thread_words)
+        words = self._words((*addresses, *own, *alone))
+        size = self._dtype.itemsize
+        call = self._kernel.prepared(words, rows, workspace, size, library)
+        return call, pieces.memory
+
+    def _sizes(self, rows: Rows) -> list[int]:
+        """Numbers of each piece of scratch memory."""
+        sizes = [rows.total * width for width in self._per_row]
+        return sizes + [rows.batch * size for size in self._per_sequence]
+
     def run(
         self,
         addresses: Sequence[int],
@@ -104,9 +122,7 @@ class Half:
         """Compute, on the rows at these addresses."""
         kernel, most = self._kernel, torch.get_num_threads()
         threads = kernel.threads(rows, most)
-        sizes = [rows.total * width for width in self._per_row]
-        sizes += [rows.batch * size for size in self._per_sequence]
-        pieces = scratch(self._dtype, [*sizes, kernel.workspace(most)])
+        pieces = scratch(self._dtype, [*self._sizes(rows), kernel.workspace(most)])
         *own, workspace = pieces.addresses
         words = self._words((*addresses, *own, *threads))
         size = self._dtype.itemsize

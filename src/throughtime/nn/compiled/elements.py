@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from throughtime.nn.folding import join, part, unfold_where
-from throughtime.nn.second import (
+from throughtime.nn.compiled.folding import join, part, unfold_where
+from throughtime.nn.compiled.second import (
     Call,
     Gradients,
     Optional,

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch._C._functorch import is_legacy_batchedtensor
 from torch._functorch.autograd_function import VmapInfo
 
-from throughtime.nn.second import Where
+from throughtime.nn.compiled.second import Where
 
 
 def fold(value: Tensor, dim: int | None, size: int) -> Tensor:

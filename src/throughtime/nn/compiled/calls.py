@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from throughtime.nn import segments
-from throughtime.nn.contractions import backward_of_each
-from throughtime.nn.engine import Engine, engine
-from throughtime.nn.extents import Extent, extent_of
+from throughtime.nn.compiled import segments
+from throughtime.nn.compiled.contractions import backward_of_each
+from throughtime.nn.compiled.engine import Engine, engine
+from throughtime.nn.compiled.extents import Extent, extent_of
 
 
 def _check(

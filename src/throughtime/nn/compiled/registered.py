@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from throughtime.errors import CapturedWithoutGradient
-from throughtime.nn.calls import backward, forward
-from throughtime.nn.door import saved_shape
-from throughtime.nn.elements import BackwardCall
-from throughtime.nn.engine import engine
-from throughtime.nn.second import FIELDS, Ways, Where, divide, names_of, spread
+from throughtime.nn.compiled.calls import backward, forward
+from throughtime.nn.compiled.door import saved_shape
+from throughtime.nn.compiled.elements import BackwardCall
+from throughtime.nn.compiled.engine import engine
+from throughtime.nn.compiled.second import FIELDS, Ways, Where, divide, names_of, spread
 
 LIBRARY = torch.library.Library("throughtime", "DEF")
 LIBRARY.define(

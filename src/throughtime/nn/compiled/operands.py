@@ -10,8 +10,8 @@ from torch import Tensor
 from throughtime.backends.reference import evaluate_parameters
 from throughtime.graph.operations import Kind
 from throughtime.graph.programs import Plan
-from throughtime.nn.drawing import drawn_per_call
-from throughtime.nn.pool import POOL
+from throughtime.nn.compiled.drawing import drawn_per_call
+from throughtime.nn.compiled.pool import POOL
 
 AUTOGRAD = [
     torch._C._parse_dispatch_key(name)

@@ -17,9 +17,9 @@ from throughtime.graph.programs import (
     Source,
     gradient_of,
 )
-from throughtime.nn.engine import Engine
-from throughtime.nn.extents import Extent
-from throughtime.nn.pool import POOL
+from throughtime.nn.compiled.engine import Engine
+from throughtime.nn.compiled.extents import Extent
+from throughtime.nn.compiled.pool import POOL
 
 
 def backward_of_each(

@@ -4,7 +4,7 @@ What an operator does when it runs: allocate the buffers of a plan, say where th
 lie, and enter the machine code.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache
 from threading import Lock
@@ -26,14 +26,14 @@ from throughtime.graph.programs import (
 )
 from throughtime.graph.random_values import draws_per_sequence, is_random
 from throughtime.graph.serialize import from_json
-from throughtime.nn.door import Door
-from throughtime.nn.drawing import placed_key
-from throughtime.nn.extents import Extent, clear_behind
-from throughtime.nn.half import BUFFER, Half, Series
-from throughtime.nn.operands import Operands
-from throughtime.nn.pool import POOL
+from throughtime.nn.compiled.door import Door
+from throughtime.nn.compiled.drawing import placed_key
+from throughtime.nn.compiled.extents import Extent, clear_behind, extent_of
+from throughtime.nn.compiled.half import BUFFER, Half, Series
+from throughtime.nn.compiled.operands import Operands
+from throughtime.nn.compiled.pool import POOL
+from throughtime.nn.compiled.ways import Way, hoists, shares_units, step_work
 from throughtime.nn.precision import check_bfloat16
-from throughtime.nn.ways import Way, hoists, shares_units, step_work
 
 if TYPE_CHECKING:
     from throughtime.backends.llvm.target import Target
@@ -213,6 +213,32 @@ class Engine:
         given = saved, output, *inputs, *self._or_none(initial), *finals
         self._run(self.kernel(batch, backward=False), given, parameters, extent, series)
         return output, finals, saved
+
+    def prepared(
+        self,
+        inputs: Sequence[Tensor],
+        states: Sequence[Tensor],
+        parameters: Sequence[Tensor],
+        output: Tensor,
+    ) -> Callable[[], None]:
+        """A step of B sequences to be made again and again with the same memory.
+
+        Inputs ``(B, n)`` are read there and the output is written there. States are
+        those before the step, then those after it. Parameters may be changed without
+        any effect on it.
+        """
+        batch = len(output)
+        half = self.kernel(batch, backward=False)
+        extent = extent_of(bool(self.graph.states), batch, None, 1, batch, False)
+        values = self.operands.values(parameters, half.operands)
+        saved = output.new_zeros((2 * batch, self.saved_width))
+        held = [saved, output, *inputs, *states, *states, *(v.clone() for v in values)]
+        addresses = [tensor.data_ptr() for tensor in held]
+        addresses[0] += self._lead(batch) * self.saved_width * self.dtype.itemsize
+        call, memory = half.prepared(addresses, extent.rows, self.library)
+        # The call knows addresses alone: what lies there must live as long as it.
+        call.held = (*held, *extent.held, memory)
+        return call
 
     def empty_output(self, x: Tensor, alive: int) -> Tensor:
         """Room for the output of so many living rows, 0 behind them."""

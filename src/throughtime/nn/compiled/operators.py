@@ -15,10 +15,10 @@ from torch._C._functorch import unwrap_if_dead
 from torch.autograd import forward_ad
 
 from throughtime.errors import SpentGraph
-from throughtime.nn.calls import backward, forward
-from throughtime.nn.elements import BackwardCall, places_of_parameters
-from throughtime.nn.engine import engine
-from throughtime.nn.folding import (
+from throughtime.nn.compiled.calls import backward, forward
+from throughtime.nn.compiled.elements import BackwardCall, places_of_parameters
+from throughtime.nn.compiled.engine import engine
+from throughtime.nn.compiled.folding import (
     batched_by_autograd,
     fold,
     fold_where,
@@ -26,8 +26,8 @@ from throughtime.nn.folding import (
     one_by_one,
     unfold,
 )
-from throughtime.nn.registered import CAPTURED, backward_call, filled
-from throughtime.nn.second import (
+from throughtime.nn.compiled.registered import CAPTURED, backward_call, filled
+from throughtime.nn.compiled.second import (
     Call,
     Rates,
     Ways,

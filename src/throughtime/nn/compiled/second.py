@@ -216,12 +216,11 @@ def _lifted(call: Call, rates: Rates) -> Call:
     """The call of the tangent cell."""
     names = names_of(call.graph)
     count = len(names.parameters)
+    own = _all_or_none(call.parameters[:count], rates.parameters[:count])
     changing = [
         name
         for name, rate in zip(
-            (*names.inputs, *names.parameters),
-            (*rates.inputs, *rates.parameters[:count]),
-            strict=True,
+            (*names.inputs, *names.parameters), (*rates.inputs, *own), strict=True
         )
         if rate is not None
     ]
@@ -244,11 +243,25 @@ def _lifted(call: Call, rates: Rates) -> Call:
         # A key stands last, and the tangent draws what the layer drew.
         [
             *call.parameters[:count],
-            *_given(rates.parameters[:count]),
+            *_given(own),
             *call.parameters[count:],
         ],
         call.where._replace(bfloat16=False),
     )
+
+
+def _all_or_none(parameters: Sequence[Tensor], rates: Optional) -> Optional:
+    """Zeros for rates that are missing where others are there.
+
+    Each set of changing parameters would be a cell of its own to compile, and there
+    are as many of them as subsets.
+    """
+    if _all_none(rates):
+        return rates
+    return [
+        torch.zeros_like(value) if rate is None else rate
+        for value, rate in zip(parameters, rates, strict=True)
+    ]
 
 
 @lru_cache(maxsize=512)

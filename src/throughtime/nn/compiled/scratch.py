@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from throughtime.nn.pool import POOL
+from throughtime.nn.compiled.pool import POOL
 
 ALIGNMENT = 64
 """Bytes; every piece starts on a cache line."""
@@ -44,6 +44,15 @@ def scratch(dtype: torch.dtype, sizes: Sequence[int]) -> Pieces:
         memory = POOL.empty((total,), dtype)
         _kept.memory[dtype] = memory
     first = memory.data_ptr()
+    return Pieces(memory, [first + start * dtype.itemsize for start in starts])
+
+
+def private(dtype: torch.dtype, sizes: Sequence[int]) -> Pieces:
+    """Pieces of memory of their own, of so many numbers each, all 0."""
+    *starts, total = _places(ALIGNMENT // dtype.itemsize, *sizes)
+    spare = ALIGNMENT // dtype.itemsize
+    memory = torch.zeros(total + spare, dtype=dtype, device="cpu")
+    first = -(-memory.data_ptr() // ALIGNMENT) * ALIGNMENT
     return Pieces(memory, [first + start * dtype.itemsize for start in starts])
 
 

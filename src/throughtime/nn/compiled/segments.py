@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from throughtime.nn.engine import Engine
-from throughtime.nn.extents import Extent, extent_of
-from throughtime.nn.half import Series
+from throughtime.nn.compiled.engine import Engine
+from throughtime.nn.compiled.extents import Extent, extent_of
+from throughtime.nn.compiled.half import Series
 
 
 class Segment(NamedTuple):
