@@ -5,8 +5,8 @@ In reading order: ``settings``, ``initialisation``, ``choice`` (which backend se
 operators); ``layers``, ``packing`` and ``permuting`` (lengths and resets),
 ``sequences`` (what people give, as rows), ``states``, ``checkpointing``, ``recurrent``,
 ``streaming`` (one step at a time), ``compatibility`` (`torch.nn`'s own classes),
-``conversion``, ``heads``, ``softmaxes`` (outputs, losses), ``citing``, ``explain`` and
-``node_deltas`` (what a module does).
+``conversion``, ``heads`` and ``softmaxes`` (outputs and losses), ``citing``,
+``explain`` and ``node_deltas`` (what a module does).
 
 May import: ``cells``, ``backends``, ``math``, ``graph``, ``errors`` and torch.
 Next: ``train``, which teaches these modules.
