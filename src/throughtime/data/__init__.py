@@ -30,7 +30,6 @@ from throughtime.data.question import Per, Question, TaskName
 from throughtime.data.read import read
 from throughtime.data.reading import Missing, Reading
 from throughtime.data.schema import Column, Kind, Schema
-from throughtime.data.standardiser import Standardiser
 from throughtime.data.streams import IGNORED, TextChunk, TextStreams
 from throughtime.data.text import UNKNOWN, decode, encode, read_text, text_dataset
 from throughtime.data.trivial import naive_error, trivial_baselines
@@ -60,7 +59,6 @@ __all__ = [
     "SequenceBatches",
     "SequenceDataset",
     "Split",
-    "Standardiser",
     "StoredFrames",
     "TaskName",
     "TextChunk",

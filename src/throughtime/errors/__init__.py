@@ -9,7 +9,6 @@ Next: `graph`, what is computed.
 
 from throughtime.errors.base import ThroughtimeError
 from throughtime.errors.data import (
-    BadStandardiser,
     DataError,
     EmptyFile,
     FeatureCountMismatch,
@@ -168,7 +167,6 @@ __all__ = [
     "BadSetting",
     "BadSettingType",
     "BadSplitColumn",
-    "BadStandardiser",
     "BadTSFile",
     "BadTarget",
     "BudgetTooSmall",

@@ -152,16 +152,6 @@ class FeatureCountMismatch(DataError):
     )
 
 
-class BadStandardiser(DataError):
-    """A stored standardiser that is damaged."""
-
-    message = (
-        "The stored standardiser is damaged ({reason}), expected equally long lists "
-        "`mean` and `std` of finite numbers, every std above 0: train again, or "
-        "restore the file."
-    )
-
-
 class UnknownTableFormat(DataError):
     """A file to be written whose ending names no format."""
 
