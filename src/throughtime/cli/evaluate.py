@@ -17,7 +17,7 @@ from throughtime.cli.options import (
 
 @click.command()
 @click.argument("run", type=RUN)
-@click.argument("data", required=False)
+@click.argument("new", metavar="[DATA]", required=False)
 @click.option(
     "--split",
     default="test",
@@ -26,7 +26,7 @@ from throughtime.cli.options import (
     help="Which part of the data of the training; new DATA are measured as a whole.",
 )
 @click.option(
-    "--data", "moved", type=click.Path(), help="Where the data of the training lie now."
+    "--data", type=click.Path(), help="Where the data of the training lie now."
 )
 @click.option(
     "--picture",
@@ -38,9 +38,9 @@ from throughtime.cli.options import (
 @machine_readable
 def evaluate(
     run: str,
-    data: str | None,
+    new: str | None,
     split: str,
-    moved: str | None,
+    data: str | None,
     picture: str | None,
     backend: str,
     device: str,
@@ -56,14 +56,14 @@ def evaluate(
     from throughtime.train.folder import EVALUATION, write
 
     use_threads(threads)
-    opened = open_run(run, backend=backend, device=device, data=moved)
+    opened = open_run(run, backend=backend, device=device, data=data)
     note_untrained(opened.best_epoch)
-    found = judge(opened, split, data=data)
-    part = split if data is None else data
-    trivial = opened.baselines() if data is None and split == "test" else {}
+    found = judge(opened, split, data=new)
+    part = split if new is None else new
+    trivial = opened.baselines() if new is None and split == "test" else {}
     lines = [line for one in found for line in one.lines(part)]
     lines += beside(opened.metric, trivial)
-    default = Path(run) / EVALUATION if data is None else None
+    default = Path(run) / EVALUATION if new is None else None
     chosen = Path(picture) if picture else default
     names: list[str] = []
     for number, one in enumerate(found if chosen else ()):
@@ -76,7 +76,7 @@ def evaluate(
     first = found[0].to_json()
     result = {
         "run": run,
-        "data": opened.data if data is None else data,
+        "data": opened.data if new is None else new,
         "split": part,
         **first,
         first["metric"]: first["metrics"].get(first["metric"]),

@@ -44,7 +44,7 @@ def _data(source: str, options: dict[str, Any]) -> tuple[dict[str, Any], list[st
 
 
 def _run(folder: Path) -> tuple[dict[str, Any], list[str]]:
-    import throughtime
+    from throughtime.nn import explain
     from throughtime.train import open_run
     from throughtime.train.folder import COMMAND
 
@@ -69,7 +69,7 @@ def _run(folder: Path) -> tuple[dict[str, Any], list[str]]:
         "stopped": run.stopped,
         "best": best[0] if best else None,
     }
-    equations = throughtime.explain(model.network).equations()
+    equations = explain(model.network).equations()
     return result, [*_facts(result), "", *_equations(equations)]
 
 

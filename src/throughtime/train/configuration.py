@@ -56,5 +56,10 @@ def cell_words(cell: Cell) -> str | None:
         return None
     if kind.__module__.startswith("throughtime.cells"):
         return kind.__name__
-    file = inspect.getsourcefile(kind)
+    if kind.__module__ == "__main__":
+        return None  # to read the file again would be to train again
+    try:
+        file = inspect.getsourcefile(kind)
+    except (OSError, TypeError):  # written at a prompt
+        return None
     return f"{Path(file).resolve()}:{kind.__name__}" if file else None

@@ -127,7 +127,8 @@ def _batches(model: Model, rows: NewRows) -> Iterator[tuple[Array, Array, Array]
         inputs: dict[str, Any] = {n: values[..., own] for n, own in further.items()}
         read = values[..., features]
         logits, _ = model.logits(read, lengths=batch.lengths, **inputs)
-        outputs = model.answers(logits, read).double().cpu().numpy()
+        # In float64, where a probability rounds to 0 or 1 much later.
+        outputs = model.answers(logits.double(), read).cpu().numpy()
         yield pieces[batch.pieces, SEQUENCE], outputs, batch.lengths.numpy()
 
 

@@ -97,7 +97,8 @@ class OfSequences:
         for batch in self._whole(split, _EVALUATED_SEQUENCES):
             features, inputs, truth = self._read(model, batch)
             logits, _ = model.logits(features, lengths=batch.lengths, **inputs)
-            outputs = model.answers(logits, features)
+            # In float64, where a probability rounds to 0 or 1 much later.
+            outputs = model.answers(logits.double(), features)
             collected.add(outputs, truth, pieces[batch.pieces.numpy()])
         return collected.predicted(self.asked)
 

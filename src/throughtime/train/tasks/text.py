@@ -70,7 +70,7 @@ class NextSymbol:
         symbols = self.dataset.part(split)
         pieces = TextStreams(symbols, 1, _EVALUATED_STEPS, whole=True)
         outputs = [
-            model.head.activate(answers.logits)[:, 0].double().cpu()
+            model.head.activate(answers.logits.double())[:, 0].cpu()
             for answers in self._answers(model.eval(), pieces)
         ]
         count = len(symbols) - 1
