@@ -109,10 +109,7 @@ def test_gradients_that_are_no_rows_are_refused() -> None:
     one = weight()
     optimizer = tt.optim.LazySGD([("table", one)], 0.1)
     one.grad = torch.ones(D, 2).to_sparse()
-    with pytest.raises(errors.UnsuitableGradient, match="'table'.*in 2 dimensions"):
-        optimizer.step()
-    one.grad = torch.ones(D, 2).to_sparse_csr()
-    with pytest.raises(errors.UnsuitableGradient, match="sparse_csr"):
+    with pytest.raises(errors.UnsuitableGradient, match=r"'table'.*in 2 dimensions"):
         optimizer.step()
 
 
@@ -128,7 +125,7 @@ def test_rows_that_are_not_there(rows: Any) -> None:
 def test_rows_of_which_parameter() -> None:
     one = weight()
     optimizer = tt.optim.LazySGD([one, weight()], 0.1)
-    with pytest.raises(errors.WhichParameter, match="parameter=None.*one of the 2"):
+    with pytest.raises(errors.WhichParameter, match=r"parameter=None.*one of the 2"):
         optimizer.catch_up(torch.tensor([0]))
     with pytest.raises(errors.WhichParameter, match=r"a tensor \(6, 2\)"):
         optimizer.catch_up(torch.tensor([0]), weight())

@@ -43,10 +43,9 @@ def gradient_rows(parameter: Tensor, name: str) -> tuple[Tensor | None, Tensor]:
     assert gradient is not None
     if gradient.layout == torch.strided:
         return None, gradient
-    if gradient.layout != torch.sparse_coo:
-        raise UnsuitableGradient(parameter=name, given=f"of layout {gradient.layout}")
-    if gradient.sparse_dim() != 1:
-        given = f"sparse in {gradient.sparse_dim()} dimensions"
+    if gradient.layout != torch.sparse_coo or gradient.sparse_dim() != 1:
+        layout, sparse = gradient.layout, gradient.sparse_dim()
+        given = f"{layout}, sparse in {sparse} dimensions"
         raise UnsuitableGradient(parameter=name, given=given)
     gradient = gradient.coalesce()
     return gradient._indices()[0], gradient._values()
