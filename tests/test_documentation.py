@@ -26,7 +26,7 @@ SENTENCE = "the quick brown fox jumps over the lazy dog.\n"
 QUICK = ["--hidden-size", "8", "--epochs", "1", "--threads", "1", "--quiet"]
 ROOMS = [
     "throughtime",
-    *(f"throughtime.{room}" for room in "math cells nn data train".split()),
+    *(f"throughtime.{room}" for room in "math cells nn optim data train".split()),
 ]
 
 

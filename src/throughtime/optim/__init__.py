@@ -1,7 +1,8 @@
 """OPTIMISERS for sparse gradients with exact elastic net, at a cost free of d.
 
 In reading order: ``flow`` (the mathematics: many steps of a regulariser in one
-formula), ``pending`` (what rows are still owed), ``rows`` (which rows something reads
+formula), ``pending`` (what rows are still owed), ``fused`` (the
+same in one compiled pass, where it can be), ``rows`` (which rows something reads
 or has a gradient for), ``finding`` (modules that own a parameter, caught up before
 they read it), ``base`` and ``lazy`` (what all of them do), ``sgd``, ``adagrad``,
 ``ftrl``, and ``refusals`` (what has no exact form, and why).

@@ -1,7 +1,7 @@
 """The base of optimisers whose regulariser waits until a row is used."""
 
 import weakref
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 from torch.nn import Parameter
@@ -19,6 +19,7 @@ class LazyOptimizer(RowOptimizer):
     the others then have to wait (`_time`), and what the wait does to them (`_decay`).
     """
 
+    _kind: ClassVar[type[Pending]] = Pending
     _pending: dict[Parameter, Pending]
 
     def settle(self) -> None:
@@ -78,7 +79,7 @@ class LazyOptimizer(RowOptimizer):
         pending = self._pending.get(parameter)
         decay, name = self._decay(group, parameter), self._name_of(parameter)
         if pending is None:
-            pending = self._pending[parameter] = Pending(parameter, decay, name)
+            pending = self._pending[parameter] = self._kind(parameter, decay, name)
             watch(pending)
         pending.decay = decay
         pending.settings = self._settings(group)
@@ -106,13 +107,17 @@ class LazyOptimizer(RowOptimizer):
             if pending.settings != self._settings(group):
                 pending.settle()  # what has waited, has waited under the old settings
                 self._begin(group, touched.parameter)
-            weight, rows = touched.parameter, touched.rows
-            if rows is None:
+            if touched.rows is None:
                 pending.settle()
+                weight = touched.parameter
                 weight.copy_(self._stepped(touched, weight))
                 return
-            read = weight.index_select(0, rows)
-            weight.index_copy_(0, rows, self._stepped(touched, read))
-            pending.wait(self._time(group), rows)
+            self._step_rows(pending, touched, touched.rows)
         if not pending.found:
             search(pending)
+
+    def _step_rows(self, pending: Pending, touched: Touched, rows: Tensor) -> None:
+        weight = touched.parameter
+        read = weight.index_select(0, rows)
+        weight.index_copy_(0, rows, self._stepped(touched, read))
+        pending.wait(self._time(touched.group), rows)

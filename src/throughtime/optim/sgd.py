@@ -9,8 +9,9 @@ from torch.nn import Parameter
 from throughtime.errors.optim import RateTooLarge
 from throughtime.optim.base import Group, Parameters, Touched
 from throughtime.optim.flow import follow, shrink, time_of_fobos, time_of_sgd
+from throughtime.optim.fused import ElasticPending
 from throughtime.optim.lazy import LazyOptimizer
-from throughtime.optim.pending import Decay, over_rows
+from throughtime.optim.pending import Decay, Pending, over_rows
 
 
 def _decayed(
@@ -22,6 +23,7 @@ def _decayed(
 class _ElasticNet(LazyOptimizer):
     """One rate for all rows."""
 
+    _kind = ElasticPending
     _numbers: ClassVar[dict[str, bool]] = {"lr": True, "l1": True, "l2": True}
 
     def __init__(
@@ -37,6 +39,24 @@ class _ElasticNet(LazyOptimizer):
 
     def _decay(self, group: Group, parameter: Parameter) -> Decay:
         return partial(_decayed, l1=float(group["l1"]), l2=float(group["l2"]))
+
+    def _step_of(self, group: Group) -> tuple[float, float, float, float]:
+        """Give keep, rate, amount and scale of a step.
+
+        u = keep w − rate g, w = sign(u) max(|u| − amount, 0) scale.
+        """
+        raise NotImplementedError
+
+    def _stepped(self, touched: Touched, weight: Tensor) -> Tensor:
+        keep, rate, amount, scale = self._step_of(touched.group)
+        weight = (weight * keep).sub(touched.values, alpha=rate)
+        return shrink(weight, amount).mul_(scale)
+
+    def _step_rows(self, pending: Pending, touched: Touched, rows: Tensor) -> None:
+        assert isinstance(pending, ElasticPending)
+        time, step = self._time(touched.group), self._step_of(touched.group)
+        if not pending.update(rows, touched.values, time, step):
+            super()._step_rows(pending, touched, rows)
 
 
 class LazySGD(_ElasticNet):
@@ -84,11 +104,9 @@ class LazySGD(_ElasticNet):
         lr, l1, l2 = (float(group[name]) for name in ("lr", "l1", "l2"))
         return time_of_sgd(lr, l2) if l1 or l2 else 0.0
 
-    def _stepped(self, touched: Touched, weight: Tensor) -> Tensor:
-        lr, l1, l2 = (float(touched.group[name]) for name in ("lr", "l1", "l2"))
-        weight = weight * (1 - lr * l2) if l2 else weight
-        weight = weight.sub(touched.values, alpha=lr)
-        return shrink(weight, lr * l1) if l1 else weight
+    def _step_of(self, group: Group) -> tuple[float, float, float, float]:
+        lr, l1, l2 = (float(group[name]) for name in ("lr", "l1", "l2"))
+        return 1 - lr * l2, lr, lr * l1, 1.0
 
 
 class LazyFOBOS(_ElasticNet):
@@ -123,8 +141,6 @@ class LazyFOBOS(_ElasticNet):
         lr, l1, l2 = (float(group[name]) for name in ("lr", "l1", "l2"))
         return time_of_fobos(lr, l2) if l1 or l2 else 0.0
 
-    def _stepped(self, touched: Touched, weight: Tensor) -> Tensor:
-        lr, l1, l2 = (float(touched.group[name]) for name in ("lr", "l1", "l2"))
-        weight = weight.sub(touched.values, alpha=lr)
-        weight = shrink(weight, lr * l1) if l1 else weight
-        return weight / (1 + lr * l2) if l2 else weight
+    def _step_of(self, group: Group) -> tuple[float, float, float, float]:
+        lr, l1, l2 = (float(group[name]) for name in ("lr", "l1", "l2"))
+        return 1.0, lr, lr * l1, 1 / (1 + lr * l2)
