@@ -11,6 +11,7 @@ from throughtime.errors import BadRows
 from throughtime.optim.flow import follow
 
 PENALTIES = [(0.1, 0.2), (0.0, 0.2), (0.1, 0.0), (0.3, 1e-9)]
+SIZES = [(50, 1, 13), (50, 7, 20), (9, 33, 1)]
 NOW = 2.0
 
 
