@@ -143,8 +143,11 @@ def optimizer_step(on: Weights) -> Run:
 def main(features: int, each: int, seconds: float, as_json: bool) -> None:
     torch.set_num_threads(1)
 
+    held: list[Weights] = []  # kernels know addresses alone
+
     def drawn(d: int = features) -> Weights:
-        return Weights(d, each)
+        held.append(Weights(d, each))
+        return held[-1]
 
     found = measure_in_turn(
         {

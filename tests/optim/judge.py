@@ -6,6 +6,7 @@ regularised at each step.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ class Example:
     answer: float
 
 
+@cache
 def examples(count: int, features: int, each: int, longest: int = 0) -> list[Example]:
     """Draw examples, rare features and frequent ones.
 

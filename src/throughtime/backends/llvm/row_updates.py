@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from llvmlite import ir
 
@@ -25,13 +26,20 @@ BLOCK = 8
 """Rows whose decay is computed together, in one vector of doubles."""
 
 ELEMENTS: dict[int, ir.Type] = {4: ir.FloatType(), 8: DOUBLE}
-SIGNATURES: dict[str, list[ir.Type]] = {
+Kind = ir.PointerType | ir.IntType | ir.DoubleType
+
+
+def _signature(pointers: int, counts: int, numbers: int) -> list[Kind]:
+    return [*[POINTER] * pointers, *[INDEX] * counts, *[DOUBLE] * numbers]
+
+
+SIGNATURES = {
     # weight, stamps, rows (null: all), count, rows of the table, width, now, l1, l2
-    "catch_up": [POINTER] * 3 + [INDEX] * 3 + [DOUBLE] * 3,
+    "catch_up": _signature(3, 3, 3),
     # stamps, rows, count, rows of the table, now
-    "stale": [POINTER] * 2 + [INDEX] * 2 + [DOUBLE],
+    "stale": _signature(2, 2, 1),
     # weight, stamps, rows, gradient, count, width, now, keep, rate, amount, scale
-    "update": [POINTER] * 4 + [INDEX] * 2 + [DOUBLE] * 5,
+    "update": _signature(4, 2, 5),
 }
 
 
@@ -66,7 +74,11 @@ def row_kernels(item_bytes: int) -> RowKernels:
 
     _, code = cached(f"row updates {item_bytes} {target.key} {version()}", make)
     loaded = load(code, target)
-    kinds = {POINTER: ctypes.c_void_p, INDEX: ctypes.c_int64, DOUBLE: ctypes.c_double}
+    kinds: dict[Kind, type[ctypes._SimpleCData[Any]]] = {
+        POINTER: ctypes.c_void_p,
+        INDEX: ctypes.c_int64,
+        DOUBLE: ctypes.c_double,
+    }
     made = {}
     for name, signature in SIGNATURES.items():
         result = ctypes.c_int64 if name == "stale" else None
