@@ -157,6 +157,17 @@ def test_a_new_rate_of_ftrl_moves_no_weight_and_new_penalties_do() -> None:
     assert not lazy.weight.detach().any()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_table_may_be_empty(kind: str) -> None:
+    empty = nn.Parameter(torch.zeros(0, 3))
+    optimizer = made(kind, [empty])
+    for gradient in (torch.zeros(0, 3), torch.zeros(0, 3).to_sparse(1)):
+        empty.grad = gradient
+        optimizer.step()
+        optimizer.state_dict()
+        empty.grad = None
+
+
 def test_a_closure_is_called_with_gradients_on() -> None:
     lazy = table(start(FEATURES))
     optimizer = made("LazySGD", lazy.parameters())

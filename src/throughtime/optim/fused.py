@@ -30,6 +30,7 @@ class ElasticPending(Pending):
             weight.device.type != "cpu"
             or weight.dtype not in _COMPILED
             or not weight.is_contiguous()
+            or not weight.numel()
             or not available()[0]
         ):
             return None
@@ -84,7 +85,7 @@ class ElasticPending(Pending):
         ``step`` is what `RowKernels.update` needs: keep, rate, amount, scale.
         """
         kernels, weight = self.kernels(), self.parameter
-        if kernels is None or values.dtype != weight.dtype or not len(weight):
+        if kernels is None or values.dtype != weight.dtype:
             return False
         if time:
             self.now += time
@@ -93,6 +94,20 @@ class ElasticPending(Pending):
         where = weight.data_ptr(), self.stamps.data_ptr(), rows.data_ptr()
         width = weight.numel() // len(weight)
         kernels.update(*where, values.data_ptr(), len(rows), width, self.now, *step)
+        increment_version(weight)
+        return True
+
+    def update_all(self, values: Tensor, step: tuple[float, ...]) -> bool:
+        """Step all rows, none of which waits, if compiled code can."""
+        kernels, weight = self.kernels(), self.parameter
+        if kernels is None or values.dtype != weight.dtype:
+            return False
+        values, table = values.contiguous(), weight.data_ptr()
+        with torch.inference_mode(False):
+            row, stamp = torch.zeros(1, dtype=torch.int64), torch.zeros(1).double()
+        # The table as one long row.
+        where = table, stamp.data_ptr(), row.data_ptr(), values.data_ptr()
+        kernels.update(*where, 1, weight.numel(), 0.0, *step)
         increment_version(weight)
         return True
 

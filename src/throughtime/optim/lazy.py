@@ -109,12 +109,15 @@ class LazyOptimizer(RowOptimizer):
                 self._begin(group, touched.parameter)
             if touched.rows is None:
                 pending.settle()
-                weight = touched.parameter
-                weight.copy_(self._stepped(touched, weight))
+                self._step_all(pending, touched)
                 return
             self._step_rows(pending, touched, touched.rows)
         if not pending.found:
             search(pending)
+
+    def _step_all(self, pending: Pending, touched: Touched) -> None:
+        weight = touched.parameter
+        weight.copy_(self._stepped(touched, weight))
 
     def _step_rows(self, pending: Pending, touched: Touched, rows: Tensor) -> None:
         weight = touched.parameter

@@ -52,6 +52,11 @@ class _ElasticNet(LazyOptimizer):
         weight = (weight * keep).sub(touched.values, alpha=rate)
         return shrink(weight, amount).mul_(scale)
 
+    def _step_all(self, pending: Pending, touched: Touched) -> None:
+        assert isinstance(pending, ElasticPending)
+        if not pending.update_all(touched.values, self._step_of(touched.group)):
+            super()._step_all(pending, touched)
+
     def _step_rows(self, pending: Pending, touched: Touched, rows: Tensor) -> None:
         assert isinstance(pending, ElasticPending)
         time, step = self._time(touched.group), self._step_of(touched.group)
