@@ -271,6 +271,19 @@ def test_a_parameter_assigned_after_the_first_call_is_found() -> None:
     torch.testing.assert_close(read, late.weight)
 
 
+def test_code_compiled_in_place_is_settled_by_hand() -> None:
+    model, optimizer, right = trained()
+    model.table.compile(backend="eager", fullgraph=True)
+    optimizer.settle()
+    with torch.no_grad():
+        assert_settled(model.table(torch.arange(D)), right)
+    run(model, optimizer, 3)
+    with pytest.raises(tt.errors.StaleRows, match="compiled call"):
+        run(model, optimizer, 1)
+    optimizer.catch_up(torch.tensor([1]), model.table.weight)
+    run(model, optimizer, 1)
+
+
 def test_compiled_modules_are_settled_before_evaluation() -> None:
     model, optimizer, right = trained()
     with warnings.catch_warnings():

@@ -26,7 +26,8 @@ class LazyOptimizer(RowOptimizer):
         """Apply everything that is pending, so that all weights can be read.
 
         `state_dict` (of modules and of this optimiser), saving, loading, copying and
-        evaluation do it themselves; who reads ``parameter.data`` does it here.
+        evaluation do it themselves. Who reads ``parameter.data``, or evaluates what
+        ``module.compile()`` compiled in place, does it here.
         """
         for pending in self._pending.values():
             pending.settle()
