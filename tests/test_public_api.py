@@ -11,7 +11,7 @@ import throughtime
 
 PUBLIC = (
     "Cell Input Parameter State cells cite convert data errors explain fit load math "
-    "nn train"
+    "nn optim train"
 ).split()
 MOST_NAMES = 30
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from throughtime.nn import cite, convert, explain
     from throughtime.train import fit, load
 
-    from . import cells, data, errors, math, nn, train
+    from . import cells, data, errors, math, nn, optim, train
 
 __all__ = [
     "Cell",
@@ -35,6 +35,7 @@ __all__ = [
     "load",
     "math",
     "nn",
+    "optim",
     "train",
 ]
 

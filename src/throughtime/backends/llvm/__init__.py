@@ -7,7 +7,8 @@ step), ``layout`` (tiles, panels, the table of arguments), ``body`` and ``sweep`
 loop over time), ``tiles``, ``pointwise`` and ``vector_math`` (what stays in
 registers), ``contraction`` (gradients of parameters), ``edges`` (first and last
 states), ``overlay`` (δ over what was stored), ``module``, ``compile``,
-``object_cache``, and ``kernel``, which callers use; ``profile`` times its parts.
+``object_cache``, and ``kernel``, which callers use; ``row_updates`` (optimisers of
+sparse tables), ``profile`` (times the parts).
 
 May import: ``math``, ``graph``, ``errors`` and llvmlite; no torch, no other backend.
 Next: ``kernel``; ``nn``, which gives it the addresses of tensors.
