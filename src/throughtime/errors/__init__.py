@@ -102,20 +102,31 @@ from throughtime.errors.runs import (
     UnknownChoice,
     UnknownPrompt,
 )
+from throughtime.errors.truncation import (
+    BadChunk,
+    BadSequences,
+    BadTruncation,
+    CarriedStateMismatch,
+    WindowNotRun,
+)
 
 __all__ = [
     "BackendCannotServe",
+    "BadChunk",
     "BadExtent",
     "BadLengths",
     "BadResets",
+    "BadSequences",
     "BadSetting",
     "BadSettingType",
     "BadStandardiser",
     "BadTarget",
+    "BadTruncation",
     "BudgetTooSmall",
     "CannotConvert",
     "CannotWrite",
     "CapturedWithoutGradient",
+    "CarriedStateMismatch",
     "CellError",
     "CellFileFails",
     "CellFileRefused",
@@ -189,4 +200,5 @@ __all__ = [
     "UnknownPrompt",
     "UnreadableFile",
     "UnsuitableInitialisation",
+    "WindowNotRun",
 ]
