@@ -95,11 +95,12 @@ def learn(
     module = Recurrent(LSTM(), SYMBOLS, hidden_size, 2)
     head = Softmax(hidden_size, SYMBOLS)
     weights = [*module.parameters(), *head.parameters()]
-    optimizer = torch.optim.Adam(weights, learning_rate)
+    optimizer = torch.optim.Adam(weights)
     truncation = make(module)
     training, test = rows(TRAINING_STEPS, seed=1), rows(TEST_STEPS, seed=2)
     outcome, steps = Outcome([], []), 0
-    for _ in range(passes):
+    for number in range(passes):
+        optimizer.param_groups[0]["lr"] = learning_rate * (1 - number / passes)
         truncation.reset()
         for window in truncation.windows(pieces(training)):
             losses = head.loss(head.logits(window.run()), window.targets)
@@ -123,7 +124,7 @@ def pieces(chunk: Chunk, steps: int = 200) -> Iterator[Chunk]:
 
 @torch.no_grad()
 def perplexity(module: Recurrent, head: Softmax, test: Chunk) -> float:
-    """exp of the mean loss over all steps and rows."""
+    """Give exp of the mean loss over all steps and rows."""
     assert isinstance(test.targets, Tensor)
     output, _ = module(test.inputs)
     return math.exp(head.loss(head.logits(output), test.targets).mean())

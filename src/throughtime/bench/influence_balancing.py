@@ -6,8 +6,8 @@ After Tallec and Ollivier (2017). A linear system of n units,
 
 with p times +1, has one parameter θ; the loss of each step is ``½ (s¹_t − 1)²``. The
 influence of θ on the first unit arrives from unit k about 2k steps later: at first the
-p positive ones are seen, and only then the n − p negative ones, which win. For n = 23 and
-p = 10 the slope ``ds¹/dθ`` over the last K steps is:
+p positive ones are seen, and only then the n − p negative ones, which win. For n = 23
+and p = 10 the slope ``ds¹/dθ`` over the last K steps is:
 
 ======  ====  ======  ======  =====  ======  ======  =====
 K       1     10      20      40     41      60      ∞

@@ -37,8 +37,8 @@ class StreamBatches:
     """Every step of every sequence once, in chunks of B rows.
 
     To iterate gives the chunks that are left of a pass over all sequences, from where
-    the last iteration stopped; after a whole pass, those of the next. Zeros stand
-    behind a row's end, which comes only when no sequence is left.
+    the last iteration stopped; once one has come to the end, those of the next pass.
+    Zeros stand behind a row's end, which comes only when no sequence is left.
 
     Parameters
     ----------
@@ -92,13 +92,16 @@ class StreamBatches:
         # The sequence of each row and the step that comes next; −1: none yet, or left.
         self._places = [-1] * self.batch_size
         self._steps = [0] * self.batch_size
-        self._begun = False
+        # Said by an iteration that has found nothing left, not by the last chunk: who
+        # stores the position then and goes on is told of the end as well.
+        self._ended = False
 
     def __iter__(self) -> Iterator[Chunk]:
-        if self._begun and self._over():
+        if self._ended:
             self.rewind()
         while not self._over():
             yield self._chunk()
+        self._ended = True
 
     def state_dict(self) -> dict[str, Any]:
         """Where the pass is: what is given after the last chunk, and in what order."""
@@ -107,7 +110,7 @@ class StreamBatches:
             "next": self._next,
             "places": list(self._places),
             "steps": list(self._steps),
-            "begun": self._begun,
+            "ended": self._ended,
         }
         if self.generator is not None:
             state["generator"] = self.generator.get_state()
@@ -134,7 +137,7 @@ class StreamBatches:
             )
         self._order, self._next = state["order"].clone(), state["next"]
         self._places, self._steps = list(state["places"]), list(state["steps"])
-        self._begun = state["begun"]
+        self._ended = state["ended"]
         if self.generator is not None:
             self.generator.set_state(state["generator"])
 
@@ -148,7 +151,6 @@ class StreamBatches:
 
     def _chunk(self) -> Chunk:
         """Fill the rows of one chunk, and go on behind it."""
-        self._begun = True
         shape = self.steps, self.batch_size
         inputs = self._sequences[0].new_zeros((*shape, *self._sequences[0].shape[1:]))
         targets = None

@@ -86,14 +86,14 @@ class AdaptiveTruncation(Truncation):
     def _want(self) -> int:
         return self.longest if self._behind >= self.period else self.k
 
-    def _edges(self, steps: int, newest: int) -> Mapping[int, float]:
+    def _edges(self, steps: int, following: int) -> Mapping[int, float]:
         self._measures = self._behind >= self.period
         if self._measures:
             return dict.fromkeys(range(1, steps), 1.0)
-        return {steps - self._kept(steps): 1.0}
+        return {steps - self._kept(following): 1.0}
 
-    def _kept(self, steps: int) -> int:
-        return min(self.k - 1, steps)
+    def _kept(self, following: int) -> int:
+        return self.k - 1
 
     def _window(self, newest: int) -> Window:
         window = super()._window(newest)

@@ -11,8 +11,8 @@ class TBPTT(Truncation):
     """Truncated backpropagation through time (Williams & Peng 1990).
 
     Every k1 steps the losses of the newest k1 steps flow back over at most k2 steps.
-    With ``k2 = k1`` the stream is cut into chunks, and step j of a chunk has but j
-    steps of credit. ``k2 = k + k1 − 1`` gives every loss at least k steps, at
+    With ``k2 = k1`` the stream is cut into chunks, each run once, and step j of a chunk
+    has but j steps of credit. ``k2 = k + k1 − 1`` gives every loss at least k steps, at
     ``k2 / k1`` times the work of one pass.
 
     Parameters
@@ -46,8 +46,15 @@ class TBPTT(Truncation):
     def _want(self) -> int:
         return self.k1
 
-    def _edges(self, steps: int, newest: int) -> Mapping[int, float]:
-        return {steps - self._kept(steps): 1.0}
+    def _ahead(self) -> int:
+        # The last window may be shorter, and then begins earlier: before this one is
+        # run, it has to be known where.
+        return self.k1 if self.k2 > self.k1 else 0
 
-    def _kept(self, steps: int) -> int:
-        return min(self.k2 - self.k1, steps)
+    def _edges(self, steps: int, following: int) -> Mapping[int, float]:
+        return {steps - self._kept(following): 1.0}
+
+    def _kept(self, following: int) -> int:
+        if self.k2 == self.k1:
+            return 0
+        return self.k2 - min(following or self.k1, self.k1)

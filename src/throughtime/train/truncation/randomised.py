@@ -98,11 +98,11 @@ class RandomTruncation(Truncation):
     def _draw(self) -> float:
         return float(torch.rand((), dtype=torch.float64, generator=self.generator))
 
-    def _edges(self, steps: int, newest: int) -> Mapping[int, float]:
+    def _edges(self, steps: int, following: int) -> Mapping[int, float]:
         return {
             place * self.every: 1 / (1 - self.probability(place))
             for place in range(1, -(-steps // self.every))
         }
 
-    def _kept(self, steps: int) -> int:
+    def _kept(self, following: int) -> int:
         return 0

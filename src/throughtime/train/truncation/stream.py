@@ -77,7 +77,8 @@ class Truncation(ABC):
         chunks
             One after the other, of any length; row b of each goes on where row b of
             the one before ended. What is left behind the last whole window is a shorter
-            one. A further call goes on with the stream.
+            one, so a chunk may be read before the window that it decides on is given.
+            A further call goes on with the stream.
 
         Raises
         ------
@@ -86,13 +87,10 @@ class Truncation(ABC):
         WindowNotRun
             A window was left without being run.
         """
-        yield from self._whole()
         for chunk in [chunks] if isinstance(chunks, Chunk) else chunks:
             self._append(Steps.of(chunk))
-            yield from self._whole()
-        if self._new:
-            yield self._window(self._new)
-            self._settle()
+            yield from self._known(ended=False)
+        yield from self._known(ended=True)
 
     def state_dict(self) -> dict[str, Any]:
         """All that the next window depends on, beside the weights."""
@@ -120,28 +118,37 @@ class Truncation(ABC):
         """How many new steps the next window needs."""
 
     @abstractmethod
-    def _edges(self, steps: int, newest: int) -> Mapping[int, float]:
+    def _edges(self, steps: int, following: int) -> Mapping[int, float]:
         """Where the state is looked at in a window, with the factors of its error."""
 
     @abstractmethod
-    def _kept(self, steps: int) -> int:
-        """How many of a window's steps the next one runs again."""
+    def _kept(self, following: int) -> int:
+        """How many steps the next window runs again, at most.
+
+        ``following`` new steps are known that it will count.
+        """
+
+    def _ahead(self) -> int:
+        """How many steps have to be known behind a window."""
+        return 0
 
     @property
     def _new(self) -> int:
         """How many steps have not been counted."""
         return 0 if self._steps is None else len(self._steps) - self._past
 
-    def _whole(self) -> Iterator[Window]:
+    def _known(self, ended: bool) -> Iterator[Window]:
+        """Windows of what was read; all of it where the stream has ended."""
         self._settle()
         while self._new:
             self._wanted = self._wanted or self._want()
-            if self._new < self._wanted:
+            if not ended and self._new < self._wanted + self._ahead():
                 return
-            yield self._window(self._wanted)
+            yield self._window(min(self._wanted, self._new))
             self._settle()
 
     def _append(self, steps: Steps) -> None:
+        self._settle()
         if self._steps is not None:
             steps = self._steps.followed_by(steps)
         if self._start is None:
@@ -152,7 +159,7 @@ class Truncation(ABC):
         assert self._steps is not None  # or there would be no new step
         assert self._start is not None
         steps = self._steps.part(0, self._past + newest)
-        edges = self._edges(len(steps), newest)
+        edges = self._edges(len(steps), self._new - newest)
         window = Window(steps, newest, self._start, self._network, edges)
         self._open = window
         return window
@@ -163,7 +170,7 @@ class Truncation(ABC):
             return
         window, steps = self._open, len(self._open.inputs)
         self._state = window.state_at(steps)
-        kept = min(self._kept(steps), steps)
+        kept = min(self._kept(self._new - window.steps), steps)
         self._start = window.state_at(steps - kept)
         self._steps = self._steps.part(steps - kept)
         self._past, self._wanted, self._open = kept, 0, None
