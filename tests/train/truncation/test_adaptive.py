@@ -67,10 +67,12 @@ def test_the_bound_is_exact_where_error_decays_geometrically(beta: float) -> Non
     lags = torch.arange(1, 200, dtype=torch.float64)
     norms = beta**lags
     bias = relative_bias(norms, norms.cumsum(0), tau=150)
-    assert_exact(bias[:100], beta ** lags[:100])
-    assert steps_needed(bias, 0.1) == math.ceil(math.log(0.1) / math.log(beta)) + 1
-    assert steps_needed(bias, beta) == 2
-    assert steps_needed(torch.full((9,), torch.inf), 0.1) == 10
+    # What lies behind the last lag, β^199, is not known.
+    torch.testing.assert_close(bias[:50], beta ** lags[:50], rtol=1e-8, atol=1e-8)
+    needed = math.ceil(math.log(0.1) / math.log(beta)) + 1
+    assert steps_needed(bias, 0.1, 99) == needed
+    assert steps_needed(bias, 0.1, 3) == 3
+    assert steps_needed(torch.full((9,), torch.inf), 0.1, 99) == 99
 
 
 @pytest.mark.parametrize("tau", [2, 3, 5])
@@ -101,7 +103,7 @@ def test_where_error_does_not_decay_no_number_of_steps_is_enough() -> None:
 
 @pytest.mark.parametrize("cell", [tt.cells.Elman(), tt.cells.LSTM()], ids=repr)
 def test_gradients_by_lag_are_those_of_a_loop(backend: str, cell: tt.Cell) -> None:
-    """Of the last two losses, in the rows that have them, over all layers and states."""
+    """Of the last two losses, in rows that have them, over all layers and states."""
     module = build(backend, cell)
     x, y = draw(7, 3, F), draw(7, 3, H, seed=1)
     lengths = torch.tensor([7, 3, 6])
@@ -136,12 +138,14 @@ def test_a_leaky_unit_needs_the_steps_that_its_decay_says(
     share: float, bias: float
 ) -> None:
     module = leaky(share)
-    rule = AdaptiveTruncation(module, bias, longest=80, period=10**6)
+    rule = AdaptiveTruncation(module, 1.001 * bias, longest=80, period=10**6)
     for window in rule.windows(Chunk(draw(200, 1, 1), torch.ones(200, 1, 1).double())):
         window.mean((window.run() - 1).square().sum(-1) / 2)
-    assert rule.k == math.ceil(math.log(bias) / math.log(share) - 1e-9) + 1
+    assert rule.k == math.ceil(math.log(bias) / math.log(share)) + 1
     assert rule.norms is not None
-    assert_exact(rule.norms[1:] / rule.norms[:-1], torch.full((75,), share).double())
+    assert_exact(
+        rule.norms[1:] / rule.norms[:-1], torch.full((75,), share, dtype=torch.float64)
+    )
 
 
 def test_a_unit_that_forgets_nothing_gets_all_steps() -> None:

@@ -108,8 +108,8 @@ class AdaptiveTruncation(Truncation):
             self.norms = found.norms
             tau = max(2, int(TAU * len(found.norms)))
             bias = relative_bias(found.norms, found.cumulative, tau)
-            needed = steps_needed(bias, self.bias)
-            self.k = min(max(needed, self.shortest), self.longest)
+            needed = steps_needed(bias, self.bias, self.longest)
+            self.k = max(needed, self.shortest)
         self._behind, self._measures, window.look = 0, False, None
 
     def _settle(self) -> None:

@@ -67,10 +67,13 @@ def relative_bias(norms: Tensor, cumulative: Tensor, tau: int) -> Tensor:
     return error / least
 
 
-def steps_needed(bias: Tensor, most: float) -> int:
-    """The fewest steps whose gradient has at most such a relative bias; else all."""
+def steps_needed(bias: Tensor, most: float, longest: int) -> int:
+    """The fewest steps whose gradient has at most such a relative bias.
+
+    ``longest`` at most, and where no lag that was measured is enough.
+    """
     enough = (bias <= most).nonzero()
-    return (int(enough[0]) + 1 if len(enough) else len(bias)) + 1
+    return min(int(enough[0]) + 2, longest) if len(enough) else longest
 
 
 class LagGradients(NamedTuple):
