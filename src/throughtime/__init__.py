@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from throughtime.nn import CarriedState, cite, convert, explain
     from throughtime.train import fit, load
 
-    from . import cells, data, errors, math, nn, train
+    from . import bench, cells, data, errors, math, nn, train
 
 __all__ = [
     "CarriedState",
@@ -26,6 +26,7 @@ __all__ = [
     "Input",
     "Parameter",
     "State",
+    "bench",
     "cells",
     "cite",
     "convert",

@@ -81,7 +81,8 @@ def learn(
         nn.utils.clip_grad_norm_(weights, 1.0)
         optimizer.step()
     test = rows(lag, 20 * lag, seed=2)
+    assert test.targets is not None
     with torch.no_grad():
         answers = head.logits(module(test.inputs)[0]).argmax(-1)
     asked = test.targets != IGNORED
-    return (answers == test.targets)[asked].float().mean().item()
+    return (answers[asked] == test.targets[asked]).float().mean().item()

@@ -83,7 +83,6 @@ def test_every_loss_counts_once_and_windows_keep_to_k2() -> None:
         window.run()
         assert window.steps <= 3
         assert len(window.inputs) <= 8
-        assert window.targets is not None
         seen.append(window.targets)
         counted += int(window.counts.sum())
     assert torch.equal(torch.cat(seen), whole.targets)
@@ -235,6 +234,11 @@ def wrong_losses() -> None:
         window.mean(window.run())
 
 
+def untargeted() -> None:
+    for window in TBPTT(build(), 2).windows(Chunk(draw(4, 2, F))):
+        losses(window.run(), window.targets)
+
+
 def returning() -> list[Chunk]:
     x = draw(4, 2, F)
     return [Chunk(x, lengths=torch.tensor([4, 2])), Chunk(x)]
@@ -260,6 +264,7 @@ REFUSALS: list[tuple[Any, type[Exception], str]] = [
     ),
     (skip, WindowNotRun, "left without being run"),
     (wrong_losses, InputShapeMismatch, "losses is of shape (2, 4, 5), expected (2, 4)"),
+    (untargeted, BadChunk, "A chunk has no targets"),
     (lambda: run(returning()), BadChunk, "steps of row 1, which has ended"),
     (
         lambda: run([Chunk(draw(4, 2, F)), Chunk(draw(4, 3, F))]),

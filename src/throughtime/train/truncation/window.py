@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from throughtime.errors import InputShapeMismatch, WindowNotRun
+from throughtime.errors import BadChunk, InputShapeMismatch, WindowNotRun
 from throughtime.nn import CarriedState
 from throughtime.train.truncation.steps import Steps
 
@@ -31,8 +31,6 @@ class Window:
         At which a new sequence begins, ``(S, B)``.
     steps
         N, how many of them are the newest: only their losses count.
-    targets
-        Of the newest steps, ``(N, B, …)``, or None.
     counts
         Which of the newest steps there are, ``(N, B)``; behind a row's end is nothing.
     ends
@@ -56,7 +54,7 @@ class Window:
             steps.lengths,
         )
         self.steps = newest
-        self.targets = None if steps.targets is None else steps.targets[old:]
+        self._targets = None if steps.targets is None else steps.targets[old:]
         self.counts = steps.living[old:]
         self.ends: dict[int, list[Tensor]] = {}
         self.look: Callable[[Window, Tensor], None] | None = None
@@ -64,6 +62,23 @@ class Window:
         # Between which steps the state is looked at, and what error is multiplied by
         # on its way back.
         self._edges = {step: f for step, f in edges.items() if 0 < step < len(steps)}
+
+    @property
+    def targets(self) -> Tensor:
+        """Of the newest steps, ``(N, B, …)``.
+
+        Raises
+        ------
+        BadChunk
+            The stream has none.
+        """
+        if self._targets is None:
+            raise BadChunk(
+                given="no targets",
+                expected="those of its steps",
+                advice="give targets to the chunks, or losses that need none",
+            )
+        return self._targets
 
     def run(self, network: Network | None = None) -> Tensor:
         """Run all steps from the state at the window's start.
