@@ -87,6 +87,18 @@ def test_rows_wait_for_nothing(lengths: list[int], rows: int, steps: int) -> Non
         assert torch.equal((~dead).sum(0), chunk.lengths)
 
 
+@given(LENGTHS, st.integers(1, 4), st.integers(1, 5))
+def test_sequences_begin_in_their_order(
+    lengths: list[int], rows: int, steps: int
+) -> None:
+    begun: list[int] = []
+    for chunk in StreamBatches(sequences(lengths), rows, steps):
+        assert chunk.places is not None
+        assert chunk.resets is not None
+        begun += chunk.places[chunk.resets].tolist()
+    assert begun == [place for place, length in enumerate(lengths) if length]
+
+
 def equal(one: Chunk, other: Chunk) -> bool:
     pairs = zip(vars(one).values(), vars(other).values(), strict=True)
     return all(a is b or torch.equal(a, b) for a, b in pairs)
