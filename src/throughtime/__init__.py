@@ -15,16 +15,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from throughtime.graph import Cell, Input, Parameter, State
-    from throughtime.nn import cite, convert, explain
+    from throughtime.nn import CarriedState, cite, convert, explain
     from throughtime.train import fit, load
 
-    from . import cells, data, errors, math, nn, optim, train
+    from . import bench, cells, data, errors, math, nn, optim, train
 
 __all__ = [
+    "CarriedState",
     "Cell",
     "Input",
     "Parameter",
     "State",
+    "bench",
     "cells",
     "cite",
     "convert",
@@ -41,6 +43,7 @@ __all__ = [
 
 # The room behind each name that is no room itself.
 _ROOMS = {
+    "CarriedState": "nn",
     "Cell": "graph",
     "Input": "graph",
     "Parameter": "graph",

@@ -167,10 +167,18 @@ from throughtime.errors.tables import (
     UnsuitableColumn,
     ValueMissing,
 )
+from throughtime.errors.truncation import (
+    BadChunk,
+    BadSequences,
+    BadTruncation,
+    CarriedStateMismatch,
+    WindowNotRun,
+)
 
 __all__ = [
     "BackendCannotServe",
     "BadArrays",
+    "BadChunk",
     "BadColumnNames",
     "BadConfiguration",
     "BadExtent",
@@ -179,15 +187,18 @@ __all__ = [
     "BadMemory",
     "BadResets",
     "BadRows",
+    "BadSequences",
     "BadSetting",
     "BadSettingType",
     "BadSplitColumn",
     "BadTSFile",
     "BadTarget",
+    "BadTruncation",
     "BudgetTooSmall",
     "CannotConvert",
     "CannotWrite",
     "CapturedWithoutGradient",
+    "CarriedStateMismatch",
     "CellError",
     "CellFileFails",
     "CellFileRefused",
@@ -315,4 +326,5 @@ __all__ = [
     "UnusedSetting",
     "ValueMissing",
     "WhichParameter",
+    "WindowNotRun",
 ]

@@ -3,7 +3,8 @@
 In reading order: ``settings``, ``initialisation``, ``choice`` (which backend serves),
 ``execution`` (the one way a layer runs); the room ``compiled`` (machine code as torch
 operators); ``layers``, ``packing`` and ``permuting`` (lengths and resets),
-``sequences`` (what people give, as rows), ``states``, ``checkpointing``, ``recurrent``,
+``sequences`` (what people give, as rows), ``states``, ``carrying`` (states of rows that
+come and go), ``checkpointing``, ``recurrent``, ``running`` (steps of any module),
 ``streaming`` (one step at a time), ``compatibility`` (`torch.nn`'s own classes),
 ``conversion``, ``heads`` and ``softmaxes`` (outputs and losses), ``citing``,
 ``explain`` and ``node_deltas`` (what a module does).
@@ -12,6 +13,7 @@ May import: ``cells``, ``backends``, ``math``, ``graph``, ``errors`` and torch.
 Next: ``train``, which teaches these modules.
 """
 
+from throughtime.nn.carrying import CarriedState
 from throughtime.nn.citing import cite
 from throughtime.nn.compatibility import GRU, LSTM, RNN
 from throughtime.nn.compatible_cells import GRUCell, LSTMCell, RNNCell
@@ -25,6 +27,7 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "CarriedState",
     "GRUCell",
     "LSTMCell",
     "Linear",

@@ -23,6 +23,7 @@ from throughtime.errors import (
     UnknownInput,
 )
 from throughtime.errors.base import did_you_mean
+from throughtime.nn.carrying import CarriedState
 from throughtime.nn.layers import Layers
 from throughtime.nn.packing import (
     Packing,
@@ -322,6 +323,8 @@ def matched(label: str, value: Tensor, like: Tensor) -> Tensor:
 
 def state_values(module: Layers, argument: str, state: object) -> list[Any]:
     """What was given as a tensor or a sequence of tensors, one value per state."""
+    if isinstance(state, CarriedState):
+        state = state.values_for(module)
     if isinstance(state, Tensor):
         values: list[Any] = [state]
     elif isinstance(state, Sequence) and not isinstance(state, str):

@@ -1,0 +1,185 @@
+"""Sequences side by side: every step once, each row followed, none lost."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from throughtime.data.stream_batches import Chunk, StreamBatches
+from throughtime.errors import BadSequences, NotPositive
+
+
+def sequences(lengths: list[int], features: int = 2) -> list[np.ndarray]:
+    """Each number says which sequence and which step it is of."""
+    return [
+        1000.0 * (place + 1) + np.arange(length * features).reshape(length, features)
+        for place, length in enumerate(lengths)
+    ]
+
+
+def rows_of(chunks: list[Chunk]) -> list[list[tuple[int, torch.Tensor, bool]]]:
+    """For every row its living steps: place, input, mark."""
+    rows: list[list[tuple[int, torch.Tensor, bool]]] = []
+    for row in range(chunks[0].inputs.shape[1]):
+        rows.append([])
+        for chunk in chunks:
+            assert chunk.lengths is not None
+            assert chunk.places is not None
+            assert chunk.resets is not None
+            rows[row] += [
+                (int(p), x, bool(mark))
+                for p, x, mark in list(
+                    zip(
+                        chunk.places[:, row],
+                        chunk.inputs[:, row],
+                        chunk.resets[:, row],
+                        strict=True,
+                    )
+                )[: int(chunk.lengths[row])]
+            ]
+    return rows
+
+
+LENGTHS = st.lists(st.integers(0, 9), min_size=1, max_size=8).filter(any)
+
+
+@given(LENGTHS, st.integers(1, 4), st.integers(1, 5), st.booleans())
+def test_no_step_is_lost_or_repeated_and_rows_go_on(
+    lengths: list[int], batch_size: int, steps: int, drawn: bool
+) -> None:
+    given_sequences = sequences(lengths)
+    generator = torch.Generator().manual_seed(0) if drawn else None
+    loader = StreamBatches(given_sequences, batch_size, steps, generator=generator)
+    for _ in range(2):  # passes
+        chunks = list(loader)
+        found: dict[int, list[torch.Tensor]] = {}
+        for row in rows_of(chunks):
+            previous = -1
+            for place, x, mark in row:
+                assert mark == (place != previous)
+                assert not (mark and place in found)
+                found.setdefault(place, []).append(x)
+                previous = place
+        assert sorted(found) == [k for k, length in enumerate(lengths) if length]
+        for place, parts in found.items():
+            assert np.array_equal(torch.stack(parts), given_sequences[place])
+
+
+@given(LENGTHS, st.integers(1, 4), st.integers(1, 5))
+def test_rows_wait_for_nothing(lengths: list[int], rows: int, steps: int) -> None:
+    """A row is empty only when no sequence is left, and what is behind is zeros."""
+    chunks = list(StreamBatches(sequences(lengths), rows, steps))
+    left = sum(length > 0 for length in lengths)
+    for chunk in chunks:
+        assert chunk.lengths is not None
+        assert chunk.places is not None
+        assert chunk.resets is not None
+        assert len(chunk.inputs) == chunk.lengths.max()
+        left -= int(chunk.resets.sum())
+        dead = chunk.places < 0
+        assert not dead.any() or left == 0
+        assert not chunk.inputs[dead].any()
+        assert torch.equal((~dead).sum(0), chunk.lengths)
+
+
+@given(LENGTHS, st.integers(1, 4), st.integers(1, 5))
+def test_sequences_begin_in_their_order(
+    lengths: list[int], rows: int, steps: int
+) -> None:
+    begun: list[int] = []
+    for chunk in StreamBatches(sequences(lengths), rows, steps):
+        assert chunk.places is not None
+        assert chunk.resets is not None
+        begun += chunk.places[chunk.resets].tolist()
+    assert begun == [place for place, length in enumerate(lengths) if length]
+
+
+def equal(one: Chunk, other: Chunk) -> bool:
+    pairs = zip(vars(one).values(), vars(other).values(), strict=True)
+    return all(a is b or torch.equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize("taken", [0, 1, 3])
+@pytest.mark.parametrize("drawn", [False, True])
+def test_a_position_is_saved_and_restored(taken: int, drawn: bool) -> None:
+    def loader(seed: int) -> StreamBatches:
+        generator = torch.Generator().manual_seed(seed) if drawn else None
+        whole = sequences([7, 0, 3, 12, 1, 5])
+        return StreamBatches(whole, 2, 3, targets=whole, generator=generator)
+
+    first = loader(1)
+    chunks = iter(first)
+    for _ in range(taken):
+        next(chunks)
+    state = copy.deepcopy(first.state_dict())
+    rest = [*chunks, *first]  # of this pass, and the next
+    other = loader(2)
+    list(other)
+    other.load_state_dict(state)
+    again = [*other, *other]
+    assert len(again) == len(rest) > 6
+    assert all(map(equal, again, rest))
+
+
+def test_an_iteration_goes_on_where_the_last_one_stopped() -> None:
+    loader = StreamBatches(sequences([4, 4]), 1, 2)
+    first = next(iter(loader))
+    assert len(list(loader)) == 3
+    assert len(list(loader)) == 4
+    next(iter(loader))
+    loader.rewind()
+    assert equal(next(iter(loader)), first)
+
+
+def test_symbols_and_targets_of_their_own_shape() -> None:
+    symbols = [torch.arange(5), torch.arange(10, 13)]
+    targets = [one.double()[:, None] / 2 for one in symbols]
+    (chunk,) = StreamBatches(symbols, 2, 8, targets=targets)
+    assert chunk.inputs.dtype == torch.int64
+    assert chunk.inputs.tolist()[:3] == [[0, 10], [1, 11], [2, 12]]
+    assert chunk.targets is not None
+    assert torch.equal(chunk.targets[..., 0], chunk.inputs.double() / 2)
+
+
+REFUSALS: list[tuple[Callable[[], Any], type[Exception], str]] = [
+    (lambda: StreamBatches(sequences([1]), 0, 1), NotPositive, "batch_size=0"),
+    (lambda: StreamBatches(sequences([1]), 1, 0), NotPositive, "steps=0"),
+    (lambda: StreamBatches([], 1, 1), BadSequences, "sequences is empty"),
+    (lambda: StreamBatches([1.0], 1, 1), BadSequences, "sequences is numbers"),
+    (
+        lambda: StreamBatches([*sequences([2]), *sequences([2], 3)], 1, 1),
+        BadSequences,
+        "sequences[1] is (2, 3) of torch.float64, expected (T_i, 2)",
+    ),
+    (
+        lambda: StreamBatches(sequences([2, 3]), 1, 1, targets=sequences([2, 4])),
+        BadSequences,
+        "targets is of 4 steps in sequence 1, expected 3",
+    ),
+    (
+        lambda: StreamBatches(sequences([2, 3]), 1, 1, targets=sequences([2])),
+        BadSequences,
+        "targets is 1 sequences, expected 2",
+    ),
+    (
+        lambda: StreamBatches(sequences([2, 3]), 1, 1).load_state_dict(
+            StreamBatches(sequences([2, 3]), 2, 1).state_dict()
+        ),
+        BadSequences,
+        "state is of 2 sequences in 2 rows, expected one of 2 in 1",
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "sentence"), REFUSALS)
+def test_what_cannot_stand_side_by_side_is_refused(
+    call: Callable[[], Any], error: type[Exception], sentence: str
+) -> None:
+    with pytest.raises(error) as refusal:
+        call()
+    assert sentence in str(refusal.value)
