@@ -18,7 +18,14 @@ from tests.backends.layers import (
 )
 from tests.sizes import SIZES
 from throughtime import math
-from throughtime.cells import GRU, LSTM, Elman, Feedforward, PeepholeLSTM
+from throughtime.cells import (
+    GRU,
+    LSTM,
+    Elman,
+    Feedforward,
+    LayerNormLSTM,
+    PeepholeLSTM,
+)
 from throughtime.graph import Cell, Parameter, State, Value, trace
 from throughtime.nn import Recurrent
 
@@ -50,6 +57,7 @@ CELLS: list[Cell] = [
     Elman(),
     Feedforward(),
     Normed(),
+    LayerNormLSTM(),
 ]
 BOTH = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 EACH = pytest.mark.parametrize("cell", CELLS, ids=repr)

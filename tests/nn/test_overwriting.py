@@ -10,14 +10,14 @@ from tests.backends.layers import assert_equal_bits, assert_near, results
 from tests.backends.layers import draw as draw_case
 from tests.compare import assert_close
 from throughtime.backends.llvm.overlay import overlay
-from throughtime.cells import GRU, LSTM, Elman, PeepholeLSTM
+from throughtime.cells import GRU, LSTM, Elman, LayerNormLSTM, PeepholeLSTM
 from throughtime.errors import LayerMismatch, SpentGraph
 from throughtime.graph import Cell, Parameter, State, Value, trace
 from throughtime.graph.plan import plan
 from throughtime.math import exp, sigmoid, sum, tanh
 from throughtime.nn import Recurrent
 
-CELLS = [LSTM(), GRU(), GRU(reset_after=False), PeepholeLSTM()]
+CELLS = [LSTM(), GRU(), GRU(reset_after=False), PeepholeLSTM(), LayerNormLSTM(0.7)]
 EACH = pytest.mark.parametrize("cell", CELLS, ids=repr)
 STEPS, BATCH, F, H = 6, 5, 3, 19
 

@@ -10,7 +10,14 @@ from torch.func import functional_call, grad, jvp, vmap
 
 from tests.backends.test_llvm_shared_parameters import CELLS as SHARED
 from tests.compare import assert_close
-from throughtime.cells import GRU, LSTM, Elman, Feedforward, PeepholeLSTM
+from throughtime.cells import (
+    GRU,
+    LSTM,
+    Elman,
+    Feedforward,
+    LayerNormLSTM,
+    PeepholeLSTM,
+)
 from throughtime.graph import Cell
 from throughtime.nn import Recurrent
 from throughtime.nn.compiled.engine import Engine
@@ -23,6 +30,7 @@ CELLS = [
     GRU(reset_after=False),
     PeepholeLSTM(),
     Feedforward("tanh"),
+    LayerNormLSTM(0.7),
     *SHARED,
 ]
 STEPS, BATCH, F, H = 4, 3, 3, 5

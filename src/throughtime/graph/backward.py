@@ -12,6 +12,7 @@ from throughtime.graph.programs import (
     EARLY_DELTA,
     OUTPUT,
     SAVED,
+    SUMS,
     Carry,
     Contraction,
     Program,
@@ -61,10 +62,11 @@ class _Backward:
         self.late = self._dependents({"carry", "previous"})
         carried = self._behind_barrier(self.plan.states)
         self.after = self._after(carried)
-        self._place_deltas()
+        cut = self._cut()
+        self._place_deltas(cut)
         wanted = {*self.deltas, *self.plan.inputs.values()}
-        inside = {i for i in wanted if i in self.late and i not in self.after}
-        cut = self._cut() - set(self.deltas)
+        inside = {index for index in wanted if self._in_loop(index)}
+        cut -= set(self.deltas)
         for index in sorted(cut):
             self.deltas[index] = self._place(DELTA, index)
         programs = [
@@ -111,20 +113,32 @@ class _Backward:
     def _after(self, carried: set[int]) -> set[int]:
         """Products that no carried adjoint needs, and what is made of them."""
         found: set[int] = set()
+        # A loop that sums over units anyway takes such sums in along with its own.
+        sums = any(self.nodes[index].family == "reduction" for index in carried)
         for index, node in enumerate(self.nodes):
             if index in carried or index in self.available or index < self.plan.first:
                 continue
-            own = node.operation == "product" or node.family == "reduction"
+            reduction = node.family == "reduction" and not sums
+            own = node.operation == "product" or reduction
             if own or any(argument in found for argument in node.arguments):
                 found.add(index)
         return found
 
-    def _place_deltas(self) -> None:
-        """Columns of the δ buffer, so that ranges of one parameter lie side by side."""
+    def _in_loop(self, index: int) -> bool:
+        return index in self.late and index not in self.after
+
+    def _place_deltas(self, cut: set[int]) -> None:
+        """Columns of the δ buffer, so that ranges of one parameter lie side by side.
+
+        δ of the loop that nothing but a sum over all rows reads lie nowhere: the loop
+        adds them up.
+        """
         self.deltas: dict[int, Span] = {}
         output = gradient_of(OUTPUT_GRADIENT)
         products: list[int] = []
-        for _, delta, operand in self._sorted_terms():
+        terms = self._sorted_terms()
+        self.read = cut | {delta for _, delta, operand in terms if operand is not None}
+        for _, delta, operand in terms:
             node = self.nodes[delta]
             if delta in self.deltas or node.kind is Kind.PARAMETER:
                 continue
@@ -133,8 +147,12 @@ class _Backward:
             elif operand is None and node.operation == "multiply":
                 products.append(delta)
             else:
-                self.deltas[delta] = self._place(DELTA, delta)
+                self._place_delta(delta)
         self._place_products(products)
+
+    def _place_delta(self, delta: int) -> None:
+        summed = self._in_loop(delta) and delta not in self.read
+        self.deltas[delta] = self._place(SUMS if summed else DELTA, delta)
 
     def _place_products(self, products: list[int]) -> None:
         """Room for δ that are products, unless both factors are kept anyway."""
@@ -145,15 +163,15 @@ class _Backward:
             if all(self._kept(index, size) for index in (first, second)):
                 self.factors[delta] = (first, second)
             elif delta not in self.deltas:
-                self.deltas[delta] = self._place(DELTA, delta)
+                self._place_delta(delta)
 
     def _kept(self, index: int, size: int) -> bool:
         """Whether a vector of that size lies in a buffer when all steps are done."""
         if self.nodes[index].size != size:
             return False
-        if index in self.deltas or index in self.available:
+        if index in self.available or self.nodes[index].operation in {"input", "state"}:
             return True
-        return self.nodes[index].operation in {"input", "state"}
+        return index in self.deltas and self.deltas[index].buffer != SUMS
 
     def _sorted_terms(self) -> list[Term]:
         def key(term: Term) -> tuple[int, int, int]:
@@ -167,7 +185,8 @@ class _Backward:
     def _cut(self) -> set[int]:
         """What the programs behind the loop need from inside it."""
         cut: set[int] = set()
-        needed = self._behind_barrier([*self.deltas, *self.plan.inputs.values()])
+        ends = [*self.plan.deltas, *self.plan.inputs.values()]
+        needed = self._behind_barrier(ends)
         for index in self.after & needed:
             for argument in self.nodes[index].arguments:
                 inside = argument in self.late and argument not in self.after
@@ -237,6 +256,11 @@ class _Backward:
             return None
         section = self._section({})
         stores = self._stores(section, inside)
+        sums = tuple(
+            Store(section.emit(index), self.deltas[index])
+            for index in sorted(inside)
+            if index in self.deltas and self.deltas[index].buffer == SUMS
+        )
         carries = tuple(
             Carry(position, section.emit(index), self.nodes[index].size)
             for position, index in enumerate(self.plan.states)
@@ -245,6 +269,7 @@ class _Backward:
             nodes=tuple(section.builder.nodes),
             stores=stores,
             carries=carries,
+            sums=sums,
             recurrent=True,
             backwards=True,
         )

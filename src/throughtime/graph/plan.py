@@ -12,6 +12,7 @@ from dataclasses import replace
 from throughtime.graph.adjoint import adjoint
 from throughtime.graph.backward import plan_backward
 from throughtime.graph.builder import Builder, prune
+from throughtime.graph.linear_sums import linear_sum
 from throughtime.graph.nodes import Node, StepGraph, ancestors, dependents
 from throughtime.graph.operations import Kind
 from throughtime.graph.programs import (
@@ -82,7 +83,7 @@ def _expand(graph: StepGraph) -> tuple[Builder, StepGraph, list[int]]:
 def _with_adjoint(
     graph: StepGraph, input_gradients: tuple[str, ...]
 ) -> tuple[StepGraph, BackwardPlan]:
-    reverse = adjoint(graph)
+    reverse = adjoint(graph, (*ALGEBRA, *SPLITTING, linear_sum))
     builder, expanded, positions = _expand(graph)
     first = len(builder.nodes)
     known = dict(enumerate(positions))
@@ -154,14 +155,7 @@ class _Forward:
         self.late = dependents(graph.nodes, self.state_places.values())
         self.after = self._after()
         self._place_states()
-        # What is saved lies in the same columns whichever program computes it. What
-        # the backward loop alone reads lies side by side.
-        operands = () if self.backward is None else self.backward.operands
-        self.saved_places = {
-            index: self._place(SAVED, index)
-            for index in sorted(saved, key=lambda index: (index in operands, index))
-            if index not in self.available
-        }
+        self._place_saved(saved)
         programs = [self._before(saved), self._loop(saved), self._behind(saved)]
         forward = tuple(program for program in programs if program is not None)
         self._hold_output()
@@ -185,6 +179,20 @@ class _Forward:
             widths=self.widths,
             states=tuple(self.spans),
         )
+
+    def _place_saved(self, saved: Iterable[int]) -> None:
+        """In the same columns, whichever program computes it.
+
+        What the backward loop alone reads lies side by side, as δ may be written over
+        it; so single numbers lie behind all vectors.
+        """
+        operands = () if self.backward is None else self.backward.operands
+        order = sorted(saved, key=lambda i: (self.nodes[i].size == 1, i in operands, i))
+        self.saved_places = {
+            index: self._place(SAVED, index)
+            for index in order
+            if index not in self.available
+        }
 
     def _hold_output(self) -> None:
         """Say where the output lies when the backward pass comes."""

@@ -11,8 +11,10 @@ EARLY = "early"
 LATE = "late"
 DELTA = "delta"
 EARLY_DELTA = "early delta"
+SUMS = "sums"
 GRADIENT = "gradient"
-"""Buffers; ``gradient NAME`` is the gradient of an input or of the output."""
+"""Buffers; ``gradient NAME`` is the gradient of an input or of the output. A row of
+``sums`` is that of one sequence or of several, over all of their steps."""
 
 
 def gradient_of(name: str) -> str:
@@ -66,6 +68,8 @@ class Program:
     nodes: tuple[Node, ...]
     stores: tuple[Store, ...]
     carries: tuple[Carry, ...] = ()
+    sums: tuple[Store, ...] = ()
+    """What is added up over all steps rather than written."""
     recurrent: bool = False
     backwards: bool = False
 

@@ -25,6 +25,7 @@ from throughtime.graph.programs import (
     DELTA,
     OUTPUT,
     SAVED,
+    SUMS,
     Plan,
     Program,
     gradient_of,
@@ -51,6 +52,8 @@ class PlanText:
     """Gradients of inputs over all steps at once, behind the backward loop."""
     stored: tuple[str, ...]
     """What each step keeps until the backward pass."""
+    summed: tuple[str, ...]
+    """Gradients that the backward loop adds up, so that their δ are not stored."""
     numbers: int
     """How many numbers each step keeps for each sequence, δ that lie apart included."""
 
@@ -131,6 +134,7 @@ class _PlanReader:
             behind=tuple(self._products(behind)),
             gradients=tuple(self._input_gradients()),
             stored=tuple(stored),
+            summed=tuple(self._summed()),
             numbers=sum(widths.get(name, 0) for name in kept),
         )
 
@@ -140,6 +144,12 @@ class _PlanReader:
         for name in ("x", *(declared.name for declared in self.graph.inputs)):
             if gradient_of(name) in filled:
                 yield f"∂L/∂{text(value(name), self.size_text)}"
+
+    def _summed(self) -> Iterator[str]:
+        found = (c for c in self.plan.contractions if c.left.span.buffer == SUMS)
+        for operand in dict.fromkeys(c.operand for c in found):
+            name = text(self._operand(operand), self.size_text)
+            yield f"∂L/∂({name})" if " " in name else f"∂L/∂{name}"
 
     def _read(self, program: Program) -> Iterator[Product]:
         prints = self.shared.of(program.nodes, self._leaf)

@@ -86,6 +86,7 @@ class Explanation:
             (first, before),
             ("At each step", inside),
             (f"Behind the loop, {at_once}", found.behind),
+            ("Backward, in the loop, with what it has at hand", found.summed),
             (f"Backward, {after}{at_once}", ends),
             ("Stored for the backward pass, per step and sequence", found.stored),
         )

@@ -1,24 +1,28 @@
 """The loop over time of one program, for the rows of one thread."""
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from llvmlite import ir
 
 from throughtime.backends.llvm.layout import (
     BATCH,
     CHUNK,
+    FEW,
     FLAGS,
     GIVE_UP,
     LOADS,
     PANELS,
     ROWS,
     SCRATCH,
+    SHIFT,
     STEPS,
     TABLE,
     Arguments,
     Layout,
     Sweep,
     carried_sizes,
+    has_products,
     row_stride,
 )
 from throughtime.backends.llvm.options import Options
@@ -31,7 +35,7 @@ from throughtime.backends.llvm.vector_math import VectorMath
 from throughtime.backends.llvm.writer import INDEX, POINTER, VOID, Writer, index
 from throughtime.graph.nodes import Node
 from throughtime.graph.operations import Kind
-from throughtime.graph.programs import OUTPUT, Program
+from throughtime.graph.programs import OUTPUT, SUMS, Program
 from throughtime.graph.random_values import draw_of, random_nodes
 
 FROM_OUTPUT = f"previous {OUTPUT}"
@@ -112,7 +116,17 @@ class BodyWriter:
             return self._share(self.rows)
         builder, thread = self.writer.builder, self.function.args[1]
         following = builder.add(thread, index(1))
-        return self._first_row(thread), self._first_row(following)
+        low, high = self._first_row(thread), self._first_row(following)
+        if self.program.sums:
+            low, high = self._whole_sums(low), self._whole_sums(high)
+        return low, high
+
+    def _whole_sums(self, row: ir.Value) -> ir.Value:
+        """The first row from there on with which a row of sums begins, or the end."""
+        builder, shift = self.writer.builder, self.shift
+        most = builder.sub(builder.shl(index(1), shift), index(1))
+        group = builder.lshr(builder.add(row, most), shift)
+        return self.writer.minimum(builder.shl(group, shift), self.rows)
 
     def _first_row(self, thread: ir.Value) -> ir.Value:
         """Count the sequences of the threads before one."""
@@ -162,6 +176,8 @@ class BodyWriter:
             kind, _, name = place.partition(" ")
             if kind in {"buffer", "previous"}:
                 names[f"buffer {name}"] = None
+            if place == SUMS:
+                names[f"buffer {SUMS}"] = None
             if place == FROM_OUTPUT:
                 names[f"start {self._output_state()}"] = None
             elif kind in {"old", "new"}:
@@ -178,6 +194,7 @@ class BodyWriter:
             self.batch = w.count(table, BATCH)
             self.rows = self.batch
             self.row_table = w.pointer(table, TABLE)
+            self.shift = w.count(table, SHIFT)
         else:
             self.rows = w.count(table, ROWS)
 
@@ -260,6 +277,9 @@ class BodyWriter:
                 row = builder.add(builder.mul(side, self.batch), chunk)
                 offset = w.times(row, self.sizes[place])
                 found[place] = w.at(self.addresses[f"carry {name}"], offset)
+            elif place == SUMS:
+                line = builder.lshr(chunk, self.shift)
+                found[place] = self._address(f"buffer {SUMS}", line)
             else:
                 found[place] = self.own_scratch
         return found
@@ -290,15 +310,26 @@ class BodyWriter:
         return builder.select(first, initial, self._address(FROM_OUTPUT, last))
 
     def _phases(self, bases: dict[str, ir.Value], active: ir.Value) -> None:
-        for sweep in self.layout.sweeps:
-            self._sweep(sweep, bases, active)
-            if self.layout.split_units:
+        """All sweeps of a step, those without products for few rows at a time."""
+        w, builder = self.writer, self.writer.builder
+        if self.layout.split_units:
+            for sweep in self.layout.sweeps:
+                self._sweep(sweep, bases).write(active)
                 self._wait()
+            return
+        for products, run in groupby(self.layout.sweeps, has_products):
+            if products:
+                for sweep in run:
+                    self._sweep(sweep, bases).write(active)
+                continue
+            sweeps = list(run)
+            with w.loop(index(0), active, FEW) as low:
+                high = w.minimum(builder.add(low, index(FEW)), active)
+                for sweep in sweeps:
+                    self._sweep(sweep, bases).write_rows(low, high)
 
-    def _sweep(
-        self, sweep: Sweep, bases: dict[str, ir.Value], active: ir.Value
-    ) -> None:
-        SweepWriter(
+    def _sweep(self, sweep: Sweep, bases: dict[str, ir.Value]) -> SweepWriter:
+        return SweepWriter(
             self.writer,
             self.math,
             self.tiles,
@@ -315,10 +346,11 @@ class BodyWriter:
             panels=self.panels,
             sums=self.sums,
             rows_ahead=self.rows_ahead,
+            shift=self.shift if self.program.sums else None,
             tiles_of=self._share if self.layout.split_units else None,
             options=self.options,
             draws=self.draws,
-        ).write(active)
+        )
 
 
 def _per_sequence(nodes: Sequence[Node]) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from llvmlite import ir
 
+from throughtime.backends.llvm.edges import sum_rows
 from throughtime.backends.llvm.layout import (
     COUNT,
     ROWS,
@@ -21,7 +22,7 @@ from throughtime.backends.llvm.layout import (
 from throughtime.backends.llvm.outer import BLOCK, OuterShape, OuterTiles
 from throughtime.backends.llvm.target import Target
 from throughtime.backends.llvm.writer import INDEX, POINTER, VOID, Writer, index
-from throughtime.graph.programs import OUTPUT, Contraction, Source, Span, meet
+from throughtime.graph.programs import OUTPUT, SUMS, Contraction, Source, Span, meet
 
 PANEL_BYTES = 200_000
 """Of the result, taken through all rows before the next part: it stays in the L2
@@ -153,6 +154,8 @@ class ContractionWriter:
         w, table = self.writer, self.function.args[0]
         if not _is_shifted(contraction):
             zero, rows = index(0), w.count(table, ROWS)
+            if contraction.left.span.buffer == SUMS:
+                rows = sum_rows(w, table)
             self._segment(contraction, Segment(zero, zero, rows))
             return
         numbers, steps = w.pointer(table, TABLE), w.count(table, STEPS)

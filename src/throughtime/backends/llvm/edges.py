@@ -11,7 +11,7 @@ from math import prod
 
 from llvmlite import ir
 
-from throughtime.backends.llvm.layout import AGAIN, BATCH, ENDS, STEPS, Arguments
+from throughtime.backends.llvm.layout import AGAIN, BATCH, ENDS, SHIFT, STEPS, Arguments
 from throughtime.backends.llvm.writer import (
     INDEX,
     POINTER,
@@ -19,7 +19,7 @@ from throughtime.backends.llvm.writer import (
     index,
     internal_function,
 )
-from throughtime.graph.programs import OUTPUT, SAVED, Plan, Span
+from throughtime.graph.programs import OUTPUT, SAVED, SUMS, Plan, Span
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,9 @@ class EdgeWriter:
                 self._repeat(f"carry {number}", 2, f"initial {number}", edge)
         if not self.edges.backward:
             self._begin_saved()
+        elif SUMS in self.widths:
+            count = w.times(sum_rows(w, self.table), self.widths[SUMS])
+            self._copy(self._word(f"buffer {SUMS}"), None, count)
         anew = w.builder.icmp_signed("==", w.count(self.table, AGAIN), index(0))
         with w.builder.if_then(anew):
             for number, size in enumerate(self.edges.gradients):
@@ -183,6 +186,13 @@ class EdgeWriter:
             slot = builder.and_(last, index(1))
             carry = self._word(f"carry {number}")
             self._copy(target, w.at(carry, builder.mul(slot, count)), count)
+
+
+def sum_rows(w: Writer, table: ir.Value) -> ir.Value:
+    """How many rows of sums there are."""
+    shift = w.count(table, SHIFT)
+    last = w.builder.sub(w.count(table, BATCH), index(1))
+    return w.builder.add(w.builder.lshr(last, shift), index(1))
 
 
 def _is_null(w: Writer, address: ir.Value) -> ir.Value:

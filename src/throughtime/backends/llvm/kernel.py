@@ -28,7 +28,7 @@ from throughtime.backends.llvm.profile import (
     timed,
     watching,
 )
-from throughtime.backends.llvm.rows import ONCE, Again, Rows
+from throughtime.backends.llvm.rows import ONCE, Again, Rows, sum_shift
 from throughtime.backends.llvm.target import Target, host
 from throughtime.backends.llvm.threads import OpenMP, give_up, run_in_pool
 from throughtime.graph.programs import Plan
@@ -76,8 +76,15 @@ class Kernel:
     """Programs and contractions of one half of a plan, compiled."""
 
     def __init__(
-        self, facts: Facts, code: Code, programs: int, region_names: Sequence[str]
+        self,
+        facts: Facts,
+        code: Code,
+        programs: int,
+        region_names: Sequence[str],
+        *,
+        apart: bool,
     ) -> None:
+        self._apart = apart
         self.facts = facts
         self._code = code
         self._run = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(code.address("run"))
@@ -89,6 +96,13 @@ class Kernel:
     def threads(self, rows: Rows, most: int) -> list[int]:
         """Threads of each region: no more than rows, none for too little work."""
         return self._shares(rows.total, rows.batch, most)
+
+    def sum_rows(self, batch: int) -> int:
+        """Rows of sums over all steps; one for each sequence if they stay apart."""
+        return -(-batch // (1 << self._shift(batch)))
+
+    def _shift(self, batch: int) -> int:
+        return 0 if self._apart else sum_shift(batch)
 
     def workspace(self, threads: int) -> int:
         """Numbers of scratch memory for a call with so many threads."""
@@ -163,7 +177,6 @@ class Kernel:
         functions = (0, 0, 0)
         if library is not None:
             functions = (library.parallel, library.thread, library.team)
-        scratch = workspace + self.facts.panel_size * item_bytes
         fixed = [
             rows.steps,
             rows.batch,
@@ -171,7 +184,7 @@ class Kernel:
             rows.table,
             *functions,
             again.panels or workspace,
-            scratch,
+            workspace + self.facts.panel_size * item_bytes,
             rows.segments,
             rows.segment_count,
             0,
@@ -179,6 +192,7 @@ class Kernel:
             rows.ends,
             rows.loads,
             again.packed,
+            self._shift(rows.batch),
         ]
         assert len(fixed) == FIXED, "the table of arguments and its layout differ"
         table = array("q", (*fixed, *words))
@@ -298,7 +312,9 @@ def compile_half(
     own = programs, contractions, edges, shapes, sorted(widths.items()), settings
     facts, code = cached(f"{own} {chosen.key} {version()}", make)
     names = region_names(programs, contractions, backward=backward)
-    return Kernel(_facts(facts), load(code, chosen), len(programs), names)
+    return Kernel(
+        _facts(facts), load(code, chosen), len(programs), names, apart=not contractions
+    )
 
 
 def _facts(stored: dict[str, object]) -> Facts:

@@ -21,7 +21,7 @@ from throughtime.backends.llvm.schedule import (
 )
 from throughtime.backends.llvm.target import Target
 from throughtime.graph.nodes import Node
-from throughtime.graph.programs import Program
+from throughtime.graph.programs import SUMS, Program
 
 (
     STEPS,
@@ -40,18 +40,23 @@ from throughtime.graph.programs import Program
     ENDS,
     LOADS,
     AGAIN,
-) = range(16)
+    SHIFT,
+) = range(17)
 """Fixed words: time steps, sequences, rows of all steps, the table of rows (starts,
 starts of the step before, counts), addresses of three OpenMP functions, workspaces,
 the segments of rows behind the first step that contractions with the step before run
 over, for a barrier the flags of all threads and the address of a function that gives
 the processor up, the rows in which sequences end, how many steps the sequences before
-each one have, and whether an earlier call has packed the panels and left sums of
-gradients of parameters, to which those are added."""
-FIXED = 16
+each one have, whether an earlier call has packed the panels and left sums of gradients
+of parameters, to which those are added, and by how many bits a sequence's number is
+shifted to give the row of sums that it adds to."""
+FIXED = 17
 CHUNK = 192
 """Rows that one thread takes through all phases before the next ones: they stay in
 its cache."""
+FEW = 2
+"""Rows that go through phases without products one after the other: they stay in the
+nearest cache."""
 
 
 @dataclass
@@ -108,6 +113,11 @@ class Sweep:
     block: int
     masked: bool
     batches: tuple[Batch, ...]
+
+
+def has_products(sweep: Sweep) -> bool:
+    """Whether a sweep computes tiles of products, or unit after unit alone."""
+    return bool(sweep.group.accumulators)
 
 
 class Layout:
@@ -244,7 +254,7 @@ def row_stride(place: str, widths: dict[str, int], sizes: dict[str, int]) -> int
     kind, _, name = place.partition(" ")
     if kind in {"buffer", "previous"}:
         return widths[name]
-    return sizes[place]
+    return widths[SUMS] if place == SUMS else sizes[place]
 
 
 def carried_sizes(program: Program) -> dict[str, int]:

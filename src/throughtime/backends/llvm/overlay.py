@@ -91,10 +91,12 @@ class _Steps:
                 self.users[argument].append(index)
         plan: Schedule = schedule(loop, lanes=1)
         self.phases = plan.phases
+        self.again = plan.again
         self.order = {(g.phase, g.size): n for n, g in enumerate(plan.groups)}
         self.written = self._written(plan)
         self.ends = {store.node for store in loop.stores}
         self.ends |= {carry.node for carry in loop.carries}
+        self.ends |= {store.node for store in loop.sums}
         leaves = [i for i, n in enumerate(loop.nodes) if n.operation == "stream"]
         self.read = {
             columns: self._last_reads(leaf)
@@ -156,9 +158,9 @@ class _Steps:
         return whole, unit
 
     def _readers(self, index: int) -> Iterator[int]:
-        """Nodes that read a value; masks are computed where they are used."""
+        """Nodes that read a value; some are computed where they are used."""
         for user in self.users[index]:
-            if self.nodes[user].kind is Kind.MASK:
+            if self.nodes[user].kind is Kind.MASK or user in self.again:
                 yield from self._readers(user)
             else:
                 yield user

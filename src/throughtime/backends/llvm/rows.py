@@ -46,3 +46,17 @@ class Again(NamedTuple):
 
 
 ONCE = Again()
+
+MOST_SUMS = 32
+"""Rows of sums that a batch has: threads can share no more of them without waiting for
+each other, and more would not stay in the caches."""
+LARGEST_SHIFT = 6
+
+
+def sum_shift(batch: int) -> int:
+    """How many sequences share a row of sums, as a power of two.
+
+    It follows from their number alone, so that bits do not depend on the threads, and
+    chunks of rows begin with a row of sums.
+    """
+    return min((max(batch - 1, 0) // MOST_SUMS).bit_length(), LARGEST_SHIFT)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from throughtime.graph.nodes import Node
 from throughtime.graph.operations import Kind
-from throughtime.graph.programs import Program
+from throughtime.graph.programs import SUMS, Program
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,18 @@ class Schedule:
     phases: dict[int, int]
     locations: dict[int, Location]
     partials: dict[int, int]
-    """Columns of scratch in which a reduction adds up one vector of lanes."""
+    """Columns of scratch in which a reduction beside tiles of products adds up one
+    vector of lanes; others do so in registers."""
+    again: frozenset[int]
+    """Values that each phase computes again, from what lies in memory anyway."""
     scratch_width: int
 
 
 SCRATCH = "scratch"
+QUICK = frozenset("negate add subtract multiply relu abs sign".split())
+UNITWISE = frozenset({"pointwise", "comparison", "reduction"})
+MOST_AGAIN = 4
+"""Operations and numbers to read, for a value that is computed again."""
 
 
 def buffer_place(buffer: str) -> str:
@@ -120,6 +127,7 @@ class _Scheduler:
                 self.uses[argument] += 1
         ends = [store.node for store in program.stores]
         ends += [carry.node for carry in program.carries]
+        ends += [store.node for store in program.sums]
         for end in ends:
             self.uses[end] += 1
         self.phases: dict[int, int] = {}
@@ -141,16 +149,23 @@ class _Scheduler:
             if node.family == "reduction":
                 size = self.nodes[node.arguments[0]].size
                 self._group(index, size).reductions.append(index)
-                self.partials[index] = self.scratch_width
-                self.scratch_width += self.lanes
         for chain in self.chains.values():
             self._group(chain.root, self.nodes[chain.root].size).accumulators.append(
                 chain
             )
+        for group in self.groups.values():
+            if group.accumulators:
+                rooms = {node: self._room(self.lanes) for node in group.reductions}
+                self.partials |= rooms
         order = sorted(self.groups, key=lambda key: (key[0], key[1] != 1, key[1]))
         groups = tuple(self.groups[key] for key in order)
         return Schedule(
-            groups, self.phases, self.locations, self.partials, self.scratch_width
+            groups=groups,
+            phases=self.phases,
+            locations=self.locations,
+            partials=self.partials,
+            again=frozenset(self.again),
+            scratch_width=self._room(self.lanes),
         )
 
     def _group(self, index: int, size: int) -> Group:
@@ -238,6 +253,8 @@ class _Scheduler:
                 self.locations.setdefault(store.node, Location(place, store.span.start))
         for carry in self.program.carries:
             self._write(carry.node, new_carry(carry.state), 0)
+        for store in self.program.sums:
+            self._write(store.node, SUMS, store.span.start)
 
     def _write(self, index: int, place: str, start: int) -> None:
         node = self.nodes[index]
@@ -255,19 +272,56 @@ class _Scheduler:
 
     def _place_crossings(self) -> None:
         """Keep in scratch what another group, a product or a reduction reads."""
-        for index, node in enumerate(self.nodes):
-            if node.kind is Kind.PARAMETER or index in self.locations:
-                continue
-            if node.kind is not Kind.MASK and index in self._crossing():
-                self.locations[index] = Location(SCRATCH, self.scratch_width)
-                if node.family != "reduction":
-                    self._write(index, SCRATCH, self.scratch_width)
-                self.scratch_width += node.size
+        self.again = self._found_again()
+        crossing = {
+            index
+            for index in self._find_crossings()
+            if self.nodes[index].kind is Kind.STEP and index not in self.locations
+        }
+        # Single numbers come last: vectors are to begin where vectors of lanes do.
+        for index in sorted(crossing, key=lambda i: (self.nodes[i].size == 1, i)):
+            node = self.nodes[index]
+            start = self._room(node.size)
+            self.locations[index] = Location(SCRATCH, start)
+            if node.family != "reduction":
+                self._write(index, SCRATCH, start)
 
-    def _crossing(self) -> set[int]:
-        if not hasattr(self, "_crossed"):
-            self._crossed = set(self._find_crossings())
-        return self._crossed
+    def _room(self, size: int) -> int:
+        """Columns of scratch for so many numbers; vectors begin where lanes do."""
+        lanes = self.lanes if size >= self.lanes else 1
+        start = -(-self.scratch_width // lanes) * lanes
+        self.scratch_width = start + size
+        return start
+
+    def _found_again(self) -> set[int]:
+        """Values that cost no more to compute again than to write and to read."""
+        found: dict[int, tuple[int, frozenset[int]]] = {}
+        for index, node in enumerate(self.nodes):
+            quick = node.operation in QUICK and node.size > 1
+            if node.kind is not Kind.STEP or not quick or index in self.locations:
+                continue
+            if not all(a in found or self._at_hand(a) for a in node.arguments):
+                continue
+            parts = [found.get(a, (0, self._read(a))) for a in node.arguments]
+            operations = 1 + sum(count for count, _ in parts)
+            read = frozenset[int]().union(*(numbers for _, numbers in parts))
+            if operations + len(read) <= MOST_AGAIN:
+                found[index] = operations, read
+        return set(found)
+
+    def _read(self, index: int) -> frozenset[int]:
+        return (
+            frozenset()
+            if self.nodes[index].operation == "constant"
+            else frozenset({index})
+        )
+
+    def _at_hand(self, index: int) -> bool:
+        """Whether a value lies in memory, where any phase can read it."""
+        node = self.nodes[index]
+        if node.kind is Kind.PARAMETER or index in self.locations or node.size == 1:
+            return True
+        return node.operation == "slice" and self._is_leaf_part(index)
 
     def _find_crossings(self) -> Iterable[int]:
         for index, node in enumerate(self.nodes):
@@ -306,6 +360,8 @@ class _Scheduler:
         if node.operation in {"slice", "concat"} or node.family == "reduction":
             return not self._is_leaf_part(argument)
         consumer = self.nodes[user]
+        if argument in self.again and consumer.family in UNITWISE:
+            return False
         size = consumer.size
         if consumer.family == "reduction":
             size = self.nodes[consumer.arguments[0]].size

@@ -1,21 +1,23 @@
 """One sweep over the units of a group: start sums, add products, the pointwise rest."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from llvmlite import ir
 
-from throughtime.backends.llvm.layout import Batch, Sweep
+from throughtime.backends.llvm.layout import Batch, Sweep, has_products
 from throughtime.backends.llvm.options import Options
 from throughtime.backends.llvm.pairs import write_row
 from throughtime.backends.llvm.pointwise import Pointwise
 from throughtime.backends.llvm.random_numbers import Draws
 from throughtime.backends.llvm.row_values import RowValues, source_of
-from throughtime.backends.llvm.schedule import SCRATCH, Location, Schedule
+from throughtime.backends.llvm.schedule import SCRATCH, Location, Schedule, Write
 from throughtime.backends.llvm.tiles import HELD, ZERO, Tiles, TileShape
 from throughtime.backends.llvm.vector_math import VectorMath
 from throughtime.backends.llvm.writer import Writer, index
 from throughtime.graph.nodes import Node
+from throughtime.graph.programs import SUMS
 
 LOWEST = float("-inf")
 FETCHED = {"buffer", "previous"}
@@ -40,6 +42,7 @@ class SweepWriter:
         panels: ir.Value,
         sums: ir.Value,
         rows_ahead: ir.Value | None,
+        shift: ir.Value | None,
         tiles_of: Callable[[ir.Value], tuple[ir.Value, ir.Value]] | None,
         options: Options,
         draws: Draws | None,
@@ -47,6 +50,7 @@ class SweepWriter:
         self.draws = draws
         self.tiles_of = tiles_of
         self.rows_ahead = rows_ahead
+        self.shift = shift
         self.options = options
         self.writer = writer
         self.builder = writer.builder
@@ -65,24 +69,45 @@ class SweepWriter:
         self.roots = {a.root: p for p, a in enumerate(self.group.accumulators)}
 
     def write(self, active: ir.Value) -> None:
+        """All units of so many rows."""
+        if has_products(self.sweep):
+            self._write_tiles(active)
+        else:
+            self.write_rows(index(0), active)
+
+    def _write_tiles(self, active: ir.Value) -> None:
         """All tiles of units, within each all blocks of rows."""
-        w, sweep = self.writer, self.sweep
-        self._clear_partials(active)
         self._round_operands(active)
-        low, high = index(0), index(sweep.tiles)
+        if self.group.reductions:
+            with self.writer.loop(index(0), active) as row:
+                self._clear_partials(row)
+        with self._tiles() as (tile, first):
+            for row, height in self._blocks(active):
+                self._block(tile, first, row, height)
+        if self.group.reductions:
+            with self.writer.loop(index(0), active) as row:
+                self._finish_reductions(row)
+
+    def write_rows(self, low: ir.Value, high: ir.Value) -> None:
+        """All tiles of units of one row after the other: for groups without products.
+
+        What reductions add up stays in registers.
+        """
+        self.registers = {n: self.writer.reserve(1) for n in self.group.reductions}
+        with self.writer.loop(low, high) as row:
+            self._clear_partials(row)
+            with self._tiles() as (_, first):
+                self._row(first, row, index(0))
+            self._finish_reductions(row)
+
+    @contextmanager
+    def _tiles(self) -> Iterator[tuple[ir.Value, ir.Value]]:
+        """A loop over this thread's tiles: number and first unit."""
+        low, high = index(0), index(self.sweep.tiles)
         if self.tiles_of is not None:
             low, high = self.tiles_of(high)
-        with w.loop(low, high) as tile:
-            first = w.times(tile, sweep.vectors * w.lanes)
-            if self.group.accumulators:
-                for row, height in self._blocks(active):
-                    self._block(tile, first, row, height)
-            else:
-                with w.loop(index(0), active) as row:
-                    self._row(first, row, index(0))
-        if self.group.reductions:
-            with w.loop(index(0), active) as row:
-                self._finish_reductions(row)
+        with self.writer.loop(low, high) as tile:
+            yield tile, self.writer.times(tile, self.sweep.vectors * self.writer.lanes)
 
     def _blocks(self, active: ir.Value) -> Iterator[tuple[ir.Value, ir.Value]]:
         """Blocks of rows: first row and height, within a loop over them.
@@ -111,15 +136,16 @@ class SweepWriter:
                 source = self.address(part.location, row)
                 write_row(self.writer, source, self.address(pairs, row), part.terms)
 
-    def _clear_partials(self, active: ir.Value) -> None:
+    def _clear_partials(self, row: ir.Value) -> None:
         """Clear the lanes that reductions of this group add up in."""
         w = self.writer
         for node in self.group.reductions:
             start = 0.0 if self.nodes[node].operation == "sum" else LOWEST
-            with w.loop(index(0), active) as row:
-                w.store(w.constant(start), self._partial(node, row))
+            w.store(w.constant(start), self._partial(node, row))
 
     def _partial(self, node: int, row: ir.Value) -> ir.Value:
+        if not has_products(self.sweep):
+            return self.registers[node]
         place = self.schedule.partials[node]
         return self.address(Location(SCRATCH, place), row)
 
@@ -268,11 +294,21 @@ class SweepWriter:
                 for node in self.group.reductions
             ]
             for write, result in zip(self.group.writes, results, strict=True):
-                location = Location(write.place, write.start)
-                address = self.address(location, row, values.unit)
-                self.writer.store(result, address, values.mask)
+                self._write(write, result, row, values)
             for node, value in zip(self.group.reductions, reduced, strict=True):
                 self._reduce(node, value, row, values.mask)
+
+    def _write(
+        self, write: Write, value: ir.Value, row: ir.Value, values: RowValues
+    ) -> None:
+        """Write a value to its row, or add it to this row's row of sums."""
+        if write.place == SUMS:
+            row = self.builder.lshr(row, self.shift)
+        location = Location(write.place, write.start)
+        address = self.address(location, row, values.unit)
+        if write.place == SUMS:
+            value = self.builder.fadd(self.writer.load(address, values.mask), value)
+        self.writer.store(value, address, values.mask)
 
     def _reduce(
         self, node: int, value: ir.Value, row: ir.Value, mask: ir.Value | None

@@ -13,6 +13,7 @@ from throughtime.graph.programs import (
     DELTA,
     OUTPUT,
     SAVED,
+    SUMS,
     Contraction,
     Source,
     gradient_of,
@@ -38,9 +39,10 @@ def backward_of_each(
     delta = POOL.empty((extent.alive, made.widths.get(DELTA, 0)), made.dtype)
     given = inputs, initial, parameters, extent
     stored = output, saved, output_gradient, final_gradients
+    sums = POOL.empty((extent.batch, made.widths.get(SUMS, 0)), made.dtype)
     gradients = made.empty_gradients(inputs, extent.alive)
     into = gradients, made.operands.empty()
-    state_gradients = made.backward_into(*into, *given, *stored, delta=delta)
+    state_gradients = made.backward_into(*into, *given, *stored, apart=(delta, sums))
     lead = extent.batch if made.graph.states else 0
     buffers = dict(zip(made.input_sizes, inputs, strict=True))
     buffers |= {
@@ -49,7 +51,7 @@ def backward_of_each(
         SAVED: saved[lead:],
         DELTA: delta,
     }
-    rows = _Rows(made, extent, initial, buffers, elements)
+    rows = _Rows(made, extent, initial, buffers, sums, elements)
     contractions = made.plan.contractions if extent.alive else ()
     operand_gradients = rows.contract(contractions)
     return (
@@ -68,6 +70,7 @@ class _Rows:
         extent: Extent,
         initial: Sequence[Tensor],
         buffers: Mapping[str, Tensor],
+        sums: Tensor,
         elements: int,
     ) -> None:
         self.made = made
@@ -79,6 +82,7 @@ class _Rows:
             name: self._apart(value.flatten(0, -2)[: extent.alive])
             for name, value in buffers.items()
         }
+        self.buffers[SUMS] = self._apart(sums)
         self._known: dict[Source, Tensor] = {}
 
     def contract(self, contractions: Sequence[Contraction]) -> list[Tensor]:

@@ -22,6 +22,7 @@ from throughtime.graph.programs import (
     DELTA,
     OUTPUT,
     SAVED,
+    SUMS,
     gradient_of,
 )
 from throughtime.graph.random_values import draws_per_sequence, is_random
@@ -155,7 +156,8 @@ class Engine:
     def _words(self, way: Way) -> list[str]:
         """Of the tensors of a call, in the order in which they are given."""
         own_deltas = way.overwrite or not way.contract
-        buffers = [SAVED, *([DELTA] if own_deltas else []), OUTPUT]
+        apart = [] if way.contract else [SUMS]
+        buffers = [SAVED, *([DELTA] if own_deltas else []), *apart, OUTPUT]
         buffers += self.input_sizes
         kinds = ["initial", "final"]
         if way.backward:
@@ -310,24 +312,25 @@ class Engine:
         series: Series | None = None,
         *,
         overwrite: bool = False,
-        delta: Tensor | None = None,
+        apart: tuple[Tensor, Tensor] | None = None,
     ) -> list[Tensor]:
         """Fill the gradients of inputs and operands; give those of initial states.
 
-        Where there is room for ``delta``, δ goes there, and operands have none. In a
-        series, calls without a living row come first.
+        Where there is room ``apart`` for δ and for sums of each sequence, they go
+        there, and operands have no gradients. In a series, calls without a living row
+        come first.
         """
         state_gradients = [torch.empty_like(state) for state in initial]
-        contracts = delta is None and self.plan.contractions
+        contracts = apart is None and self.plan.contractions
         if extent.alive and (self.plan.backward or contracts):
             given = (
-                *(saved, *([] if delta is None else [delta]), output),
+                *(saved, *(apart or ()), output),
                 *(*inputs, output_gradient, *gradients),
                 *(*self._or_none(initial), *final_gradients),
                 *(*self._or_none(state_gradients), *operand_gradients),
             )
             half = self.kernel(
-                extent.batch, backward=True, overwrite=overwrite, contract=delta is None
+                extent.batch, backward=True, overwrite=overwrite, contract=apart is None
             )
             self._run(half, given, parameters, extent, series)
         else:

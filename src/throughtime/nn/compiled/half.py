@@ -9,6 +9,7 @@ from torch import Tensor
 
 from throughtime.backends.llvm.rows import ONCE, Again, Rows
 from throughtime.backends.llvm.threads import OpenMP
+from throughtime.graph.programs import SUMS
 from throughtime.nn.compiled.pool import POOL
 from throughtime.nn.compiled.scratch import ALIGNMENT, private, scratch
 
@@ -81,7 +82,9 @@ class Half:
         order = [*given, *read, *rows, *states, *kernel.thread_words]
         self._kernel = kernel
         self._dtype = dtype
-        self._per_row = [widths[name.removeprefix(BUFFER)] for name in rows]
+        self._per_row = [
+            (name == BUFFER + SUMS, widths[name.removeprefix(BUFFER)]) for name in rows
+        ]
         self._per_sequence = [
             PLACES[kind] * sizes[int(number)] for kind, number in map(str.split, states)
         ]
@@ -109,7 +112,8 @@ class Half:
 
     def _sizes(self, rows: Rows) -> list[int]:
         """Numbers of each piece of scratch memory."""
-        sizes = [rows.total * width for width in self._per_row]
+        counts = rows.total, self._kernel.sum_rows(rows.batch)
+        sizes = [counts[sums] * width for sums, width in self._per_row]
         return sizes + [rows.batch * size for size in self._per_sequence]
 
     def run(
