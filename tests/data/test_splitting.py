@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.data.tables import assert_same, dataset_of, long, sequences
-from throughtime.data import counted
+from throughtime.data import Reading, counted, read
 from throughtime.data.tables.splitting import by_sequence, by_time
 from throughtime.errors import OneSequencePerClass
 
@@ -83,6 +83,13 @@ def test_by_time_every_step_counts_once(lengths: list[int]) -> None:
             assert context == min(first, max(1000, stop - first)) or part == "train"
     assert steps == [list(range(length)) for length in lengths]
     assert counted(splits["test"]) == sum(length // 10 for length in lengths)
+
+
+def test_what_is_said_of_the_future_is_said_of_every_step_of_a_part() -> None:
+    dataset = read([np.arange(30.0)[:, None]], Reading(task="forecast"))
+    assert dataset.splits["train"].tolist() == [[0, 0, 24, 0]]
+    assert dataset.splits["validation"].tolist() == [[0, 0, 27, 23]]
+    assert dataset.splits["test"].tolist() == [[0, 0, 30, 26]]
 
 
 def test_few_sequences_are_cut_by_time_and_many_drawn() -> None:

@@ -7,8 +7,8 @@ import numpy as np
 
 from throughtime.data.datasets import Dataset, SequenceDataset, TextDataset
 from throughtime.data.part import Part
-from throughtime.data.pieces import SEQUENCE, counted, whole
-from throughtime.data.question import Question
+from throughtime.data.pieces import FIRST, SEQUENCE, START, counted, whole
+from throughtime.data.question import ABOUT_THE_FUTURE, Question
 from throughtime.data.schema import Column
 from throughtime.data.types import IntegerArray
 
@@ -138,6 +138,13 @@ def _task(question: Question) -> str:
     return text
 
 
+def _steps_of(pieces: IntegerArray, question: Question) -> int:
+    """Count the steps of a part; what is said of the future is said before them."""
+    before = question.task in ABOUT_THE_FUTURE
+    said_outside = pieces[:, FIRST] > pieces[:, START]
+    return counted(pieces) - before * int(said_outside.sum())
+
+
 def _split(dataset: SequenceDataset) -> str:
     """Count sequences where parts hold other ones, else the steps of each."""
     parts = {part: pieces for part, pieces in dataset.splits.items() if len(pieces)}
@@ -146,6 +153,8 @@ def _split(dataset: SequenceDataset) -> str:
         sizes = {part: len(pieces) for part, pieces in parts.items()}
         word = "sequences"
     else:
-        sizes = {part: counted(pieces) for part, pieces in parts.items()}
+        sizes = {
+            part: _steps_of(pieces, dataset.question) for part, pieces in parts.items()
+        }
         word = "steps, by time"
     return ", ".join(f"{part} {size:,}" for part, size in sizes.items()) + f" {word}"

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from throughtime.data.question import Question
+from throughtime.data.question import ABOUT_THE_FUTURE, Question
 from throughtime.data.reading import Reading
 from throughtime.data.sources.source import Batch
 from throughtime.data.tables.keys import Keys
@@ -146,4 +146,4 @@ def draw(
             length=int(keys.lengths[longest]),
             needed=SHARE,
         )
-    return by_time(keys.lengths)
+    return by_time(keys.lengths, ahead=question.task in ABOUT_THE_FUTURE)

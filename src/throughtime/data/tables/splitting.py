@@ -73,7 +73,7 @@ def as_given(
     return _parts(lengths, train, validation, test)
 
 
-def by_time(lengths: IntegerArray) -> dict[Split, IntegerArray]:
+def by_time(lengths: IntegerArray, *, ahead: bool = False) -> dict[Split, IntegerArray]:
     """Cut every sequence: the last 10 % are test, the 10 % before them validation.
 
     A sequence of less than 10 steps is training as a whole. The parts that are kept
@@ -83,6 +83,9 @@ def by_time(lengths: IntegerArray) -> dict[Split, IntegerArray]:
     ----------
     lengths
         `(N,)`.
+    ahead
+        Whether answers are about what comes after their step: then the one just before
+        a part counts, too, or nothing would be said of its first step.
     """
     parts: dict[Split, list[tuple[int, int, int, int]]] = {part: [] for part in PARTS}
     for sequence, length in enumerate(lengths.tolist()):
@@ -92,7 +95,7 @@ def by_time(lengths: IntegerArray) -> dict[Split, IntegerArray]:
         context = max(_CONTEXT, kept)
         for place in (1, 2) if kept else ():
             first, stop = edges[place], edges[place + 1]
-            piece = (sequence, max(0, first - context), stop, first)
+            piece = (sequence, max(0, first - context), stop, first - ahead)
             parts[PARTS[place]].append(piece)
     return {part: np.array(parts[part], np.int64).reshape(-1, 4) for part in PARTS}
 
