@@ -39,7 +39,7 @@ run = tt.fit(
 
 # %%
 # ``judge`` is what ``evaluate`` calls. Its interval says how far the accuracy may be
-# from that on ever more recordings of these speakers; of other speakers it says nothing.
+# from that on ever more recordings of these speakers; of others it says nothing.
 
 (found,) = tt.train.judge(run)
 print("\n".join(found.lines()))

@@ -7,8 +7,7 @@ so there is an answer at every step. The command:
 
 .. code-block:: console
 
-   $ throughtime train steps.csv --sequence person --time second --target activity \\
-       --hidden-size 32
+   $ throughtime train steps.csv --sequence person --time second --target activity
 """
 
 import tempfile

@@ -2,14 +2,13 @@
 The next step: four-part chorales by Bach
 =========================================
 
-The data: 364 chorales, at every quarter note which of 88 keys sound. There is no target;
-features that are all yes or no are asked for their own next step, each key by itself.
-The command:
+The data: 364 chorales, at every quarter note which of 88 keys sound. There is no
+target; features that are all yes or no are asked for their own next step, each key by
+itself. The command:
 
 .. code-block:: console
 
-   $ throughtime train chorales --cell gru --hidden-size 64 --learning-rate 0.02 \\
-       --epochs 9
+   $ throughtime train chorales --cell gru --hidden-size 64 --learning-rate 0.02
 """
 
 import io

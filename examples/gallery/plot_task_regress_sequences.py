@@ -24,7 +24,7 @@ import throughtime as tt
 # that says nothing of it.
 
 random = np.random.default_rng(0)
-half_lives = random.uniform(5, 40, 400)
+half_lives = random.uniform(5, 40, 600)
 
 
 def ring(half_life: float) -> np.ndarray:
