@@ -7,7 +7,7 @@ a file for the command line; ``frames`` are all steps, one sequence after the ot
 
 .. code-block:: console
 
-   $ throughtime train rings.npz --hidden-size 32 --epochs 20
+   $ throughtime train rings.npz --hidden-size 32 --epochs 30
 """
 
 import io
@@ -53,7 +53,7 @@ run = tt.fit(
     rings,
     target=half_lives,
     hidden_size=32,
-    epochs=20,
+    epochs=30,
     out=f"{folder.name}/run",
 )
 (found,) = tt.train.judge(run)
