@@ -34,6 +34,7 @@ run = tt.fit(
     "spoken-digits",
     hidden_size=32,
     epochs=5,
+    threads=1,
     out=f"{folder.name}/run",
 )
 

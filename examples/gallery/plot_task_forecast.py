@@ -33,6 +33,7 @@ run = tt.fit(
     "co2",
     hidden_size=32,
     epochs=15,
+    threads=1,
     out=f"{folder.name}/run",
 )
 (found,) = tt.train.judge(run)

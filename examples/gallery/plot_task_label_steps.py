@@ -63,6 +63,7 @@ run = tt.fit(
     **columns,
     hidden_size=32,
     epochs=12,
+    threads=1,
     out=f"{folder.name}/run",
 )
 (found,) = tt.train.judge(run)

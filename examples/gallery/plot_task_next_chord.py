@@ -25,6 +25,7 @@ run = tt.fit(
     hidden_size=64,
     learning_rate=0.02,
     epochs=9,
+    threads=1,
     out=f"{folder.name}/run",
 )
 (found,) = tt.train.judge(run)

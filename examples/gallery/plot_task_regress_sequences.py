@@ -54,6 +54,7 @@ run = tt.fit(
     target=half_lives,
     hidden_size=32,
     epochs=30,
+    threads=1,
     out=f"{folder.name}/run",
 )
 (found,) = tt.train.judge(run)
