@@ -24,7 +24,7 @@ run = tt.fit(
     "chorales",
     hidden_size=64,
     learning_rate=0.02,
-    epochs=9,
+    epochs=20,
     threads=1,
     out=f"{folder.name}/run",
 )
