@@ -89,14 +89,15 @@ def run_console(block: Block, written: list[Block]) -> None:
         for file in re.findall(r"\w+\.txt", line):
             Path(file).write_text(SENTENCE * 25, encoding="utf-8")
         for file in re.findall(r"\w+\.csv", line):
-            Path(file).write_text(VISITS, encoding="utf-8")
-        words = [str(newest_run()) if word == "RUN" else word for word in words]
+            if not Path(file).exists():
+                Path(file).write_text(VISITS, encoding="utf-8")
+        words = [re.sub(r"^RUN\b", newest_run, word) for word in words]
         words += QUICK if words[0] == "train" else []
         assert main(words, standalone_mode=False) in {None, 0}
 
 
-def newest_run() -> Path:
-    return max(Path("runs").iterdir(), key=lambda run: run.stat().st_mtime_ns)
+def newest_run(_: re.Match[str]) -> str:
+    return str(max(Path("runs").iterdir(), key=lambda run: run.stat().st_mtime_ns))
 
 
 def source_of(name: str, written: list[Block]) -> str:
