@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import rich_click as click
+from click.core import ParameterSource
 
 from throughtime.cli.options import machine_readable, show
 from throughtime.cli.training import reading
+from throughtime.errors import UnusedSetting
 
 MODEL = "model.json"
 
@@ -24,10 +26,21 @@ def inspect(what: str, as_json: bool, **options: Any) -> None:
     """
     folder = Path(what)
     if (folder / MODEL).is_file():
+        _refuse_options()
         result, lines = _run(folder)
     else:
         result, lines = _data(what, options)
     show(result, lines, as_json)
+
+
+def _refuse_options() -> None:
+    """Refuse what may be said of data alone."""
+    context = click.get_current_context()
+    for name, given in context.params.items():
+        default = context.get_parameter_source(name) == ParameterSource.DEFAULT
+        if not default and name not in {"what", "as_json"}:
+            reason = "a run, which knows how its data are read"
+            raise UnusedSetting(argument=name, given=given, reason=reason)
 
 
 def _data(source: str, options: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -45,12 +58,13 @@ def _data(source: str, options: dict[str, Any]) -> tuple[dict[str, Any], list[st
 
 def _run(folder: Path) -> tuple[dict[str, Any], list[str]]:
     import throughtime
+    from throughtime.data import read_text
     from throughtime.train import open_run
     from throughtime.train.folder import COMMAND
 
     run = open_run(folder)
     model = run.model
-    command = (folder / COMMAND).read_text(encoding="utf-8").strip()
+    command = read_text(folder / COMMAND).strip()
     sizes = {name: list(w.shape) for name, w in model.named_parameters()}
     best = [row for row in run.metrics if row["epoch"] == run.best_epoch]
     result: dict[str, Any] = {

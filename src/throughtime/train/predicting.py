@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,8 @@ from throughtime.data import (
     write_table,
 )
 from throughtime.data.pieces import SEQUENCE
-from throughtime.errors import PredictsNoText
+from throughtime.data.sources.paths import find_files
+from throughtime.errors import OverwritesData, PredictsNoText
 from throughtime.train.model import Model
 from throughtime.train.outputs import Classes, Labels
 from throughtime.train.runs import Run
@@ -58,7 +60,7 @@ def predict(run: Run, data: Any, out: str | os.PathLike[str]) -> int:
     ThroughtimeError
         The data or the file cannot be used; the message says why and what to do.
     """
-    check_ending(out)
+    _keep_data(data, check_ending(out))
     if run.of_text:
         raise PredictsNoText(run=run.path)
     model = run.model
@@ -67,6 +69,15 @@ def predict(run: Run, data: Any, out: str | os.PathLike[str]) -> int:
     if model.question.per == "sequence":
         return _write_sequences(model, rows, out)
     return _write_steps(model, rows, out)
+
+
+def _keep_data(data: Any, out: Path) -> None:
+    """Refuse to write over what is read."""
+    if not isinstance(data, (str, os.PathLike)) or not out.is_file():
+        return
+    files, _ = find_files(os.fspath(data))
+    if any(file.samefile(out) for file in files):
+        raise OverwritesData(path=str(out))
 
 
 def _write_sequences(model: Model, rows: NewRows, out: str | os.PathLike[str]) -> int:
