@@ -139,7 +139,8 @@ def _batches(model: Model, rows: NewRows) -> Iterator[tuple[Array, Array, Array]
         read = values[..., features]
         logits, _ = model.logits(read, lengths=batch.lengths, **inputs)
         outputs = model.answers(logits, read).double().cpu().numpy()
-        yield pieces[batch.pieces, SEQUENCE], outputs, batch.lengths.numpy()
+        sequences = pieces[batch.pieces.numpy(), SEQUENCE]
+        yield sequences, outputs, batch.lengths.numpy()
 
 
 def answered(model: Model, outputs: Array) -> pl.DataFrame:

@@ -31,7 +31,7 @@ def check_reach(dataset: SequenceDataset, steps: int | None) -> None:
         room = pieces[:, STOP] - first + (reach - horizon)
         longest = int(room.max(initial=0))
         if part == "train" and steps is not None:
-            longest = min(longest, steps)
+            longest = min(longest, steps + reach - horizon)  # seasons are read, too
         if longest <= reach:
             raise TooFarAhead(
                 horizon=horizon,
