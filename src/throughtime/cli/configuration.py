@@ -47,7 +47,9 @@ def _take_in(context: click.Context, _: click.Parameter, path: str | None) -> No
             raise OptionOfOtherKind(
                 path=path, name=given, given=value, expected=expected
             )
-        defaults[called] = value
+        # What may be given several times is a table here.
+        several = options[called].multiple
+        defaults[called] = list(value.items()) if several else value
     context.default_map = {**(context.default_map or {}), **defaults}
 
 
