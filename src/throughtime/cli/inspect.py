@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import rich_click as click
+from click import get_current_context
 from click.core import ParameterSource
 
 from throughtime.cli.options import machine_readable, show
@@ -35,7 +36,7 @@ def inspect(what: str, as_json: bool, **options: Any) -> None:
 
 def _refuse_options() -> None:
     """Refuse what may be said of data alone."""
-    context = click.get_current_context()
+    context = get_current_context()
     for name, given in context.params.items():
         default = context.get_parameter_source(name) == ParameterSource.DEFAULT
         if not default and name not in {"what", "as_json"}:

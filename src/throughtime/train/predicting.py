@@ -87,6 +87,9 @@ def _write_sequences(model: Model, rows: NewRows, out: str | os.PathLike[str]) -
     order = rows.order
     name = rows.dataset.schema.sequence or "sequence"
     keys = pl.DataFrame({name: [rows.dataset.keys[place] for place in order]})
+    dtype = rows.source.dtypes.get(name)
+    if dtype is not None and dtype.is_integer():  # as beside answers per step
+        keys = keys.cast(dtype)
     table = pl.concat([keys, answered(model, answers[order])], how="horizontal")
     write_table(out, table.schema, [table])
     return len(table)
