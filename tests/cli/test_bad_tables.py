@@ -154,6 +154,7 @@ OTHERS = {
     "evaluate run more.csv": ["more.csv, row 21, column 'y' has the class 'c'"],
     "evaluate run hole.csv": ["hole.csv, row 21, column 'y' has no value"],
     "evaluate run good.csv --split train": ["--split 'train'", "measured as a whole"],
+    "evaluate run good.csv --data gap.csv": ["--data 'gap.csv'", "leave --data out"],
     "evaluate run --picture a.doc": ["'a.doc' names no format", ".png"],
     "inspect run --target y": ["--target ('y',)", "leave --target out"],
     "inspect half": ["half/command.txt"],

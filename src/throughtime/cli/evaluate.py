@@ -95,7 +95,7 @@ def evaluate(
 
 def _refuse_parts(split: str, moved: str | None) -> None:
     """Refuse what only the data of the training have."""
-    asked = {"split": None if split == "test" else split, "data": moved}
+    asked = {"split": None if split == "test" else split, "moved": moved}
     for argument, given in asked.items():
         if given is not None:
             reason = "new DATA, which are measured as a whole"
