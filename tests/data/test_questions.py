@@ -145,3 +145,12 @@ def test_kinds_that_do_not_go_together_are_refused() -> None:
 def test_what_is_predicted_must_be_read() -> None:
     with pytest.raises(NotAFeature, match="'real' is given as target"):
         dataset_of(TABLE, features=["x"], target="real", task="forecast")
+
+
+def test_what_trivial_methods_reach_is_of_the_same_question() -> None:
+    known, further = dataset_of("co2"), dataset_of("co2", horizon=20)
+    assert known.card is not None
+    assert further.card is not None
+    assert known.card.baselines
+    assert not further.card.baselines  # measured anew
+    assert dataset_of("co2", horizon=1).card == known.card

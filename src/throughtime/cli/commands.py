@@ -31,6 +31,8 @@ def in_options(sentence: str, command: click.Command) -> str:
     shown = {str(one.name): one.opts[0] for one in command.params}
     arguments = [one.name for one in command.params if isinstance(one, click.Argument)]
     shown |= {str(name): str(name).upper() for name in arguments}
+    if "moved" in shown:  # DATA of the same command are new ones
+        sentence = sentence.replace("their path as data", "their path as --data")
     if "layers" in shown:
         shown["num_layers"] = shown["layers"]
     for name, option in shown.items():

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import rich_click as click
 
-from throughtime.errors import UnknownOption
+from throughtime.errors import OptionOfOtherKind, UnknownOption
 from throughtime.errors.base import did_you_mean
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -35,12 +35,21 @@ def _take_in(context: click.Context, _: click.Parameter, path: str | None) -> No
     from throughtime.train.configuration import read_toml
 
     known = _names(context.command)
+    options = {str(one.name): one for one in context.command.params}
     defaults: dict[str, Any] = {}
     for given, value in read_toml(path).items():
         if given not in known:
             hint = did_you_mean(given, known)
             raise UnknownOption(path=path, name=given, hint=hint)
-        defaults[known[given]] = value
+        called = known[given]
+        expected = _expected(options[called], value)
+        if expected is not None:
+            raise OptionOfOtherKind(
+                path=path, name=given, given=value, expected=expected
+            )
+        # What may be given several times is a table here.
+        several = options[called].multiple
+        defaults[called] = list(value.items()) if several else value
     context.default_map = {**(context.default_map or {}), **defaults}
 
 
@@ -55,6 +64,35 @@ def _names(command: click.Command) -> dict[str, str]:
         name: called for name, called in names.items() if called not in _NOT_IN_A_FILE
     }
 
+
+def _expected(parameter: click.Parameter, value: Any) -> str | None:
+    """Say what a value must be of which kind, if it is of another one.
+
+    The command line has texts alone; without this a fraction would be cut to a whole
+    number, and a list read as its letters.
+    """
+    if getattr(parameter, "is_flag", False):
+        fits, expected = isinstance(value, bool), "true or false"
+    elif parameter.multiple:
+        fits, expected = isinstance(value, dict), "a table of NAME = COLUMN"
+    else:
+        kinds, expected = _KINDS[parameter.type.name]
+        fits = isinstance(value, kinds) and not isinstance(value, bool)
+    if fits and isinstance(value, list):
+        fits = all(isinstance(one, str) for one in value)
+    return None if fits else expected
+
+
+_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    "integer": ((int,), "a whole number"),
+    "float": ((int, float), "a number"),
+    "text": ((str,), "a text"),
+    "path": ((str,), "a text"),
+    "names": ((str, list), "a text or a list of texts"),
+    "weights": ((str, dict), "a text or a table of numbers"),
+    "spacing": ((int, str), "a whole number or a text"),
+    "steps": ((int, str), "a whole number or a text"),
+}
 
 # They say where to go on with this call, not how to train.
 _NOT_IN_A_FILE = ("config", "out", "as_json", "quiet", "help")

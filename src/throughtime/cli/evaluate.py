@@ -13,6 +13,7 @@ from throughtime.cli.options import (
     use_threads,
     where,
 )
+from throughtime.errors import UnknownTableFormat, UnusedSetting
 
 
 @click.command()
@@ -55,6 +56,10 @@ def evaluate(
     from throughtime.train import judge, open_run
     from throughtime.train.folder import EVALUATION, write
 
+    if new is not None:
+        _refuse_parts(split, data)
+    if picture is not None:
+        _check_picture(picture)
     use_threads(threads)
     opened = open_run(run, backend=backend, device=device, data=data)
     note_untrained(opened.best_epoch)
@@ -86,3 +91,17 @@ def evaluate(
     if len(found) > 1:
         result["targets"] = [one.to_json() for one in found]
     show(result, lines, as_json)
+
+
+def _refuse_parts(split: str, data: str | None) -> None:
+    """Refuse what only the data of the training have."""
+    asked = {"split": None if split == "test" else split, "data": data}
+    for argument, given in asked.items():
+        if given is not None:
+            reason = "new DATA, which are measured as a whole"
+            raise UnusedSetting(argument=argument, given=given, reason=reason)
+
+
+def _check_picture(picture: str) -> None:
+    if Path(picture).suffix.lower() != ".png":
+        raise UnknownTableFormat(path=picture, known=".png")

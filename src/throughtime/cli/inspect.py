@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import rich_click as click
+from click import get_current_context
+from click.core import ParameterSource
 
 from throughtime.cli.options import machine_readable, show
 from throughtime.cli.training import reading
+from throughtime.errors import UnusedSetting
 
 MODEL = "model.json"
 
@@ -24,17 +27,29 @@ def inspect(what: str, as_json: bool, **options: Any) -> None:
     """
     folder = Path(what)
     if (folder / MODEL).is_file():
+        _refuse_options()
         result, lines = _run(folder)
     else:
         result, lines = _data(what, options)
     show(result, lines, as_json)
 
 
+def _refuse_options() -> None:
+    """Refuse what may be said of data alone."""
+    context = get_current_context()
+    for name, given in context.params.items():
+        default = context.get_parameter_source(name) == ParameterSource.DEFAULT
+        if not default and name not in {"what", "as_json"}:
+            reason = "a run, which knows how its data are read"
+            raise UnusedSetting(argument=name, given=given, reason=reason)
+
+
 def _data(source: str, options: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    from throughtime.data import Reading, describe_data
-    from throughtime.train.sources import read
+    from throughtime.data import Reading, describe_data, read
 
     seed = options.pop("split_seed")
+    if options["missing"] == "error":
+        options["missing"] = "mean"  # who looks wants to know what is missing
     dataset = read(source, Reading(**options, seed=seed))
     description = describe_data(dataset)
     lines = str(description).splitlines()
@@ -44,13 +59,14 @@ def _data(source: str, options: dict[str, Any]) -> tuple[dict[str, Any], list[st
 
 
 def _run(folder: Path) -> tuple[dict[str, Any], list[str]]:
+    from throughtime.data import read_text
     from throughtime.nn import explain
     from throughtime.train import open_run
     from throughtime.train.folder import COMMAND
 
     run = open_run(folder)
     model = run.model
-    command = (folder / COMMAND).read_text(encoding="utf-8").strip()
+    command = read_text(folder / COMMAND).strip()
     sizes = {name: list(w.shape) for name, w in model.named_parameters()}
     best = [row for row in run.metrics if row["epoch"] == run.best_epoch]
     result: dict[str, Any] = {
@@ -60,6 +76,11 @@ def _run(folder: Path) -> tuple[dict[str, Any], list[str]]:
         "task": run.task,
         "per": model.question.per,
         "features": [column.name for column in model.schema.features],
+        "inputs": {
+            name: [column.name for column in group]
+            for name, group in model.schema.inputs.items()
+        },
+        "missing": model.reader.missing,
         "targets": list(model.labels),
         "parameters": sum(weight.numel() for weight in model.parameters()),
         "sizes": sizes,
@@ -78,6 +99,8 @@ def _facts(result: dict[str, Any]) -> Iterator[str]:
         "data": result["data"],
         "task": f"{result['task']}, an answer per {result['per']}",
         "features": _listed(result["features"]),
+        **{f"input {name}": _listed(own) for name, own in result["inputs"].items()},
+        "missing": result["missing"],
         "answers": _listed(result["targets"]),
         "parameters": f"{result['parameters']:,}",
         **{f"  {name}": " × ".join(map(str, s)) for name, s in result["sizes"].items()},

@@ -69,20 +69,27 @@ class Season(_Type):
             raise click.BadParameter(words, ctx, param) from None
 
 
+class Feed(_Type):
+    """`NAME=COLUMN`, or several columns with commas between them."""
+
+    name = "feed"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, Any]:
+        """Return the name and its columns; of a file they are that already."""
+        if not isinstance(value, str):
+            return (value[0], value[1])
+        name, equals, columns = value.partition("=")
+        if not equals or not name or not columns:
+            self.fail(f"{value!r} is not NAME=COLUMN.", param, ctx)
+        several = [column.strip() for column in columns.split(",")]
+        return name.strip(), several if len(several) > 1 else several[0]
+
+
 def _feeds(
     context: click.Context, parameter: click.Parameter, given: Any
 ) -> dict[str, Any]:
-    """Read every `NAME=COLUMN`; of a file it is a table already."""
-    if isinstance(given, dict):
-        return given
-    inputs: dict[str, Any] = {}
-    for entry in given:
-        name, equals, columns = entry.partition("=")
-        if not equals or not name or not columns:
-            raise click.BadParameter(f"{entry!r} is not NAME=COLUMN.")
-        several = [column.strip() for column in columns.split(",")]
-        inputs[name.strip()] = several if len(several) > 1 else several[0]
-    return inputs
+    """Make one table of all that is fed."""
+    return dict(given)
 
 
 def _option(group: str, *names: str, **settings: Any) -> Callable[[Command], Command]:
@@ -116,6 +123,7 @@ _DATA = [
         "--input",
         "inputs",
         multiple=True,
+        type=Feed(),
         callback=_feeds,
         metavar="NAME=COLUMN",
         help="Feeds an Input of the cell; may be given several times.",

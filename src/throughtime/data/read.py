@@ -82,4 +82,7 @@ def _as_it_is(dataset: Dataset, reading: Reading) -> Dataset:
     if reading.difference is not None:
         question = replace(question, difference=steps_of(reading, "difference"))
     missing = dataset.missing if reading.missing == "error" else reading.missing
-    return replace(dataset, question=question, missing=missing)
+    card = dataset.card
+    if card is not None and question != dataset.question:
+        card = replace(card, baselines={})  # those are of another question
+    return replace(dataset, question=question, missing=missing, card=card)

@@ -134,6 +134,25 @@ class UnknownOption(SettingError):
     )
 
 
+class OptionOfOtherKind(SettingError):
+    """A value in a file of options that the option cannot have."""
+
+    message = (
+        "The file '{path}' says {name} = {given!r}, expected {expected}: mend it, or "
+        "leave the option out."
+    )
+
+
+class TooFarAhead(SettingError):
+    """A forecast for which no sequence is long enough."""
+
+    message = (
+        "horizon={horizon} with difference={difference} is answered after {needed} "
+        "steps of a sequence, but {part} of {data} has at most {longest} in a row: "
+        "give a smaller horizon or difference, or longer sequences or steps."
+    )
+
+
 class UnknownCell(SettingError):
     """A name that is no built-in cell."""
 
@@ -241,6 +260,15 @@ class CannotWrite(RunError):
     message = (
         "'{path}' cannot be written ({reason}; what was saved before is kept): free "
         "some space or mend the permissions, or give another folder as out."
+    )
+
+
+class OverwritesData(RunError):
+    """A file to write that is one of those that are read."""
+
+    message = (
+        "out={path!r} is a file of the data that are read, expected another one: give "
+        "the answers a file of their own."
     )
 
 

@@ -9,6 +9,7 @@ import torch
 from throughtime.data import Dataset, SequenceDataset, TextDataset
 from throughtime.data.pieces import START, STOP
 from throughtime.errors import LooksAhead, UnusedSetting
+from throughtime.train.reach import check_reach
 from throughtime.train.settings import Settings
 
 # Found by experiments with LSTM and GRU on the bundled data.
@@ -106,6 +107,8 @@ def _check_use(dataset: Dataset, settings: Settings) -> None:
         kinds = {column.kind for column in dataset.schema.features}
         embedded = "category" in kinds
     _check_answers(dataset, settings, per_step)
+    if isinstance(dataset, SequenceDataset) and dataset.question.task == "forecast":
+        check_reach(dataset, settings.steps)
     if settings.class_weights is not None and not weighty:
         reason = f"'{dataset.name}', which has no classes to weigh"
         raise unused("class_weights", settings.class_weights, reason)

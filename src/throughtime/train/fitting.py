@@ -319,11 +319,17 @@ def _configuration(
         "data": source["source"],
         "split_seed": reading.pop("seed"),
         **reading,
-        "cell": named or cell_words(cell),
+        "cell": _found_anywhere(named) or cell_words(cell),
         **settings.to_json(),
     }
     asked["threads"] = torch.get_num_threads()  # other bits with another number
     return to_toml(asked)
+
+
+def _found_anywhere(named: str | None) -> str | None:
+    """Make the path of a user's file whole, so that it is found from other folders."""
+    path, colon, name = (named or "").rpartition(".py:")
+    return f"{Path(path + '.py').resolve()}:{name}" if colon else named
 
 
 def _one_line(text: str) -> bytes:

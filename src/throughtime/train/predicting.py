@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,8 @@ from throughtime.data import (
     write_table,
 )
 from throughtime.data.pieces import SEQUENCE
-from throughtime.errors import PredictsNoText
+from throughtime.data.sources.paths import find_files
+from throughtime.errors import OverwritesData, PredictsNoText
 from throughtime.train.model import Model
 from throughtime.train.outputs import Classes, Labels
 from throughtime.train.runs import Run
@@ -58,7 +60,7 @@ def predict(run: Run, data: Any, out: str | os.PathLike[str]) -> int:
     ThroughtimeError
         The data or the file cannot be used; the message says why and what to do.
     """
-    check_ending(out)
+    _keep_data(data, check_ending(out))
     if run.of_text:
         raise PredictsNoText(run=run.path)
     model = run.model
@@ -69,6 +71,15 @@ def predict(run: Run, data: Any, out: str | os.PathLike[str]) -> int:
     return _write_steps(model, rows, out)
 
 
+def _keep_data(data: Any, out: Path) -> None:
+    """Refuse to write over what is read."""
+    if not isinstance(data, (str, os.PathLike)) or not out.is_file():
+        return
+    files, _ = find_files(os.fspath(data))
+    if any(file.samefile(out) for file in files):
+        raise OverwritesData(path=str(out))
+
+
 def _write_sequences(model: Model, rows: NewRows, out: str | os.PathLike[str]) -> int:
     answers = np.empty((len(rows.dataset.keys), len(model.labels)))
     for sequences, outputs, _ in _batches(model, rows):
@@ -76,6 +87,9 @@ def _write_sequences(model: Model, rows: NewRows, out: str | os.PathLike[str]) -
     order = rows.order
     name = rows.dataset.schema.sequence or "sequence"
     keys = pl.DataFrame({name: [rows.dataset.keys[place] for place in order]})
+    dtype = rows.source.dtypes.get(name)
+    if dtype is not None and dtype.is_integer():  # as beside answers per step
+        keys = keys.cast(dtype)
     table = pl.concat([keys, answered(model, answers[order])], how="horizontal")
     write_table(out, table.schema, [table])
     return len(table)
@@ -129,7 +143,8 @@ def _batches(model: Model, rows: NewRows) -> Iterator[tuple[Array, Array, Array]
         logits, _ = model.logits(read, lengths=batch.lengths, **inputs)
         # In float64, where a probability rounds to 0 or 1 much later.
         outputs = model.answers(logits.double(), read).cpu().numpy()
-        yield pieces[batch.pieces, SEQUENCE], outputs, batch.lengths.numpy()
+        sequences = pieces[batch.pieces.numpy(), SEQUENCE]
+        yield sequences, outputs, batch.lengths.numpy()
 
 
 def answered(model: Model, outputs: Array) -> pl.DataFrame:

@@ -17,7 +17,7 @@ from throughtime.data import (
 )
 from throughtime.data import read as read_data
 from throughtime.errors import UnusedSetting
-from throughtime.train.settings import check_choice
+from throughtime.train.settings import check_choice, check_count
 
 _READING = {entry.name for entry in fields(Reading)}
 _PATHS = (str, os.PathLike)
@@ -30,6 +30,8 @@ def read(data: Any, reading: Reading) -> Dataset:
 
     Raises
     ------
+    UnknownChoice, NumberOutOfRange
+        `missing` or the seed of the split is none.
     UnusedSetting
         Gaps of a text are to be filled.
     DataError
@@ -37,6 +39,7 @@ def read(data: Any, reading: Reading) -> Dataset:
     """
     missing = reading.missing
     check_choice("missing", missing, get_args(Missing))
+    check_count("split_seed", reading.seed, at_least=0)
     dataset = read_data(data, reading)
     if missing == "error":
         return dataset

@@ -68,7 +68,7 @@ def find_files(path: str) -> tuple[list[Path], str]:
         held = [f"{count} of {name}" for name, count in sorted(formats.items())]
         raise NoTable(
             source=path,
-            found="files of several formats (" + ", ".join(held) + ")"
+            found=f"files that are no one table ({', '.join(held)})"
             if files
             else "no file",
             formats=", ".join(_SEVERAL),

@@ -10,7 +10,6 @@ from throughtime.data.reading import Missing
 from throughtime.data.schema import Column, Schema
 from throughtime.data.sources.source import Batch, Source
 from throughtime.data.tables.coding import (
-    ABOUT_FEATURES,
     ABOUT_TARGETS,
     check,
     is_narrow,
@@ -21,6 +20,9 @@ from throughtime.errors import ClassUnknown, SchemaMismatch
 from throughtime.errors.base import did_you_mean
 
 _BOOLEANS: Final = ("false", "true")
+_ABOUT_FEATURES: Final = (
+    "the value, or a model that was trained with missing='forward', 'mean' or 'zero'"
+)
 _TEXTS: Final = (pl.String, pl.Categorical, pl.Enum)
 
 
@@ -89,7 +91,7 @@ class KnownCoder:
         series = batch.frame[column.name]
         if column.kind == "category":
             places = _places(series, column.categories)
-            unknown = (places < 0).to_numpy() & series.is_not_null().to_numpy()
+            unknown = (places < 0).fill_null(value=False).to_numpy()
             if is_target and unknown.any():
                 row = int(unknown.argmax())
                 raise ClassUnknown(
@@ -100,7 +102,7 @@ class KnownCoder:
                 )
             series = places
         numbers = series.cast(pl.Float64).to_numpy().astype(self.dtype)
-        required = ABOUT_FEATURES if self._missing == "error" else None
+        required = _ABOUT_FEATURES if self._missing == "error" else None
         check(numbers, batch, column.name, ABOUT_TARGETS if is_target else required)
         wrong = (numbers != 0) & (numbers != 1) & ~np.isnan(numbers)
         if column.kind == "boolean" and wrong.any():

@@ -24,7 +24,8 @@ def text(dataset: TextDataset) -> dict[str, float]:
 def next_symbols(dataset: SequenceDataset) -> dict[str, float]:
     """Return bits per symbol of unigrams and of bigrams, within sequences.
 
-    A symbol that is missing, or that training never saw, is no part of any pair.
+    A symbol that is missing, or that training never saw, is no part of any pair; where
+    no pair is left there is nothing to measure.
     """
     [column] = asked_next(dataset.schema, "category")
     counts = np.zeros(len(column.categories), dtype=np.int64)
@@ -32,7 +33,8 @@ def next_symbols(dataset: SequenceDataset) -> dict[str, float]:
         symbols = rows[first:stop, 0]
         known = symbols[symbols >= 0].astype(np.int64)
         counts += np.bincount(known, minlength=len(counts))
-    return _compare(counts, _pairs(dataset, FITTED), _pairs(dataset, TEST))
+    test = _pairs(dataset, TEST)
+    return _compare(counts, _pairs(dataset, FITTED), test) if len(test.now) else {}
 
 
 class Pairs(NamedTuple):
