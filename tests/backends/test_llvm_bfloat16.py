@@ -9,7 +9,7 @@ from torch import Tensor
 from tests.backends.layers import Case, draw, engine_of, through_engine
 from tests.backends.test_llvm_determinism import CELLS
 from throughtime.backends.llvm.target import host
-from throughtime.cells import GRU, LSTM
+from throughtime.cells import GRU, LSTM, LayerNormLSTM
 from throughtime.graph import Cell, StepGraph, trace
 from throughtime.graph.serialize import text_of
 from throughtime.nn.compiled.engine import Engine
@@ -54,6 +54,8 @@ def test_results_are_within_the_rounding_of_their_operands(
     made = with_pairs(graph)
     found = through_engine(made, case)
     for name, value in exact.items():
+        if isinstance(cell, LayerNormLSTM) and size[0] == 1 and "input x" in name:
+            continue  # the norm of a lone feature's vector: no gradient but rounding
         error = (found[name] - value).norm()
         assert error <= 16 * HALF * value.norm() + 1e-6, name
 

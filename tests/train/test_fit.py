@@ -23,6 +23,7 @@ from throughtime.train import Run, fit
 
 FILES = {
     "command.txt",
+    "config.toml",
     "curve.png",
     "initial.safetensors",
     "metrics.jsonl",

@@ -33,7 +33,7 @@ from throughtime.data.schema import Column, Kind, Schema
 from throughtime.data.streams import IGNORED, TextChunk, TextStreams
 from throughtime.data.text import UNKNOWN, decode, encode, read_text, text_dataset
 from throughtime.data.trivial import naive_error, trivial_baselines
-from throughtime.data.types import FloatArray, IntegerArray, Split
+from throughtime.data.types import Split
 from throughtime.data.writing import check_ending, write_table
 
 __all__ = [
@@ -43,10 +43,8 @@ __all__ = [
     "Column",
     "Dataset",
     "Description",
-    "FloatArray",
     "Frames",
     "FramesInMemory",
-    "IntegerArray",
     "Kind",
     "Missing",
     "NewRows",

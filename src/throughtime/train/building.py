@@ -8,12 +8,12 @@ import torch
 from throughtime.data import (
     Column,
     Dataset,
-    FloatArray,
     Question,
     Schema,
     SequenceDataset,
     TextDataset,
 )
+from throughtime.data.types import FloatArray
 from throughtime.errors import CellInputMismatch, CellNeedsInput, InputWithoutCell
 from throughtime.graph import Cell
 from throughtime.nn import Recurrent

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from throughtime.data import FloatArray, Frames, IntegerArray, SequenceDataset
+from throughtime.data import Frames, SequenceDataset
 from throughtime.data.pieces import SEQUENCE, START, STOP
+from throughtime.data.types import FloatArray, IntegerArray
 from throughtime.errors import NonFiniteFeature, NoTrainingSteps
 
 # Rows that are measured at once: enough to be quick, few enough for little memory.

@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from throughtime.data import IntegerArray, Question
+from throughtime.data import Question
+from throughtime.data.types import IntegerArray
 from throughtime.train.look import QUIET, TRAINING, VALIDATION
 from throughtime.train.measuring.predicted import Predicted
 

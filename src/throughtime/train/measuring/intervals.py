@@ -6,7 +6,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from throughtime.data import FloatArray, Question
+from throughtime.data import Question
+from throughtime.data.types import FloatArray
 from throughtime.errors import UnknownChoice
 from throughtime.errors.base import did_you_mean
 from throughtime.train.measuring.additive import BUILDERS, Additive, scaled_error

@@ -13,7 +13,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 import torch
 
-from throughtime.data import FloatArray, Question
+from throughtime.data import Question
+from throughtime.data.types import FloatArray
 from throughtime.train.measuring.additive import (
     BUILDERS,
     CUTOFFS,

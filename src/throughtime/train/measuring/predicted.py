@@ -6,7 +6,8 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from throughtime.data import FloatArray, IntegerArray, Question
+from throughtime.data import Question
+from throughtime.data.types import FloatArray, IntegerArray
 from throughtime.errors import BadTarget
 
 Array: TypeAlias = npt.NDArray[Any]

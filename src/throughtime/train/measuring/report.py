@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from throughtime.data import FloatArray, Question
+from throughtime.data import Question
+from throughtime.data.types import FloatArray
 from throughtime.train.measuring.intervals import Interval, interval
 from throughtime.train.measuring.metrics import main_metric, measure
 from throughtime.train.measuring.pictures import draw

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from throughtime.data import IntegerArray
+from throughtime.data.types import IntegerArray
 from throughtime.train.measuring.predicted import Array
 
 # Numbers drawn at a time: 32 MB.

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from throughtime.data import Column, FloatArray, IntegerArray
+from throughtime.data import Column
 from throughtime.data.pieces import SEQUENCE, START
+from throughtime.data.types import FloatArray, IntegerArray
 from throughtime.train.measuring import Predicted
 
 

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from throughtime.data import (
-    IntegerArray,
     SequenceBatch,
     SequenceBatches,
     SequenceDataset,
@@ -17,6 +16,7 @@ from throughtime.data import (
     windows,
 )
 from throughtime.data.pieces import START, STOP
+from throughtime.data.types import IntegerArray
 from throughtime.train.measuring import Predicted
 from throughtime.train.model import Model
 from throughtime.train.outputs import asked_of

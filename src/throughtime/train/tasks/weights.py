@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from throughtime.data import Column, FloatArray, SequenceDataset
+from throughtime.data import Column, SequenceDataset
+from throughtime.data.types import FloatArray
 from throughtime.errors import UnknownClass
 from throughtime.errors.base import did_you_mean
 
