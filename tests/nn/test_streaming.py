@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import throughtime as tt
@@ -72,6 +72,7 @@ def test_random_values_are_at_their_means(name: str) -> None:
     assert torch.equal(torch.stack([stream(step) for step in x]), output)
 
 
+@settings(max_examples=30)
 @given(st.integers(1, 70), st.integers(1, 4), st.integers(1, 33))
 def test_any_size_and_batch(hidden: int, batch: int, features: int) -> None:
     torch.manual_seed(hidden)

@@ -13,7 +13,7 @@ from tests.graph.wild_cells import Recipe, WildCell, recipes
 from throughtime.graph import StepGraph, trace
 from throughtime.nn.execution import run_layer
 
-EXAMPLES = settings(max_examples=8)
+EXAMPLES = settings(max_examples=5)
 ROUNDING = 10.0
 """A sum of sines of sums: more roundings than one derivative has."""
 UNUSED = {"allow_unused": True, "materialize_grads": True}
