@@ -2,32 +2,30 @@
 
 import os
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import torch
 
 from throughtime.data import (
     NewRows,
     Reading,
-    SequenceBatches,
     check_ending,
     read_like,
     write_table,
 )
-from throughtime.data.pieces import SEQUENCE
+from throughtime.data.pieces import SEQUENCE, STOP
 from throughtime.data.sources.paths import find_files
 from throughtime.errors import OverwritesData, PredictsNoText
 from throughtime.train.model import Model
 from throughtime.train.outputs import Classes, Labels
 from throughtime.train.runs import Run
+from throughtime.train.tasks import OfSequences
 
 Array = npt.NDArray[Any]
-# Sequences side by side, and steps of all of them, so that memory stays small.
-_SEQUENCES, _STEPS = 256, 2**17
 _HALF = 0.5
 
 
@@ -67,8 +65,8 @@ def predict(run: Run, data: Any, out: str | os.PathLike[str]) -> int:
     reading = Reading(missing=model.reader.missing, memory=run.reading.memory)
     rows = read_like(data, model.schema, model.question, reading)
     if model.question.per == "sequence":
-        return _write_sequences(model, rows, out)
-    return _write_steps(model, rows, out)
+        return _write_sequences(run, rows, out)
+    return _write_steps(run, rows, out)
 
 
 def _keep_data(data: Any, out: Path) -> None:
@@ -80,10 +78,11 @@ def _keep_data(data: Any, out: Path) -> None:
         raise OverwritesData(path=str(out))
 
 
-def _write_sequences(model: Model, rows: NewRows, out: str | os.PathLike[str]) -> int:
+def _write_sequences(run: Run, rows: NewRows, out: str | os.PathLike[str]) -> int:
+    model = run.model
     answers = np.empty((len(rows.dataset.keys), len(model.labels)))
-    for sequences, outputs, _ in _batches(model, rows):
-        answers[sequences] = outputs
+    for pieces, outputs in _answers(run, rows):
+        answers[pieces[:, SEQUENCE]] = outputs
     order = rows.order
     name = rows.dataset.schema.sequence or "sequence"
     keys = pl.DataFrame({name: [rows.dataset.keys[place] for place in order]})
@@ -95,13 +94,12 @@ def _write_sequences(model: Model, rows: NewRows, out: str | os.PathLike[str]) -
     return len(table)
 
 
-def _write_steps(model: Model, rows: NewRows, out: str | os.PathLike[str]) -> int:
+def _write_steps(run: Run, rows: NewRows, out: str | os.PathLike[str]) -> int:
+    model = run.model
     room = rows.room(len(model.labels))
-    for sequences, outputs, lengths in _batches(model, rows):
-        for place, (sequence, length) in enumerate(
-            zip(sequences, lengths, strict=True)
-        ):
-            rows.put(room, int(sequence), 0, outputs[:length, place])
+    for pieces, outputs in _answers(run, rows):
+        for place, piece in enumerate(pieces.tolist()):
+            rows.put(room, piece[SEQUENCE], 0, outputs[: piece[STOP], place])
 
     def tables() -> Iterator[pl.DataFrame]:
         done = 0
@@ -115,36 +113,15 @@ def _write_steps(model: Model, rows: NewRows, out: str | os.PathLike[str]) -> in
 
     written = tables()
     first = next(written)
-    write_table(out, first.schema, _chained(first, written))
+    write_table(out, first.schema, chain([first], written))
     return int(rows.dataset.frames.lengths.sum())
 
 
-def _chained(
-    first: pl.DataFrame, others: Iterator[pl.DataFrame]
-) -> Iterator[pl.DataFrame]:
-    yield first
-    yield from others
-
-
-@torch.no_grad()
-def _batches(model: Model, rows: NewRows) -> Iterator[tuple[Array, Array, Array]]:
-    """Give places of sequences, their answers, and how many steps each has."""
-    dataset = rows.dataset
-    pieces, frames = dataset.splits["test"], dataset.frames
-    longest = max(1, int(frames.lengths.max(initial=1)))
-    size = max(1, min(_SEQUENCES, _STEPS // longest))
-    schema, device = dataset.schema, model.head.weight.device
-    features = schema.places(schema.features)
-    further = {name: schema.places(group) for name, group in schema.inputs.items()}
-    for batch in SequenceBatches(frames, pieces, size):
-        values = batch.frames.to(device)
-        inputs: dict[str, Any] = {n: values[..., own] for n, own in further.items()}
-        read = values[..., features]
-        logits, _ = model.logits(read, lengths=batch.lengths, **inputs)
-        # In float64, where a probability rounds to 0 or 1 much later.
-        outputs = model.answers(logits.double(), read).cpu().numpy()
-        sequences = pieces[batch.pieces.numpy(), SEQUENCE]
-        yield sequences, outputs, batch.lengths.numpy()
+def _answers(run: Run, rows: NewRows) -> Iterator[tuple[Array, Array]]:
+    """Give pieces, each a whole sequence, and their answers, batch by batch."""
+    task = OfSequences(rows.dataset, run.settings)
+    for pieces, outputs, _ in task.answered(run.model, "test"):
+        yield pieces, outputs.cpu().numpy()
 
 
 def answered(model: Model, outputs: Array) -> pl.DataFrame:

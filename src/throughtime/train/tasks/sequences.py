@@ -89,18 +89,26 @@ class OfSequences:
         for batch in self._whole(split, _EVALUATED_SEQUENCES):
             yield self._answer(model, batch)
 
-    @torch.no_grad()
     def predict(self, model: Model, split: Split) -> list[Predicted]:
         """Give all answers of one part, by sequence and step."""
+        collected = Collected()
+        for pieces, outputs, truth in self.answered(model, split):
+            collected.add(outputs, truth, pieces)
+        return collected.predicted(self.asked)
+
+    @torch.no_grad()
+    def answered(
+        self, model: Model, split: Split
+    ) -> Iterator[tuple[IntegerArray, Tensor, Tensor]]:
+        """Give pieces ``(B, 4)``, answers and truth in the data's units, in batches."""
         model.eval()
-        collected, pieces = Collected(), self.dataset.splits[split]
+        pieces = self.dataset.splits[split]
         for batch in self._whole(split, _EVALUATED_SEQUENCES):
             features, inputs, truth = self._read(model, batch)
             logits, _ = model.logits(features, lengths=batch.lengths, **inputs)
             # In float64, where a probability rounds to 0 or 1 much later.
             outputs = model.answers(logits.double(), features)
-            collected.add(outputs, truth, pieces[batch.pieces.numpy()])
-        return collected.predicted(self.asked)
+            yield pieces[batch.pieces.numpy()], outputs, truth
 
     def glimpse(self) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """Give the shortest pieces of the validation part."""
