@@ -17,6 +17,7 @@ of a batch.
 """
 
 import math
+from abc import ABC, abstractmethod
 from typing import Literal
 
 import torch
@@ -36,7 +37,7 @@ Pooling = Literal["last", "mean", "max"]
 Reduction = Literal["mean", "sum"]
 
 
-class Head(nn.Module):
+class Head(nn.Module, ABC):
     """A linear map to logits; subclasses add what is read from them, and a loss.
 
     Parameters
@@ -105,9 +106,9 @@ class Head(nn.Module):
         """Give the outputs ``(…, K)`` for ``(…, H)``."""
         return self.activate(self.logits(input))
 
+    @abstractmethod
     def activate(self, logits: Tensor) -> Tensor:
         """Turn logits into outputs, both ``(…, K)``."""
-        raise NotImplementedError
 
     def loss(self, logits: Tensor, target: Tensor) -> Tensor:
         """Give the loss of each answer ``(…)``, not reduced.
@@ -149,9 +150,9 @@ class Head(nn.Module):
                 advice="convert it first",
             )
 
+    @abstractmethod
     def _each(self, logits: Tensor, target: Tensor) -> Tensor:
         """Give the losses ``(…, n)`` of what fits together."""
-        raise NotImplementedError
 
     def extra_repr(self) -> str:
         return f"{self.input_size}, {self.output_size}"

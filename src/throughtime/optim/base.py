@@ -1,5 +1,6 @@
 """What all optimisers of this room share: whole rows in, one step of all or none."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -27,7 +28,7 @@ class Touched:
     values: Tensor
 
 
-class RowOptimizer(Optimizer):
+class RowOptimizer(Optimizer, ABC):
     """An optimiser for gradients of whole rows, sparse or dense.
 
     Nothing is ever pending here; `LazyOptimizer` adds what is.
@@ -116,9 +117,9 @@ class RowOptimizer(Optimizer):
     def _check(self, touched: Touched) -> None:
         """Refuse a gradient, before any parameter is changed."""
 
+    @abstractmethod
     def _update(self, touched: Touched) -> None:
         """Change a parameter."""
-        raise NotImplementedError
 
     def _catch_up(self, parameter: Parameter, rows: Tensor) -> None:
         """Apply what is pending for rows ``(n,)`` that exist."""

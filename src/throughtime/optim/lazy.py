@@ -1,6 +1,7 @@
 """The base of optimisers whose regulariser waits until a row is used."""
 
 import weakref
+from abc import abstractmethod
 from typing import Any, ClassVar
 
 from torch import Tensor
@@ -59,17 +60,17 @@ class LazyOptimizer(RowOptimizer):
         """Give all that a wait depends on."""
         return float(group["l1"]), float(group["l2"])
 
+    @abstractmethod
     def _decay(self, group: Group, parameter: Parameter) -> Decay:
         """Give what a wait does to rows."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _time(self, group: Group) -> float:
         """Give for how long a step lets the other rows wait."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _stepped(self, touched: Touched, weight: Tensor) -> Tensor:
         """Give the weights of touched rows after the step."""
-        raise NotImplementedError
 
     # ------------------------------------------------------------------------ the step
     def _begin(self, group: Group, parameter: Parameter) -> None:

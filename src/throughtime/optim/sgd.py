@@ -1,5 +1,6 @@
 """Stochastic gradient descent and forward-backward splitting, with elastic net."""
 
+from abc import abstractmethod
 from functools import partial
 from typing import Any, ClassVar
 
@@ -40,12 +41,12 @@ class _ElasticNet(LazyOptimizer):
     def _decay(self, group: Group, parameter: Parameter) -> Decay:
         return partial(_decayed, l1=float(group["l1"]), l2=float(group["l2"]))
 
+    @abstractmethod
     def _step_of(self, group: Group) -> tuple[float, float, float, float]:
         """Give keep, rate, amount and scale of a step.
 
         u = keep w − rate g, w = sign(u) max(|u| − amount, 0) scale.
         """
-        raise NotImplementedError
 
     def _stepped(self, touched: Touched, weight: Tensor) -> Tensor:
         keep, rate, amount, scale = self._step_of(touched.group)
