@@ -7,7 +7,8 @@ from click.testing import CliRunner
 
 from throughtime import cells
 from throughtime.cli import main
-from throughtime.cli.cell_names import BUILT_IN, find_cell
+from throughtime.cells.built_in import BUILT_IN
+from throughtime.cli.cell_names import find_cell
 from throughtime.errors import UnknownCell
 from throughtime.graph import trace
 

@@ -90,9 +90,10 @@ def fit(
     """Train a cell on data, and write a run folder.
 
     The validation part says when to stop and which weights to keep; the test part is
-    measured once, at the end. Nothing is fitted on either of them. Ctrl-C ends the
-    training early and keeps the best weights so far; a second one ends it at once. The
-    same seed, settings, machine and number of threads give the same bits.
+    measured once, at the end, where there is one. Nothing is fitted on either of them.
+    Ctrl-C ends the training early and keeps the best weights so far; a second one ends
+    it at once. The same seed, settings, machine and number of threads give the same
+    bits.
 
     What is learned follows from the data: the class of a sequence or of each step,
     labels, numbers, the next step, or a forecast. The loss of a batch is the mean over
@@ -250,6 +251,12 @@ class _Training:
             backend=self.settings.backend,
             device=self.settings.device,
         )
+        if len(self.dataset.splits["test"]):
+            self._draw(run, outcome)
+        return run
+
+    def _draw(self, run: Run, outcome: Outcome) -> None:
+        """Measure the test part, and draw how it came to that."""
         result = run.evaluate("test")[self.task.metric]
         title = (
             f"{run.cell}, {self.settings.hidden_size} units, on {self.dataset.name}: "
@@ -259,7 +266,6 @@ class _Training:
             outcome.rows, self.task.metric, title, outcome.best_epoch, run.baselines()
         )
         write(self.folder / CURVE, picture)
-        return run
 
     def _document(self, outcome: Outcome) -> dict[str, Any]:
         # The epoch that was kept is written in the weights' own file, with them.

@@ -102,6 +102,8 @@ def checksum(dataset: Dataset) -> str:
         return digest.hexdigest()
     asked = [dataset.schema.to_json(), asdict(dataset.question)]
     digest.update(json.dumps(asked).encode("utf-8", "surrogatepass"))
+    if dataset.weights is not None:
+        digest.update(dataset.weights.tobytes())
     for part, pieces in sorted(dataset.splits.items()):
         digest.update(f"{part} {len(pieces)}".encode())
         digest.update(pieces.tobytes())

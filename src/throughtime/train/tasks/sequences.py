@@ -15,7 +15,7 @@ from throughtime.data import (
     Split,
     windows,
 )
-from throughtime.data.pieces import START, STOP
+from throughtime.data.pieces import SEQUENCE, START, STOP
 from throughtime.data.types import IntegerArray
 from throughtime.train.measuring import Predicted
 from throughtime.train.model import Model
@@ -82,12 +82,13 @@ class OfSequences:
         """Give one epoch in a new order, long pieces cut in new places."""
         pieces, size = self._pieces(order), self.settings.batch_size
         for batch in SequenceBatches(self.dataset.frames, pieces, size, order):
-            yield self._answer(model, batch, self.settings.target_replication)
+            yield self._answer(model, batch, pieces, self.settings.target_replication)
 
     def evaluate(self, model: Model, split: Split) -> Iterator[Answers]:
         """Answer every piece of one part, whole."""
+        pieces = self.dataset.splits[split]
         for batch in self._whole(split, _EVALUATED_SEQUENCES):
-            yield self._answer(model, batch)
+            yield self._answer(model, batch, pieces)
 
     def predict(self, model: Model, split: Split) -> list[Predicted]:
         """Give all answers of one part, by sequence and step."""
@@ -137,7 +138,11 @@ class OfSequences:
         return np.concatenate(cut)
 
     def _answer(
-        self, model: Model, batch: SequenceBatch, replication: float | None = None
+        self,
+        model: Model,
+        batch: SequenceBatch,
+        pieces: IntegerArray,
+        replication: float | None = None,
     ) -> Answers:
         features, inputs, truth = self._read(model, batch)
         hidden, _ = model.hidden(features, lengths=batch.lengths, **inputs)
@@ -150,6 +155,9 @@ class OfSequences:
         if replication is not None:
             repeated = self._replicated(model, hidden, targets, batch.lengths)
             losses = replication * repeated + (1 - replication) * losses
+        if self.dataset.weights is not None:
+            whose = pieces[batch.pieces.numpy(), SEQUENCE]
+            losses = losses * losses.new_tensor(self.dataset.weights[whose])
         counts, steps = known(targets), int(batch.lengths.sum())
         sequences = len(batch.lengths)
         return Answers(logits, targets, losses, plain, counts, sequences, steps)

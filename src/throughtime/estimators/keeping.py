@@ -1,0 +1,139 @@
+"""A run in memory: what a fitted estimator holds, pickles and saves.
+
+A model comes back from `model.json` and weights alone, so nothing of the user's code is
+needed to go on predicting, and all bits are as they were.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import numpy as np
+
+from throughtime.errors import DamagedModel
+from throughtime.train import Model
+from throughtime.train.configuration import read_toml
+from throughtime.train.documents import read_metrics, read_settings
+from throughtime.train.folder import (
+    CONFIG,
+    CURVE,
+    METRICS,
+    MODEL,
+    WEIGHTS,
+    check_run,
+    make_folder,
+    write,
+)
+from throughtime.train.settings import Settings
+from throughtime.train.storage import load_model, one_line, read_document, write_weights
+
+ESTIMATOR: Final = "estimator.json"
+
+
+class Kept:
+    """The files of a run.
+
+    Parameters
+    ----------
+    files
+        What is in each, by name.
+    """
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        self.files = dict(files)
+
+    @classmethod
+    def of(cls, folder: str | os.PathLike[str]) -> "Kept":
+        """Read a folder; pictures stay where they are.
+
+        Raises
+        ------
+        NotARun
+            It holds no run.
+        """
+        path = check_run(folder)
+        files = [one for one in path.iterdir() if one.is_file()]
+        named = {one.name: one for one in files if one.suffix != Path(CURVE).suffix}
+        return cls({name: file.read_bytes() for name, file in named.items()})
+
+    def write(self, out: str | os.PathLike[str]) -> Path:
+        """Write them to a folder that is new or empty.
+
+        Raises
+        ------
+        RunExists, CannotWrite
+            There is something, or the system does not let us.
+        """
+        folder = make_folder(out, "arrays", "estimator")
+        for name, content in self.files.items():
+            write(folder / name, content)
+        return folder
+
+    def model(self, backend: str, device: str) -> Model:
+        """Build the model, in evaluation mode."""
+        with self._unpacked() as folder:
+            return load_model(folder, backend=backend, device=device)
+
+    def document(self) -> dict[str, Any]:
+        """Return what `model.json` says."""
+        with self._unpacked() as folder:
+            return read_document(folder)
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Return what `metrics.jsonl` says of each epoch."""
+        with self._unpacked() as folder:
+            return read_metrics(folder / METRICS)
+
+    def settings(self) -> Settings:
+        """Return the settings of the training."""
+        try:
+            return read_settings(self.document())
+        except (TypeError, ValueError) as error:
+            raise DamagedModel(path=MODEL, reason=one_line(error)) from None
+
+    def cell(self) -> str | None:
+        """Return the cell as it was named; None: it had no name."""
+        if CONFIG not in self.files:
+            return None
+        with self._unpacked() as folder:
+            return read_toml(folder / CONFIG).get("cell")
+
+    def put_weights(self, model: Model, epoch: int) -> None:
+        """Keep these weights in the place of the others."""
+        with self._unpacked() as folder:
+            write_weights(folder / WEIGHTS, model, epoch)
+            self.files[WEIGHTS] = (folder / WEIGHTS).read_bytes()
+
+    def put_facts(self, facts: Mapping[str, Any]) -> None:
+        """Keep what only an estimator knows."""
+        text = json.dumps(facts, indent=1, default=_plain)
+        self.files[ESTIMATOR] = f"{text}\n".encode()
+
+    def facts(self) -> dict[str, Any]:
+        """Return what `put_facts` kept; nothing if no estimator wrote the run."""
+        try:
+            facts = json.loads(self.files.get(ESTIMATOR, b"{}"))
+        except ValueError as error:
+            raise DamagedModel(path=ESTIMATOR, reason=one_line(error)) from None
+        if not isinstance(facts, dict):
+            raise DamagedModel(path=ESTIMATOR, reason="it holds no table")
+        return facts
+
+    @contextmanager
+    def _unpacked(self) -> Iterator[Path]:
+        """Lay the files out for a while, where what reads a run finds them."""
+        with TemporaryDirectory() as folder:
+            for name, content in self.files.items():
+                (Path(folder) / name).write_bytes(content)
+            yield Path(folder)
+
+
+def _plain(value: object) -> Any:
+    """Say a number of NumPy as JSON can hold it."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"{value!r} cannot be saved")
