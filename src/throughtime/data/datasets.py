@@ -135,7 +135,7 @@ class TextDataset:
 
     def part(self, split: Split) -> IntegerArray:
         """Return the symbols of one part, its ranges joined in order."""
-        ranges = self.splits[split]
+        ranges = (range(0), *self.splits[split])  # there may be none
         return np.concatenate([self.symbols[r.start : r.stop] for r in ranges])
 
     def unknown(self, split: Split) -> int:

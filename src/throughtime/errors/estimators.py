@@ -16,6 +16,15 @@ class TargetNeeded(EstimatorError):
     )
 
 
+class BadSampleWeight(EstimatorError):
+    """Weights that are not one number for each sequence."""
+
+    message = (
+        "sample_weight is {given}, expected numbers of at least 0 of the shape "
+        "{expected}: give one for each sequence."
+    )
+
+
 class NothingCounts(EstimatorError):
     """Weights that leave nothing to learn from."""
 
@@ -70,10 +79,19 @@ class LengthsDiffer(EstimatorError):
     )
 
 
-class NoStepsAsked(EstimatorError):
-    """A number of sequences or steps that are no whole number."""
+class NoSymbols(EstimatorError):
+    """What cannot be read symbol by symbol."""
 
-    message = "{argument} is {given}, expected {expected}: give {advice}."
+    message = "X is {given}, expected {expected}: give such symbols."
+
+
+class PromptNeeded(EstimatorError):
+    """A model that does not know how its sequences begin."""
+
+    message = (
+        "prompt=None, expected a sequence to go on with, as the run does not say how "
+        "sequences begin: give one."
+    )
 
 
 class OtherKindOfRun(EstimatorError):

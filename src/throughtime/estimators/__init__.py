@@ -12,6 +12,15 @@ Next: `train.fitting`, the training itself.
 """
 
 from throughtime.estimators.classifier import SequenceClassifier
+from throughtime.estimators.forecaster import Forecaster
 from throughtime.estimators.regressor import SequenceRegressor
+from throughtime.estimators.symbols import SymbolModel
+from throughtime.estimators.tagger import SequenceTagger
 
-__all__ = ["SequenceClassifier", "SequenceRegressor"]
+__all__ = [
+    "Forecaster",
+    "SequenceClassifier",
+    "SequenceRegressor",
+    "SequenceTagger",
+    "SymbolModel",
+]

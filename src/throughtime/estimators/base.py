@@ -11,11 +11,16 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from throughtime.data import Dataset, Question
 from throughtime.data.types import IntegerArray, Split
-from throughtime.errors import NothingCounts, OtherKindOfRun, TargetNeeded
+from throughtime.errors import (
+    BadSampleWeight,
+    NothingCounts,
+    OtherKindOfRun,
+    TargetNeeded,
+)
 from throughtime.estimators.datasets import Targets, all_of_it, make_dataset, schema_of
 from throughtime.estimators.keeping import Kept
 from throughtime.estimators.parameters import SETTINGS, cell_of
@@ -95,14 +100,17 @@ class SequenceEstimator(BaseEstimator):
         self, how: Callable[..., Any], lengths: IntegerArray, *more: Any
     ) -> dict[Split, IntegerArray]:
         """Keep something apart; the seed of it is that of the whole training."""
+        self._draw_seed()
+        share = self._given("validation")
+        return how(lengths, *more, validation=share, seed=self._seed)
+
+    def _draw_seed(self) -> None:
+        """Draw what the whole of a training is drawn from."""
         given = self._given("random_state")
         if isinstance(given, int | np.integer):
             self._seed = int(given)
         else:
             self._seed = int(check_random_state(given).randint(2**31 - 1))
-        return how(
-            lengths, *more, validation=self._given("validation"), seed=self._seed
-        )
 
     @contextmanager
     def _folder(self) -> Iterator[Path]:
@@ -218,7 +226,8 @@ class SequenceEstimator(BaseEstimator):
         """
         kept = Kept.of(path)
         settings, facts = kept.settings(), kept.facts()
-        found = cls(kept.cell() or kept.document()["model"]["graphs"][0]["cell"])
+        kind: Any = cls  # whose constructor is made of the settings
+        found = kind(kept.cell() or kept.document()["model"]["graphs"][0]["cell"])
         stored = {**settings.to_json(), "backend": backend, "device": device}
         own = facts.get("parameters", {"random_state": settings.seed})
         found.set_params(**{name: stored[name] for name in SETTINGS}, **own)
@@ -275,8 +284,9 @@ class SequenceEstimator(BaseEstimator):
             self._model = self._kept.model(settings.backend, self._given("device"))
 
     def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = self._given("missing") != "error"
+        above: Any = super()
+        tags = above.__sklearn_tags__()
+        tags.input_tags.allow_nan = getattr(self, "missing", "error") != "error"
         tags.input_tags.three_d_array = True
         return tags
 
@@ -285,9 +295,10 @@ def _weights(sequences: Sequences, given: Any) -> Array | None:
     """Return how much each sequence counts, 1 in the mean."""
     if given is None:
         return None
-    weights = _check_sample_weight(
-        given, sequences.arrays, dtype=np.float64, ensure_non_negative=True
-    )
+    weights, expected = np.asarray(given, np.float64), (len(sequences.arrays),)
+    if weights.shape != expected or not (weights >= 0).all():
+        shape = f"of shape {weights.shape}, from {weights.min(initial=0.0)}"
+        raise BadSampleWeight(given=shape, expected=expected)
     if not weights.any():
         raise NothingCounts
     return weights / weights.mean()

@@ -1,6 +1,5 @@
 """Which of several classes, or which labels, a whole sequence has."""
 
-from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -8,24 +7,18 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_consistent_length
 
 from throughtime.data import Question
-from throughtime.estimators.base import SequenceEstimator
-from throughtime.estimators.datasets import Targets, split_whole
+from throughtime.estimators.answering import Answering
+from throughtime.estimators.datasets import split_whole
 from throughtime.estimators.parameters import parameters
 from throughtime.estimators.sequences import Array
-from throughtime.estimators.targets import (
-    class_targets,
-    known_classes,
-    label_targets,
-    name_of,
-    read_classes,
-)
+from throughtime.estimators.targets import read_classes
 
 _HALF = 0.5
 _SMALLEST_STEP = np.finfo(np.float64).epsneg
 
 
 @parameters()
-class SequenceClassifier(ClassifierMixin, SequenceEstimator):
+class SequenceClassifier(ClassifierMixin, Answering):
     """The class of a sequence, or its labels.
 
     Parameters
@@ -84,22 +77,12 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
             X is scaled; None: all alike.
         """
         sequences = self._read(X, y)
-        targets = self._targets(sequences.arrays, y)
-        splits = self._split(split_whole, sequences.lengths, targets.strata)
-        return self._learn(sequences, targets, self._question(), splits, sample_weight)
-
-    def _targets(self, arrays: Any, y: Any) -> Targets:
         given, labels = read_classes(y)
-        check_consistent_length(arrays, given)
-        if labels:
-            self.classes_ = np.arange(given.shape[1])
-        else:
-            self.classes_ = known_classes(given)
-        self._labels = labels
-        return label_targets(given) if labels else class_targets(given, self.classes_)
-
-    def _question(self) -> Question:
-        return Question("multilabel" if self._labels else "classify", "sequence")
+        check_consistent_length(sequences.arrays, given)
+        targets = self._known(given, labels)
+        splits = self._split(split_whole, sequences.lengths, targets.strata)
+        question = Question("multilabel" if labels else "classify", "sequence")
+        return self._learn(sequences, targets, question, splits, sample_weight)
 
     def decision_function(self, X: Any) -> Array:
         """Give the logarithms of what `predict_proba` gives.
@@ -121,33 +104,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
 
     def predict(self, X: Any) -> Array:
         """Give the likeliest class of each sequence ``(N,)``, or its labels."""
-        shares = self.predict_proba(X)
-        if self._labels:
-            return (shares >= _HALF).astype(int)
-        return self.classes_[shares.argmax(axis=1)]
-
-    def _settings(self) -> dict[str, Any]:
-        weights = self._given("class_weights")
-        settings = super()._settings()
-        if isinstance(weights, Mapping) and not self._labels:
-            named = {name_of(one): weight for one, weight in weights.items()}
-            settings["class_weights"] = named
-        return settings
-
-    def _facts(self) -> dict[str, Any]:
-        classes = self.classes_
-        told = {"values": classes.tolist(), "dtype": classes.dtype.str}
-        return {**super()._facts(), "classes": told}
-
-    def _restore(self, facts: Mapping[str, Any]) -> None:
-        super()._restore(facts)
-        self._labels = self._model.question.task == "multilabel"
-        names = self._model.labels
-        told = facts.get("classes", {"values": names, "dtype": None})
-        if self._labels:
-            self.classes_ = np.arange(len(names))
-        else:
-            self.classes_ = np.array(told["values"], dtype=told["dtype"])
+        return self._likeliest(self.predict_proba(X))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

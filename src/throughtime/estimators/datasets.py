@@ -167,17 +167,19 @@ def split_whole(
 
 
 def split_steps(
-    lengths: IntegerArray, validation: float, seed: int, *, ahead: bool
+    lengths: IntegerArray, ahead: bool, validation: float, seed: int
 ) -> dict[Split, IntegerArray]:
     """Keep whole sequences for validation, or the last steps of few sequences.
 
     Parameters
     ----------
-    lengths, validation, seed
+    lengths
         As in `split_whole`. Of fewer than ten sequences the last steps of each are
         kept; those before them are read, but do not count.
     ahead
         Whether answers are about what comes after their step.
+    validation, seed
+        As in `split_whole`.
 
     Raises
     ------

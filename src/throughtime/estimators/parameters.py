@@ -5,7 +5,7 @@ They are read from `fit` itself, so that a new setting is one of the estimators'
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import fields
 from inspect import Parameter, Signature
 from typing import Any, Final
@@ -38,17 +38,22 @@ COMMON: Final[dict[str, Any]] = {
 """What every estimator takes beside them."""
 
 
-def parameters(**own: Any) -> Callable[[type[Any]], type[Any]]:
+def parameters(
+    *, without: Collection[str] = (), **own: Any
+) -> Callable[[type[Any]], type[Any]]:
     """Give a class the constructor that scikit-learn expects of an estimator.
 
     It stores what it is given under the same names, and does nothing else.
 
     Parameters
     ----------
+    without
+        Common parameters that this class has no use for.
     **own
         Parameters of this class alone, with their defaults.
     """
-    defaults = {"cell": "lstm", **SETTINGS, **own, **COMMON}
+    common = {name: value for name, value in COMMON.items() if name not in without}
+    defaults = {"cell": "lstm", **SETTINGS, **own, **common}
     kinds = {"cell": Parameter.POSITIONAL_OR_KEYWORD}
     signature = Signature(
         [

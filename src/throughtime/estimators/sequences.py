@@ -6,13 +6,15 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator
-from sklearn.utils.validation import assert_all_finite, check_array, validate_data
+from sklearn.utils import validation
 
 from throughtime.data.sources.arrays import array_source
 from throughtime.errors import BadArrays, FeatureCountMismatch
 
 Array: TypeAlias = npt.NDArray[Any]
+
+# Type checkers bring stubs of an older scikit-learn, which know neither argument.
+_checks: Any = validation
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Sequences:
         return np.stack(answers) if self.stacked else answers
 
 
-def read_first(estimator: BaseEstimator, X: Any, *, gaps: bool) -> Sequences:
+def read_first(estimator: Any, X: Any, *, gaps: bool) -> Sequences:
     """Read the sequences to learn from, and note what scikit-learn asks to be noted.
 
     Parameters
@@ -67,7 +69,7 @@ def read_first(estimator: BaseEstimator, X: Any, *, gaps: bool) -> Sequences:
     """
     many = _several(X)
     if many is None:
-        rows = validate_data(estimator, X, ensure_all_finite=_finite(gaps))
+        rows = _checks.validate_data(estimator, X, ensure_all_finite=_finite(gaps))
         return _of_rows(rows)
     found = _of_arrays(many, gaps, stacked=isinstance(X, np.ndarray) and X.ndim == 3)
     estimator.n_features_in_ = found.width
@@ -75,7 +77,7 @@ def read_first(estimator: BaseEstimator, X: Any, *, gaps: bool) -> Sequences:
 
 
 def read_more(
-    estimator: BaseEstimator, X: Any, *, gaps: bool, width: int, rows: bool
+    estimator: Any, X: Any, *, gaps: bool, width: int, rows: bool
 ) -> Sequences:
     """Read sequences like those that were learned from.
 
@@ -95,12 +97,12 @@ def read_more(
     """
     many = _several(X)
     if many is None and rows:
-        checked = validate_data(
+        checked = _checks.validate_data(
             estimator, X, reset=False, ensure_all_finite=_finite(gaps)
         )
         found = _of_rows(checked)
     elif many is None:
-        found = _of_rows(check_array(X, ensure_all_finite=_finite(gaps)))
+        found = _of_rows(_checks.check_array(X, ensure_all_finite=_finite(gaps)))
     else:
         stacked = isinstance(X, np.ndarray) and X.ndim == 3
         found = _of_arrays(many, gaps, stacked=stacked)
@@ -138,7 +140,7 @@ def _of_rows(rows: Array) -> Sequences:
 def _of_arrays(arrays: list[Any], gaps: bool, *, stacked: bool) -> Sequences:
     found = array_source("X", arrays, None).sequences
     for place, one in enumerate(found):
-        assert_all_finite(one, allow_nan=gaps, input_name=f"X[{place}]")
+        _checks.assert_all_finite(one, allow_nan=gaps, input_name=f"X[{place}]")
     return Sequences(found, stacked=stacked, rows=False)
 
 

@@ -38,9 +38,7 @@ def read_classes(y: Any) -> tuple[Array, bool]:
         They are neither.
     """
     # NaN is no class, whatever numbers there are beside it.
-    checked = check_array(
-        y, ensure_2d=False, dtype=None, input_name="y", ensure_all_finite=True
-    )
+    checked = check_array(y, ensure_2d=False, dtype=None, input_name="y")
     check_classification_targets(checked)
     if type_of_target(checked, input_name="y") == _LABELS:
         return checked, True

@@ -120,8 +120,9 @@ def _source(data: Any, dataset: Dataset) -> str | None:
         return dataset.name
     if isinstance(data, _PATHS):
         return str(Path(data).resolve())
-    if isinstance(dataset, TextDataset):
-        return str(Path(dataset.name).resolve())  # the name of a text is its path
+    # The name of a text is its path, if it was read from a file.
+    if isinstance(dataset, TextDataset) and Path(dataset.name).exists():
+        return str(Path(dataset.name).resolve())
     return None
 
 
