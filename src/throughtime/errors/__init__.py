@@ -41,6 +41,7 @@ from throughtime.errors.estimators import (
     OtherKindOfRun,
     PromptNeeded,
     TargetNeeded,
+    TargetsChanged,
 )
 from throughtime.errors.explaining import (
     BadExtent,
@@ -325,6 +326,7 @@ __all__ = [
     "TargetNeeded",
     "TargetNotConstant",
     "TargetShapeMismatch",
+    "TargetsChanged",
     "TextTooShort",
     "ThroughtimeError",
     "TooFarAhead",

@@ -61,6 +61,15 @@ class ClassesChanged(EstimatorError):
     )
 
 
+class TargetsChanged(EstimatorError):
+    """Another number of answers than was learned so far."""
+
+    message = (
+        "y has {given} columns, expected {expected} as before: give those, or call fit "
+        "to begin anew."
+    )
+
+
 class ClassesNeeded(EstimatorError):
     """A first part of the data that need not hold all classes."""
 

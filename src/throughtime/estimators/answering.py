@@ -38,6 +38,10 @@ class Answering(SequenceEstimator):
         self.classes_ = known_classes(y if classes is None else np.asarray(classes))
         return class_targets(y, self.classes_)
 
+    def _same(self, y: Array) -> Targets:
+        """Make targets of classes or labels that are known already."""
+        return label_targets(y) if self._labels else class_targets(y, self.classes_)
+
     def _likeliest(self, shares: Array) -> Array:
         """Give the classes of ``(n, K)`` probabilities, or each label's 0 or 1."""
         if self._labels:

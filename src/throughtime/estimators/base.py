@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, Self
@@ -20,13 +21,21 @@ from throughtime.errors import (
     NothingCounts,
     OtherKindOfRun,
     TargetNeeded,
+    TargetsChanged,
 )
-from throughtime.estimators.datasets import Targets, all_of_it, make_dataset, schema_of
-from throughtime.estimators.keeping import Kept
+from throughtime.estimators.datasets import (
+    Targets,
+    all_of_it,
+    make_dataset,
+    schema_of,
+    split_whole,
+)
+from throughtime.estimators.keeping import ESTIMATOR, Kept
 from throughtime.estimators.parameters import SETTINGS, cell_of
 from throughtime.estimators.sequences import Array, Sequences, read_first, read_more
 from throughtime.train import Model, fit
-from throughtime.train.folder import write
+from throughtime.train.continuing import go_on
+from throughtime.train.folder import passing, write
 from throughtime.train.streaming import ModelStream
 from throughtime.train.tasks import OfSequences
 
@@ -55,8 +64,9 @@ class SequenceEstimator(BaseEstimator):
         question: Question,
         splits: Mapping[Split, IntegerArray],
         sample_weight: Any = None,
+        **changed: Any,
     ) -> Self:
-        """Train on X and y, and keep the run."""
+        """Train on X and y, and keep the run; some settings may be others."""
         schema = schema_of(sequences, targets.columns, self._given("inputs"))
         dataset = make_dataset(
             sequences,
@@ -67,15 +77,15 @@ class SequenceEstimator(BaseEstimator):
             weights=_weights(sequences, sample_weight),
             missing=self._given("missing"),
         )
-        self._of_rows = sequences.rows
-        return self._train(dataset)
+        self._of_rows, self._optimizer = sequences.rows, None
+        return self._train(dataset, **changed)
 
-    def _train(self, dataset: Dataset) -> Self:
+    def _train(self, dataset: Dataset, **changed: Any) -> Self:
         with self._folder() as out:
             run = fit(
                 cell_of(self._given("cell")),
                 dataset,
-                **self._settings(),
+                **{**self._settings(), **changed},
                 seed=self._seed,
                 out=out,
                 quiet=self._given("quiet"),
@@ -83,10 +93,54 @@ class SequenceEstimator(BaseEstimator):
             self._kept = Kept.of(run.path)
             self._kept.put_facts(self._facts())
             if self._given("out") is not None:
-                name, content = list(self._kept.files.items())[-1]
-                write(run.path / name, content)
+                write(run.path / ESTIMATOR, self._kept.files[ESTIMATOR])
             self.metrics_, self._model = run.metrics, run.model
         self._trained = self._kept.settings()
+        return self
+
+    def _begin(
+        self,
+        sequences: Sequences,
+        targets: Targets,
+        question: Question,
+        sample_weight: Any,
+    ) -> Self:
+        """Learn from the first part of the data, in one pass."""
+        self._draw_seed()
+        splits = split_whole(sequences.lengths, None, validation=0, seed=0)
+        return self._learn(
+            sequences,
+            targets,
+            question,
+            splits,
+            sample_weight,
+            epochs=1,
+            schedule="constant",
+        )
+
+    def _go_on(
+        self, sequences: Sequences, targets: Targets, sample_weight: Any
+    ) -> Self:
+        """Learn from one more part of the data, in one pass."""
+        model = self._model
+        if len(targets.columns) != len(model.schema.targets):
+            given, expected = len(targets.columns), len(model.schema.targets)
+            raise TargetsChanged(given=given, expected=expected)
+        dataset = make_dataset(
+            sequences,
+            model.schema,
+            model.question,
+            split_whole(sequences.lengths, None, validation=0, seed=0),
+            targets=targets,
+            weights=_weights(sequences, sample_weight),
+            missing=model.reader.missing,
+        )
+        epoch = len(self.metrics_) + 1
+        settings = replace(self._trained, seed=self._trained.seed + epoch)
+        with threads(self._given("threads")):
+            row, self._optimizer = go_on(model, dataset, settings, self._optimizer)
+        self.metrics_ = [*self.metrics_, {**row, "epoch": epoch}]
+        self._kept.put_pass(model, self.metrics_)
         return self
 
     def _settings(self) -> dict[str, Any]:
@@ -119,7 +173,7 @@ class SequenceEstimator(BaseEstimator):
         if out is not None:
             yield Path(out)
             return
-        with TemporaryDirectory(prefix="throughtime-") as folder:
+        with TemporaryDirectory(prefix="throughtime-") as folder, passing():
             yield Path(folder) / "run"
 
     def _read(self, X: Any, y: Any) -> Sequences:
@@ -270,7 +324,7 @@ class SequenceEstimator(BaseEstimator):
         columns = [c for c in schema.columns if c not in schema.targets]
         self._of_rows = facts.get("rows", False)
         self.n_features_in_ = facts.get("n_features_in", len(columns))
-        self.metrics_ = self._kept.metrics()
+        self.metrics_, self._optimizer = self._kept.metrics(), None
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())

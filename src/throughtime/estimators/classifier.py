@@ -7,6 +7,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_consistent_length
 
 from throughtime.data import Question
+from throughtime.errors import ClassesChanged, ClassesNeeded
 from throughtime.estimators.answering import Answering
 from throughtime.estimators.datasets import split_whole
 from throughtime.estimators.parameters import parameters
@@ -83,6 +84,48 @@ class SequenceClassifier(ClassifierMixin, Answering):
         splits = self._split(split_whole, sequences.lengths, targets.strata)
         question = Question("multilabel" if labels else "classify", "sequence")
         return self._learn(sequences, targets, question, splits, sample_weight)
+
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+    ) -> Self:
+        """Go on learning from more sequences, in one pass over them.
+
+        The first call, if `fit` was not called before, measures the scales of X, which
+        stay. Nothing is kept apart, and the step width stays what `learning_rate` says,
+        as nobody knows how many calls there will be; the state of the optimiser is
+        carried on from the second call on.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`.
+        classes
+            All that will ever come; needed in the first call, unless y are labels.
+        """
+        if not hasattr(self, "_kept"):
+            return self._first_part(X, y, classes, sample_weight)
+        known = self.classes_.tolist()
+        if classes is not None and np.unique(classes).tolist() != known:
+            given = np.unique(classes).tolist()
+            raise ClassesChanged(argument="classes", given=given, known=known)
+        sequences = self._read_more(X)
+        given, labels = read_classes(y)
+        check_consistent_length(sequences.arrays, given)
+        if labels != self._labels:
+            kind = "labels" if labels else "classes"
+            raise ClassesChanged(argument="y", given=kind, known=known)
+        targets = self._same(given)
+        return self._go_on(sequences, targets, sample_weight)
+
+    def _first_part(self, X: Any, y: Any, classes: Any, sample_weight: Any) -> Self:
+        sequences = self._read(X, y)
+        given, labels = read_classes(y)
+        check_consistent_length(sequences.arrays, given)
+        if classes is None and not labels:
+            raise ClassesNeeded
+        targets = self._known(given, labels, classes)
+        question = Question("multilabel" if labels else "classify", "sequence")
+        return self._begin(sequences, targets, question, sample_weight)
 
     def decision_function(self, X: Any) -> Array:
         """Give the logarithms of what `predict_proba` gives.

@@ -6,7 +6,7 @@ needed to go on predicting, and all bits are as they were.
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,6 +26,7 @@ from throughtime.train.folder import (
     WEIGHTS,
     check_run,
     make_folder,
+    passing,
     write,
 )
 from throughtime.train.settings import Settings
@@ -102,11 +103,13 @@ class Kept:
         with self._unpacked() as folder:
             return read_toml(folder / CONFIG).get("cell")
 
-    def put_weights(self, model: Model, epoch: int) -> None:
-        """Keep these weights in the place of the others."""
-        with self._unpacked() as folder:
-            write_weights(folder / WEIGHTS, model, epoch)
+    def put_pass(self, model: Model, metrics: Sequence[Mapping[str, Any]]) -> None:
+        """Keep the weights after one more pass, and what all passes brought."""
+        lines = "".join(json.dumps(row) + "\n" for row in metrics)
+        with self._unpacked() as folder, passing():
+            write_weights(folder / WEIGHTS, model, len(metrics))
             self.files[WEIGHTS] = (folder / WEIGHTS).read_bytes()
+        self.files[METRICS] = lines.encode()
 
     def put_facts(self, facts: Mapping[str, Any]) -> None:
         """Keep what only an estimator knows."""
