@@ -18,7 +18,7 @@ import throughtime as tt
 # weights of sequences and repetitions of them mean the same.
 SETTINGS = {
     "hidden_size": 8,
-    "epochs": 60,
+    "epochs": 30,
     "batch_size": 64,
     "learning_rate": 0.05,
     "validation": 0,

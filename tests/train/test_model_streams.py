@@ -15,7 +15,12 @@ from throughtime.train import Model
 from throughtime.train.streaming import ModelStream
 
 STEPS, BATCH = 23, 5
-SETTINGS: dict[str, Any] = {"hidden_size": 5, "epochs": 1, "threads": 1, "batch_size": 8}
+SETTINGS: dict[str, Any] = {
+    "hidden_size": 5,
+    "epochs": 1,
+    "threads": 1,
+    "batch_size": 8,
+}
 
 
 class Decaying(Cell):
@@ -172,9 +177,7 @@ def test_a_state_is_saved_and_restored(tmp_path: Path) -> None:
 def test_what_cannot_be_answered_is_refused(tmp_path: Path) -> None:
     data = sequences()
     target = [TARGETS["classes"](one) for one in data]
-    model = trained(
-        tmp_path, tt.cells.LSTM(), data, target=target, bidirectional=True
-    )
+    model = trained(tmp_path, tt.cells.LSTM(), data, target=target, bidirectional=True)
     with pytest.raises(TwoDirections, match="bidirectional"):
         model.stream()
     model = trained(tmp_path / "one", tt.cells.LSTM(), data, target=target)
