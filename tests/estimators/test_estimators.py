@@ -345,7 +345,7 @@ def test_a_model_of_symbols_takes_any_that_can_be_told_apart(tmp_path: Path) -> 
     model = SymbolModel("gru", **{**SETTINGS, "epochs": 40}).fit(walks)
     assert model.bits_per_symbol(walks) < 0.5
     assert model.predict([[10, 11], [13]]).tolist() == [12, 10]
-    drawn = model.sample(5, 0, random_state=0)
-    assert np.all(np.diff(drawn) % 4 == 1)
+    found = model.sample(5, 0, random_state=0)
+    assert np.all(np.diff(found) % 4 == 1)
     back = SymbolModel.load(model.save(tmp_path / "run"))
-    assert back.sample(5, 0, random_state=0) == drawn
+    assert back.sample(5, 0, random_state=0) == found

@@ -31,7 +31,6 @@ from throughtime.data.read import read
 from throughtime.data.reading import Missing, Reading
 from throughtime.data.schema import Column, Kind, Schema
 from throughtime.data.streams import IGNORED, TextChunk, TextStreams
-from throughtime.data.tables.splitting import hold_out
 from throughtime.data.text import UNKNOWN, decode, encode, read_text, text_dataset
 from throughtime.data.trivial import naive_error, trivial_baselines
 from throughtime.data.types import Split
@@ -71,7 +70,6 @@ __all__ = [
     "describe",
     "describe_data",
     "encode",
-    "hold_out",
     "licence",
     "load",
     "naive_error",

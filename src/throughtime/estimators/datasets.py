@@ -14,9 +14,9 @@ from throughtime.data import (
     Question,
     Schema,
     SequenceDataset,
-    hold_out,
     whole,
 )
+from throughtime.data.tables.splitting import hold_out
 from throughtime.data.types import IntegerArray, Split
 from throughtime.errors import NothingToHoldOut, NumberOutOfRange, UnknownColumn
 from throughtime.errors.base import did_you_mean

@@ -189,9 +189,8 @@ class Sigmoid(Head):
         """Give the probability of each label ``(…, K)``."""
         # A softmax of two has the same bits wherever a number stands; torch.sigmoid
         # computes the last few of an array by other instructions than the others.
-        return torch.softmax(torch.stack([logits, torch.zeros_like(logits)], -1), -1)[
-            ..., 0
-        ]
+        pairs = torch.stack([logits, torch.zeros_like(logits)], -1)
+        return torch.softmax(pairs, -1)[..., 0]
 
     def _each(self, logits: Tensor, target: Tensor) -> Tensor:
         """Give the binary cross-entropy of each label ``(…, K)``, in nats."""
