@@ -37,6 +37,7 @@ from throughtime.estimators import (
 )
 from throughtime.graph import Cell, Input, Parameter, State
 from throughtime.math import sigmoid, tanh
+from throughtime.train import open_run, predict
 
 
 class Decaying(Cell):
@@ -125,6 +126,7 @@ def test_a_run_folder_and_back(fitted: SequenceClassifier, tmp_path: Path) -> No
     assert back.metrics_ == fitted.metrics_
     assert clone(back).fit(X, Y).score(X, Y) == fitted.score(X, Y)
     assert tt.load(path).labels == ("above", "below")
+    assert predict(open_run(path), X, tmp_path / "answers.csv") == len(X)
     with pytest.raises(OtherKindOfRun, match="classify"):
         SequenceRegressor.load(path)
 
@@ -205,6 +207,22 @@ def test_partial_fit_goes_on() -> None:
     assert np.array_equal(back.predict_proba(X), model.predict_proba(X))
     with pytest.raises(ClassesChanged, match="beside"):
         model.partial_fit(X[:2], ["beside", "above"])
+
+
+def test_taggers_regressors_and_forecasters_go_on_too() -> None:
+    settings = {**SETTINGS, "epochs": 1}
+    steps = [np.where(one[:, 0] > 0, "up", "down") for one in X]
+    tagger = SequenceTagger("gru", **settings)
+    regressor = SequenceRegressor("gru", **settings)
+    forecaster = Forecaster("gru", **settings)
+    longer = [one for one in X if len(one) > 2]
+    for _ in range(8):
+        tagger.partial_fit(X, steps, classes=["up", "down"])
+        regressor.partial_fit(X, [one[-1, 0] for one in X])
+        forecaster.partial_fit(longer)
+    for one in (tagger, regressor, forecaster):
+        assert len(one.metrics_) == 8
+        assert one.metrics_[-1]["loss"] < one.metrics_[0]["loss"]
 
 
 def test_heavier_sequences_count_more() -> None:
@@ -327,6 +345,10 @@ def test_a_model_of_text_scores_in_bits_and_draws(tmp_path: Path) -> None:
     model = SymbolModel("gru", **settings).fit(TEXT)
     assert model.score(TEXT) == -model.bits_per_symbol(TEXT)
     assert -4 < model.score(TEXT) < 0
+    stream = model.stream()
+    for symbol in "the quic":
+        shares = stream(np.flatnonzero(model.symbols_ == symbol))
+    assert np.array_equal(shares, model.predict_proba("the quic")[0])
     drawn = model.sample(30, 0.5, random_state=0)
     assert len(drawn) == 30
     assert drawn == model.sample(30, 0.5, random_state=0)

@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from throughtime.data import Dataset, Question
+from throughtime.data import Dataset, Per, Question
 from throughtime.data.types import IntegerArray, Split
 from throughtime.errors import (
     BadSampleWeight,
@@ -55,7 +55,7 @@ class SequenceEstimator(BaseEstimator):
 
     _tasks: ClassVar[tuple[str, ...]]
     """What runs of this kind may be about."""
-    _per: ClassVar[str]
+    _per: ClassVar[Per]
 
     def _learn(
         self,
@@ -294,7 +294,8 @@ class SequenceEstimator(BaseEstimator):
     def _check_question(self, path: str | os.PathLike[str]) -> None:
         question, text = self._model.question, self._kept.document()["data"]["kind"]
         task = "next" if text == "text" else question.task
-        if task not in self._tasks or question.per != self._per:
+        several = task == "classify" and len(self._model.schema.targets) > 1
+        if task not in self._tasks or question.per != self._per or several:
             tasks = " or ".join(self._tasks)
             raise OtherKindOfRun(
                 path=path,

@@ -6,15 +6,13 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_consistent_length
 
-from throughtime.data import Question
-from throughtime.errors import ClassesChanged, ClassesNeeded
+from throughtime.data.types import IntegerArray, Split
 from throughtime.estimators.answering import Answering
-from throughtime.estimators.datasets import split_whole
+from throughtime.estimators.datasets import Targets, split_whole
 from throughtime.estimators.parameters import parameters
-from throughtime.estimators.sequences import Array
+from throughtime.estimators.sequences import Array, Sequences
 from throughtime.estimators.targets import read_classes
 
-_HALF = 0.5
 _SMALLEST_STEP = np.finfo(np.float64).epsneg
 
 
@@ -77,55 +75,17 @@ class SequenceClassifier(ClassifierMixin, Answering):
             ``(N,)``, how much the loss of each sequence counts, and the sequence where
             X is scaled; None: all alike.
         """
-        sequences = self._read(X, y)
+        return self._fit(X, y, sample_weight)
+
+    def _flat(self, sequences: Sequences, y: Any) -> tuple[Array, bool]:
         given, labels = read_classes(y)
         check_consistent_length(sequences.arrays, given)
-        targets = self._known(given, labels)
-        splits = self._split(split_whole, sequences.lengths, targets.strata)
-        question = Question("multilabel" if labels else "classify", "sequence")
-        return self._learn(sequences, targets, question, splits, sample_weight)
+        return given, labels
 
-    def partial_fit(
-        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
-    ) -> Self:
-        """Go on learning from more sequences, in one pass over them.
-
-        The first call, if `fit` was not called before, measures the scales of X, which
-        stay. Nothing is kept apart, and the step width stays what `learning_rate` says,
-        as nobody knows how many calls there will be; the state of the optimiser is
-        carried on from the second call on.
-
-        Parameters
-        ----------
-        X, y, sample_weight
-            As in `fit`.
-        classes
-            All that will ever come; needed in the first call, unless y are labels.
-        """
-        if not hasattr(self, "_kept"):
-            return self._first_part(X, y, classes, sample_weight)
-        known = self.classes_.tolist()
-        if classes is not None and np.unique(classes).tolist() != known:
-            given = np.unique(classes).tolist()
-            raise ClassesChanged(argument="classes", given=given, known=known)
-        sequences = self._read_more(X)
-        given, labels = read_classes(y)
-        check_consistent_length(sequences.arrays, given)
-        if labels != self._labels:
-            kind = "labels" if labels else "classes"
-            raise ClassesChanged(argument="y", given=kind, known=known)
-        targets = self._same(given)
-        return self._go_on(sequences, targets, sample_weight)
-
-    def _first_part(self, X: Any, y: Any, classes: Any, sample_weight: Any) -> Self:
-        sequences = self._read(X, y)
-        given, labels = read_classes(y)
-        check_consistent_length(sequences.arrays, given)
-        if classes is None and not labels:
-            raise ClassesNeeded
-        targets = self._known(given, labels, classes)
-        question = Question("multilabel" if labels else "classify", "sequence")
-        return self._begin(sequences, targets, question, sample_weight)
+    def _kept_apart(
+        self, sequences: Sequences, targets: Targets
+    ) -> dict[Split, IntegerArray]:
+        return self._split(split_whole, sequences.lengths, targets.strata)
 
     def decision_function(self, X: Any) -> Array:
         """Give the logarithms of what `predict_proba` gives.

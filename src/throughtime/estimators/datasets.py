@@ -16,6 +16,7 @@ from throughtime.data import (
     SequenceDataset,
     whole,
 )
+from throughtime.data.sources.arrays import SEQUENCE
 from throughtime.data.tables.splitting import hold_out
 from throughtime.data.types import IntegerArray, Split
 from throughtime.errors import NothingToHoldOut, NumberOutOfRange, UnknownColumn
@@ -80,7 +81,7 @@ def schema_of(
     }
     taken = {column for group in further.values() for column in group}
     features = tuple(column for column in columns if column not in taken)
-    return Schema(features, targets, further)
+    return Schema(features, targets, further, sequence=SEQUENCE)
 
 
 def make_dataset(

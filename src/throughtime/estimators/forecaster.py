@@ -44,11 +44,28 @@ class Forecaster(SequenceEstimator):
         """
         sequences = self._read(X, "none is needed")
         splits = self._split(split_steps, sequences.lengths, True)
+        return self._learn(sequences, Targets(), self._question(), splits)
+
+    def partial_fit(self, X: Any, y: None = None) -> Self:
+        """Go on learning from more sequences, in one pass over them.
+
+        Parameters
+        ----------
+        X
+            As in `fit`; its scales are those of the first call, or of `fit`.
+        y
+            Nothing; scikit-learn passes it.
+        """
+        if hasattr(self, "_kept"):
+            return self._go_on(self._read_more(X), Targets(), None)
+        sequences = self._read(X, "none is needed")
+        return self._begin(sequences, Targets(), self._question(), None)
+
+    def _question(self) -> Question:
         horizon, difference = self._given("horizon"), self._given("difference")
         check_count("horizon", horizon, 1)
         check_count("difference", difference, 0)
-        question = Question("forecast", "step", horizon, difference)
-        return self._learn(sequences, Targets(), question, splits)
+        return Question("forecast", "step", horizon, difference)
 
     def predict(self, X: Any) -> Array:
         """Go on with each sequence: ``(N, H, F)``; ``(N, H)`` for rows of a matrix."""

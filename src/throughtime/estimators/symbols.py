@@ -46,7 +46,8 @@ class SymbolModel(SequenceEstimator):
     X is a text, of which every character is a symbol; or a list of sequences of
     symbols: texts, or lists of words, numbers, events. A text is learned in parallel
     streams whose state is carried on, sequences each from its beginning. Parameters
-    are those of `SequenceClassifier`, but for `inputs` and `missing`.
+    are those of `SequenceClassifier`, but for `inputs` and `missing`. A step of
+    `stream` is the place of a symbol in `symbols_`, ``(1,)``.
 
     Attributes
     ----------

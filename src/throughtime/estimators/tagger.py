@@ -5,7 +5,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.metrics import accuracy_score
 
-from throughtime.data import Question
+from throughtime.data.types import IntegerArray, Split
 from throughtime.estimators.answering import Answering
 from throughtime.estimators.datasets import Targets, split_steps
 from throughtime.estimators.parameters import parameters
@@ -39,21 +39,22 @@ class SequenceTagger(Answering):
         sample_weight
             ``(N,)``, how much the steps of each sequence count; None: all alike.
         """
-        sequences = self._read(X, y)
-        targets = self._targets(sequences, y)
-        splits = self._split(split_steps, sequences.lengths, False)
-        question = Question("multilabel" if self._labels else "classify", "step")
-        return self._learn(sequences, targets, question, splits, sample_weight)
+        return self._fit(X, y, sample_weight)
 
-    def _targets(self, sequences: Sequences, y: Any) -> Targets:
-        """Read all steps at once, and give each sequence its own."""
+    def _flat(self, sequences: Sequences, y: Any) -> tuple[Array, bool]:
         steps = per_step(y, sequences.lengths.tolist())
-        given, labels = read_classes(np.concatenate(steps))
-        targets = self._known(given, labels)
+        return read_classes(np.concatenate(steps))
+
+    def _laid(self, sequences: Sequences, targets: Targets) -> Targets:
         assert targets.values is not None
         rows = np.concatenate(targets.values)
         parts = np.split(rows, np.cumsum(sequences.lengths)[:-1])
         return Targets(targets.columns, parts)
+
+    def _kept_apart(
+        self, sequences: Sequences, targets: Targets
+    ) -> dict[Split, IntegerArray]:
+        return self._split(split_steps, sequences.lengths, False)
 
     def predict_proba(self, X: Any) -> Any:
         """Give the probability of each class or label, ``(T_i, K)`` a sequence."""
