@@ -1,11 +1,14 @@
 """Estimators of whole sequences: what goes in, what comes out, and in which order."""
 
 import pickle
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -38,6 +41,7 @@ from throughtime.estimators import (
 from throughtime.graph import Cell, Input, Parameter, State
 from throughtime.math import sigmoid, tanh
 from throughtime.train import open_run, predict
+from throughtime.train.settings import Settings
 
 
 class Decaying(Cell):
@@ -71,6 +75,12 @@ def test_settings_are_those_of_fit_with_its_defaults() -> None:
         SequenceClassifier(learning_rat=1.0)
 
 
+def test_no_setting_of_a_training_is_left_out() -> None:
+    settings = {setting.name for setting in fields(Settings)} - {"seed"}
+    assert settings <= SequenceClassifier().get_params().keys()
+    assert settings <= SymbolModel().get_params().keys()
+
+
 def test_answers_come_in_the_order_of_x_whatever_their_lengths(
     fitted: SequenceClassifier,
 ) -> None:
@@ -91,7 +101,13 @@ def test_x_may_have_any_form() -> None:
     settings = {**SETTINGS, "epochs": 1}
     shares = [
         SequenceClassifier(**settings).fit(form, y).predict_proba(form)
-        for form in (cube, cube[..., 0], list(cube), cube[..., 0].tolist())
+        for form in (
+            cube,
+            cube[..., 0],
+            list(cube),
+            cube[..., 0].tolist(),
+            torch.from_numpy(cube),
+        )
     ]
     ragged = np.empty(40, dtype=object)
     ragged[:] = list(cube)
@@ -147,6 +163,25 @@ def test_a_run_of_fit_becomes_an_estimator(tmp_path: Path) -> None:
     assert back.cell == "GRU"
 
 
+def test_a_run_of_a_table_takes_its_columns_in_their_order(tmp_path: Path) -> None:
+    rows = {"who": np.repeat(np.arange(60), [len(one) for one in X])}
+    steps = np.concatenate(X)
+    table = pl.DataFrame({**rows, "left": steps[:, 0], "right": steps[:, 1]})
+    quick = {k: v for k, v in SETTINGS.items() if k != "random_state"}
+    run = tt.fit(
+        tt.cells.GRU(), table, sequence="who", horizon=2, out=tmp_path / "run", **quick
+    )
+    back = Forecaster.load(run.path)
+    assert (back.horizon, back.difference) == (2, 1)
+    longest = max(X, key=len)
+    expected, _ = run.model(torch.from_numpy(longest)[:, None])
+    found = back.predict([longest])[0].ravel()
+    np.testing.assert_allclose(found, expected[-1, 0].detach().numpy(), rtol=1e-5)
+    assert np.isfinite(back.score(X))
+    with pytest.raises(OtherKindOfRun, match="forecast"):
+        SequenceClassifier.load(run.path)
+
+
 def test_out_keeps_the_run_and_no_out_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,6 +191,7 @@ def test_out_keeps_the_run_and_no_out_leaves_nothing(
     assert not list(tmp_path.iterdir())
     kept = SequenceClassifier(**settings, out="run").fit(X, Y)
     back = SequenceClassifier.load("run")
+    assert not Path("run/curve.png").exists()  # there is no test part to measure
     assert np.array_equal(back.predict_proba(X), kept.predict_proba(X))
     with pytest.raises(RunExists):
         kept.fit(X, Y)
@@ -295,79 +331,3 @@ def test_what_cannot_be_answered_is_refused(fitted: SequenceClassifier) -> None:
         fitted.predict(sequences(3, features=3))
     with pytest.raises(NothingToHoldOut, match="1 sample"):
         SequenceRegressor(**SETTINGS).fit(X[:1], [1.0])
-
-
-def test_a_tagger_answers_every_step() -> None:
-    y = [np.where(one[:, 0] > 0, "up", "down") for one in X]
-    fitted = SequenceTagger("gru", **{**SETTINGS, "epochs": 10}).fit(X, y)
-    found = fitted.predict(X)
-    assert [one.shape for one in found] == [(len(one),) for one in X]
-    assert fitted.score(X, y) > 0.9
-    assert cross_val_score(SequenceTagger(**SETTINGS), X, y, cv=2).shape == (2,)
-    stream = fitted.stream()
-    steps = np.stack([stream(step) for step in X[0]])
-    assert np.array_equal(steps, fitted.predict_proba(X)[0])
-    cube = np.stack([one[:1].repeat(4, 0) for one in X])
-    assert fitted.predict(cube).shape == (60, 4)
-
-
-def test_a_tagger_of_labels_goes_to_a_folder_and_back(tmp_path: Path) -> None:
-    y = [(one > 0).astype(int) for one in X]
-    fitted = SequenceTagger("gru", **SETTINGS).fit(X, y)
-    back = SequenceTagger.load(fitted.save(tmp_path / "run"))
-    for one, other in zip(back.predict(X), fitted.predict(X), strict=True):
-        assert one.shape[1] == 2
-        assert np.array_equal(one, other)
-
-
-def test_a_forecast_goes_on_with_each_sequence() -> None:
-    waves = [np.sin(np.arange(60) / 3 + k)[:, None] + 5 * k for k in range(12)]
-    settings = {**SETTINGS, "epochs": 40}
-    model = Forecaster("gru", horizon=2, difference=1, **settings).fit(waves)
-    assert model.predict(waves).shape == (12, 2, 1)
-    assert model.score(waves) > 0.5
-    rows = np.stack([one[:, 0] for one in waves])
-    by_row = Forecaster("gru", horizon=2, difference=1, **settings).fit(rows)
-    assert np.array_equal(by_row.predict(rows), model.predict(waves)[..., 0])
-
-
-def test_one_long_sequence_is_kept_apart_by_time() -> None:
-    wave = np.sin(np.arange(300) / 3)[:, None]
-    model = Forecaster("gru", **{**SETTINGS, "epochs": 20}).fit([wave])
-    assert model.score([wave]) > 0.5
-
-
-TEXT = "the quick brown fox jumps over the lazy dog.\n" * 25
-
-
-def test_a_model_of_text_scores_in_bits_and_draws(tmp_path: Path) -> None:
-    settings = {**SETTINGS, "epochs": 10, "hidden_size": 24}
-    model = SymbolModel("gru", **settings).fit(TEXT)
-    assert model.score(TEXT) == -model.bits_per_symbol(TEXT)
-    assert -4 < model.score(TEXT) < 0
-    stream = model.stream()
-    for symbol in "the quic":
-        shares = stream(np.flatnonzero(model.symbols_ == symbol))
-    assert np.array_equal(shares, model.predict_proba("the quic")[0])
-    drawn = model.sample(30, 0.5, random_state=0)
-    assert len(drawn) == 30
-    assert drawn == model.sample(30, 0.5, random_state=0)
-    likeliest = model.sample(1, 0, prompt="the quic")
-    assert likeliest == model.predict("the quic")[0]
-    back = SymbolModel.load(model.save(tmp_path / "run"))
-    assert back.score("the fox") == model.score("the fox")
-    assert back.sample(30, 0.5, random_state=0) == drawn
-
-
-def test_a_model_of_symbols_takes_any_that_can_be_told_apart(tmp_path: Path) -> None:
-    draw = np.random.default_rng(0)
-    walks = [
-        (np.arange(int(n)) + int(k)) % 4 + 10 for n, k in draw.integers(2, 9, (50, 2))
-    ]
-    model = SymbolModel("gru", **{**SETTINGS, "epochs": 40}).fit(walks)
-    assert model.bits_per_symbol(walks) < 0.5
-    assert model.predict([[10, 11], [13]]).tolist() == [12, 10]
-    found = model.sample(5, 0, random_state=0)
-    assert np.all(np.diff(found) % 4 == 1)
-    back = SymbolModel.load(model.save(tmp_path / "run"))
-    assert back.sample(5, 0, random_state=0) == found

@@ -27,6 +27,7 @@ from throughtime.estimators.datasets import (
     Targets,
     all_of_it,
     make_dataset,
+    places_in,
     schema_of,
     split_whole,
 )
@@ -206,13 +207,11 @@ class SequenceEstimator(BaseEstimator):
         return sequences, answers
 
     def _read_more(self, X: Any) -> Sequences:
-        schema = self._model.schema
-        columns = {c for group in schema.inputs.values() for c in group}
         return read_more(
             self,
             X,
             gaps=self._model.reader.missing != "error",
-            width=len({*schema.features, *columns}),
+            width=len(places_in(self._model.schema)),
             rows=self._of_rows,
         )
 
@@ -234,7 +233,7 @@ class SequenceEstimator(BaseEstimator):
         -------
         ModelStream
             It takes a step of X and gives what `predict_proba`, or without it
-            `predict`, gives for the steps so far.
+            `predict`, gives for the steps so far, ``(K,)`` or ``(B, K)``.
 
         Raises
         ------
@@ -282,12 +281,12 @@ class SequenceEstimator(BaseEstimator):
         settings, facts = kept.settings(), kept.facts()
         kind: Any = cls  # whose constructor is made of the settings
         found = kind(kept.cell() or kept.document()["model"]["graphs"][0]["cell"])
-        stored = {**settings.to_json(), "backend": backend, "device": device}
-        own = facts.get("parameters", {"random_state": settings.seed})
-        found.set_params(**{name: stored[name] for name in SETTINGS}, **own)
         found._kept, found._trained = kept, settings
         found._model = kept.model(backend, device)
         found._check_question(path)
+        stored = {**settings.to_json(), "backend": backend, "device": device}
+        own = facts.get("parameters", {"random_state": settings.seed})
+        found.set_params(**{name: stored[name] for name in SETTINGS}, **own)
         found._restore(facts)
         return found
 
@@ -321,10 +320,11 @@ class SequenceEstimator(BaseEstimator):
 
     def _restore(self, facts: Mapping[str, Any]) -> None:
         """Set what `_facts` said; where nobody did, as far as the model knows."""
-        schema = self._model.schema
-        columns = [c for c in schema.columns if c not in schema.targets]
+        if not facts:
+            self.missing = self._model.reader.missing
         self._of_rows = facts.get("rows", False)
-        self.n_features_in_ = facts.get("n_features_in", len(columns))
+        width = len(places_in(self._model.schema))
+        self.n_features_in_ = facts.get("n_features_in", width)
         self.metrics_, self._optimizer = self._kept.metrics(), None
 
     def __getstate__(self) -> dict[str, Any]:

@@ -84,6 +84,23 @@ def schema_of(
     return Schema(features, targets, further, sequence=SEQUENCE)
 
 
+def places_in(schema: Schema) -> dict[Column, int]:
+    """Say where in X each column stands that is read.
+
+    As its name says; columns that have names of their own stand in their order.
+    """
+    read = [
+        column
+        for column in schema.columns
+        if column not in schema.targets or column in schema.features
+    ]
+    numbers = [column.name.removeprefix("x") for column in read]
+    order = range(len(read))
+    if sorted(numbers) == sorted(map(str, order)):
+        order = map(int, numbers)
+    return dict(zip(read, order, strict=True))
+
+
 def make_dataset(
     sequences: Sequences,
     schema: Schema,
@@ -104,9 +121,7 @@ def make_dataset(
         What is true; None: it is not known.
     """
     separate = [one for one in schema.targets if one not in schema.features]
-    order = [
-        int(column.name[1:]) for column in schema.columns if column not in separate
-    ]
+    order = list(places_in(schema).values())
     values = targets.values if targets is not None else None
     frames: list[Array] = []
     for place, array in enumerate(sequences.arrays):

@@ -1,12 +1,13 @@
 """What comes after the last step of a sequence."""
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
 
 from throughtime.data import Question
 from throughtime.estimators.base import SequenceEstimator
-from throughtime.estimators.datasets import Targets, split_steps
+from throughtime.estimators.datasets import Targets, places_in, split_steps
 from throughtime.estimators.parameters import parameters
 from throughtime.estimators.sequences import Array
 from throughtime.train.outputs import Forecast
@@ -90,9 +91,8 @@ class Forecaster(SequenceEstimator):
         sequences, answers = self._answers(X)
         model = self._model
         assert isinstance(model.output, Forecast)
-        columns = [
-            int(model.schema.features[place].name[1:]) for place in model.output.places
-        ]
+        places = places_in(model.schema)
+        columns = [places[column] for column in model.output.columns]
         season = max(1, model.question.difference)
         own = naive = 0.0
         for array, answer in zip(sequences.arrays, answers, strict=True):
@@ -102,6 +102,11 @@ class Forecaster(SequenceEstimator):
                 errors = _errors(values, found, ahead, season)
                 own, naive = own + errors[0], naive + errors[1]
         return float(1 - own / naive) if naive else float("nan")
+
+    def _restore(self, facts: Mapping[str, Any]) -> None:
+        super()._restore(facts)
+        question = self._model.question
+        self.horizon, self.difference = question.horizon, question.difference
 
 
 def _errors(

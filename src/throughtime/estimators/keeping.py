@@ -19,8 +19,9 @@ from throughtime.train import Model
 from throughtime.train.configuration import read_toml
 from throughtime.train.documents import read_metrics, read_settings
 from throughtime.train.folder import (
+    COMMAND,
     CONFIG,
-    CURVE,
+    INITIAL,
     METRICS,
     MODEL,
     WEIGHTS,
@@ -33,6 +34,7 @@ from throughtime.train.settings import Settings
 from throughtime.train.storage import load_model, one_line, read_document, write_weights
 
 ESTIMATOR: Final = "estimator.json"
+_KEPT: Final = (MODEL, WEIGHTS, INITIAL, METRICS, COMMAND, CONFIG, ESTIMATOR)
 
 
 class Kept:
@@ -49,7 +51,7 @@ class Kept:
 
     @classmethod
     def of(cls, folder: str | os.PathLike[str]) -> "Kept":
-        """Read a folder; pictures stay where they are.
+        """Read a folder; what nothing is read from again stays where it is.
 
         Raises
         ------
@@ -57,9 +59,8 @@ class Kept:
             It holds no run.
         """
         path = check_run(folder)
-        files = [one for one in path.iterdir() if one.is_file()]
-        named = {one.name: one for one in files if one.suffix != Path(CURVE).suffix}
-        return cls({name: file.read_bytes() for name, file in named.items()})
+        there = [name for name in _KEPT if (path / name).is_file()]
+        return cls({name: (path / name).read_bytes() for name in there})
 
     def write(self, out: str | os.PathLike[str]) -> Path:
         """Write them to a folder that is new or empty.

@@ -71,7 +71,7 @@ def read_first(estimator: Any, X: Any, *, gaps: bool) -> Sequences:
     if many is None:
         rows = _checks.validate_data(estimator, X, ensure_all_finite=_finite(gaps))
         return _of_rows(rows)
-    found = _of_arrays(many, gaps, stacked=isinstance(X, np.ndarray) and X.ndim == 3)
+    found = _of_arrays(many, gaps, stacked=_is_cube(X))
     estimator.n_features_in_ = found.width
     return found
 
@@ -104,8 +104,7 @@ def read_more(
     elif many is None:
         found = _of_rows(_checks.check_array(X, ensure_all_finite=_finite(gaps)))
     else:
-        stacked = isinstance(X, np.ndarray) and X.ndim == 3
-        found = _of_arrays(many, gaps, stacked=stacked)
+        found = _of_arrays(many, gaps, stacked=_is_cube(X))
     if found.width != width:
         shape = ("T", "N", found.width)
         raise FeatureCountMismatch(given=shape, expected=width)
@@ -114,8 +113,8 @@ def read_more(
 
 def _several(X: Any) -> list[Any] | None:
     """Return the sequences one by one; None: they are the rows of a matrix."""
-    if isinstance(X, np.ndarray) and X.ndim == 3:
-        return list(X)
+    if _is_cube(X):
+        return list(np.asarray(X))
     listed = isinstance(X, (list, tuple))
     if not listed and not (isinstance(X, np.ndarray) and X.dtype == object):
         return None
@@ -129,6 +128,11 @@ def _several(X: Any) -> list[Any] | None:
         return [np.asarray(one)[:, None] for one in X]
     # A list of numbers, or of rows as long as each other, is scikit-learn's to judge.
     return list(X) if dimensions - {0, 1} else None
+
+
+def _is_cube(X: Any) -> bool:
+    """Whether X is one array ``(N, T, F)``, of NumPy or any other library."""
+    return getattr(X, "ndim", 0) == 3
 
 
 def _of_rows(rows: Array) -> Sequences:
