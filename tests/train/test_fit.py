@@ -22,6 +22,7 @@ from throughtime.errors import (
 from throughtime.train import Run, fit
 
 FILES = {
+    "checkpoint.pt",
     "command.txt",
     "config.toml",
     "curve.png",

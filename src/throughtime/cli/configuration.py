@@ -95,4 +95,4 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
 }
 
 # They say where to go on with this call, not how to train.
-_NOT_IN_A_FILE = ("config", "out", "as_json", "quiet", "help")
+_NOT_IN_A_FILE = ("config", "out", "resume", "as_json", "quiet", "help")

@@ -18,6 +18,11 @@ from throughtime.cli.training import training
 @click.option(
     "--out", type=click.Path(), help="Folder of the run; by default a new one in runs/."
 )
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with the training in --out, to the same bits as in one go.",
+)
 @machine_readable
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.pass_obj

@@ -66,8 +66,13 @@ class SequenceBatches:
         return -(-len(self.pieces) // self.batch_size)
 
     def __iter__(self) -> Iterator[SequenceBatch]:
+        return self.after(0)
+
+    def after(self, done: int) -> Iterator[SequenceBatch]:
+        """Give an epoch without its first batches, which are not read."""
         everything = np.arange(len(self.pieces))
-        for rows in self._draw() if self.generator else self._cut(everything):
+        batches = self._draw() if self.generator else self._cut(everything)
+        for rows in batches[done:]:
             chosen = self.pieces[rows]
             frames, lengths = pad(
                 [

@@ -75,9 +75,13 @@ class TextStreams:
         return -(-int(self._sizes().max()) // self.steps)
 
     def __iter__(self) -> Iterator[TextChunk]:
+        return self.after(0)
+
+    def after(self, done: int) -> Iterator[TextChunk]:
+        """Give a pass without its first chunks."""
         sizes = self._sizes()
         starts = np.cumsum(sizes) - sizes
-        for first in range(0, int(sizes.max()), self.steps):
+        for first in range(done * self.steps, int(sizes.max()), self.steps):
             last = min(first + self.steps, int(sizes.max()))
             step = np.arange(first, last)[:, None]  # (T, 1)
             counts = step < sizes  # (T, B)

@@ -254,6 +254,33 @@ class RunExists(RunError):
     )
 
 
+class DamagedCheckpoint(RunError):
+    """A checkpoint from which no training can go on."""
+
+    message = (
+        "'{path}' is damaged ({reason}), expected the checkpoint of a training: "
+        "restore it from a copy, or remove it to start anew with resume=True."
+    )
+
+
+class ResumesNothing(RunError):
+    """A training that is to go on, with no folder said where it is."""
+
+    message = (
+        "resume=True without out, expected the folder of the training that is to go "
+        "on: give it as out."
+    )
+
+
+class ResumesOther(RunError):
+    """A training that is to go on as another one than it was."""
+
+    message = (
+        "{argument}={given!r} differs from the training in '{path}', which had "
+        "{was!r}, expected the same to go on: give that, or another out to start anew."
+    )
+
+
 class CannotWrite(RunError):
     """A file of a run that the system does not let us write."""
 

@@ -17,6 +17,7 @@ from throughtime.train.configuration import cell_words, to_toml
 from throughtime.train.defaults import settle
 from throughtime.train.documents import write_document
 from throughtime.train.folder import (
+    CHECKPOINT,
     COMMAND,
     CONFIG,
     CURVE,
@@ -26,15 +27,22 @@ from throughtime.train.folder import (
     write,
 )
 from throughtime.train.interruption import Interruption, interruptible
-from throughtime.train.loop import Loop, Outcome
+from throughtime.train.learning import Loop, Outcome
+from throughtime.train.learning.checkpoints import restore
 from throughtime.train.memory import enough_memory
 from throughtime.train.model import Model
 from throughtime.train.picture import draw_curve
 from throughtime.train.progress import Live, Reporter, Silent, words
+from throughtime.train.resuming import (
+    check_same,
+    find_checkpoint,
+    with_threads_of,
+    words_on_resuming,
+)
 from throughtime.train.runs import Run
 from throughtime.train.settings import Settings
 from throughtime.train.sources import describe_source, read
-from throughtime.train.storage import write_weights
+from throughtime.train.storage import weights_of, write_weights
 from throughtime.train.tasks import Task, make_task
 
 _SMALLER = "give a smaller hidden_size, num_layers or batch_size"
@@ -77,12 +85,14 @@ def fit(
     learning_rate: float | None = None,
     schedule: str = "cosine",
     clip: float = 1.0,
+    save_every: float = 60.0,
     seed: int = 0,
     backend: str = "auto",
     dtype: str = "float32",
     device: str | torch.device = "cpu",
     threads: int | None = None,
     out: str | os.PathLike[str] | None = None,
+    resume: bool = False,
     quiet: bool = True,
     command: str | None = None,
     named: str | None = None,
@@ -144,6 +154,9 @@ def fit(
         `"cosine"`: it falls to 0 over the epochs along half a cosine. `"constant"`.
     clip
         The norm of the gradient at most; 0 lets every gradient pass.
+    save_every
+        Seconds between two checkpoints. Training goes on from the last one to the same
+        bits, however it was cut off.
     seed
         Draws first weights and order.
     backend
@@ -156,6 +169,10 @@ def fit(
         Threads of PyTorch and of the compiled code; None: as many as PyTorch has.
     out
         The folder of the run, new or empty. None: ``runs/<data>-<cell>-<n>``.
+    resume
+        Go on with the training in `out`, with the same data, cell and settings;
+        `epochs` and `patience` may differ where the step width is constant. Where it
+        has no checkpoint yet it starts anew, and says so.
     quiet
         False shows progress on standard error.
     command
@@ -178,18 +195,29 @@ def fit(
     asked = {**locals()}
     reading = _reading(asked)
     dataset = read(data, reading)
-    settings = settle(dataset, asked)
+    earlier = find_checkpoint(out, resume)
+    settings = with_threads_of(earlier, settle(dataset, asked), out)
     with _numbers(settings), enough_memory("the training", _SMALLER):
         model = make_model(cell, dataset, settings)
         weight = model.head.weight
         model.network.choice(weight.dtype, weight.device)  # the backend must serve
         learned = make_task(dataset, settings)
-        folder = make_folder(out, dataset.name, model.network.graphs[0].cell)
-        write(folder / COMMAND, _one_line(command or _call(cell, dataset, settings)))
+        name = model.network.graphs[0].cell
+        folder = make_folder(out, dataset.name, name, resume=resume)
         source = describe_source(data, dataset, reading)
-        write(folder / CONFIG, _configuration(cell, named, source, settings))
         training = _Training(model, learned, settings, folder, dataset, source)
-        return training.run(Silent() if quiet else _live(settings, learned))
+        configuration = _configuration(cell, named, source, settings)
+        if earlier is None:
+            said = command or _call(cell, dataset, settings)
+            training.begin(_one_line(said), configuration)
+        else:
+            check_same(folder, model, settings, source)
+            write(folder / CONFIG, configuration)
+        reporter = Silent() if quiet else _live(settings, learned)
+        if resume:
+            for line in words_on_resuming(earlier, folder):
+                reporter.say(line)
+        return training.run(reporter, earlier)
 
 
 class _Training:
@@ -207,11 +235,19 @@ class _Training:
         self.model, self.task, self.settings = model, task, settings
         self.folder, self.dataset, self.source = folder, dataset, source
 
-    def run(self, reporter: Reporter) -> Run:
+    def begin(self, command: bytes, configuration: bytes) -> None:
+        """Make the folder one that loads from its first moment on."""
+        write(self.folder / COMMAND, command)
+        write(self.folder / CONFIG, configuration)
+        weights = weights_of(self.model)
+        write_weights(self.folder / INITIAL, weights, epoch=0)
+        write_weights(self.folder / WEIGHTS, weights, epoch=0)
+        self._document(Outcome())
+
+    def run(self, reporter: Reporter, earlier: dict[str, Any] | None) -> Run:
         # The first Ctrl-C ends the loop; the end of the run is never lost to it.
         with interruptible() as interruption:
-            self._write_start()
-            outcome = self._learn(reporter, interruption)
+            outcome = self._learn(reporter, interruption, earlier)
             try:
                 return self._finish(outcome)
             except KeyboardInterrupt:
@@ -219,24 +255,20 @@ class _Training:
                 reporter.say(f"stopped before '{missing}' was drawn; the rest is there")
                 raise
 
-    def _learn(self, reporter: Reporter, interruption: Interruption) -> Outcome:
+    def _learn(
+        self,
+        reporter: Reporter,
+        interruption: Interruption,
+        earlier: dict[str, Any] | None,
+    ) -> Outcome:
+        model, task, settings = self.model, self.task, self.settings
         with reporter:
-            for line in introduction(self.model, self.task, self.dataset):
+            for line in introduction(model, task, self.dataset):
                 reporter.say(line)
-            return Loop(
-                self.model,
-                self.task,
-                self.settings,
-                self.folder,
-                reporter,
-                interruption,
-            ).run()
-
-    def _write_start(self) -> None:
-        """Make the folder one that loads from its first moment on."""
-        write_weights(self.folder / INITIAL, self.model, epoch=0)
-        write_weights(self.folder / WEIGHTS, self.model, epoch=0)
-        self._document(Outcome(stopped=None))
+            loop = Loop(model, task, settings, self.folder, reporter, interruption)
+            if earlier is not None:
+                restore(self.folder / CHECKPOINT, earlier, loop)
+            return loop.run()
 
     def _finish(self, outcome: Outcome) -> Run:
         document = self._document(outcome)

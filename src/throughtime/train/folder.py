@@ -10,14 +10,19 @@ from throughtime.errors import CannotWrite, NotARun, RunExists
 MODEL = "model.json"
 WEIGHTS = "model.safetensors"
 INITIAL = "initial.safetensors"
+CHECKPOINT = "checkpoint.pt"
 METRICS = "metrics.jsonl"
 CURVE = "curve.png"
 COMMAND = "command.txt"
 CONFIG = "config.toml"
 EVALUATION = "evaluation.png"
 
+_OWN = {MODEL, WEIGHTS, INITIAL, CHECKPOINT, METRICS, CURVE, COMMAND, CONFIG}
 
-def make_folder(out: str | os.PathLike[str] | None, data: str, cell: str) -> Path:
+
+def make_folder(
+    out: str | os.PathLike[str] | None, data: str, cell: str, *, resume: bool = False
+) -> Path:
     """Make the folder of a new run.
 
     Parameters
@@ -26,6 +31,8 @@ def make_folder(out: str | os.PathLike[str] | None, data: str, cell: str) -> Pat
         Where; None: `runs/<data>-<cell>-<n>`, n the first number that is free.
     data, cell
         Names for the default.
+    resume
+        What is at `out` may be a run, to go on with.
 
     Raises
     ------
@@ -38,7 +45,7 @@ def make_folder(out: str | os.PathLike[str] | None, data: str, cell: str) -> Pat
         return _next_free(Path("runs"), f"{_plain(Path(data).stem)}-{_plain(cell)}")
     path = Path(out)
     try:
-        taken = path.exists() and (not path.is_dir() or any(path.iterdir()))
+        taken = path.exists() and not (path.is_dir() and _free(path, resume))
         if not taken:
             path.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
@@ -46,6 +53,13 @@ def make_folder(out: str | os.PathLike[str] | None, data: str, cell: str) -> Pat
     if taken:
         raise RunExists(path=path)
     return path
+
+
+def _free(path: Path, resume: bool) -> bool:
+    """Whether a training may write here: only over files of its own, if any."""
+    found = {entry.name for entry in path.iterdir()}
+    parts = {f".{name}.part" for name in _OWN}
+    return found <= (_OWN | parts if resume else set())
 
 
 def write(path: Path, content: bytes) -> None:

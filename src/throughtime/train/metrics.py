@@ -1,7 +1,8 @@
 """Loss and metric over many batches, as they come."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -60,6 +61,15 @@ class Meter:
             value = math.sqrt(value)
         return {"loss": self._loss.result(), self.metric: value}
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that was taken in."""
+        return {"loss": self._loss.state_dict(), "value": self._value.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from where `state_dict` was taken."""
+        self._loss.load_state_dict(state["loss"])
+        self._value.load_state_dict(state["value"])
+
     def _take_plain(self, answers: Answers) -> None:
         self._value.add(answers.plain, answers.counts)
 
@@ -90,6 +100,12 @@ class _Mean:
         self._sum = self._sum + values.double().where(counts, 0).sum()
         self._count = self._count + counts.sum()
 
+    def state_dict(self) -> dict[str, Any]:
+        return {"sum": float(self._sum), "count": int(self._count)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._sum, self._count = state["sum"], state["count"]
+
     def result(self) -> float:
         return float(self._sum) / max(int(self._count), 1)
 
@@ -105,6 +121,12 @@ class _Auroc:
         known = ~targets.isnan()
         self._scores.append(scores[known].cpu())
         self._targets.append(targets[known].cpu() > 0.5)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"scores": list(self._scores), "targets": list(self._targets)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._scores, self._targets = list(state["scores"]), list(state["targets"])
 
     def result(self) -> float:
         # Loaded here: only labels need it.

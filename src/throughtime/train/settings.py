@@ -61,6 +61,8 @@ class Settings:
     learning_rate, schedule, clip
         Step width; whether it falls to 0 over the epochs along half a cosine or stays;
         and the gradient's norm at most, where 0 lets every gradient pass.
+    save_every
+        Seconds between two checkpoints, from which a training that was cut off goes on.
     seed
         Draws first weights and order: the same seed gives the same bits.
     backend, dtype, device, threads
@@ -86,6 +88,7 @@ class Settings:
     learning_rate: float
     schedule: str
     clip: float
+    save_every: float
     seed: int
     backend: str
     dtype: str
@@ -109,6 +112,7 @@ class Settings:
         check_count("seed", self.seed, 0, LARGEST_SEED)
         _check_real("learning_rate", self.learning_rate, zero=False)
         _check_real("clip", self.clip, zero=True)
+        _check_real("save_every", self.save_every, zero=True)
         _check_share("dropout", self.dropout)
         if self.target_replication is not None:
             _check_share("target_replication", self.target_replication)

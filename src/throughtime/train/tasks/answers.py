@@ -1,7 +1,7 @@
 """What a task is, and what it gives."""
 
-from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -45,6 +45,22 @@ class Answers(NamedTuple):
         return self.losses.sum() / self.counts.sum().clamp(min=1)
 
 
+class Training(Protocol):
+    """The training part, epoch after epoch, that knows where it is."""
+
+    def __iter__(self) -> Iterator[Answers]:
+        """Give what is left of this epoch, or the next one, batch by batch.
+
+        Each batch is answered by the weights as they are then.
+        """
+
+    def state_dict(self) -> dict[str, Any]:
+        """Say what comes after the last batch, as `torch.save` holds it."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from where `state_dict` was taken."""
+
+
 class Task(Protocol):
     """One kind of learning."""
 
@@ -55,8 +71,8 @@ class Task(Protocol):
     def batches(self) -> int:
         """Count the updates of an epoch; where pieces are cut anew, about so many."""
 
-    def train(self, model: Model, order: torch.Generator) -> Iterator[Answers]:
-        """Give one epoch; each batch is answered by the weights as they are then."""
+    def training(self, model: Model, order: torch.Generator) -> Training:
+        """Give the training part to a model, in an order that is drawn."""
 
     def evaluate(self, model: Model, split: Split) -> Iterator[Answers]:
         """Answer everything of one part once."""

@@ -1,6 +1,6 @@
 """The questions that are asked of the columns of sequences."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -78,11 +78,18 @@ class OfSequences:
         """Count the updates of an epoch; where pieces are cut anew, about so many."""
         return -(-len(self._pieces(None)) // self.settings.batch_size)
 
-    def train(self, model: Model, order: torch.Generator) -> Iterator[Answers]:
-        """Give one epoch in a new order, long pieces cut in new places."""
+    def training(self, model: Model, order: torch.Generator) -> "Shuffled":
+        """Give each epoch in a new order, long pieces cut in new places."""
+        return Shuffled(self, model, order)
+
+    def epoch(self, order: torch.Generator) -> SequenceBatches:
+        """Draw the batches of an epoch."""
         pieces, size = self._pieces(order), self.settings.batch_size
-        for batch in SequenceBatches(self.dataset.frames, pieces, size, order):
-            yield self._answer(model, batch, self.settings.target_replication)
+        return SequenceBatches(self.dataset.frames, pieces, size, order)
+
+    def learned(self, model: Model, batch: SequenceBatch) -> Answers:
+        """Answer a batch as training counts it."""
+        return self._answer(model, batch, self.settings.target_replication)
 
     def evaluate(self, model: Model, split: Split) -> Iterator[Answers]:
         """Answer every piece of one part, whole."""
@@ -191,3 +198,37 @@ class OfSequences:
         if given is None:
             return None
         return ClassWeights.of(given, self.dataset, self.asked)
+
+
+class Shuffled:
+    """The training part in batches of whole pieces, in a new order each epoch.
+
+    Parameters
+    ----------
+    task
+        What is asked.
+    model
+        What answers.
+    order
+        Draws the order.
+    """
+
+    def __init__(self, task: OfSequences, model: Model, order: torch.Generator) -> None:
+        self.task, self.model, self.order = task, model, order
+        # Of an epoch that goes on: how much was done, and what its order is drawn from.
+        self._done, self._drawn = 0, order.get_state()
+
+    def __iter__(self) -> Iterator[Answers]:
+        self._drawn = self.order.get_state()
+        for batch in self.task.epoch(self.order).after(self._done):
+            self._done += 1
+            yield self.task.learned(self.model, batch)
+        self._done = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        order = self._drawn if self._done else self.order.get_state()
+        return {"done": self._done, "order": order}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._done = state["done"]
+        self.order.set_state(state["order"])
