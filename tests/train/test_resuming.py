@@ -187,6 +187,7 @@ def killed_again_and_again(folder: Path, kills: int) -> None:
         assert process.returncode in (0, -signal.SIGKILL), err
 
 
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize(
     "kills", [3, pytest.param(50, marks=pytest.mark.slow)], ids=str
 )

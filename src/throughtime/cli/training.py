@@ -74,7 +74,8 @@ _DATA = [
         "Data",
         "--split",
         metavar="sequence|time|COLUMN",
-        help=f"How training, validation and test are apart. {_BY_DATA}",
+        help="How training, validation and test are apart; of a text time: its last "
+        f"10 %. {_BY_DATA}",
     ),
     _option(
         "Data",

@@ -25,6 +25,7 @@ from throughtime.errors.data import (
     TextTooShort,
     TooFewSymbols,
     UnknownDataSet,
+    UnknownSplit,
     UnknownTableFormat,
     UnreadableFile,
 )
@@ -327,6 +328,7 @@ __all__ = [
     "UnknownInput",
     "UnknownOption",
     "UnknownPrompt",
+    "UnknownSplit",
     "UnknownTableFormat",
     "UnnamedColumn",
     "UnreadableFile",
