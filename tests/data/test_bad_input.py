@@ -281,16 +281,16 @@ def test_lists_in_a_column() -> None:
 
 @pytest.mark.parametrize("said", [{"sequence": "id"}, {"horizon": 3}, {"seed": 1}])
 def test_what_has_no_use_for_data_that_know_themselves(said: dict[str, object]) -> None:
-    with pytest.raises(errors.SettingOfTables, match="spoken-digits"):
+    with pytest.raises(errors.UnusedSetting, match="spoken-digits"):
         dataset_of("spoken-digits", **said)
 
 
 def test_what_arrays_and_ts_files_say_themselves(tmp_path: Path) -> None:
-    with pytest.raises(errors.SettingOfTables, match="sequence='x0'"):
+    with pytest.raises(errors.UnusedSetting, match="sequence='x0'"):
         dataset_of(PARTS, target=LABELS, sequence="x0")
     file = tmp_path / "a.ts"
     file.write_text("@classLabel true a\n@data\n1:a\n", encoding="utf-8")
-    with pytest.raises(errors.SettingOfTables, match="target='x0'"):
+    with pytest.raises(errors.UnusedSetting, match="target='x0'"):
         dataset_of(file, target="x0")
 
 

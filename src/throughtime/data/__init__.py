@@ -22,7 +22,14 @@ from throughtime.data.datasets import (
 )
 from throughtime.data.description import Description, describe_data
 from throughtime.data.frames import Frames, FramesInMemory, StoredFrames
-from throughtime.data.loading import cards, describe, licence, load
+from throughtime.data.loading import (
+    bundled_text,
+    cards,
+    describe,
+    is_bundled,
+    licence,
+    load,
+)
 from throughtime.data.new_rows import NewRows, read_like
 from throughtime.data.part import Part
 from throughtime.data.pieces import counted, whole, windows
@@ -62,6 +69,7 @@ __all__ = [
     "TextChunk",
     "TextDataset",
     "TextStreams",
+    "bundled_text",
     "cards",
     "check_ending",
     "classified",
@@ -70,6 +78,7 @@ __all__ = [
     "describe",
     "describe_data",
     "encode",
+    "is_bundled",
     "licence",
     "load",
     "naive_error",
