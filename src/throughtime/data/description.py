@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from throughtime.data.datasets import Dataset, SequenceDataset, TextDataset
+from throughtime.data.identifiers import Identifiers
 from throughtime.data.part import Part
 from throughtime.data.pieces import FIRST, SEQUENCE, START, counted, whole
 from throughtime.data.question import ABOUT_THE_FUTURE, Question
@@ -49,9 +50,9 @@ def describe_data(dataset: Dataset) -> Description:
     if isinstance(dataset, TextDataset):
         return _describe_text(dataset)
     schema, lengths = dataset.schema, dataset.frames.lengths
-    missing, unseen = _count(dataset)
+    missing, unseen, identifier = _count(dataset)
     rows = [
-        ("sequences", f"{len(lengths):,} {_extent(lengths)}"),
+        ("sequences", f"{len(lengths):,} {_extent(lengths)}{_hint(identifier)}"),
         ("steps", f"{int(lengths.sum()):,}"),
         ("features", _columns(schema.features)),
         *((f"input {name}", _columns(group)) for name, group in schema.inputs.items()),
@@ -76,21 +77,39 @@ def _describe_text(dataset: TextDataset) -> Description:
     return Description(dataset.name, rows)
 
 
-def _count(dataset: SequenceDataset) -> tuple[dict[str, int], dict[str, int]]:
-    """Count missing values, and categories that training does not know."""
+def _hint(identifier: str | None) -> str:
+    """Say what to do where one column may tell sequences apart."""
+    if identifier is None:
+        return ""
+    return (
+        ": one sequence of all rows; if a column says to which sequence a row belongs, "
+        f"name it with --sequence (e.g. {identifier!r})"
+    )
+
+
+def _count(
+    dataset: SequenceDataset,
+) -> tuple[dict[str, int], dict[str, int], str | None]:
+    """Count missing values, and categories that training does not know.
+
+    And name the feature, if any, that looks like the key of sequences nobody named.
+    """
     frames, columns = dataset.frames, dataset.schema.columns
     empty, unknown = np.zeros(frames.width, int), np.zeros(frames.width, int)
+    alone = len(frames.lengths) == 1 and len(dataset.schema.features) > 1
+    identifiers = Identifiers(dataset.schema.features if alone else ())
     everything = whole(np.arange(len(frames.lengths)), frames.lengths)
     for rows in Part(frames, everything).cut(_STEPS):
         empty += np.isnan(rows).sum(axis=0)
         unknown += (rows == -1).sum(axis=0)
+        identifiers.take(rows)
     missing = {c.name: int(n) for c, n in zip(columns, empty, strict=True) if n}
     unseen = {
         column.name: int(count)
         for column, count in zip(columns, unknown, strict=True)
         if count and column.kind == "category"
     }
-    return missing, unseen
+    return missing, unseen, identifiers.found
 
 
 def _extent(lengths: IntegerArray) -> str:

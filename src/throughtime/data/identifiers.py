@@ -1,0 +1,62 @@
+"""Features that look as if they said to which sequence a row belongs."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from throughtime.data.schema import Column
+from throughtime.data.types import FloatArray
+
+# Of this many rows on average at least is a run of equal values.
+_ROWS_OF_A_RUN = 3
+
+
+class Identifiers:
+    """Looks through the rows of one sequence, some at a time.
+
+    What numbers or names sequences is constant over a run of rows, the next run has
+    another value, and none comes back. It is a guess, for a hint alone.
+
+    Parameters
+    ----------
+    columns
+        The columns of the rows, numbers, categories and booleans.
+    """
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self._names = [column.name for column in columns]
+        self._rows = 0
+        self._last: dict[int, float] = {}
+        self._seen: dict[int, set[float]] = {
+            place: set()
+            for place, column in enumerate(columns)
+            if column.kind != "boolean"
+        }
+
+    def take(self, rows: FloatArray) -> None:
+        """Look at the next rows `(n, C)`."""
+        self._rows += len(rows)
+        for place in list(self._seen):
+            if not self._fits(rows[:, place], place):
+                del self._seen[place]
+
+    @property
+    def found(self) -> str | None:
+        """The first column that is like that, by name."""
+        for place, seen in self._seen.items():
+            if 1 < len(seen) <= self._rows / _ROWS_OF_A_RUN:
+                return self._names[place]
+        return None
+
+    def _fits(self, values: FloatArray, place: int) -> bool:
+        changes = np.flatnonzero(np.diff(values, prepend=self._last.get(place, np.inf)))
+        new = values[changes].tolist()
+        seen = self._seen[place]
+        several = len(seen) + len(new)
+        if len(new) != len(set(new)) or not seen.isdisjoint(new):
+            return False
+        if several > self._rows / _ROWS_OF_A_RUN + 1:
+            return False
+        seen.update(new)
+        self._last[place] = float(values[-1])
+        return bool((values == np.floor(values)).all())
