@@ -23,10 +23,8 @@ from throughtime.data.datasets import (
 from throughtime.data.description import Description, describe_data
 from throughtime.data.frames import Frames, FramesInMemory, StoredFrames
 from throughtime.data.loading import (
-    bundled_text,
     cards,
     describe,
-    is_bundled,
     licence,
     load,
 )
@@ -69,7 +67,6 @@ __all__ = [
     "TextChunk",
     "TextDataset",
     "TextStreams",
-    "bundled_text",
     "cards",
     "check_ending",
     "classified",
@@ -78,7 +75,6 @@ __all__ = [
     "describe",
     "describe_data",
     "encode",
-    "is_bundled",
     "licence",
     "load",
     "naive_error",

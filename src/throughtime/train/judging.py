@@ -7,13 +7,12 @@ from throughtime.data import (
     Reading,
     SequenceDataset,
     TextDataset,
-    bundled_text,
     encode,
-    is_bundled,
     naive_error,
     read_like,
     read_text,
 )
+from throughtime.data.loading import bundled_text, is_bundled
 from throughtime.data.text import text_card
 from throughtime.errors import NotAText
 from throughtime.train.measuring import Evaluation, evaluate

@@ -14,10 +14,10 @@ from throughtime.data import (
     NewRows,
     Reading,
     check_ending,
-    is_bundled,
     read_like,
     write_table,
 )
+from throughtime.data.loading import is_bundled
 from throughtime.data.pieces import SEQUENCE, STOP
 from throughtime.data.sources.paths import find_files
 from throughtime.errors import OverwritesData, PredictsNoText
