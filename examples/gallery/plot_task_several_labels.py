@@ -58,16 +58,16 @@ run = tt.fit(
     table,
     **said,
     bidirectional=True,
-    hidden_size=32,
-    epochs=10,
+    hidden_size=48,
+    epochs=15,
     out=f"{folder.name}/both-directions",
 )
 alone = tt.fit(
     tt.cells.Feedforward(),
     table,
     **said,
-    hidden_size=32,
-    epochs=10,
+    hidden_size=48,
+    epochs=15,
     out=f"{folder.name}/one-note",
 )
 (found,) = tt.train.judge(run)
