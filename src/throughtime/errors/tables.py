@@ -237,6 +237,25 @@ class NotANumber(DataError):
     )
 
 
+class DecimalComma(DataError):
+    """Numbers that are written with a comma."""
+
+    message = (
+        "{where}, column {column!r} holds {value!r}, as most of its rows hold numbers "
+        "with a comma, expected them with a point: save the table with decimal points "
+        "and nothing between thousands."
+    )
+
+
+class NoHeader(DataError):
+    """Numbers where the names of the columns belong."""
+
+    message = (
+        "{source} begins with the numbers {first}, expected the names of its columns "
+        "in the first line: give it a line of names above."
+    )
+
+
 class RaggedRow(DataError):
     """A row with more or fewer fields than there are columns."""
 

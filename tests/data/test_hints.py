@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from throughtime.cli import main
 from throughtime.data import Reading, describe_data, read
-from throughtime.data.identifiers import Identifiers
+from throughtime.data.hints import Identifiers
 from throughtime.data.schema import Column
 from throughtime.data.types import FloatArray
 
@@ -66,3 +66,26 @@ def test_the_baseline_that_is_told_more_says_so(tmp_path: object) -> None:
     assert done.exit_code == 0, done.output
     (line,) = [one for one in done.stdout.splitlines() if "last true value" in one]
     assert "it is told the truth of the step before, which no network is" in line
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        (
+            np.arange(66) % 3,
+            "the target has 3 whole values: if they are classes, --task",
+        ),
+        (np.arange(66) % 3 + 0.5, None),
+        (np.arange(66) % 30, None),
+    ],
+)
+def test_numbers_that_may_be_classes_are_pointed_out(
+    target: FloatArray, told: str | None
+) -> None:
+    rows = pl.DataFrame({"x": np.sin(np.arange(66)), "y": target})
+    text = str(describe_data(read(rows, Reading(target="y"))))
+    assert "regress" in text
+    assert told in text if told else "classes" not in text
+    if told:
+        said = Reading(target="y", task="classify")
+        assert "--task" not in str(describe_data(read(rows, said)))

@@ -1,4 +1,7 @@
-"""Features that look as if they said to which sequence a row belongs."""
+"""Columns that look as if they meant more than they were said to mean.
+
+Both are guesses, good for a hint and for nothing else.
+"""
 
 from collections.abc import Sequence
 
@@ -11,11 +14,36 @@ from throughtime.data.types import FloatArray
 _ROWS_OF_A_RUN = 3
 
 
+# A target with more different numbers is one that is counted or measured.
+_MOST_CLASSES = 20
+
+
+class Classes:
+    """Looks whether the numbers of a target may be names of classes."""
+
+    def __init__(self) -> None:
+        self._seen: set[float] | None = set()
+
+    def take(self, values: FloatArray) -> None:
+        """Look at the next values `(n,)`."""
+        if self._seen is None:
+            return
+        known = np.unique(values[~np.isnan(values)])
+        self._seen.update(known.tolist())
+        if len(self._seen) > _MOST_CLASSES or (known != np.floor(known)).any():
+            self._seen = None
+
+    @property
+    def found(self) -> int | None:
+        """How many different whole numbers there are; None: they are no classes."""
+        return len(self._seen) if self._seen and len(self._seen) > 1 else None
+
+
 class Identifiers:
     """Looks through the rows of one sequence, some at a time.
 
     What numbers or names sequences is constant over a run of rows, the next run has
-    another value, and none comes back. It is a guess, for a hint alone.
+    another value, and none comes back.
 
     Parameters
     ----------
