@@ -54,11 +54,13 @@ def train(words: tuple[str, ...], data: str, **options: Any) -> None:
     # From here on a Ctrl-C could only lose the summary of a finished run.
     with interruptible():
         result = summary(run)
-    metric, value = run.metric, result["test"][run.metric]
+    value, each = result["test"][run.metric], result.get("accuracies", {})
+    metric = run.metric + (" over all targets" if each else "")
     lines = [
         f"test {metric.replace('_', ' ')} {value:.4f}, weights of epoch "
         f"{run.best_epoch} of {len(run.metrics)}"
         + (" (interrupted)" if run.stopped == "interrupted" else ""),
+        *(f"  of {target}: {share:.4f} accuracy" for target, share in each.items()),
         *beside(metric, result["baselines"]),
         f"run: {run.path}",
     ]
@@ -67,6 +69,7 @@ def train(words: tuple[str, ...], data: str, **options: Any) -> None:
 
 def summary(run: Any) -> dict[str, Any]:
     """Say of a run what a machine may want to know."""
+    each = run.accuracies("test")
     return {
         "run": str(run.path),
         "data": run.data,
@@ -74,6 +77,7 @@ def summary(run: Any) -> dict[str, Any]:
         "task": run.task,
         "metric": run.metric,
         "test": run.evaluate("test"),
+        **({"accuracies": each} if each else {}),
         "baselines": run.baselines(),
         "parameters": sum(weight.numel() for weight in run.model.parameters()),
         "epochs": len(run.metrics),

@@ -61,6 +61,19 @@ def cards() -> tuple[Card, ...]:
     return tuple(_card(name) for name in _names())
 
 
+def is_bundled(data: object) -> bool:
+    """Whether data are given by the name of a bundled data set."""
+    return isinstance(data, str) and data in _names()
+
+
+def bundled_text(name: str) -> str | None:
+    """Return the characters of a bundled data set; None if it has columns."""
+    packed = _BUNDLED / _known(name) / "text.txt.gz"
+    if not packed.is_file():
+        return None
+    return gzip.decompress(packed.read_bytes()).decode("utf-8")
+
+
 def describe(name: str) -> str:
     """Return the card of a bundled data set as text to read."""
     return str(_card(_known(name)))
@@ -98,9 +111,8 @@ def _card(name: str) -> Card:
 
 
 def _load_bundled(name: str) -> Dataset:
-    folder = _BUNDLED / name
-    if (folder / "text.txt.gz").is_file():
-        text = gzip.decompress((folder / "text.txt.gz").read_bytes()).decode("utf-8")
+    folder, text = _BUNDLED / name, bundled_text(name)
+    if text is not None:
         return text_dataset(text, name, _card(name))
     if (folder / "schema.json").is_file():
         return _load_sequences(name, folder)

@@ -37,15 +37,6 @@ class UnusedSetting(SettingError):
     message = "{argument}={given!r}, expected None for {reason}: leave {argument} out."
 
 
-class UnknownClass(SettingError):
-    """A weight for a class that the training part does not have."""
-
-    message = (
-        "class_weights names {name!r}{hint}, expected some of {known}: give weights of "
-        "classes that occur in training."
-    )
-
-
 class UnfitTarget(SettingError):
     """A question that cannot be asked of its columns."""
 

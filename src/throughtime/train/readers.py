@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from throughtime.data import Column, Missing
-from throughtime.errors import FeatureCountMismatch, GapInBatch
+from throughtime.data.tables.known import ABOUT_FEATURES
+from throughtime.errors import FeatureCountMismatch, ValueMissing
 from throughtime.train.scales import Scale, chosen
 
 # What holds the place of a category that is missing: as of one never seen, all zeros.
@@ -98,7 +99,7 @@ class Read(nn.Module):
         ------
         FeatureCountMismatch
             There are not F columns.
-        GapInBatch
+        ValueMissing
             A value is missing, and nothing was said of missing values.
         """
         if input.dim() != 3 or input.shape[-1] != len(self.columns):
@@ -108,8 +109,11 @@ class Read(nn.Module):
             return
         for step, row, place in input.isnan().nonzero().tolist():
             if lengths is None or step < lengths[row]:
-                column = self.columns[place].name
-                raise GapInBatch(column=column, step=step, row=row)
+                raise ValueMissing(
+                    where=f"The batch, row {row}, step {step}",
+                    column=self.columns[place].name,
+                    advice=ABOUT_FEATURES,
+                )
 
     def fill(self, input: Tensor, before: Tensor | None = None) -> Tensor:
         """Put something in the place of every missing value.
