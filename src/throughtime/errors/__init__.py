@@ -88,6 +88,14 @@ from throughtime.errors.optim import (
     UnsuitableParameter,
     WhichParameter,
 )
+from throughtime.errors.ranks import (
+    BadMaster,
+    NotShared,
+    RankEnded,
+    RankLost,
+    RanksDiffer,
+    StartedAlready,
+)
 from throughtime.errors.runs import (
     BadConfiguration,
     BadTarget,
@@ -190,6 +198,7 @@ __all__ = [
     "BadExtent",
     "BadHyperparameter",
     "BadLengths",
+    "BadMaster",
     "BadMemory",
     "BadResets",
     "BadRows",
@@ -271,6 +280,7 @@ __all__ = [
     "NotCitable",
     "NotExplainable",
     "NotPositive",
+    "NotShared",
     "NotUTF8",
     "NumberOutOfRange",
     "OneClassOnly",
@@ -283,6 +293,9 @@ __all__ = [
     "ParameterTaken",
     "PredictsNoText",
     "RaggedRow",
+    "RankEnded",
+    "RankLost",
+    "RanksDiffer",
     "RateTooLarge",
     "ResetsOfPacked",
     "ResumesNothing",
@@ -298,6 +311,7 @@ __all__ = [
     "ShapeMismatch",
     "SpentGraph",
     "StaleRows",
+    "StartedAlready",
     "StateCountMismatch",
     "StateDimensions",
     "StateShapeMismatch",
