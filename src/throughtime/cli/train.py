@@ -7,6 +7,7 @@ import rich_click as click
 
 from throughtime.cli.configuration import configurable
 from throughtime.cli.options import beside, machine_readable, show, where
+from throughtime.cli.processes import Processes, one_of_several, several, start
 from throughtime.cli.training import training
 
 
@@ -15,6 +16,7 @@ from throughtime.cli.training import training
 @click.argument("data")
 @training
 @where
+@several
 @click.option(
     "--out", type=click.Path(), help="Folder of the run; by default a new one in runs/."
 )
@@ -34,6 +36,17 @@ def train(words: tuple[str, ...], data: str, **options: Any) -> None:
     pattern of tables, or of a text. Ctrl-C stops early and keeps the best weights so
     far.
     """
+    processes = Processes.pop(options)
+    if processes.world > 1:
+        start(words, processes)
+        return
+    with one_of_several() as speaks:
+        _train(words, data, speaks, options)
+
+
+def _train(
+    words: tuple[str, ...], data: str, speaks: bool, options: dict[str, Any]
+) -> None:
     from throughtime.cli.cell_names import blaming, find_cell
     from throughtime.train import fit
     from throughtime.train.interruption import interruptible
@@ -51,6 +64,8 @@ def train(words: tuple[str, ...], data: str, **options: Any) -> None:
             named=named,
             **options,
         )
+    if not speaks:
+        return
     # From here on a Ctrl-C could only lose the summary of a finished run.
     with interruptible():
         result = summary(run)

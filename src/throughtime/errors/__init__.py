@@ -89,6 +89,14 @@ from throughtime.errors.optim import (
     UnsuitableParameter,
     WhichParameter,
 )
+from throughtime.errors.ranks import (
+    BadMaster,
+    NotShared,
+    RankEnded,
+    RankLost,
+    RanksDiffer,
+    StartedAlready,
+)
 from throughtime.errors.runs import (
     BadConfiguration,
     BadTarget,
@@ -192,6 +200,7 @@ __all__ = [
     "BadExtent",
     "BadHyperparameter",
     "BadLengths",
+    "BadMaster",
     "BadMemory",
     "BadResets",
     "BadRows",
@@ -274,6 +283,7 @@ __all__ = [
     "NotCitable",
     "NotExplainable",
     "NotPositive",
+    "NotShared",
     "NotUTF8",
     "NumberOutOfRange",
     "OneClassOnly",
@@ -286,6 +296,9 @@ __all__ = [
     "ParameterTaken",
     "PredictsNoText",
     "RaggedRow",
+    "RankEnded",
+    "RankLost",
+    "RanksDiffer",
     "RateTooLarge",
     "ResetsOfPacked",
     "ResumesNothing",
@@ -300,6 +313,7 @@ __all__ = [
     "ShapeMismatch",
     "SpentGraph",
     "StaleRows",
+    "StartedAlready",
     "StateCountMismatch",
     "StateDimensions",
     "StateShapeMismatch",

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from throughtime.nn.heads import Pooling
 from throughtime.train.building import make_model
 from throughtime.train.configuration import cell_words, to_toml
 from throughtime.train.defaults import settle
+from throughtime.train.describing import describe
 from throughtime.train.documents import write_document
 from throughtime.train.folder import (
     CHECKPOINT,
@@ -30,9 +31,11 @@ from throughtime.train.interruption import Interruption, interruptible
 from throughtime.train.learning import Loop, Outcome
 from throughtime.train.learning.checkpoints import restore
 from throughtime.train.memory import enough_memory
+from throughtime.train.metrics import measure
 from throughtime.train.model import Model
 from throughtime.train.picture import draw_curve
 from throughtime.train.progress import Live, Reporter, Silent, words
+from throughtime.train.ranks import Ranks, join
 from throughtime.train.resuming import (
     check_same,
     find_checkpoint,
@@ -104,6 +107,10 @@ def fit(
     training early and keeps the best weights so far; a second one ends it at once. The
     same seed, settings, machine and number of threads give the same bits.
 
+    Started as one of several processes, by `torchrun` or in a process group, it trains
+    with the others: each follows its share of every batch, all take the same updates,
+    and the first alone writes the folder.
+
     What is learned follows from the data: the class of a sequence or of each step,
     labels, numbers, the next step, or a forecast. The loss of a batch is the mean over
     its answers that count.
@@ -166,7 +173,8 @@ def fit(
     device
         `"cpu"` or `"cuda"`, or such a `torch.device`.
     threads
-        Threads of PyTorch and of the compiled code; None: as many as PyTorch has.
+        Threads of PyTorch and of the compiled code; None: as many as PyTorch has, less
+        where several processes of one machine share them.
     out
         The folder of the run, new or empty. None: ``runs/<data>-<cell>-<n>``.
     resume
@@ -193,27 +201,33 @@ def fit(
         diverges; the message says why and what to do.
     """
     asked = {**locals()}
+    ranks = join(device)
     reading = _reading(asked)
     dataset = read(data, reading)
-    earlier = find_checkpoint(out, resume)
+    earlier = find_checkpoint(out, resume, ranks)
     settings = with_threads_of(earlier, settle(dataset, asked), out)
-    with _numbers(settings), enough_memory("the training", _SMALLER):
+    ranks.check(settings)
+    with _numbers(settings, ranks), enough_memory("the training", _SMALLER):
         model = make_model(cell, dataset, settings)
         weight = model.head.weight
         model.network.choice(weight.dtype, weight.device)  # the backend must serve
-        learned = make_task(dataset, settings)
-        name = model.network.graphs[0].cell
-        folder = make_folder(out, dataset.name, name, resume=resume)
+        learned = make_task(dataset, settings, ranks)
         source = describe_source(data, dataset, reading)
+        _check_same(ranks, model, settings, source)
+        name = model.network.graphs[0].cell
+        folder = ranks.from_first(
+            lambda: make_folder(out, dataset.name, name, resume=resume)
+        )
         training = _Training(model, learned, settings, folder, dataset, source)
         configuration = _configuration(cell, named, source, settings)
         if earlier is None:
             said = command or _call(cell, dataset, settings)
             training.begin(_one_line(said), configuration)
         else:
-            check_same(folder, model, settings, source)
             training.go_on(configuration)
-        reporter = Silent() if quiet else _live(settings, learned)
+        if not ranks.first:  # what is drawn from here on are masks
+            torch.manual_seed(ranks.seed(settings.seed))
+        reporter = Silent() if quiet or not ranks.first else _live(settings, learned)
         if resume:
             for line in words_on_resuming(earlier, folder):
                 reporter.say(line)
@@ -237,17 +251,26 @@ class _Training:
 
     def begin(self, command: bytes, configuration: bytes) -> None:
         """Make the folder one that loads from its first moment on."""
+        if self.task.ranks.first:
+            self._begin(command, configuration)
+
+    def _begin(self, command: bytes, configuration: bytes) -> None:
         write(self.folder / COMMAND, command)
         write(self.folder / CONFIG, configuration)
         weights = weights_of(self.model)
         write_weights(self.folder / INITIAL, weights, epoch=0)
         write_weights(self.folder / WEIGHTS, weights, epoch=0)
-        self._document(Outcome())
+        self._write_document(Outcome())
 
     def go_on(self, configuration: bytes) -> None:
-        """Let the folder say that its training has not come to its end."""
-        write(self.folder / CONFIG, configuration)
-        self._document(Outcome())
+        """See that the folder is of this training, and let it say that it goes on."""
+
+        def check() -> None:
+            check_same(self.folder, self.model, self.settings, self.source)
+            write(self.folder / CONFIG, configuration)
+            self._write_document(Outcome())
+
+        self.task.ranks.from_first(check)
 
     def run(self, reporter: Reporter, earlier: dict[str, Any] | None) -> Run:
         # The first Ctrl-C ends the loop; the end of the run is never lost to it.
@@ -276,7 +299,9 @@ class _Training:
             return loop.run()
 
     def _finish(self, outcome: Outcome) -> Run:
-        document = self._document(outcome)
+        ranks = self.task.ranks
+        document = ranks.from_first(lambda: self._write_document(outcome))
+        measured = measure(self.task, self.model, "test")
         run = Run(
             self.folder,
             document,
@@ -286,19 +311,23 @@ class _Training:
             dataset=self.dataset,
             backend=self.settings.backend,
             device=self.settings.device,
+            measured={"test": measured},
         )
-        result = run.evaluate("test")[self.task.metric]
+        if ranks.first:
+            self._draw(run, measured[self.task.metric])
+        return run
+
+    def _draw(self, run: Run, result: float) -> None:
         title = (
             f"{run.cell}, {self.settings.hidden_size} units, on {self.dataset.name}: "
             f"test {words(self.task.metric)} {result:.4g}"
         )
         picture = draw_curve(
-            outcome.rows, self.task.metric, title, outcome.best_epoch, run.baselines()
+            run.metrics, self.task.metric, title, run.best_epoch, run.baselines()
         )
         write(self.folder / CURVE, picture)
-        return run
 
-    def _document(self, outcome: Outcome) -> dict[str, Any]:
+    def _write_document(self, outcome: Outcome) -> dict[str, Any]:
         # The epoch that was kept is written in the weights' own file, with them.
         training = {"stopped": outcome.stopped}
         return write_document(
@@ -317,14 +346,24 @@ def introduction(model: Model, task: Task, dataset: Dataset) -> Iterator[str]:
         yield "a cell without states: its answer is the mean over all steps"
 
 
+def _check_same(
+    ranks: Ranks, model: Model, settings: Settings, source: Mapping[str, Any]
+) -> None:
+    """Refuse ranks that were asked for something else; threads are their own."""
+    if not ranks.alone:
+        ranks.check_same("data", source["checksum"])
+        ranks.check_same("settings", replace(settings, threads=None).to_json())
+        ranks.check_same("equations", describe(model)["graphs"])
+
+
 @contextmanager
-def _numbers(settings: Settings) -> Iterator[None]:
+def _numbers(settings: Settings, ranks: Ranks) -> Iterator[None]:
     """Set seed and threads for a while; the caller's own come back afterwards."""
     threads = torch.get_num_threads()
     devices = [settings.device] if settings.device.startswith("cuda") else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(settings.seed)
-        torch.set_num_threads(settings.threads or threads)
+        torch.set_num_threads(settings.threads or ranks.threads())
         try:
             yield
         finally:

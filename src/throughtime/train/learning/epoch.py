@@ -7,6 +7,7 @@ from typing import Any
 from throughtime.train.learning.updates import Update
 from throughtime.train.metrics import Meter
 from throughtime.train.progress import Counted, Row
+from throughtime.train.ranks import ALONE, Ranks
 from throughtime.train.tasks import Answers
 
 
@@ -47,16 +48,20 @@ class Epoch:
         self.sequences += answers.sequences
         self.steps += answers.steps
 
-    def row(self, after: Mapping[str, float], seconds: float) -> Row:
+    def row(
+        self, after: Mapping[str, float], seconds: float, ranks: Ranks = ALONE
+    ) -> Row:
         """Say all of it, with what validation gave after so many seconds."""
+        sequences = sum(ranks.gather(self.sequences))
+        steps = sum(ranks.gather(self.steps))
         return {
             "epoch": self.number,
-            **self.meter.result(),
+            **self.meter.result(ranks),
             **{f"validation_{name}": value for name, value in after.items()},
             "updates": self.updates,
             "seconds": seconds,
-            "sequences_per_second": self.sequences / seconds,
-            "steps_per_second": self.steps / seconds,
+            "sequences_per_second": sequences / seconds,
+            "steps_per_second": steps / seconds,
             "clip_rate": self.clipped / max(self.updates, 1),
         }
 

@@ -56,6 +56,9 @@ class Loop:
         Looked at after every update, and in validation. An epoch whose validation is
         stopped does not count, unless it is the only one: then it is finished, or
         nothing would be kept.
+
+    Several ranks, those of the task, go through this together: each update, each end of
+    an epoch and each wish to stop is that of all. The first of them writes.
     """
 
     def __init__(
@@ -72,7 +75,9 @@ class Loop:
         self.interruption = interruption
         order = torch.Generator().manual_seed(settings.seed)
         self.training = task.training(model, order)
-        self.updates = Updates(model, settings, settings.epochs * task.batches())
+        self.ranks = task.ranks
+        expected = settings.epochs * task.batches()
+        self.updates = Updates(model, settings, expected, self.ranks)
         self.zeros = ZeroCounter(model.network)
         self.outcome = Outcome()
         self.epoch = self._new_epoch(1)
@@ -91,6 +96,7 @@ class Loop:
         """
         outcome = self.outcome
         outcome.stopped = self._end()
+        self._align()
         while outcome.stopped is None:
             try:
                 row = self._learn()
@@ -100,16 +106,18 @@ class Loop:
             self._keep(row)
             self.reporter.epoch(row)
             outcome.stopped = self._end()
-            if self.interruption.wanted:
+            if self._interrupted():
                 outcome.stopped = "interrupted"
         if outcome.stopped != "interrupted":
             self.save()
-        read_weights(self.folder / WEIGHTS, self.model)
+        if self.ranks.first:
+            read_weights(self.folder / WEIGHTS, self.model)
+        self._align()
         return outcome
 
     def save(self) -> None:
         """Write a checkpoint: from it the training goes on to the same bits."""
-        write_checkpoint(self.folder / CHECKPOINT, self.state_dict())
+        write_checkpoint(self.folder / CHECKPOINT, self.state_dict(), self.ranks)
         self._saved = time.monotonic()
 
     def state_dict(self) -> dict[str, Any]:
@@ -136,8 +144,7 @@ class Loop:
         self.outcome = Outcome(state["rows"], state["best_epoch"], state["best_loss"])
         self._write_metrics()
         if self.best is not None:
-            path = self.folder / WEIGHTS
-            write_weights(path, self.best, self.outcome.best_epoch)
+            self._write_best(self.best)
 
     def _new_epoch(self, number: int) -> Epoch:
         return Epoch(number, Meter(self.task.metric, self.model), self.task.counted)
@@ -159,18 +166,25 @@ class Loop:
             update = self._update(answers)
             epoch.add(answers, update)
             self.reporter.batch(
-                epoch.number, epoch.updates, batches, update.loss, epoch.rate
+                epoch.number,
+                epoch.updates,
+                batches,
+                update.loss,
+                epoch.rate * self.ranks.world,
             )
-            if self.interruption.wanted:
+            due = time.monotonic() - self._saved >= self.settings.save_every
+            stop, save = self.ranks.any(self.interruption.wanted, due)
+            if stop:
                 break
-            if time.monotonic() - self._saved >= self.settings.save_every:
+            if save:
                 self.save()
-        if self.interruption.wanted:
+        if self._interrupted():
             self.save()
         return self._validated()
 
     def _validated(self) -> Row:
         epoch, seconds = self.epoch, self.epoch.seconds
+        self._align()
         try:
             after = measure(
                 self.task, self.model, "validation", self._may_stop_validation()
@@ -178,12 +192,21 @@ class Loop:
         except Stopped:
             self.save()
             raise
-        return {**epoch.row(after, seconds), "zero_fraction": self._zero_fractions()}
+        row = epoch.row(after, seconds, self.ranks)
+        return {**row, "zero_fraction": self._zero_fractions()}
 
     def _may_stop_validation(self) -> Interruption | None:
         """Give what may stop it: no wish that came before, as its epoch shall count."""
-        early = self.interruption.wanted or not self.outcome.best_epoch
+        early = self._interrupted() or not self.outcome.best_epoch
         return None if early else self.interruption
+
+    def _interrupted(self) -> bool:
+        """Say whether the person has asked any rank to stop."""
+        return self.ranks.any(self.interruption.wanted)[0]
+
+    def _align(self) -> None:
+        """Give all ranks the weights of the first; machines may round differently."""
+        self.ranks.spread(self.model.parameters())
 
     def _update(self, answers: Answers) -> Update:
         try:
@@ -211,12 +234,18 @@ class Loop:
         self._write_metrics()
         if row["best"]:
             self.best = weights_of(self.model)
-            write_weights(self.folder / WEIGHTS, self.best, row["epoch"])
             outcome.best_loss = row["validation_loss"]
             outcome.best_epoch = row["epoch"]
+            self._write_best(self.best)
         self.epoch = self._new_epoch(row["epoch"] + 1)
 
+    def _write_best(self, weights: dict[str, Tensor]) -> None:
+        if self.ranks.first:
+            write_weights(self.folder / WEIGHTS, weights, self.outcome.best_epoch)
+
     def _write_metrics(self) -> None:
+        if not self.ranks.first:
+            return
         lines = "".join(json.dumps(row) + "\n" for row in self.outcome.rows)
         write(self.folder / METRICS, lines.encode())
 

@@ -9,6 +9,8 @@ from torch import Tensor
 from torch.optim import SGD, Adam, Optimizer
 
 from throughtime.train.model import Model
+from throughtime.train.ranks import ALONE, Ranks
+from throughtime.train.ranks.ranks import share_gradient
 from throughtime.train.settings import Settings
 from throughtime.train.tasks import Answers
 
@@ -39,10 +41,14 @@ class Updates:
         Optimiser, step width, clipping.
     expected
         How many updates there will be at most: over them the step width falls.
+    ranks
+        Whose answers make one update together.
     """
 
-    def __init__(self, model: Model, settings: Settings, expected: int) -> None:
-        self.settings, self.expected = settings, expected
+    def __init__(
+        self, model: Model, settings: Settings, expected: int, ranks: Ranks = ALONE
+    ) -> None:
+        self.settings, self.expected, self.ranks = settings, expected, ranks
         self.parameters = list(model.parameters())
         self.optimizer = make_optimizer(self.parameters, settings)
         self.done = 0
@@ -55,10 +61,7 @@ class Updates:
         NotFinite
             The loss or its gradient is not.
         """
-        loss = answers.loss()
-        _check_finite("The loss", loss)
-        self.optimizer.zero_grad()
-        loss.backward()
+        loss = self._gradient(answers)
         limit = self.settings.clip or math.inf
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, limit)
         _check_finite("The norm of the gradient", norm)
@@ -74,6 +77,20 @@ class Updates:
         """Go on from where `state_dict` was taken."""
         self.done = state["done"]
         self.optimizer.load_state_dict(state["optimizer"])
+
+    def _gradient(self, answers: Answers) -> Tensor:
+        """Find the gradient of the mean loss over all answers, of all ranks."""
+        loss = answers.loss()
+        self.optimizer.zero_grad()
+        if self.ranks.alone:
+            _check_finite("The loss", loss)
+            loss.backward()
+            return loss
+        count = answers.counts.sum()
+        (loss * count).backward()
+        loss = share_gradient(self.ranks, self.parameters, loss, count)
+        _check_finite("The loss", loss)
+        return loss
 
     def _turn_down(self) -> None:
         """Set the step width of the next update."""

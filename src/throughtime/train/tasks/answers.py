@@ -10,6 +10,7 @@ from throughtime.data import Split
 from throughtime.train.measuring import Predicted
 from throughtime.train.model import Model
 from throughtime.train.progress import Counted
+from throughtime.train.ranks import Ranks
 
 
 class Answers(NamedTuple):
@@ -62,8 +63,12 @@ class Training(Protocol):
 
 
 class Task(Protocol):
-    """One kind of learning."""
+    """One kind of learning.
 
+    Training and measuring are of the rows that `ranks` gives this process.
+    """
+
+    ranks: Ranks
     name: str
     metric: str
     counted: Counted
@@ -75,7 +80,7 @@ class Task(Protocol):
         """Give the training part to a model, in an order that is drawn."""
 
     def evaluate(self, model: Model, split: Split) -> Iterator[Answers]:
-        """Answer everything of one part once."""
+        """Answer everything of one part once; of several ranks, this one's share."""
 
     def predict(self, model: Model, split: Split) -> list[Predicted]:
         """Give all answers of one part as arrays; one for each target of classes."""

@@ -21,6 +21,7 @@ from throughtime.train.measuring import Predicted
 from throughtime.train.model import Model
 from throughtime.train.outputs import asked_of
 from throughtime.train.progress import Counted
+from throughtime.train.ranks import ALONE, Ranks
 from throughtime.train.settings import Settings
 from throughtime.train.tasks.answers import Answers, known
 from throughtime.train.tasks.collecting import Collected
@@ -54,10 +55,14 @@ class OfSequences:
         The sequences, and what is asked of them.
     settings
         Those of the training.
+    ranks
+        Who answers which rows of a batch.
     """
 
-    def __init__(self, dataset: SequenceDataset, settings: Settings) -> None:
-        self.dataset, self.settings = dataset, settings
+    def __init__(
+        self, dataset: SequenceDataset, settings: Settings, ranks: Ranks = ALONE
+    ) -> None:
+        self.dataset, self.settings, self.ranks = dataset, settings, ranks
         schema, question = dataset.schema, dataset.question
         self.asked = asked_of(schema, question)
         check_weights(settings.class_weights, self.asked)
@@ -85,7 +90,8 @@ class OfSequences:
     def epoch(self, order: torch.Generator) -> SequenceBatches:
         """Draw the batches of an epoch."""
         pieces, size = self._pieces(order), self.settings.batch_size
-        return SequenceBatches(self.dataset.frames, pieces, size, order)
+        share = self.ranks.share
+        return SequenceBatches(self.dataset.frames, pieces, size, order, share=share)
 
     def learned(self, model: Model, batch: SequenceBatch) -> Answers:
         """Answer a batch as training counts it."""
@@ -93,7 +99,7 @@ class OfSequences:
 
     def evaluate(self, model: Model, split: Split) -> Iterator[Answers]:
         """Answer every piece of one part, whole."""
-        for batch in self._whole(split, _EVALUATED_SEQUENCES):
+        for batch in self._whole(split, _EVALUATED_SEQUENCES, self.ranks.share):
             yield self._answer(model, batch)
 
     def predict(self, model: Model, split: Split) -> list[Predicted]:
@@ -123,11 +129,13 @@ class OfSequences:
         features, inputs = self._columns(batch.frames)
         return features, inputs, batch.lengths
 
-    def _whole(self, split: Split, most: int) -> SequenceBatches:
+    def _whole(
+        self, split: Split, most: int, share: slice = slice(None)
+    ) -> SequenceBatches:
         pieces = self.dataset.splits[split]
         longest = int((pieces[:, STOP] - pieces[:, START]).max(initial=1))
         size = max(1, min(most, _EVALUATED_STEPS // max(longest, 1)))
-        return SequenceBatches(self.dataset.frames, pieces, size)
+        return SequenceBatches(self.dataset.frames, pieces, size, share=share)
 
     def _pieces(self, order: torch.Generator | None) -> IntegerArray:
         """Cut the training pieces; the changes of their first steps are read, too."""
@@ -158,7 +166,7 @@ class OfSequences:
             repeated = self._replicated(model, hidden, targets, batch.lengths)
             losses = replication * repeated + (1 - replication) * losses
         counts, steps = known(targets), int(batch.lengths.sum())
-        sequences = len(batch.lengths)
+        sequences = len(batch.pieces)
         return Answers(logits, targets, losses, plain, counts, sequences, steps)
 
     def _replicated(

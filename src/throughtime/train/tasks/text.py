@@ -11,6 +11,7 @@ from throughtime.data import Split, TextChunk, TextDataset, TextStreams
 from throughtime.train.measuring import Predicted
 from throughtime.train.model import Model
 from throughtime.train.progress import Counted
+from throughtime.train.ranks import ALONE, Ranks
 from throughtime.train.tasks.answers import Answers, known
 
 # Without gradients larger pieces fit: fewer, larger products.
@@ -28,15 +29,20 @@ class NextSymbol:
         B, the parallel streams of training.
     steps
         T, the steps between two updates.
+    ranks
+        Who follows which streams.
     """
 
     name = "next"
     metric = "bits_per_character"
     counted: Counted = "characters"
 
-    def __init__(self, dataset: TextDataset, batch_size: int, steps: int) -> None:
-        self.dataset = dataset
-        self.streams = TextStreams(dataset.part("train"), batch_size, steps)
+    def __init__(
+        self, dataset: TextDataset, batch_size: int, steps: int, ranks: Ranks = ALONE
+    ) -> None:
+        self.dataset, self.ranks = dataset, ranks
+        symbols, share = dataset.part("train"), ranks.share
+        self.streams = TextStreams(symbols, batch_size, steps, share=share)
 
     def batches(self) -> int:
         """Count the updates of an epoch."""
@@ -56,7 +62,9 @@ class NextSymbol:
         symbols = self.dataset.part(split)
         streams = 1 if split == "test" else min(self.streams.batch_size, 16)
         streams = min(streams, len(symbols) - 1)
-        pieces = TextStreams(symbols, streams, _EVALUATED_STEPS, whole=True)
+        pieces = TextStreams(
+            symbols, streams, _EVALUATED_STEPS, whole=True, share=self.ranks.share
+        )
         return _answered(model, pieces)
 
     def glimpse(self) -> tuple[Tensor, dict[str, Tensor], Tensor]:
