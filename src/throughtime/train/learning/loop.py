@@ -159,7 +159,7 @@ class Loop:
             update = self._update(answers)
             epoch.add(answers, update)
             self.reporter.batch(
-                epoch.number, epoch.updates, batches, update.loss, epoch.rate
+                epoch.number, round(epoch.done), batches, update.loss, epoch.rate
             )
             if self.interruption.wanted:
                 break

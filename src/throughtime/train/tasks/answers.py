@@ -30,6 +30,11 @@ class Answers(NamedTuple):
         `(…)`, which answers there are: those with at least one known target.
     sequences, steps
         How many sequences the batch holds, and how many time steps.
+    updates
+        How many of the updates that `Task.batches` counts this is; other than 1 where
+        batches differ in length, and nobody knows how many there will be.
+    over
+        What the sum of the losses is divided by; None: how many answers count.
     """
 
     logits: Tensor
@@ -39,9 +44,13 @@ class Answers(NamedTuple):
     counts: Tensor
     sequences: int
     steps: int
+    updates: float = 1.0
+    over: float | None = None
 
     def loss(self) -> Tensor:
         """Give the mean over all answers that count; what training makes small."""
+        if self.over is not None:
+            return self.losses.sum() / self.over
         return self.losses.sum() / self.counts.sum().clamp(min=1)
 
 

@@ -22,8 +22,10 @@ from throughtime.train.model import Model
 from throughtime.train.outputs import asked_of
 from throughtime.train.progress import Counted
 from throughtime.train.settings import Settings
-from throughtime.train.tasks.answers import Answers, known
+from throughtime.train.tasks.answers import Answers, Training, known
 from throughtime.train.tasks.collecting import Collected
+from throughtime.train.tasks.stretches import PieceStream
+from throughtime.train.tasks.truncated import Truncated
 from throughtime.train.tasks.weights import ClassWeights, check_weights
 from throughtime.train.truth import truth_of
 
@@ -76,11 +78,24 @@ class OfSequences:
 
     def batches(self) -> int:
         """Count the updates of an epoch; where pieces are cut anew, about so many."""
-        return -(-len(self._pieces(None)) // self.settings.batch_size)
+        size, rule = self.settings.batch_size, self.settings.rule
+        if rule is None:
+            return -(-len(self._pieces(None)) // size)
+        pieces = self.dataset.splits["train"]
+        lengths = pieces[:, STOP] - pieces[:, START]
+        rows = max(-(-int(lengths.sum()) // size), int(lengths.max(initial=1)))
+        return -(-rows // rule.steps)
 
-    def training(self, model: Model, order: torch.Generator) -> "Shuffled":
-        """Give each epoch in a new order, long pieces cut in new places."""
-        return Shuffled(self, model, order)
+    def training(self, model: Model, order: torch.Generator) -> Training:
+        """Give each epoch in a new order, long pieces cut in new places or not at all.
+
+        They are not cut where the state is carried on.
+        """
+        rule, rows = self.settings.rule, self.settings.batch_size
+        if rule is None:
+            return Shuffled(self, model, order)
+        source = PieceStream(self.dataset, model, rows, rule.steps, order)
+        return Truncated(model, source, rule, order, self._weights)
 
     def epoch(self, order: torch.Generator) -> SequenceBatches:
         """Draw the batches of an epoch."""

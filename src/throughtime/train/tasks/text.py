@@ -11,7 +11,9 @@ from throughtime.data import Split, TextChunk, TextDataset, TextStreams
 from throughtime.train.measuring import Predicted
 from throughtime.train.model import Model
 from throughtime.train.progress import Counted
-from throughtime.train.tasks.answers import Answers, known
+from throughtime.train.tasks.answers import Answers, Training, known
+from throughtime.train.tasks.truncated import TextSource, Truncated
+from throughtime.train.truncation import Rule
 
 # Without gradients larger pieces fit: fewer, larger products.
 _EVALUATED_STEPS = 1000
@@ -28,23 +30,33 @@ class NextSymbol:
         B, the parallel streams of training.
     steps
         T, the steps between two updates.
+    rule
+        How error is truncated; None: at the chunks of T steps.
     """
 
     name = "next"
     metric = "bits_per_character"
     counted: Counted = "characters"
 
-    def __init__(self, dataset: TextDataset, batch_size: int, steps: int) -> None:
-        self.dataset = dataset
+    def __init__(
+        self,
+        dataset: TextDataset,
+        batch_size: int,
+        steps: int,
+        rule: Rule | None = None,
+    ) -> None:
+        self.dataset, self.rule = dataset, rule
         self.streams = TextStreams(dataset.part("train"), batch_size, steps)
 
     def batches(self) -> int:
         """Count the updates of an epoch."""
         return len(self.streams)
 
-    def training(self, model: Model, order: torch.Generator) -> "Streamed":
+    def training(self, model: Model, order: torch.Generator) -> Training:
         """Give passes over the text; its order is its own."""
-        return Streamed(model, self.streams)
+        if self.rule is None:
+            return Streamed(model, self.streams)
+        return Truncated(model, TextSource(self.streams), self.rule, order)
 
     def evaluate(self, model: Model, split: Split) -> Iterator[Answers]:
         """Answer every symbol of one part but the first, in one stream or a few.
