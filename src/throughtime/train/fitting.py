@@ -219,7 +219,7 @@ def fit(
             training.begin(_one_line(said), configuration)
         else:
             check_same(folder, model, settings, source)
-            write(folder / CONFIG, configuration)
+            training.go_on(configuration)
         reporter = Silent() if quiet else _live(settings, learned)
         if resume:
             for line in words_on_resuming(earlier, folder):
@@ -249,6 +249,11 @@ class _Training:
         weights = weights_of(self.model)
         write_weights(self.folder / INITIAL, weights, epoch=0)
         write_weights(self.folder / WEIGHTS, weights, epoch=0)
+        self._document(Outcome())
+
+    def go_on(self, configuration: bytes) -> None:
+        """Let the folder say that its training has not come to its end."""
+        write(self.folder / CONFIG, configuration)
         self._document(Outcome())
 
     def run(self, reporter: Reporter, earlier: dict[str, Any] | None) -> Run:
