@@ -1,6 +1,7 @@
 """Truncated backpropagation in a training: what is read, what counts, what is cut."""
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from tests.train.conftest import SENTENCE
 from tests.train.tables import drawn, numbers, table
 from tests.train.test_guards import timed
 from tests.train.test_resuming import CutOff, Make, of, same, told
-from tests.train.test_tasks import EXACT, GIVEN
 from tests.train.test_tasks import EVERY as QUESTIONS
+from tests.train.test_tasks import EXACT, GIVEN
 from throughtime.bench import delayed_recall
 from throughtime.cells import GRU, LSTM
 from throughtime.data import (
@@ -156,12 +157,12 @@ def test_stretches_of_a_piece_are_the_piece(name: str, cuts: list[int]) -> None:
     for row in dataset.splits["train"].tolist()[:4]:
         length = row[2] - row[1]
         edges = [0, *sorted(min(cut, length) for cut in cuts), length]
-        whole = Piece(dataset, model, row)[:]
-        begun, again = Piece(dataset, model, row), Piece(dataset, model, row)
-        for first, last in zip(edges, edges[1:], strict=False):
-            for piece in (begun, again, Piece(dataset, model, row)):
-                part = piece[first:last]
-                assert torch.equal(part.nan_to_num(9.9), whole[first:last].nan_to_num(9.9))
+        whole = Piece(dataset, model, row)[:].nan_to_num(9.9)
+        begun = Piece(dataset, model, row)
+        for first, last in pairwise(edges):
+            for piece in (begun, Piece(dataset, model, row)):
+                part = piece[first:last].nan_to_num(9.9)
+                assert torch.equal(part, whole[first:last])
 
 
 class Watched(FramesInMemory):
@@ -290,7 +291,11 @@ REFUSED: list[tuple[dict[str, Any], type[ThroughtimeError], str]] = [
     ({"tbptt": "5:4"}, BadTruncation, "k2=4, expected a whole number of at least 5"),
     ({"tbptt": 0}, BadTruncation, "k1=0, expected a whole number of at least 1"),
     ({"tbptt": "random:1"}, BadTruncation, r"mean_length=1\.0, expected more than"),
-    ({"tbptt": "far"}, BadTruncation, "tbptt='far', expected 'K1:K2', 'K', 'random:L0'"),
+    (
+        {"tbptt": "far"},
+        BadTruncation,
+        "tbptt='far', expected 'K1:K2', 'K', 'random:L0'",
+    ),
     ({"tbptt": 3.5}, BadTruncation, r"tbptt=3\.5, expected"),
     ({"tbptt": True}, BadTruncation, "tbptt=True, expected"),
 ]

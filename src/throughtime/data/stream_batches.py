@@ -44,10 +44,10 @@ class StreamBatches:
     Parameters
     ----------
     sequences
-        N arrays or tensors `(T_i, F)`, or `(T_i,)`, such as symbols. Or whatever else has
-        a length, a `shape` and a `dtype` and gives steps by slices, such as a data set
-        in a file: it is read as the stream goes, the steps of a chunk at a time, each
-        sequence from its first step to its last.
+        N arrays or tensors `(T_i, F)`, or `(T_i,)`, such as symbols. Or whatever else
+        has a length, a `shape` and a `dtype` and gives steps by slices, such as a data
+        set in a file: it is read as the stream goes, the steps of a chunk at a time,
+        each sequence from its first step to its last.
     batch_size
         B, the number of rows.
     steps

@@ -3,8 +3,8 @@
 `answers` says what a task is and what it gives; `sequences` asks the questions of
 columns (classes, labels, numbers, the next step, forecasts), `text` that of a text;
 `truncated` learns either as a stream without end, of which `stretches` reads sequences
-piece by piece; `weights` lets rare classes count more. A loss is that of an answer; what training makes
-small is the mean over the answers of a batch that count.
+part by part; `weights` lets rare classes count more. A loss is that of an answer; what
+training makes small is the mean over the answers of a batch that count.
 
 May import what `train` may, and its `model` and `truth`.
 

@@ -76,7 +76,9 @@ def read_rule(name: str, argument: str = "truncation") -> Rule:
             mean_length=length,
         )
     if name == "auto":
-        return Rule(lambda module, _: AdaptiveTruncation(module), LONGEST, regular=False)
+        return Rule(
+            lambda module, _: AdaptiveTruncation(module), LONGEST, regular=False
+        )
     raise BadTruncation(
         argument=argument,
         given=name,
