@@ -235,6 +235,13 @@ _LEARNING = [
     ),
     _option(
         "Learning",
+        "--tbptt",
+        metavar="K1:K2|K|random:L0|auto",
+        help="Truncates error along a stream whose state is carried on, in place of "
+        "--steps: every K1 steps back over K2, at random places, or as far as needed.",
+    ),
+    _option(
+        "Learning",
         "--learning-rate",
         type=float,
         help=f"First step width. {_BY_DATA}",

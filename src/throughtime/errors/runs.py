@@ -37,6 +37,15 @@ class UnusedSetting(SettingError):
     message = "{argument}={given!r}, expected None for {reason}: leave {argument} out."
 
 
+class TruncatedTwice(SettingError):
+    """Two settings that say how far error flows back."""
+
+    message = (
+        "steps={steps} and tbptt={tbptt!r} both say how far error flows back, expected "
+        "one of them: leave steps out, as K and K:K are such steps."
+    )
+
+
 class UnfitTarget(SettingError):
     """A question that cannot be asked of its columns."""
 

@@ -85,6 +85,7 @@ def fit(
     patience: int | None = None,
     batch_size: int | None = None,
     steps: int | None = None,
+    tbptt: str | int | None = None,
     learning_rate: float | None = None,
     schedule: str = "cosine",
     clip: float = 1.0,
@@ -155,6 +156,12 @@ def fit(
         the next, the gradient is not. Of answers per step, the longest stretch that is
         learned at once, cut elsewhere in each epoch. A sequence with one answer is
         never cut; give none for it.
+    tbptt
+        How error is truncated along a stream whose state is carried on, in place of
+        `steps`: `"K1:K2"`, every K1 steps back over at most K2; `"K"` for K:K;
+        `"random:L0"`, unbiased, L0 steps in the mean; `"auto"`, as many as keep the
+        bias small. Sequences with answers per step stand side by side in `batch_size`
+        rows, and are never cut.
     learning_rate
         The first step width.
     schedule

@@ -7,11 +7,19 @@ from typing import Any, Self
 
 import torch
 
-from throughtime.errors import DeviceMissing, NumberOutOfRange, UnknownChoice
+from throughtime.errors import (
+    BadTruncation,
+    DeviceMissing,
+    NumberOutOfRange,
+    TruncatedTwice,
+    UnknownChoice,
+    UnusedSetting,
+)
 from throughtime.errors.base import did_you_mean
 from throughtime.nn.checkpointing import read_budget
 from throughtime.nn.heads import Pooling
 from throughtime.nn.settings import check_flag
+from throughtime.train.truncation import Rule, read_rule
 
 OPTIMIZERS = ("adam", "sgd")
 SCHEDULES = ("cosine", "constant")
@@ -57,7 +65,10 @@ class Settings:
     steps
         Of a text, the steps between two updates; the state is carried on, the gradient
         is not. Of answers per step, the longest stretch that is learned at once; None:
-        whole sequences. None for one answer per sequence.
+        whole sequences. None for one answer per sequence, and with `tbptt`.
+    tbptt
+        How error is truncated along a stream whose state is carried on, as `read_rule`
+        takes it; None: at pieces of so many `steps`.
     learning_rate, schedule, clip
         Step width; whether it falls to 0 over the epochs along half a cosine or stays;
         and the gradient's norm at most, where 0 lets every gradient pass.
@@ -85,6 +96,7 @@ class Settings:
     patience: int
     batch_size: int
     steps: int | None
+    tbptt: str | None
     learning_rate: float
     schedule: str
     clip: float
@@ -107,6 +119,8 @@ class Settings:
         for argument in ("steps", "embedding"):
             if getattr(self, argument) is not None:
                 check_count(argument, getattr(self, argument), 1, _LARGEST_SIZE)
+        if self.tbptt is not None:
+            self._check_truncation()
         if self.threads is not None:
             check_threads(self.threads)
         check_count("seed", self.seed, 0, LARGEST_SEED)
@@ -119,6 +133,27 @@ class Settings:
         _check_weights(self.class_weights)
         read_budget(self.checkpoint)
         check_device(self.device)
+
+    @property
+    def rule(self) -> Rule | None:
+        """How error is truncated along a stream; None: it is not."""
+        return None if self.tbptt is None else read_rule(self.tbptt, "tbptt")
+
+    def _check_truncation(self) -> None:
+        """Refuse what is no truncation, or what it cannot go together with."""
+        if not isinstance(self.tbptt, str):
+            raise BadTruncation(
+                argument="tbptt",
+                given=self.tbptt,
+                expected="'K1:K2', 'K', 'random:L0' or 'auto'",
+                advice="give it as a text",
+            )
+        read_rule(self.tbptt, "tbptt")
+        if self.steps is not None:
+            raise TruncatedTwice(steps=self.steps, tbptt=self.tbptt)
+        if self.bidirectional:
+            reason = "a bidirectional network, which has to read a sequence to its end"
+            raise UnusedSetting(argument="tbptt", given=self.tbptt, reason=reason)
 
     def to_json(self) -> dict[str, Any]:
         """Return what JSON can hold."""

@@ -27,6 +27,7 @@ class Epoch:
     def __init__(self, number: int, meter: Meter, counted: Counted) -> None:
         self.number, self.meter, self.counted = number, meter, counted
         self.updates = self.clipped = self.sequences = self.steps = 0
+        self.done = 0.0  # of the updates that were expected
         self._since, self._before = time.perf_counter(), 0.0
 
     @property
@@ -44,6 +45,7 @@ class Epoch:
         """Take in an update."""
         self.meter.update(answers)
         self.updates += 1
+        self.done += answers.updates
         self.clipped += update.clipped
         self.sequences += answers.sequences
         self.steps += answers.steps
@@ -79,4 +81,4 @@ class Epoch:
         self.meter.load_state_dict(state["meter"])
 
 
-_COUNTS = ("number", "updates", "clipped", "sequences", "steps")
+_COUNTS = ("number", "updates", "done", "clipped", "sequences", "steps")

@@ -167,7 +167,7 @@ class Loop:
             epoch.add(answers, update)
             self.reporter.batch(
                 epoch.number,
-                epoch.updates,
+                round(epoch.done),
                 batches,
                 update.loss,
                 epoch.rate * self.ranks.world,

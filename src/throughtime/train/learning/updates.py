@@ -51,7 +51,7 @@ class Updates:
         self.settings, self.expected, self.ranks = settings, expected, ranks
         self.parameters = list(model.parameters())
         self.optimizer = make_optimizer(self.parameters, settings)
-        self.done = 0
+        self.done = 0.0
 
     def take(self, answers: Answers) -> Update:
         """Take one step of gradient descent.
@@ -66,7 +66,7 @@ class Updates:
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, limit)
         _check_finite("The norm of the gradient", norm)
         self.optimizer.step()
-        self._turn_down()
+        self._turn_down(answers.updates)
         return Update(loss.item(), bool(norm > limit))
 
     def state_dict(self) -> dict[str, Any]:
@@ -86,15 +86,15 @@ class Updates:
             _check_finite("The loss", loss)
             loss.backward()
             return loss
-        count = answers.counts.sum()
-        (loss * count).backward()
-        loss = share_gradient(self.ranks, self.parameters, loss, count)
+        weight = answers.weight()
+        (loss * weight).backward()
+        loss = share_gradient(self.ranks, self.parameters, loss, weight)
         _check_finite("The loss", loss)
         return loss
 
-    def _turn_down(self) -> None:
+    def _turn_down(self, updates: float) -> None:
         """Set the step width of the next update."""
-        self.done += 1
+        self.done += updates
         if self.settings.schedule == "constant":
             return
         # Where pieces are cut anew in each epoch, there may be some updates more.

@@ -31,6 +31,11 @@ class Answers(NamedTuple):
         `(…)`, which answers there are: those with at least one known target.
     sequences, steps
         How many sequences the batch holds, and how many time steps.
+    updates
+        How many of the updates that `Task.batches` counts this is; other than 1 where
+        batches differ in length, and nobody knows how many there will be.
+    over
+        What the sum of the losses is divided by; None: how many answers count.
     """
 
     logits: Tensor
@@ -40,10 +45,18 @@ class Answers(NamedTuple):
     counts: Tensor
     sequences: int
     steps: int
+    updates: float = 1.0
+    over: float | None = None
 
     def loss(self) -> Tensor:
         """Give the mean over all answers that count; what training makes small."""
-        return self.losses.sum() / self.counts.sum().clamp(min=1)
+        return self.losses.sum() / self.weight().clamp(min=1)
+
+    def weight(self) -> Tensor:
+        """Say how much the loss weighs beside those of other batches."""
+        if self.over is not None:
+            return self.losses.new_tensor(self.over)
+        return self.counts.sum()
 
 
 class Training(Protocol):
