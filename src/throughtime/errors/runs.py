@@ -70,6 +70,15 @@ class BadTarget(SettingError):
     message = "{argument} is {given}, expected {expected}: {advice}."
 
 
+class ExtraMissing(SettingError):
+    """A setting that needs a package which is not installed."""
+
+    message = (
+        "{argument}={given!r} needs the package {package}, which is not installed, "
+        'expected it here: pip install "throughtime[{extra}]"'
+    )
+
+
 class DeviceMissing(SettingError):
     """A device that this machine or this PyTorch does not have."""
 

@@ -12,6 +12,7 @@ import torch
 from throughtime.data import Dataset, Missing, Reading, describe_data
 from throughtime.graph import Cell
 from throughtime.nn.heads import Pooling
+from throughtime.train.board import Board, check_tensorboard
 from throughtime.train.building import make_model
 from throughtime.train.configuration import cell_words, to_toml
 from throughtime.train.defaults import settle
@@ -93,6 +94,7 @@ def fit(
     threads: int | None = None,
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
+    tensorboard: bool = False,
     quiet: bool = True,
     command: str | None = None,
     named: str | None = None,
@@ -173,6 +175,9 @@ def fit(
         Go on with the training in `out`, with the same data, cell and settings;
         `epochs` and `patience` may differ where the step width is constant. Where it
         has no checkpoint yet it starts anew, and says so.
+    tensorboard
+        Write the course of the training into the run's folder `tensorboard`, for
+        TensorBoard to show; it needs the extra of that name.
     quiet
         False shows progress on standard error.
     command
@@ -193,6 +198,8 @@ def fit(
         diverges; the message says why and what to do.
     """
     asked = {**locals()}
+    if tensorboard:
+        check_tensorboard()
     reading = _reading(asked)
     dataset = read(data, reading)
     earlier = find_checkpoint(out, resume)
@@ -213,7 +220,9 @@ def fit(
         else:
             check_same(folder, model, settings, source)
             training.go_on(configuration)
-        reporter = Silent() if quiet else _live(settings, learned)
+        reporter: Reporter = Silent() if quiet else _live(settings, learned)
+        if tensorboard:
+            reporter = Board(reporter, folder, learned.metric, earlier)
         if resume:
             for line in words_on_resuming(earlier, folder):
                 reporter.say(line)

@@ -19,7 +19,7 @@ from throughtime.train.learning.epoch import Epoch
 from throughtime.train.learning.updates import NotFinite, Update, Updates
 from throughtime.train.metrics import Meter, measure
 from throughtime.train.model import Model
-from throughtime.train.progress import Reporter, Row
+from throughtime.train.progress import Moment, Reporter, Row
 from throughtime.train.settings import Settings
 from throughtime.train.storage import read_weights, weights_of, write_weights
 from throughtime.train.tasks import Answers, Task
@@ -153,14 +153,12 @@ class Loop:
 
     def _learn(self) -> Row:
         """Go through what is left of an epoch."""
-        epoch, batches = self.epoch, self.task.batches()
+        epoch = self.epoch
         self.model.train()
         for answers in self.training:
             update = self._update(answers)
             epoch.add(answers, update)
-            self.reporter.batch(
-                epoch.number, epoch.updates, batches, update.loss, epoch.rate
-            )
+            self.reporter.batch(self._moment(update))
             if self.interruption.wanted:
                 break
             if time.monotonic() - self._saved >= self.settings.save_every:
@@ -168,6 +166,18 @@ class Loop:
         if self.interruption.wanted:
             self.save()
         return self._validated()
+
+    def _moment(self, update: Update) -> Moment:
+        return Moment(
+            epoch=self.epoch.number,
+            done=self.epoch.updates,
+            of=self.task.batches(),
+            update=self.updates.done,
+            loss=update.loss,
+            norm=update.norm,
+            step_width=update.step_width,
+            rate=self.epoch.rate,
+        )
 
     def _validated(self) -> Row:
         epoch, seconds = self.epoch, self.epoch.seconds

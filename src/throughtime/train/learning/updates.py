@@ -22,10 +22,16 @@ class NotFinite(Exception):
 
 
 class Update(NamedTuple):
-    """What an update was: the loss before it, and whether its gradient was clipped."""
+    """What an update was.
+
+    The loss before it, the norm of its gradient and whether that was clipped, and the
+    step width.
+    """
 
     loss: float
+    norm: float
     clipped: bool
+    step_width: float
 
 
 class Updates:
@@ -62,9 +68,10 @@ class Updates:
         limit = self.settings.clip or math.inf
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, limit)
         _check_finite("The norm of the gradient", norm)
+        step_width = self.optimizer.param_groups[0]["lr"]
         self.optimizer.step()
         self._turn_down()
-        return Update(loss.item(), bool(norm > limit))
+        return Update(loss.item(), norm.item(), bool(norm > limit), step_width)
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that the next update depends on, beside the weights."""
