@@ -42,7 +42,9 @@ def node_deltas(
     labels = [f"state.{name}" for name in module.state_names]
     start = read_states(module, batch, state, "state", labels)
     if state is None:
-        start = [own.expand(-1, batch.parts, -1) for own in module.own_starts(flat["x"])]
+        start = [
+            own.expand(-1, batch.parts, -1) for own in module.own_starts(flat["x"])
+        ]
     gradient = _gradient_rows(module, batch, grad_output)
     with own_precision(gradient.device):
         return _of_rows(module, batch, start, gradient)
@@ -161,9 +163,7 @@ def _direction(
         # Each sequence is turned around by itself, as they end at different steps.
         inputs, own = _mirrored(inputs, mirror), taken(gradient, mirror)
         forward = rows, None
-        found = _direction(
-            graph, inputs, initial, parameters, forward, own, False, key
-        )
+        found = _direction(graph, inputs, initial, parameters, forward, own, False, key)
         return _mirrored(found, mirror)
     back = adjoint(graph)
     targets: dict[int, int] = {}

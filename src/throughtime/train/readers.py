@@ -91,6 +91,15 @@ class Read(nn.Module):
             parts.append(input.isnan()[..., _true(self.gaps)].to(dtype))
         return parts[0] if len(parts) == 1 else torch.cat(parts, -1)
 
+    @property
+    def numbers(self) -> int:
+        """How many channels, the first ones, are numbers or booleans."""
+        return len(self._plain)
+
+    def column_of(self, channel: int) -> str:
+        """Name the column of a channel of numbers and booleans."""
+        return self.columns[self._plain[channel]].name
+
     def check(self, input: Tensor, lengths: Tensor | None = None) -> None:
         """Refuse what cannot be read.
 

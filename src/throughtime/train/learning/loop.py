@@ -14,6 +14,12 @@ from torch import Tensor
 from throughtime.errors import TrainingDiverged
 from throughtime.train.folder import CHECKPOINT, METRICS, WEIGHTS, write
 from throughtime.train.interruption import Interruption, Stopped
+from throughtime.train.learning.blame import (
+    advice,
+    blame_gradient,
+    blame_values,
+    not_finite_weight,
+)
 from throughtime.train.learning.checkpoints import write_checkpoint
 from throughtime.train.learning.epoch import Epoch
 from throughtime.train.learning.updates import NotFinite, Update, Updates
@@ -85,7 +91,7 @@ class Loop:
         Raises
         ------
         TrainingDiverged
-            A loss or gradient is not finite.
+            A loss, gradient or weight is not finite.
         CannotWrite
             The folder cannot be written to any more.
         """
@@ -108,7 +114,18 @@ class Loop:
         return outcome
 
     def save(self) -> None:
-        """Write a checkpoint: from it the training goes on to the same bits."""
+        """Write a checkpoint: from it the training goes on to the same bits.
+
+        Raises
+        ------
+        TrainingDiverged
+            A weight is not finite: the last checkpoint stays.
+        """
+        weight = not_finite_weight(self.model)
+        if weight is not None:
+            where = "made so by this update"
+            update = self.epoch.updates
+            raise self._diverged(f"The weight {weight}", math.nan, where, update)
         write_checkpoint(self.folder / CHECKPOINT, self.state_dict())
         self._saved = time.monotonic()
 
@@ -199,15 +216,23 @@ class Loop:
         try:
             return self.updates.take(answers)
         except NotFinite as found:
-            raise TrainingDiverged(
-                what=found.what,
-                given=found.value,
-                step=self.epoch.updates + 1,
-                epoch=self.epoch.number,
-                learning_rate=self.settings.learning_rate,
-                clip=self.settings.clip,
-                path=self.folder,
-            ) from None
+            blame = blame_values if found.of_loss else blame_gradient
+            where = blame(self.model, answers)
+            update = self.epoch.updates + 1
+            raise self._diverged(found.what, found.value, where, update) from None
+
+    def _diverged(
+        self, what: str, given: float, where: str, update: int
+    ) -> TrainingDiverged:
+        return TrainingDiverged(
+            what=what,
+            given=given,
+            where=where,
+            update=update,
+            epoch=self.epoch.number,
+            path=self.folder,
+            advice=advice(self.settings, first=not self.updates.done),
+        )
 
     def _keep(self, row: Row) -> None:
         """Write the metrics, and the weights if they are the best so far.

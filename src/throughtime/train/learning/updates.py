@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
 from torch.optim import SGD, Adam, Optimizer
 
 from throughtime.train.model import Model
@@ -16,9 +15,9 @@ from throughtime.train.tasks import Answers
 class NotFinite(Exception):
     """A loss or gradient that is no finite number; the weights are as they were."""
 
-    def __init__(self, what: str, value: float) -> None:
+    def __init__(self, what: str, value: float, *, of_loss: bool) -> None:
         super().__init__(what, value)
-        self.what, self.value = what, value
+        self.what, self.value, self.of_loss = what, value, of_loss
 
 
 class Update(NamedTuple):
@@ -62,12 +61,14 @@ class Updates:
             The loss or its gradient is not.
         """
         loss = answers.loss()
-        _check_finite("The loss", loss)
+        if not math.isfinite(loss.item()):
+            raise NotFinite("The loss", loss.item(), of_loss=True)
         self.optimizer.zero_grad()
         loss.backward()
         limit = self.settings.clip or math.inf
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, limit)
-        _check_finite("The norm of the gradient", norm)
+        if not math.isfinite(norm.item()):
+            raise NotFinite("The norm of the gradient", norm.item(), of_loss=False)
         step_width = self.optimizer.param_groups[0]["lr"]
         self.optimizer.step()
         self._turn_down()
@@ -101,8 +102,3 @@ def make_optimizer(
     if settings.optimizer == "sgd":
         return SGD(parameters, lr=settings.learning_rate)
     return Adam(parameters, lr=settings.learning_rate, fused=True)
-
-
-def _check_finite(what: str, value: Tensor) -> None:
-    if not math.isfinite(value.item()):
-        raise NotFinite(what, value.item())

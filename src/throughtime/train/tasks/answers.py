@@ -1,6 +1,6 @@
 """What a task is, and what it gives."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -10,6 +10,24 @@ from throughtime.data import Split
 from throughtime.train.measuring import Predicted
 from throughtime.train.model import Model
 from throughtime.train.progress import Counted
+
+
+class Rerun(NamedTuple):
+    """How the answers to a batch are given once more, to look inside.
+
+    Parameters
+    ----------
+    answer
+        Does so.
+    random
+        The state of torch's generator before: with it the masks are the same.
+    place
+        Says of which sequence and step a row and step of the batch are.
+    """
+
+    answer: Callable[[], "Answers"]
+    random: Tensor
+    place: Callable[[int, int], str]
 
 
 class Answers(NamedTuple):
@@ -30,6 +48,8 @@ class Answers(NamedTuple):
         `(…)`, which answers there are: those with at least one known target.
     sequences, steps
         How many sequences the batch holds, and how many time steps.
+    rerun
+        Gives them once more, where training may ask for it; None: in evaluation.
     """
 
     logits: Tensor
@@ -39,6 +59,7 @@ class Answers(NamedTuple):
     counts: Tensor
     sequences: int
     steps: int
+    rerun: Rerun | None = None
 
     def loss(self) -> Tensor:
         """Give the mean over all answers that count; what training makes small."""

@@ -15,14 +15,14 @@ from throughtime.data import (
     Split,
     windows,
 )
-from throughtime.data.pieces import START, STOP
+from throughtime.data.pieces import SEQUENCE, START, STOP
 from throughtime.data.types import IntegerArray
 from throughtime.train.measuring import Predicted
 from throughtime.train.model import Model
 from throughtime.train.outputs import asked_of
 from throughtime.train.progress import Counted
 from throughtime.train.settings import Settings
-from throughtime.train.tasks.answers import Answers, known
+from throughtime.train.tasks.answers import Answers, Rerun, known
 from throughtime.train.tasks.collecting import Collected
 from throughtime.train.tasks.weights import ClassWeights, check_weights
 from throughtime.train.truth import truth_of
@@ -87,9 +87,20 @@ class OfSequences:
         pieces, size = self._pieces(order), self.settings.batch_size
         return SequenceBatches(self.dataset.frames, pieces, size, order)
 
-    def learned(self, model: Model, batch: SequenceBatch) -> Answers:
-        """Answer a batch as training counts it."""
-        return self._answer(model, batch, self.settings.target_replication)
+    def learned(
+        self, model: Model, batch: SequenceBatch, pieces: IntegerArray
+    ) -> Answers:
+        """Answer a batch of pieces ``(B, 4)`` as training counts it."""
+
+        def answer() -> Answers:
+            return self._answer(model, batch, self.settings.target_replication)
+
+        def place(row: int, step: int) -> str:
+            sequence, start = pieces[row, [SEQUENCE, START]].tolist()
+            return f"step {start + step} of sequence '{self.dataset.keys[sequence]}'"
+
+        rerun = Rerun(answer, torch.get_rng_state(), place)
+        return answer()._replace(rerun=rerun)
 
     def evaluate(self, model: Model, split: Split) -> Iterator[Answers]:
         """Answer every piece of one part, whole."""
@@ -220,9 +231,11 @@ class Shuffled:
 
     def __iter__(self) -> Iterator[Answers]:
         self._drawn = self.order.get_state()
-        for batch in self.task.epoch(self.order).after(self._done):
+        batches = self.task.epoch(self.order)
+        for batch in batches.after(self._done):
             self._done += 1
-            yield self.task.learned(self.model, batch)
+            pieces = batches.pieces[batch.pieces.numpy()]
+            yield self.task.learned(self.model, batch, pieces)
         self._done = 0
 
     def state_dict(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from throughtime.data import Split, TextChunk, TextDataset, TextStreams
 from throughtime.train.measuring import Predicted
 from throughtime.train.model import Model
 from throughtime.train.progress import Counted
-from throughtime.train.tasks.answers import Answers, known
+from throughtime.train.tasks.answers import Answers, Rerun, known
 
 # Without gradients larger pieces fit: fewer, larger products.
 _EVALUATED_STEPS = 1000
@@ -103,10 +103,20 @@ class Streamed:
 
     def __iter__(self) -> Iterator[Answers]:
         for chunk in self.streams.after(self._done):
+            rerun = self._rerun(chunk, self._state, self._done * self.streams.steps)
             answers, self._state = _answer(self.model, chunk, self._state)
             self._done += 1
-            yield answers
+            yield answers._replace(rerun=rerun)
         self._done, self._state = 0, None
+
+    def _rerun(self, chunk: TextChunk, state: Any, start: int) -> Rerun:
+        def answer() -> Answers:
+            return _answer(self.model, chunk, state)[0]
+
+        def place(row: int, step: int) -> str:
+            return f"step {start + step} of stream {row}"
+
+        return Rerun(answer, torch.get_rng_state(), place)
 
     def state_dict(self) -> dict[str, Any]:
         """Say which chunk comes next, and the state it starts from."""
