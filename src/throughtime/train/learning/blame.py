@@ -5,7 +5,7 @@ values in the order in which they are computed, or the error that flows back thr
 them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -21,7 +21,7 @@ from throughtime.train.settings import Settings
 from throughtime.train.tasks import Answers, Rerun
 
 # So many standard deviations from the mean, a number of the data is worth a word.
-_OUTLIER = 10
+_OUTLIER = 6
 
 
 class Call(NamedTuple):
@@ -57,34 +57,36 @@ def blame_values(model: Model, answers: Answers) -> str:
         return "not when the batch was run again"
     if not rows.any():
         return "every answer has a finite loss, but not all of them together"
-    for call in calls:
-        found = _first_value(model, call, rows, answers.rerun)
-        if found is not None:
-            return found
-    return _in_output(again, rows, answers.rerun)
+    found = _first_of_values(model, calls, rows, answers.rerun)
+    return found or _in_output(again, answers.rerun)
 
 
 def blame_gradient(model: Model, answers: Answers) -> str:
-    """Say where the error that flows back first was not finite.
+    """Say where the error that flows back through a batch first was not finite.
 
     Parameters
     ----------
     model
-        With the weights that answered, and their gradients.
+        With the weights that answered.
     answers
         Those whose gradient is not finite.
     """
-    slopes = {
-        name: weight.grad
-        for name, weight in model.named_parameters()
-        if weight.grad is not None
-    }
-    bad = [name for name, slope in slopes.items() if not slope.isfinite().all()]
+    if answers.rerun is None:
+        return "nothing is known of its batch"
+    calls, again = _again(model, answers.rerun)
+    names, weights = zip(*model.named_parameters(), strict=True)
+    outputs = [call.output for call in calls]
+    # Computed anew: what clips a gradient may have left no number of it finite.
+    found = torch.autograd.grad(again.loss(), [*weights, *outputs], allow_unused=True)
+    slopes, errors = found[: len(weights)], found[len(weights) :]
+    known = {n: s for n, s in zip(names, slopes, strict=True) if s is not None}
+    bad = [name for name, slope in known.items() if not slope.isfinite().all()]
     if not bad:
-        name = max(slopes, key=lambda one: float(slopes[one].abs().max()))
-        largest = float(slopes[name].abs().max())
-        return f"that of {name} is as large as {largest:.3g}, its square too large"
-    where = None if answers.rerun is None else _first_error(model, answers.rerun)
+        largest = max(float(slope.abs().max()) for slope in known.values())
+        return f"each of its numbers is finite, the largest {largest:.3g}"
+    where = _first_of_values(model, calls, None, answers.rerun)
+    if where is None:
+        where = _first_error(model, calls, errors, answers.rerun)
     several = f" and of {len(bad) - 1} more" if len(bad) > 1 else ""
     return f"that of {bad[0]}{several}" + (f": {where}" if where else "")
 
@@ -118,7 +120,8 @@ def _again(model: Model, rerun: Rerun) -> tuple[list[Call], Answers]:
     def leave(_: Any, given: Any, named: dict[str, Any], result: Any) -> None:
         state = given[1] if len(given) > 1 else named.get("state")
         further = {name: value for name, value in named.items() if name != "state"}
-        calls.append(Call(before[-1], given[0], state, further, result[0]))
+        input = given[0].detach()
+        calls.append(Call(before[-1], input, state, further, result[0]))
 
     network = model.network
     hooks = [
@@ -135,24 +138,39 @@ def _again(model: Model, rerun: Rerun) -> tuple[list[Call], Answers]:
 
 @contextmanager
 def _drawing(random: Tensor) -> Iterator[None]:
-    """Draw the same again; the generator is then as it was."""
+    """Draw the same again on the CPU; the generator is then as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.set_rng_state(random)
         yield
 
 
+def _first_of_values(
+    model: Model, calls: list[Call], rows: Tensor | None, rerun: Rerun
+) -> str | None:
+    """Say where a value first was not finite, in rows ``(B,)`` or in any."""
+    for call in calls:
+        every = torch.ones(call.input.shape[1], dtype=torch.bool)
+        found = _first_value(model, call, every if rows is None else rows, rerun)
+        if found is not None:
+            return found
+    return None
+
+
 def _first_value(model: Model, call: Call, rows: Tensor, rerun: Rerun) -> str | None:
+    """Say it of one call: what it read, the state it began with, its values."""
     network = model.network
-    spot = _first(~call.input.isfinite(), rows)
-    if spot is not None:
-        return f"first in what the network reads at {rerun.place(spot[1], spot[0])}"
+    for name in network.input_sizes:
+        read = call.input if name == "x" else call.further[name]
+        spot = _first(~read.isfinite(), rows)
+        if spot is not None:
+            outlier = _outlier(model, read[spot]) if name == "x" else ""
+            return f"first in the input {name} at {rerun.place(*spot[::-1])}{outlier}"
     if call.state is not None:
         states = state_values(network, "state", call.state)
         for name, value in zip(network.state_names, states, strict=True):
             if not value[:, rows.to(value.device)].isfinite().all():
                 return f"the state {name} that it goes on from is not finite"
-    with _drawing(call.random), torch.no_grad():
-        *_, values = network(call.input, call.state, return_all=True, **call.further)
+    values = _values(network, call)
     found = _earliest(network, values, call, rows)
     if found is None:
         return None
@@ -166,10 +184,22 @@ def _first_value(model: Model, call: Call, rows: Tensor, rerun: Rerun) -> str | 
     )
 
 
-def _first_error(model: Model, rerun: Rerun) -> str | None:
-    calls, answers = _again(model, rerun)
-    outputs = [call.output for call in calls]
-    errors = torch.autograd.grad(answers.loss(), outputs, allow_unused=True)
+def _values(network: Recurrent, call: Call) -> dict[tuple[int, int, str], Tensor]:
+    """Every named value of a call, ``(T, B, n)``."""
+    backend = network.backend
+    if backend == "cudnn":
+        network.backend = "auto"  # it gives no values out
+    try:
+        with _drawing(call.random), torch.no_grad():
+            return network(call.input, call.state, return_all=True, **call.further)[-1]
+    finally:
+        network.backend = backend
+
+
+def _first_error(
+    model: Model, calls: list[Call], errors: Sequence[Tensor | None], rerun: Rerun
+) -> str | None:
+    """Say where the error that came to the network's outputs first was not finite."""
     for call, error in reversed(list(zip(calls, errors, strict=True))):
         if error is None:
             continue
@@ -207,7 +237,8 @@ def _earliest(
     order of the graph; all of it the other way round for errors.
     """
     steps, batch = call.input.shape[:2]
-    lengths = torch.as_tensor(call.further.get("lengths", [steps] * batch)).cpu()
+    lengths = call.further.get("lengths")
+    lengths = torch.as_tensor([steps] * batch if lengths is None else lengths).cpu()
     layers = range(network.num_layers)
     for layer in reversed(layers) if backwards else layers:
         order = value_names(network.graphs[layer])
@@ -234,18 +265,16 @@ def _first(bad: Tensor, rows: Tensor) -> tuple[int, int] | None:
     return None if not len(places) else (int(places[0, 0]), int(places[0, 1]))
 
 
-def _in_output(answers: Answers, rows: Tensor, rerun: Rerun) -> str:
+def _in_output(answers: Answers, rerun: Rerun) -> str:
     """Say it of what follows the network."""
     whole = answers.losses.dim() == 1
     bad = ~answers.losses.isfinite()
     step, row = (0, int(bad.nonzero()[0, 0])) if whole else bad.nonzero()[0].tolist()
     logits = answers.logits[row] if whole else answers.logits[step, row]
-    place = rerun.place(row, step)
-    if whole:
-        place = place.split(" of ", 1)[1]
+    place = rerun.place(row, None if whole else step)
     if not logits.isfinite().all():
         return f"first in the output layer, for {place}"
-    largest = float(logits.abs().max())
+    largest = float(logits.detach().abs().max())
     return f"first in the loss, with outputs up to {largest:.3g}, for {place}"
 
 

@@ -22,12 +22,13 @@ class Rerun(NamedTuple):
     random
         The state of torch's generator before: with it the masks are the same.
     place
-        Says of which sequence and step a row and step of the batch are.
+        Says of which sequence and step a row and step of the batch are; None: of which
+        sequence.
     """
 
     answer: Callable[[], "Answers"]
     random: Tensor
-    place: Callable[[int, int], str]
+    place: Callable[[int, int | None], str]
 
 
 class Answers(NamedTuple):

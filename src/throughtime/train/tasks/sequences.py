@@ -87,20 +87,9 @@ class OfSequences:
         pieces, size = self._pieces(order), self.settings.batch_size
         return SequenceBatches(self.dataset.frames, pieces, size, order)
 
-    def learned(
-        self, model: Model, batch: SequenceBatch, pieces: IntegerArray
-    ) -> Answers:
-        """Answer a batch of pieces ``(B, 4)`` as training counts it."""
-
-        def answer() -> Answers:
-            return self._answer(model, batch, self.settings.target_replication)
-
-        def place(row: int, step: int) -> str:
-            sequence, start = pieces[row, [SEQUENCE, START]].tolist()
-            return f"step {start + step} of sequence '{self.dataset.keys[sequence]}'"
-
-        rerun = Rerun(answer, torch.get_rng_state(), place)
-        return answer()._replace(rerun=rerun)
+    def learned(self, model: Model, batch: SequenceBatch) -> Answers:
+        """Answer a batch as training counts it."""
+        return self._answer(model, batch, self.settings.target_replication)
 
     def evaluate(self, model: Model, split: Split) -> Iterator[Answers]:
         """Answer every piece of one part, whole."""
@@ -234,9 +223,20 @@ class Shuffled:
         batches = self.task.epoch(self.order)
         for batch in batches.after(self._done):
             self._done += 1
-            pieces = batches.pieces[batch.pieces.numpy()]
-            yield self.task.learned(self.model, batch, pieces)
+            rerun = self._rerun(batch, batches.pieces[batch.pieces.numpy()])
+            yield rerun.answer()._replace(rerun=rerun)
         self._done = 0
+
+    def _rerun(self, batch: SequenceBatch, pieces: IntegerArray) -> Rerun:
+        def answer() -> Answers:
+            return self.task.learned(self.model, batch)
+
+        def place(row: int, step: int | None) -> str:
+            sequence, start = pieces[row, [SEQUENCE, START]].tolist()
+            named = f"sequence '{self.task.dataset.keys[sequence]}'"
+            return named if step is None else f"step {start + step} of {named}"
+
+        return Rerun(answer, torch.get_rng_state(), place)
 
     def state_dict(self) -> dict[str, Any]:
         order = self._drawn if self._done else self.order.get_state()

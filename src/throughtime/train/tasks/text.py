@@ -113,8 +113,9 @@ class Streamed:
         def answer() -> Answers:
             return _answer(self.model, chunk, state)[0]
 
-        def place(row: int, step: int) -> str:
-            return f"step {start + step} of stream {row}"
+        def place(row: int, step: int | None) -> str:
+            named = f"stream {row}"
+            return named if step is None else f"step {start + step} of {named}"
 
         return Rerun(answer, torch.get_rng_state(), place)
 
