@@ -25,6 +25,11 @@ from throughtime.cli.training import training
     is_flag=True,
     help="Go on with the training in --out, to the same bits as in one go.",
 )
+@click.option(
+    "--tensorboard",
+    is_flag=True,
+    help="Write the course of the training for TensorBoard, too.",
+)
 @machine_readable
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.pass_obj

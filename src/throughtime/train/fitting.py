@@ -12,6 +12,7 @@ import torch
 from throughtime.data import Dataset, Missing, Reading, describe_data
 from throughtime.graph import Cell
 from throughtime.nn.heads import Pooling
+from throughtime.train.board import Board, check_tensorboard
 from throughtime.train.building import make_model
 from throughtime.train.configuration import cell_words, to_toml
 from throughtime.train.defaults import settle
@@ -97,6 +98,7 @@ def fit(
     threads: int | None = None,
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
+    tensorboard: bool = False,
     quiet: bool = True,
     command: str | None = None,
     named: str | None = None,
@@ -188,6 +190,9 @@ def fit(
         Go on with the training in `out`, with the same data, cell and settings;
         `epochs` and `patience` may differ where the step width is constant. Where it
         has no checkpoint yet it starts anew, and says so.
+    tensorboard
+        Write the course of the training into the run's folder `tensorboard`, for
+        TensorBoard to show; it needs the extra of that name.
     quiet
         False shows progress on standard error.
     command
@@ -208,6 +213,8 @@ def fit(
         diverges; the message says why and what to do.
     """
     asked = {**locals()}
+    if tensorboard:
+        check_tensorboard()
     ranks = join(device)
     reading = _reading(asked)
     dataset = read(data, reading)
@@ -234,7 +241,10 @@ def fit(
             training.go_on(configuration)
         if not ranks.first:  # what is drawn from here on are masks
             torch.manual_seed(ranks.seed(settings.seed))
-        reporter = Silent() if quiet or not ranks.first else _live(settings, learned)
+        silent = quiet or not ranks.first
+        reporter: Reporter = Silent() if silent else _live(settings, learned)
+        if tensorboard and ranks.first:
+            reporter = Board(reporter, folder, learned.metric, earlier)
         if resume:
             for line in words_on_resuming(earlier, folder):
                 reporter.say(line)

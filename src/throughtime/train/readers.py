@@ -121,6 +121,15 @@ class Read(nn.Module):
         """How many steps before it are looked at to read one."""
         return max(self.difference, int(self.missing == "forward"))
 
+    @property
+    def plain(self) -> int:
+        """How many channels, the first ones, are numbers or booleans."""
+        return len(self._plain)
+
+    def column_of(self, channel: int) -> str:
+        """Name the column of a channel of numbers and booleans."""
+        return self.columns[self._plain[channel]].name
+
     def check(self, input: Tensor, lengths: Tensor | None = None) -> None:
         """Refuse what cannot be read.
 

@@ -14,12 +14,18 @@ from torch import Tensor
 from throughtime.errors import TrainingDiverged
 from throughtime.train.folder import CHECKPOINT, METRICS, WEIGHTS, write
 from throughtime.train.interruption import Interruption, Stopped
+from throughtime.train.learning.blame import (
+    advice,
+    blame_gradient,
+    blame_values,
+    not_finite_weight,
+)
 from throughtime.train.learning.checkpoints import write_checkpoint
 from throughtime.train.learning.epoch import Epoch
 from throughtime.train.learning.updates import NotFinite, Update, Updates
 from throughtime.train.metrics import Meter, measure
 from throughtime.train.model import Model
-from throughtime.train.progress import Reporter, Row
+from throughtime.train.progress import Moment, Reporter, Row
 from throughtime.train.settings import Settings
 from throughtime.train.storage import read_weights, weights_of, write_weights
 from throughtime.train.tasks import Answers, Task
@@ -90,7 +96,7 @@ class Loop:
         Raises
         ------
         TrainingDiverged
-            A loss or gradient is not finite.
+            A loss, gradient or weight is not finite.
         CannotWrite
             The folder cannot be written to any more.
         """
@@ -116,7 +122,18 @@ class Loop:
         return outcome
 
     def save(self) -> None:
-        """Write a checkpoint: from it the training goes on to the same bits."""
+        """Write a checkpoint: from it the training goes on to the same bits.
+
+        Raises
+        ------
+        TrainingDiverged
+            A weight is not finite: the last checkpoint stays.
+        """
+        weight = not_finite_weight(self.model)
+        if weight is not None:
+            where = "made so by this update"
+            update = self.epoch.updates
+            raise self._diverged(f"The weight {weight}", math.nan, where, update)
         write_checkpoint(self.folder / CHECKPOINT, self.state_dict(), self.ranks)
         self._saved = time.monotonic()
 
@@ -160,18 +177,12 @@ class Loop:
 
     def _learn(self) -> Row:
         """Go through what is left of an epoch."""
-        epoch, batches = self.epoch, self.task.batches()
+        epoch = self.epoch
         self.model.train()
         for answers in self.training:
             update = self._update(answers)
             epoch.add(answers, update)
-            self.reporter.batch(
-                epoch.number,
-                round(epoch.done),
-                batches,
-                update.loss,
-                epoch.rate * self.ranks.world,
-            )
+            self.reporter.batch(self._moment(update))
             due = time.monotonic() - self._saved >= self.settings.save_every
             stop, save = self.ranks.any(self.interruption.wanted, due)
             if stop:
@@ -181,6 +192,18 @@ class Loop:
         if self._interrupted():
             self.save()
         return self._validated()
+
+    def _moment(self, update: Update) -> Moment:
+        return Moment(
+            epoch=self.epoch.number,
+            done=round(self.epoch.done),
+            of=self.task.batches(),
+            update=self.updates.count,
+            loss=update.loss,
+            norm=update.norm,
+            step_width=update.step_width,
+            rate=self.epoch.rate * self.ranks.world,
+        )
 
     def _validated(self) -> Row:
         epoch, seconds = self.epoch, self.epoch.seconds
@@ -212,15 +235,23 @@ class Loop:
         try:
             return self.updates.take(answers)
         except NotFinite as found:
-            raise TrainingDiverged(
-                what=found.what,
-                given=found.value,
-                step=self.epoch.updates + 1,
-                epoch=self.epoch.number,
-                learning_rate=self.settings.learning_rate,
-                clip=self.settings.clip,
-                path=self.folder,
-            ) from None
+            blame = blame_values if found.of_loss else blame_gradient
+            where = blame(self.model, answers)
+            update = self.epoch.updates + 1
+            raise self._diverged(found.what, found.value, where, update) from None
+
+    def _diverged(
+        self, what: str, given: float, where: str, update: int
+    ) -> TrainingDiverged:
+        return TrainingDiverged(
+            what=what,
+            given=given,
+            where=where,
+            update=update,
+            epoch=self.epoch.number,
+            path=self.folder,
+            advice=advice(self.settings, first=not self.updates.count),
+        )
 
     def _keep(self, row: Row) -> None:
         """Write the metrics, and the weights if they are the best so far.

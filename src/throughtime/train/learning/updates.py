@@ -18,16 +18,22 @@ from throughtime.train.tasks import Answers
 class NotFinite(Exception):
     """A loss or gradient that is no finite number; the weights are as they were."""
 
-    def __init__(self, what: str, value: float) -> None:
+    def __init__(self, what: str, value: float, *, of_loss: bool) -> None:
         super().__init__(what, value)
-        self.what, self.value = what, value
+        self.what, self.value, self.of_loss = what, value, of_loss
 
 
 class Update(NamedTuple):
-    """What an update was: the loss before it, and whether its gradient was clipped."""
+    """What an update was.
+
+    The loss before it, the norm of its gradient and whether that was clipped, and the
+    step width.
+    """
 
     loss: float
+    norm: float
     clipped: bool
+    step_width: float
 
 
 class Updates:
@@ -51,6 +57,8 @@ class Updates:
         self.settings, self.expected, self.ranks = settings, expected, ranks
         self.parameters = list(model.parameters())
         self.optimizer = make_optimizer(self.parameters, settings)
+        self.count = 0
+        # How many of the expected ones these are, where batches differ in length.
         self.done = 0.0
 
     def take(self, answers: Answers) -> Update:
@@ -64,18 +72,21 @@ class Updates:
         loss = self._gradient(answers)
         limit = self.settings.clip or math.inf
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, limit)
-        _check_finite("The norm of the gradient", norm)
+        if not math.isfinite(norm.item()):
+            raise NotFinite("The norm of the gradient", norm.item(), of_loss=False)
+        step_width = self.optimizer.param_groups[0]["lr"]
         self.optimizer.step()
         self._turn_down(answers.updates)
-        return Update(loss.item(), bool(norm > limit))
+        return Update(loss.item(), norm.item(), bool(norm > limit), step_width)
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that the next update depends on, beside the weights."""
-        return {"done": self.done, "optimizer": self.optimizer.state_dict()}
+        optimizer = self.optimizer.state_dict()
+        return {"count": self.count, "done": self.done, "optimizer": optimizer}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from where `state_dict` was taken."""
-        self.done = state["done"]
+        self.count, self.done = state["count"], state["done"]
         self.optimizer.load_state_dict(state["optimizer"])
 
     def _gradient(self, answers: Answers) -> Tensor:
@@ -83,18 +94,18 @@ class Updates:
         loss = answers.loss()
         self.optimizer.zero_grad()
         if self.ranks.alone:
-            _check_finite("The loss", loss)
+            _check_loss(loss)
             loss.backward()
             return loss
         weight = answers.weight()
         (loss * weight).backward()
         loss = share_gradient(self.ranks, self.parameters, loss, weight)
-        _check_finite("The loss", loss)
+        _check_loss(loss)
         return loss
 
     def _turn_down(self, updates: float) -> None:
         """Set the step width of the next update."""
-        self.done += updates
+        self.count, self.done = self.count + 1, self.done + updates
         if self.settings.schedule == "constant":
             return
         # Where pieces are cut anew in each epoch, there may be some updates more.
@@ -104,6 +115,11 @@ class Updates:
             group["lr"] = share * self.settings.learning_rate
 
 
+def _check_loss(loss: Tensor) -> None:
+    if not math.isfinite(loss.item()):
+        raise NotFinite("The loss", loss.item(), of_loss=True)
+
+
 def make_optimizer(
     parameters: list[torch.nn.Parameter], settings: Settings
 ) -> Optimizer:
@@ -111,8 +127,3 @@ def make_optimizer(
     if settings.optimizer == "sgd":
         return SGD(parameters, lr=settings.learning_rate)
     return Adam(parameters, lr=settings.learning_rate, fused=True)
-
-
-def _check_finite(what: str, value: Tensor) -> None:
-    if not math.isfinite(value.item()):
-        raise NotFinite(what, value.item())

@@ -14,11 +14,19 @@ Next: `loop`, which learns from the answers.
 from throughtime.data import Dataset, TextDataset
 from throughtime.train.ranks import ALONE, Ranks
 from throughtime.train.settings import Settings
-from throughtime.train.tasks.answers import Answers, Task, Training
+from throughtime.train.tasks.answers import Answers, Rerun, Task, Training
 from throughtime.train.tasks.sequences import OfSequences
 from throughtime.train.tasks.text import NextSymbol
 
-__all__ = ["Answers", "NextSymbol", "OfSequences", "Task", "Training", "make_task"]
+__all__ = [
+    "Answers",
+    "NextSymbol",
+    "OfSequences",
+    "Rerun",
+    "Task",
+    "Training",
+    "make_task",
+]
 
 
 def make_task(dataset: Dataset, settings: Settings, ranks: Ranks = ALONE) -> Task:

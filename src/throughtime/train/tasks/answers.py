@@ -1,6 +1,6 @@
 """What a task is, and what it gives."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -11,6 +11,25 @@ from throughtime.train.measuring import Predicted
 from throughtime.train.model import Model
 from throughtime.train.progress import Counted
 from throughtime.train.ranks import Ranks
+
+
+class Rerun(NamedTuple):
+    """How the answers to a batch are given once more, to look inside.
+
+    Parameters
+    ----------
+    answer
+        Does so.
+    random
+        The state of torch's generator before: with it the masks are the same.
+    place
+        Says of which sequence and step a row and step of the batch are; None: of which
+        sequence.
+    """
+
+    answer: Callable[[], "Answers"]
+    random: Tensor
+    place: Callable[[int, int | None], str]
 
 
 class Answers(NamedTuple):
@@ -36,6 +55,8 @@ class Answers(NamedTuple):
         batches differ in length, and nobody knows how many there will be.
     over
         What the sum of the losses is divided by; None: how many answers count.
+    rerun
+        Gives them once more, where training may ask for it; None: in evaluation.
     """
 
     logits: Tensor
@@ -47,6 +68,7 @@ class Answers(NamedTuple):
     steps: int
     updates: float = 1.0
     over: float | None = None
+    rerun: Rerun | None = None
 
     def loss(self) -> Tensor:
         """Give the mean over all answers that count; what training makes small."""

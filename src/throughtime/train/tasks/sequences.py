@@ -15,7 +15,7 @@ from throughtime.data import (
     Split,
     windows,
 )
-from throughtime.data.pieces import START, STOP
+from throughtime.data.pieces import SEQUENCE, START, STOP
 from throughtime.data.types import IntegerArray
 from throughtime.errors import NotShared
 from throughtime.train.measuring import Predicted
@@ -24,7 +24,7 @@ from throughtime.train.outputs import asked_of
 from throughtime.train.progress import Counted
 from throughtime.train.ranks import ALONE, Ranks
 from throughtime.train.settings import Settings
-from throughtime.train.tasks.answers import Answers, Training, known
+from throughtime.train.tasks.answers import Answers, Rerun, Training, known
 from throughtime.train.tasks.collecting import Collected
 from throughtime.train.tasks.stretches import PieceStream
 from throughtime.train.tasks.truncated import Truncated
@@ -254,10 +254,23 @@ class Shuffled:
 
     def __iter__(self) -> Iterator[Answers]:
         self._drawn = self.order.get_state()
-        for batch in self.task.epoch(self.order).after(self._done):
+        batches = self.task.epoch(self.order)
+        for batch in batches.after(self._done):
             self._done += 1
-            yield self.task.learned(self.model, batch)
+            rerun = self._rerun(batch, batches.pieces[batch.pieces.numpy()])
+            yield rerun.answer()._replace(rerun=rerun)
         self._done = 0
+
+    def _rerun(self, batch: SequenceBatch, pieces: IntegerArray) -> Rerun:
+        def answer() -> Answers:
+            return self.task.learned(self.model, batch)
+
+        def place(row: int, step: int | None) -> str:
+            sequence, start = pieces[row, [SEQUENCE, START]].tolist()
+            named = f"sequence '{self.task.dataset.keys[sequence]}'"
+            return named if step is None else f"step {start + step} of {named}"
+
+        return Rerun(answer, torch.get_rng_state(), place)
 
     def state_dict(self) -> dict[str, Any]:
         order = self._drawn if self._done else self.order.get_state()

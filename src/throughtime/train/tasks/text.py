@@ -12,7 +12,7 @@ from throughtime.train.measuring import Predicted
 from throughtime.train.model import Model
 from throughtime.train.progress import Counted
 from throughtime.train.ranks import ALONE, Ranks
-from throughtime.train.tasks.answers import Answers, Training, known
+from throughtime.train.tasks.answers import Answers, Rerun, Training, known
 from throughtime.train.tasks.truncated import TextSource, Truncated
 from throughtime.train.truncation import Rule
 
@@ -122,10 +122,21 @@ class Streamed:
 
     def __iter__(self) -> Iterator[Answers]:
         for chunk in self.streams.after(self._done):
+            rerun = self._rerun(chunk, self._state, self._done * self.streams.steps)
             answers, self._state = _answer(self.model, chunk, self._state)
             self._done += 1
-            yield answers
+            yield answers._replace(rerun=rerun)
         self._done, self._state = 0, None
+
+    def _rerun(self, chunk: TextChunk, state: Any, start: int) -> Rerun:
+        def answer() -> Answers:
+            return _answer(self.model, chunk, state)[0]
+
+        def place(row: int, step: int | None) -> str:
+            named = f"stream {row}"
+            return named if step is None else f"step {start + step} of {named}"
+
+        return Rerun(answer, torch.get_rng_state(), place)
 
     def state_dict(self) -> dict[str, Any]:
         """Say which chunk comes next, and the state it starts from."""
