@@ -28,6 +28,13 @@ from throughtime.errors.data import (
     UnknownTableFormat,
     UnreadableFile,
 )
+from throughtime.errors.descent import (
+    NotGated,
+    NothingToStart,
+    Pointless,
+    UnfitOptimizer,
+    UnfitOption,
+)
 from throughtime.errors.explaining import (
     BadExtent,
     GradientShapeMismatch,
@@ -270,8 +277,10 @@ __all__ = [
     "NotATime",
     "NotCitable",
     "NotExplainable",
+    "NotGated",
     "NotPositive",
     "NotUTF8",
+    "NothingToStart",
     "NumberOutOfRange",
     "OneClassOnly",
     "OneSequencePerClass",
@@ -281,6 +290,7 @@ __all__ = [
     "OutsideTheLanguage",
     "OverwritesData",
     "ParameterTaken",
+    "Pointless",
     "PredictsNoText",
     "RaggedRow",
     "RateTooLarge",
@@ -315,6 +325,8 @@ __all__ = [
     "TrainingDiverged",
     "TwoDirections",
     "UnevenLayers",
+    "UnfitOptimizer",
+    "UnfitOption",
     "UnfitTarget",
     "UnknownArgument",
     "UnknownBackend",

@@ -3,17 +3,16 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from throughtime.data import Dataset, Missing, Reading, describe_data
+from throughtime.data import Dataset, Missing, describe_data
 from throughtime.graph import Cell
 from throughtime.nn.heads import Pooling
+from throughtime.train.asked import call_of, configuration_of, reading_of
 from throughtime.train.building import make_model
-from throughtime.train.configuration import cell_words, to_toml
 from throughtime.train.defaults import settle
 from throughtime.train.documents import write_document
 from throughtime.train.folder import (
@@ -33,6 +32,7 @@ from throughtime.train.memory import enough_memory
 from throughtime.train.model import Model
 from throughtime.train.picture import draw_curve
 from throughtime.train.progress import Live, Reporter, Silent, words
+from throughtime.train.regularising import regularised
 from throughtime.train.resuming import (
     check_same,
     find_checkpoint,
@@ -77,14 +77,31 @@ def fit(
     pool: Pooling | None = None,
     class_weights: str | Mapping[str, float] | None = None,
     target_replication: float | None = None,
+    zoneout: float | Mapping[str, float] | None = None,
+    drop_connect: float = 0.0,
+    variational_dropout: float | Mapping[str, float] | None = None,
+    init: str = "default",
+    forget_bias: float | None = None,
+    chrono_steps: int | None = None,
     optimizer: str = "adam",
+    weight_decay: float | None = None,
+    momentum: float | None = None,
+    optimizer_options: Mapping[str, Any] | None = None,
     epochs: int | None = None,
     patience: int | None = None,
     batch_size: int | None = None,
     steps: int | None = None,
     learning_rate: float | None = None,
     schedule: str = "cosine",
+    schedule_factor: float | None = None,
+    schedule_epochs: int | None = None,
+    warmup: int = 0,
     clip: float = 1.0,
+    clip_value: float = 0.0,
+    accumulate: int = 1,
+    average: str | None = None,
+    ema_decay: float | None = None,
+    swa_start: float | None = None,
     save_every: float = 60.0,
     seed: int = 0,
     backend: str = "auto",
@@ -136,8 +153,17 @@ def fit(
     target_replication
         Of one answer per sequence from the last step: the share of the loss, from 0 to
         1, that is the mean loss of the answers of all steps (Lipton et al. 2016).
+    zoneout, drop_connect, variational_dropout
+        Regularisers, as `throughtime.cells.Zoneout`, `DropConnect` and
+        `VariationalDropout` of the cell: a probability, or one for each of some states;
+        that of recurrent weights; one, or those of `"input"` and `"hidden"`.
+    init, forget_bias, chrono_steps
+        How recurrent weights and gates start, as in `throughtime.nn.initialise`.
+        `chrono_steps` None: the longest stretch of steps that is learned at once.
     optimizer
-        `"adam"` or `"sgd"`.
+        `"adam"`, `"sgd"`, or another of `torch.optim` by its name.
+    weight_decay, momentum, optimizer_options
+        Its arguments; None: its own defaults. Weights decay where they are matrices.
     epochs, patience
         Passes over the training data at most, and how many in a row may bring no better
         validation loss. None: what suits the data, as for all that follows.
@@ -149,11 +175,21 @@ def fit(
         learned at once, cut elsewhere in each epoch. A sequence with one answer is
         never cut; give none for it.
     learning_rate
-        The first step width.
-    schedule
-        `"cosine"`: it falls to 0 over the epochs along half a cosine. `"constant"`.
-    clip
-        The norm of the gradient at most; 0 lets every gradient pass.
+        The largest step width.
+    schedule, schedule_factor, schedule_epochs, warmup
+        How it changes. `"cosine"`: it falls to 0 over the epochs along half a cosine.
+        `"constant"`, `"linear"`, `"onecycle"`; `"exponential"`, `"step"` and
+        `"plateau"` multiply it by a factor, after each epoch, after so many, or after
+        so many without a better validation loss. It rises to the first one over
+        `warmup` updates.
+    clip, clip_value
+        The norm of the gradient at most, and the magnitude of each of its numbers; 0
+        lets every gradient pass.
+    accumulate
+        Batches per update, whose gradient is that of the mean over all their answers.
+    average, ema_decay, swa_start
+        `"ema"` or `"swa"`: a mean of the weights is validated and kept, by a decay for
+        every update, or over the epochs after a share of them.
     save_every
         Seconds between two checkpoints. Training goes on from the last one to the same
         bits, however it was cut off.
@@ -171,7 +207,7 @@ def fit(
         The folder of the run, new or empty. None: ``runs/<data>-<cell>-<n>``.
     resume
         Go on with the training in `out`, with the same data, cell and settings;
-        `epochs` and `patience` may differ where the step width is constant. Where it
+        `epochs` and `patience` may differ where nothing is spread over them. Where it
         has no checkpoint yet it starts anew, and says so.
     quiet
         False shows progress on standard error.
@@ -193,12 +229,12 @@ def fit(
         diverges; the message says why and what to do.
     """
     asked = {**locals()}
-    reading = _reading(asked)
+    reading = reading_of(asked)
     dataset = read(data, reading)
     earlier = find_checkpoint(out, resume)
     settings = with_threads_of(earlier, settle(dataset, asked), out)
     with _numbers(settings), enough_memory("the training", _SMALLER):
-        model = make_model(cell, dataset, settings)
+        model = make_model(regularised(cell, settings), dataset, settings)
         weight = model.head.weight
         model.network.choice(weight.dtype, weight.device)  # the backend must serve
         learned = make_task(dataset, settings)
@@ -206,9 +242,9 @@ def fit(
         folder = make_folder(out, dataset.name, name, resume=resume)
         source = describe_source(data, dataset, reading)
         training = _Training(model, learned, settings, folder, dataset, source)
-        configuration = _configuration(cell, named, source, settings)
+        configuration = configuration_of(cell, named, source, settings)
         if earlier is None:
-            said = command or _call(cell, dataset, settings)
+            said = command or call_of(cell, dataset, settings)
             training.begin(_one_line(said), configuration)
         else:
             check_same(folder, model, settings, source)
@@ -328,40 +364,6 @@ def _numbers(settings: Settings) -> Iterator[None]:
 
 def _live(settings: Settings, task: Task) -> Live:
     return Live(settings.epochs, task.metric, task.counted)
-
-
-def _reading(asked: Mapping[str, Any]) -> Reading:
-    """Make of all arguments what is said of the data."""
-    names = {entry.name for entry in fields(Reading)} - {"inputs", "seed"}
-    said = {name: asked[name] for name in names}
-    return Reading(**said, inputs=asked["inputs"] or {}, seed=asked["split_seed"])
-
-
-def _call(cell: Cell, dataset: Dataset, settings: Settings) -> str:
-    given = ", ".join(f"{name}={value!r}" for name, value in settings.to_json().items())
-    return f"throughtime.fit({cell!r}, {dataset.name!r}, {given})"
-
-
-def _configuration(
-    cell: Cell, named: str | None, source: Mapping[str, Any], settings: Settings
-) -> bytes:
-    """Say all that was asked, so that it can be asked again."""
-    reading = dict(source["reading"])
-    asked: dict[str, Any] = {
-        "data": source["source"],
-        "split_seed": reading.pop("seed"),
-        **reading,
-        "cell": _found_anywhere(named) or cell_words(cell),
-        **settings.to_json(),
-    }
-    asked["threads"] = torch.get_num_threads()  # other bits with another number
-    return to_toml(asked)
-
-
-def _found_anywhere(named: str | None) -> str | None:
-    """Make the path of a user's file whole, so that it is found from other folders."""
-    path, colon, name = (named or "").rpartition(".py:")
-    return f"{Path(path + '.py').resolve()}:{name}" if colon else named
 
 
 def _one_line(text: str) -> bytes:

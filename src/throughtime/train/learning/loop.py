@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from throughtime.errors import TrainingDiverged
+from throughtime.train.descent.averages import Average
 from throughtime.train.folder import CHECKPOINT, METRICS, WEIGHTS, write
 from throughtime.train.interruption import Interruption, Stopped
 from throughtime.train.learning.checkpoints import write_checkpoint
@@ -72,7 +73,15 @@ class Loop:
         self.interruption = interruption
         order = torch.Generator().manual_seed(settings.seed)
         self.training = task.training(model, order)
-        self.updates = Updates(model, settings, settings.epochs * task.batches())
+        # Updates of an epoch; the last one may be of fewer batches.
+        self.expected = -(-task.batches() // settings.accumulate)
+        self.updates = Updates(model, settings, settings.epochs * self.expected)
+        self.average = Average(
+            self.updates.parameters,
+            settings.average,
+            settings.ema_decay,
+            (settings.swa_start or 0.0) * settings.epochs,
+        )
         self.zeros = ZeroCounter(model.network)
         self.outcome = Outcome()
         self.epoch = self._new_epoch(1)
@@ -119,6 +128,7 @@ class Loop:
             "model": self.model.state_dict(),
             "best": self.best,
             "updates": self.updates.state_dict(),
+            "average": self.average.state_dict(),
             "training": self.training.state_dict(),
             "epoch": self.epoch.state_dict(),
             "rows": outcome.rows,
@@ -131,6 +141,7 @@ class Loop:
         self.model.load_state_dict(state["model"])
         self.best = state["best"]
         self.updates.load_state_dict(state["updates"])
+        self.average.load_state_dict(state["average"])
         self.training.load_state_dict(state["training"])
         self.epoch.load_state_dict(state["epoch"])
         self.outcome = Outcome(state["rows"], state["best_epoch"], state["best_loss"])
@@ -153,41 +164,53 @@ class Loop:
 
     def _learn(self) -> Row:
         """Go through what is left of an epoch."""
-        epoch, batches = self.epoch, self.task.batches()
         self.model.train()
-        for answers in self.training:
-            update = self._update(answers)
-            epoch.add(answers, update)
-            self.reporter.batch(
-                epoch.number, epoch.updates, batches, update.loss, epoch.rate
-            )
-            if self.interruption.wanted:
-                break
-            if time.monotonic() - self._saved >= self.settings.save_every:
-                self.save()
+        if not self.epoch.complete:
+            self._go_through()
         if self.interruption.wanted:
             self.save()
         return self._validated()
 
+    def _go_through(self) -> None:
+        epoch = self.epoch
+        for answers in self.training:
+            update = self._update(answers)
+            epoch.add(answers, update)
+            self.reporter.batch(
+                epoch.number, epoch.updates, self.expected, update.loss, epoch.rate
+            )
+            if self.interruption.wanted:
+                return
+            if time.monotonic() - self._saved >= self.settings.save_every:
+                self.save()
+        epoch.count(self._update(None))
+        self.average.epoch(epoch.number)
+        epoch.complete = True
+
     def _validated(self) -> Row:
         epoch, seconds = self.epoch, self.epoch.seconds
         try:
-            after = measure(
-                self.task, self.model, "validation", self._may_stop_validation()
-            )
+            with self.average.applied():
+                may_stop = self._may_stop_validation()
+                after = measure(self.task, self.model, "validation", may_stop)
+                zeros = self._zero_fractions()
         except Stopped:
             self.save()
             raise
-        return {**epoch.row(after, seconds), "zero_fraction": self._zero_fractions()}
+        return {**epoch.row(after, seconds), "zero_fraction": zeros}
 
     def _may_stop_validation(self) -> Interruption | None:
         """Give what may stop it: no wish that came before, as its epoch shall count."""
         early = self.interruption.wanted or not self.outcome.best_epoch
         return None if early else self.interruption
 
-    def _update(self, answers: Answers) -> Update:
+    def _update(self, answers: Answers | None) -> Update:
+        """Take in a batch; None: the epoch has no more."""
         try:
-            return self.updates.take(answers)
+            if answers is None:
+                update = self.updates.finish()
+            else:
+                update = self.updates.take(answers)
         except NotFinite as found:
             raise TrainingDiverged(
                 what=found.what,
@@ -198,6 +221,9 @@ class Loop:
                 clip=self.settings.clip,
                 path=self.folder,
             ) from None
+        if update.made:
+            self.average.update()
+        return update
 
     def _keep(self, row: Row) -> None:
         """Write the metrics, and the weights if they are the best so far.
@@ -210,10 +236,12 @@ class Loop:
         outcome.rows.append(row)
         self._write_metrics()
         if row["best"]:
-            self.best = weights_of(self.model)
+            with self.average.applied():
+                self.best = weights_of(self.model)
             write_weights(self.folder / WEIGHTS, self.best, row["epoch"])
             outcome.best_loss = row["validation_loss"]
             outcome.best_epoch = row["epoch"]
+        self.updates.schedule.epoch(row["validation_loss"])
         self.epoch = self._new_epoch(row["epoch"] + 1)
 
     def _write_metrics(self) -> None:
