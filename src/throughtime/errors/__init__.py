@@ -29,6 +29,13 @@ from throughtime.errors.data import (
     UnknownTableFormat,
     UnreadableFile,
 )
+from throughtime.errors.descent import (
+    NotGated,
+    NothingToStart,
+    Pointless,
+    UnfitOptimizer,
+    UnfitOption,
+)
 from throughtime.errors.explaining import (
     BadExtent,
     GradientShapeMismatch,
@@ -286,9 +293,11 @@ __all__ = [
     "NotATime",
     "NotCitable",
     "NotExplainable",
+    "NotGated",
     "NotPositive",
     "NotShared",
     "NotUTF8",
+    "NothingToStart",
     "NumberOutOfRange",
     "OneClassOnly",
     "OneSequencePerClass",
@@ -298,6 +307,7 @@ __all__ = [
     "OutsideTheLanguage",
     "OverwritesData",
     "ParameterTaken",
+    "Pointless",
     "PredictsNoText",
     "RaggedRow",
     "RankEnded",
@@ -338,6 +348,8 @@ __all__ = [
     "TruthMissing",
     "TwoDirections",
     "UnevenLayers",
+    "UnfitOptimizer",
+    "UnfitOption",
     "UnfitTarget",
     "UnknownArgument",
     "UnknownBackend",

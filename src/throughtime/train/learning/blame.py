@@ -34,7 +34,7 @@ class Call(NamedTuple):
     output: Tensor
 
 
-def blame_values(model: Model, answers: Answers) -> str:
+def blame_values(model: Model, answers: Answers | None) -> str:
     """Say where the values of a batch first were not finite.
 
     Parameters
@@ -42,12 +42,12 @@ def blame_values(model: Model, answers: Answers) -> str:
     model
         With the weights that answered.
     answers
-        Those whose loss is not finite.
+        Those whose loss is not finite; None: they are not known any more.
     """
     weight = not_finite_weight(model)
     if weight is not None:
         return f"the last update has made the weight {weight} not finite"
-    if answers.rerun is None:
+    if answers is None or answers.rerun is None:
         return "nothing is known of its batch"
     calls, again = _again(model, answers.rerun)
     bad = ~again.losses.isfinite()
@@ -61,7 +61,7 @@ def blame_values(model: Model, answers: Answers) -> str:
     return found or _in_output(again, answers.rerun)
 
 
-def blame_gradient(model: Model, answers: Answers) -> str:
+def blame_gradient(model: Model, answers: Answers | None) -> str:
     """Say where the error that flows back through a batch first was not finite.
 
     Parameters
@@ -69,9 +69,9 @@ def blame_gradient(model: Model, answers: Answers) -> str:
     model
         With the weights that answered.
     answers
-        Those whose gradient is not finite.
+        Those whose gradient is not finite; None: they are not known any more.
     """
-    if answers.rerun is None:
+    if answers is None or answers.rerun is None:
         return "nothing is known of its batch"
     calls, again = _again(model, answers.rerun)
     names, weights = zip(*model.named_parameters(), strict=True)
