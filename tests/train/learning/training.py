@@ -46,7 +46,7 @@ class Cutting(Silent):
     def __init__(self, after: int | None) -> None:
         self.left = after
 
-    def batch(self, epoch: int, done: int, of: int, loss: float, rate: float) -> None:
+    def batch(self, now: Moment) -> None:
         if self.left is not None:
             if not self.left:
                 raise Cut
