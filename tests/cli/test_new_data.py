@@ -176,7 +176,7 @@ def test_measuring_rows_without_their_truth_names_the_command_that_needs_none() 
     frame(1).drop("mood").write_csv("new.csv")
     done = call("evaluate", run, "new.csv")
     assert done.exit_code == 2
-    assert "new.csv has no column 'mood', expected it" in done.stderr
+    assert "There is no column 'mood' in new.csv, expected it" in done.stderr
     assert "use `throughtime predict`" in done.stderr
     frame(1).with_columns(pl.lit(None, pl.String).alias("mood")).write_csv("new.csv")
     told = call("evaluate", run, "new.csv").stderr

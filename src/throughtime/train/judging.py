@@ -39,7 +39,8 @@ def judge(run: Run, split: str = "test", *, data: Any = None) -> list[Evaluation
         Which part of the data of the training.
     data
         New data instead, as `fit` takes them, the truth included: all of them are
-        measured.
+        measured. Arrays have their truth beside them in what `throughtime.data.read`
+        makes of both.
 
     Returns
     -------
