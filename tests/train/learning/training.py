@@ -20,7 +20,7 @@ from throughtime.train.interruption import Interruption
 from throughtime.train.learning import Loop
 from throughtime.train.learning.checkpoints import read_checkpoint, restore
 from throughtime.train.model import Model
-from throughtime.train.progress import Silent
+from throughtime.train.progress import Moment, Silent
 from throughtime.train.regularising import regularised
 from throughtime.train.settings import Settings
 from throughtime.train.tasks import OfSequences, make_task

@@ -258,7 +258,9 @@ class Loop:
             update = make()
         except NotFinite as found:
             blame = blame_values if found.of_loss else blame_gradient
-            where = blame(self.model, last)
+            # Of several processes, one may have read what is to blame.
+            found_by = filter(None, self.ranks.gather(blame(self.model, last)))
+            where = next(found_by, "not when the batch was run again")
             update = self.epoch.updates + 1
             raise self._diverged(found.what, found.value, where, update) from None
         if update.made:
