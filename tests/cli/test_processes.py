@@ -37,6 +37,7 @@ def rows(run: Path) -> list[dict[str, float]]:
 
 
 @linux
+@pytest.mark.timeout(300)  # four starts, on a machine that may be busy
 def test_a_killed_process_ends_the_run_and_it_goes_on_to_the_same_bits(
     tmp_path: Path,
 ) -> None:

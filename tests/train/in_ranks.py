@@ -19,7 +19,7 @@ from tests.train.conftest import SENTENCE
 from tests.train.test_tasks import EVERY
 from throughtime.cli import main as command
 from throughtime.data import Frames, SequenceDataset, text_dataset
-from throughtime.errors import NotShared, RunExists
+from throughtime.errors import ThroughtimeError
 from throughtime.train import Run
 
 # Of the 12 sequences of training, batches of 11 leave one of 1: the second process has
@@ -97,14 +97,20 @@ def interrupted_and_whole(out: Path, rank: int) -> list[str]:
     return [fingerprint(whole), fingerprint(run)]
 
 
-def refused(out: Path) -> list[str]:
+def refused(out: Path, rank: int) -> list[str]:
     """What all processes are refused with the same words."""
+    asked: list[dict[str, Any]] = [
+        {"batch_size": 1},
+        {"out": out / "whole"},
+        {"seed": rank},
+        {"optimizer": "sgd", "learning_rate": 1e300},
+    ]
     said: list[str] = []
-    for options in ({"batch_size": 1}, {"out": out / "whole"}):
+    for options in asked:
         try:
-            data = EVERY["multilabel"]
+            data = EVERY["forecast of changes"]
             tt.fit(tt.cells.GRU(), data, **{**COMMON, "out": out / "new", **options})
-        except (NotShared, RunExists) as error:
+        except ThroughtimeError as error:
             said.append(str(error))
     return said
 
@@ -113,7 +119,7 @@ def main(out: Path) -> None:
     rank = int(os.environ["RANK"])
     told: dict[str, Any] = {name: found(trained(name, out)) for name in TRAININGS}
     told["fingerprints"] = interrupted_and_whole(out, rank)
-    told["refused"] = refused(out)
+    told["refused"] = refused(out, rank)
     (out / "words.txt").write_text(SENTENCE * 25)
     options = ["--hidden-size", "4", "--epochs", "1", "--threads", "1", "--quiet"]
     words = ["train", str(out / "words.txt"), "--batch-size", "9", *options, "--json"]

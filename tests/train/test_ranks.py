@@ -14,9 +14,10 @@ from tests.train.in_ranks import TRAININGS, found, trained
 from tests.train.processes import ENVIRONMENT, ROOT
 from tests.train.test_tasks import EVERY
 from throughtime.data import SequenceBatches, TextStreams
-from throughtime.errors import ResumesOther
+from throughtime.errors import DeviceMissing, NotShared, RankLost, ResumesOther
 from throughtime.train.learning.checkpoints import part_of
-from throughtime.train.ranks import ALONE, Ranks
+from throughtime.train.ranks import ALONE, Ranks, join
+from throughtime.train.settings import LARGEST_SEED
 
 WORLD = 2
 Told = list[dict[str, Any]]
@@ -61,9 +62,11 @@ def test_a_wish_of_one_process_stops_all_and_they_go_on_to_the_same_bits(
 
 
 def test_all_processes_are_refused_with_the_same_words(told: Told) -> None:
-    rows, taken = told[0]["refused"]
+    rows, taken, other, diverged = told[0]["refused"]
     assert "batch_size=1 cannot be shared by 2 processes" in rows
     assert "holds something already" in taken
+    assert "The settings of process 1 differ from those of process 0" in other
+    assert "expected a finite number" in diverged
     assert told[0]["refused"] == told[1]["refused"]
 
 
@@ -118,3 +121,32 @@ def test_who_is_alone_asks_nobody() -> None:
     assert ALONE.any(True, False) == (True, False)
     assert ALONE.gather(3) == ALONE.gather_first(3) == [3]
     assert ALONE.from_first(lambda: 5) == 5
+
+
+def test_processes_of_one_machine_share_its_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    threads = torch.get_num_threads()
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert Ranks(0, 4, on_machine=4).threads() == threads
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert Ranks(0, 4, on_machine=4).threads() == max(1, threads // 4)
+    assert ALONE.threads() == threads
+
+
+def test_each_process_draws_masks_of_its_own() -> None:
+    seeds = {Ranks(rank, 3).seed(LARGEST_SEED - 1) for rank in range(3)}
+    assert seeds == {LARGEST_SEED - 1, LARGEST_SEED, 0}
+
+
+def test_where_processes_cannot_meet_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.delenv("MASTER_ADDR", raising=False)
+    with pytest.raises(RankLost, match="MASTER_ADDR expected"):
+        join()
+    with pytest.raises(NotShared, match="device='cuda:1' cannot be shared by 2"):
+        join("cuda:1")
+    monkeypatch.setenv("LOCAL_RANK", "99")
+    with pytest.raises(DeviceMissing, match="process 99 of this machine needs one"):
+        join("cuda")
