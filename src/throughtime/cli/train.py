@@ -25,6 +25,11 @@ from throughtime.cli.training import training
     is_flag=True,
     help="Go on with the training in --out, to the same bits as in one go.",
 )
+@click.option(
+    "--tensorboard",
+    is_flag=True,
+    help="Write the course of the training for TensorBoard, too.",
+)
 @machine_readable
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.pass_obj
@@ -69,11 +74,13 @@ def _train(
     # From here on a Ctrl-C could only lose the summary of a finished run.
     with interruptible():
         result = summary(run)
-    metric, value = run.metric, result["test"][run.metric]
+    value, each = result["test"][run.metric], result.get("accuracies", {})
+    metric = run.metric + (" over all targets" if each else "")
     lines = [
         f"test {metric.replace('_', ' ')} {value:.4f}, weights of epoch "
         f"{run.best_epoch} of {len(run.metrics)}"
         + (" (interrupted)" if run.stopped == "interrupted" else ""),
+        *(f"  of {target}: {share:.4f} accuracy" for target, share in each.items()),
         *beside(metric, result["baselines"]),
         f"run: {run.path}",
     ]
@@ -82,6 +89,7 @@ def _train(
 
 def summary(run: Any) -> dict[str, Any]:
     """Say of a run what a machine may want to know."""
+    each = run.accuracies("test")
     return {
         "run": str(run.path),
         "data": run.data,
@@ -89,6 +97,7 @@ def summary(run: Any) -> dict[str, Any]:
         "task": run.task,
         "metric": run.metric,
         "test": run.evaluate("test"),
+        **({"accuracies": each} if each else {}),
         "baselines": run.baselines(),
         "parameters": sum(weight.numel() for weight in run.model.parameters()),
         "epochs": len(run.metrics),

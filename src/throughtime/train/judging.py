@@ -12,7 +12,9 @@ from throughtime.data import (
     read_like,
     read_text,
 )
+from throughtime.data.loading import bundled_text, is_bundled
 from throughtime.data.text import text_card
+from throughtime.errors import NotAText
 from throughtime.train.measuring import Evaluation, evaluate
 from throughtime.train.model import Model
 from throughtime.train.runs import Run
@@ -29,7 +31,8 @@ def judge(run: Run, split: str = "test", *, data: Any = None) -> list[Evaluation
     split
         Which part of the data of the training.
     data
-        New data instead, as `fit` takes them: all of them are measured.
+        New data instead, as `fit` takes them, the truth included: all of them are
+        measured.
 
     Returns
     -------
@@ -52,15 +55,15 @@ def judge(run: Run, split: str = "test", *, data: Any = None) -> list[Evaluation
         scale = naive_error(run.dataset)
     found: list[Evaluation] = []
     for (name, labels), predicted in zip(_asked(model), answers, strict=True):
-        title = f"{run.cell} on {dataset.name}" + (f", {name}" if name else "")
         found.append(
             evaluate(
                 model.question,
                 predicted,
                 labels,
-                title=title,
+                title=f"{run.cell} on {dataset.name}",
                 training=scale,
                 symbol="character" if run.of_text else "symbol",
+                target=name,
             )
         )
     return found
@@ -80,7 +83,9 @@ def new_data(run: Run, data: Any) -> Dataset:
 
 
 def _new_text(path: Any, vocabulary: tuple[str, ...]) -> TextDataset:
-    text = read_text(path)
+    text = bundled_text(path) if is_bundled(path) else read_text(path)
+    if text is None:
+        raise NotAText(source=path)
     everything = (range(len(text)),)
     return TextDataset(
         name=str(path),
@@ -91,12 +96,12 @@ def _new_text(path: Any, vocabulary: tuple[str, ...]) -> TextDataset:
     )
 
 
-def _asked(model: Model) -> list[tuple[str, tuple[str, ...]]]:
+def _asked(model: Model) -> list[tuple[str | None, tuple[str, ...]]]:
     """Name what each group of answers is about, and what its numbers stand for."""
     columns = model.output.columns
     if model.question.task == "classify":
         several = len(columns) > 1
-        return [(c.name if several else "", c.categories) for c in columns]
+        return [(c.name if several else None, c.categories) for c in columns]
     if columns[0].kind == "category":
-        return [("", columns[0].categories)]
-    return [("", tuple(column.name for column in columns))]
+        return [(None, columns[0].categories)]
+    return [(None, tuple(column.name for column in columns))]

@@ -107,7 +107,7 @@ class _Mean:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self._sum, self._count = state["sum"], state["count"]
 
-    def result(self, ranks: Ranks) -> float:
+    def result(self, ranks: Ranks = ALONE) -> float:
         parts = ranks.gather(self.state_dict())
         count = sum(part["count"] for part in parts)
         return sum(part["sum"] for part in parts) / max(count, 1)
@@ -141,6 +141,22 @@ class _Auroc:
         if len(np.unique(targets)) < 2:
             return math.nan
         return float(roc_auc_score(targets.numpy(), scores.numpy()))
+
+
+@torch.no_grad()
+def accuracies(task: Task, model: Model, split: Split) -> dict[str, float]:
+    """Return the share of right classes of each target, by its name."""
+    assert isinstance(model.output, Classes)
+    model.eval()
+    means = [_Mean() for _ in model.output.sizes]
+    for answers in task.evaluate(model, split):
+        groups = answers.logits.split(model.output.sizes, -1)
+        for mean, group, truth in zip(
+            means, groups, answers.targets.unbind(-1), strict=True
+        ):
+            mean.add(group.argmax(-1) == truth, truth >= 0)
+    names = [column.name for column in model.output.columns]
+    return {name: mean.result() for name, mean in zip(names, means, strict=True)}
 
 
 @torch.no_grad()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from throughtime.errors import DataChanged, ResumesNothing, ResumesOther
+from throughtime.train.descent.choices import follows_epochs
 from throughtime.train.describing import describe
 from throughtime.train.folder import CHECKPOINT
 from throughtime.train.learning.checkpoints import (
@@ -23,7 +24,7 @@ from throughtime.train.storage import read_document
 
 # They may differ: nothing that was learned depends on them.
 _FREE = {"save_every"}
-# Nor on these, unless the step width falls over all epochs.
+# Nor on these, unless something is spread over all epochs.
 _LONGER = {"epochs", "patience"}
 
 
@@ -80,7 +81,7 @@ def check_same(
     if stored["data"]["checksum"] != source["checksum"]:
         raise DataChanged(path=source["name"])
     was, given = stored["settings"], _as_stored(settings.to_json())
-    free = _FREE | (_LONGER if settings.schedule == "constant" else set())
+    free = _FREE | (set() if follows_epochs(settings) else _LONGER)
     for argument in given.keys() - free - {"threads"}:
         if given[argument] != was.get(argument):
             raise ResumesOther(

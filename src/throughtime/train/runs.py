@@ -24,7 +24,7 @@ from throughtime.errors import (
 from throughtime.train.documents import read_metrics, read_settings
 from throughtime.train.folder import METRICS, MODEL, WEIGHTS
 from throughtime.train.measuring import Predicted
-from throughtime.train.metrics import measure
+from throughtime.train.metrics import accuracies, measure
 from throughtime.train.model import Model
 from throughtime.train.settings import Settings, check_choice
 from throughtime.train.sources import bundled, checksum, read, read_again
@@ -182,6 +182,17 @@ class Run:
         if split not in self._measured:
             self._measured[split] = measure(self._task(), self.model, SPLITS[split])
         return dict(self._measured[split])
+
+    def accuracies(self, split: str = "test") -> dict[str, float]:
+        """Return the accuracy of each target by its name, where several are classified.
+
+        Of any other question nothing: `evaluate` says its one number.
+        """
+        check_choice("split", split, SPLITS)
+        self._check_labels()
+        if self.task != "classify" or len(self.model.output.columns) < 2:
+            return {}
+        return accuracies(self._task(), self.model, SPLITS[split])
 
     def predicted(self, split: str = "test", target: str | None = None) -> Predicted:
         """Give all answers of the best weights to one part of the data.

@@ -27,6 +27,8 @@ class Epoch:
     def __init__(self, number: int, meter: Meter, counted: Counted) -> None:
         self.number, self.meter, self.counted = number, meter, counted
         self.updates = self.clipped = self.sequences = self.steps = 0
+        self.done = 0.0  # of the batches that were expected
+        self.complete = False
         self._since, self._before = time.perf_counter(), 0.0
 
     @property
@@ -41,12 +43,17 @@ class Epoch:
         return count / self.seconds
 
     def add(self, answers: Answers, update: Update) -> None:
-        """Take in an update."""
+        """Take in a batch, and what it came to."""
         self.meter.update(answers)
-        self.updates += 1
-        self.clipped += update.clipped
+        self.done += answers.updates
+        self.count(update)
         self.sequences += answers.sequences
         self.steps += answers.steps
+
+    def count(self, update: Update) -> None:
+        """Count an update."""
+        self.updates += update.made
+        self.clipped += update.clipped
 
     def row(
         self, after: Mapping[str, float], seconds: float, ranks: Ranks = ALONE
@@ -79,4 +86,4 @@ class Epoch:
         self.meter.load_state_dict(state["meter"])
 
 
-_COUNTS = ("number", "updates", "clipped", "sequences", "steps")
+_COUNTS = ("number", "updates", "done", "clipped", "sequences", "steps", "complete")

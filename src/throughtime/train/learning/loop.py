@@ -3,8 +3,9 @@
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,21 @@ import torch
 from torch import Tensor
 
 from throughtime.errors import TrainingDiverged
+from throughtime.train.descent.averages import Average
 from throughtime.train.folder import CHECKPOINT, METRICS, WEIGHTS, write
 from throughtime.train.interruption import Interruption, Stopped
+from throughtime.train.learning.blame import (
+    advice,
+    blame_gradient,
+    blame_values,
+    not_finite_weight,
+)
 from throughtime.train.learning.checkpoints import write_checkpoint
 from throughtime.train.learning.epoch import Epoch
 from throughtime.train.learning.updates import NotFinite, Update, Updates
 from throughtime.train.metrics import Meter, measure
 from throughtime.train.model import Model
-from throughtime.train.progress import Reporter, Row
+from throughtime.train.progress import Moment, Reporter, Row
 from throughtime.train.settings import Settings
 from throughtime.train.storage import read_weights, weights_of, write_weights
 from throughtime.train.tasks import Answers, Task
@@ -76,8 +84,16 @@ class Loop:
         order = torch.Generator().manual_seed(settings.seed)
         self.training = task.training(model, order)
         self.ranks = task.ranks
-        expected = settings.epochs * task.batches()
+        # Updates of an epoch; the last one may be of fewer batches.
+        self.expected = -(-task.batches() // settings.accumulate)
+        expected = settings.epochs * self.expected
         self.updates = Updates(model, settings, expected, self.ranks)
+        self.average = Average(
+            self.updates.parameters,
+            settings.average,
+            settings.ema_decay,
+            (settings.swa_start or 0.0) * settings.epochs,
+        )
         self.zeros = ZeroCounter(model.network)
         self.outcome = Outcome()
         self.epoch = self._new_epoch(1)
@@ -90,7 +106,7 @@ class Loop:
         Raises
         ------
         TrainingDiverged
-            A loss or gradient is not finite.
+            A loss, gradient or weight is not finite.
         CannotWrite
             The folder cannot be written to any more.
         """
@@ -116,7 +132,18 @@ class Loop:
         return outcome
 
     def save(self) -> None:
-        """Write a checkpoint: from it the training goes on to the same bits."""
+        """Write a checkpoint: from it the training goes on to the same bits.
+
+        Raises
+        ------
+        TrainingDiverged
+            A weight is not finite: the last checkpoint stays.
+        """
+        weight = not_finite_weight(self.model)
+        if weight is not None:
+            where = "made so by this update"
+            update = self.epoch.updates
+            raise self._diverged(f"The weight {weight}", math.nan, where, update)
         write_checkpoint(self.folder / CHECKPOINT, self.state_dict(), self.ranks)
         self._saved = time.monotonic()
 
@@ -127,6 +154,7 @@ class Loop:
             "model": self.model.state_dict(),
             "best": self.best,
             "updates": self.updates.state_dict(),
+            "average": self.average.state_dict(),
             "training": self.training.state_dict(),
             "epoch": self.epoch.state_dict(),
             "rows": outcome.rows,
@@ -139,6 +167,7 @@ class Loop:
         self.model.load_state_dict(state["model"])
         self.best = state["best"]
         self.updates.load_state_dict(state["updates"])
+        self.average.load_state_dict(state["average"])
         self.training.load_state_dict(state["training"])
         self.epoch.load_state_dict(state["epoch"])
         self.outcome = Outcome(state["rows"], state["best_epoch"], state["best_loss"])
@@ -160,40 +189,55 @@ class Loop:
 
     def _learn(self) -> Row:
         """Go through what is left of an epoch."""
-        epoch, batches = self.epoch, self.task.batches()
         self.model.train()
-        for answers in self.training:
-            update = self._update(answers)
-            epoch.add(answers, update)
-            self.reporter.batch(
-                epoch.number,
-                epoch.updates,
-                batches,
-                update.loss,
-                epoch.rate * self.ranks.world,
-            )
-            due = time.monotonic() - self._saved >= self.settings.save_every
-            stop, save = self.ranks.any(self.interruption.wanted, due)
-            if stop:
-                break
-            if save:
-                self.save()
+        if not self.epoch.complete:
+            self._go_through()
         if self._interrupted():
             self.save()
         return self._validated()
+
+    def _go_through(self) -> None:
+        """Learn from all batches that are left."""
+        answers: Answers | None = None
+        for answers in self.training:
+            update = self._update(partial(self.updates.take, answers), answers)
+            self.epoch.add(answers, update)
+            self.reporter.batch(self._moment(update))
+            due = time.monotonic() - self._saved >= self.settings.save_every
+            stop, save = self.ranks.any(self.interruption.wanted, due)
+            if stop:
+                return
+            if save:
+                self.save()
+        self.epoch.count(self._update(self.updates.finish, answers))
+        self.average.epoch(self.epoch.number)
+        self.epoch.complete = True
+
+    def _moment(self, update: Update) -> Moment:
+        return Moment(
+            epoch=self.epoch.number,
+            done=round(self.epoch.done),
+            of=self.task.batches(),
+            update=self.updates.count,
+            loss=update.loss,
+            norm=update.norm,
+            step_width=update.step_width,
+            rate=self.epoch.rate * self.ranks.world,
+        )
 
     def _validated(self) -> Row:
         epoch, seconds = self.epoch, self.epoch.seconds
         self._align()
         try:
-            after = measure(
-                self.task, self.model, "validation", self._may_stop_validation()
-            )
+            with self.average.applied():
+                may_stop = self._may_stop_validation()
+                after = measure(self.task, self.model, "validation", may_stop)
+                zeros = self._zero_fractions()
         except Stopped:
             self.save()
             raise
         row = epoch.row(after, seconds, self.ranks)
-        return {**row, "zero_fraction": self._zero_fractions()}
+        return {**row, "zero_fraction": zeros}
 
     def _may_stop_validation(self) -> Interruption | None:
         """Give what may stop it: no wish that came before, as its epoch shall count."""
@@ -208,19 +252,31 @@ class Loop:
         """Give all ranks the weights of the first; machines may round differently."""
         self.ranks.spread(self.model.parameters())
 
-    def _update(self, answers: Answers) -> Update:
+    def _update(self, make: Callable[[], Update], last: Answers | None) -> Update:
+        """Make what may be an update; `last` are the newest answers, if any are."""
         try:
-            return self.updates.take(answers)
+            update = make()
         except NotFinite as found:
-            raise TrainingDiverged(
-                what=found.what,
-                given=found.value,
-                step=self.epoch.updates + 1,
-                epoch=self.epoch.number,
-                learning_rate=self.settings.learning_rate,
-                clip=self.settings.clip,
-                path=self.folder,
-            ) from None
+            blame = blame_values if found.of_loss else blame_gradient
+            where = blame(self.model, last)
+            update = self.epoch.updates + 1
+            raise self._diverged(found.what, found.value, where, update) from None
+        if update.made:
+            self.average.update()
+        return update
+
+    def _diverged(
+        self, what: str, given: float, where: str, update: int
+    ) -> TrainingDiverged:
+        return TrainingDiverged(
+            what=what,
+            given=given,
+            where=where,
+            update=update,
+            epoch=self.epoch.number,
+            path=self.folder,
+            advice=advice(self.settings, first=not self.updates.count),
+        )
 
     def _keep(self, row: Row) -> None:
         """Write the metrics, and the weights if they are the best so far.
@@ -233,10 +289,12 @@ class Loop:
         outcome.rows.append(row)
         self._write_metrics()
         if row["best"]:
-            self.best = weights_of(self.model)
+            with self.average.applied():
+                self.best = weights_of(self.model)
             outcome.best_loss = row["validation_loss"]
             outcome.best_epoch = row["epoch"]
             self._write_best(self.best)
+        self.updates.schedule.epoch(row["validation_loss"])
         self.epoch = self._new_epoch(row["epoch"] + 1)
 
     def _write_best(self, weights: dict[str, Tensor]) -> None:

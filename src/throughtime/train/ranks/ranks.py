@@ -160,6 +160,13 @@ class Ranks:
                 world=self.world,
                 expected="a sequence or stream for each of them",
             )
+        if settings.tbptt == "auto" and not self.alone:
+            raise NotShared(
+                argument="tbptt",
+                given=settings.tbptt,
+                world=self.world,
+                expected="one that does not depend on the rows, such as '10:30'",
+            )
 
     @contextmanager
     def _all(self) -> Iterator[None]:

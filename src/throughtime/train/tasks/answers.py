@@ -1,6 +1,6 @@
 """What a task is, and what it gives."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -11,6 +11,25 @@ from throughtime.train.measuring import Predicted
 from throughtime.train.model import Model
 from throughtime.train.progress import Counted
 from throughtime.train.ranks import Ranks
+
+
+class Rerun(NamedTuple):
+    """How the answers to a batch are given once more, to look inside.
+
+    Parameters
+    ----------
+    answer
+        Does so.
+    random
+        The state of torch's generator before: with it the masks are the same.
+    place
+        Says of which sequence and step a row and step of the batch are; None: of which
+        sequence.
+    """
+
+    answer: Callable[[], "Answers"]
+    random: Tensor
+    place: Callable[[int, int | None], str]
 
 
 class Answers(NamedTuple):
@@ -31,6 +50,13 @@ class Answers(NamedTuple):
         `(…)`, which answers there are: those with at least one known target.
     sequences, steps
         How many sequences the batch holds, and how many time steps.
+    updates
+        How many of the updates that `Task.batches` counts this is; other than 1 where
+        batches differ in length, and nobody knows how many there will be.
+    over
+        What the sum of the losses is divided by; None: how many answers count.
+    rerun
+        Gives them once more, where training may ask for it; None: in evaluation.
     """
 
     logits: Tensor
@@ -40,10 +66,19 @@ class Answers(NamedTuple):
     counts: Tensor
     sequences: int
     steps: int
+    updates: float = 1.0
+    over: float | None = None
+    rerun: Rerun | None = None
 
     def loss(self) -> Tensor:
         """Give the mean over all answers that count; what training makes small."""
-        return self.losses.sum() / self.counts.sum().clamp(min=1)
+        return self.losses.sum() / self.weight().clamp(min=1)
+
+    def weight(self) -> Tensor:
+        """Say how much the loss weighs beside those of other batches."""
+        if self.over is not None:
+            return self.losses.new_tensor(self.over)
+        return self.counts.sum()
 
 
 class Training(Protocol):
