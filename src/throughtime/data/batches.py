@@ -93,10 +93,10 @@ class SequenceBatches:
 
     def _nothing(self) -> SequenceBatch:
         sequence, start, *_ = self.pieces[0].tolist()
-        like = self.frames.read(sequence, start, start + 1)
+        like = self.frames.read(sequence, start, start)
+        frames = np.zeros((1, 1, like.shape[1]), like.dtype)
         none = torch.zeros(1, dtype=torch.int64)
-        frames = torch.from_numpy(np.zeros_like(like))[:, None]
-        return SequenceBatch(frames, none, none, none[:0])
+        return SequenceBatch(torch.from_numpy(frames), none, none, none[:0])
 
     def _draw(self) -> list[IntegerArray]:
         shuffled = torch.randperm(len(self.pieces), generator=self.generator).numpy()
