@@ -26,7 +26,7 @@ from throughtime.train.settings import Settings
 from throughtime.train.tasks import Answers, OfSequences, make_task
 
 SIGNS = make_sequences(105)  # 35 to learn from: with batches of 8 the last has 3
-SMALL = {"hidden_size": 4, "epochs": 3, "batch_size": 8, "dtype": "float64"}
+SMALL = {"hidden_size": 4, "epochs": 2, "batch_size": 8, "dtype": "float64"}
 SMALL |= {"learning_rate": 0.02, "save_every": 0.0}
 # What `fit` is given if nothing is said.
 GIVEN = {
