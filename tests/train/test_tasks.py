@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import throughtime as tt
+from tests.train.conftest import UNSAID
 from tests.train.tables import booleans, drawn, numbers, table
 from throughtime.cells import GRU, LSTM
 from throughtime.data import Column, Question, SequenceDataset
@@ -21,26 +22,7 @@ from throughtime.train.model import Model
 from throughtime.train.tasks import Answers, OfSequences, make_task
 
 EXACT: dict[str, Any] = {"rtol": 0, "atol": 1e-12}
-GIVEN: dict[str, Any] = {
-    "num_layers": 1,
-    "bidirectional": False,
-    "heads": 1,
-    "residual": False,
-    "dropout": 0.0,
-    "checkpoint": None,
-    "pool": None,
-    "class_weights": None,
-    "target_replication": None,
-    "optimizer": "adam",
-    "schedule": "cosine",
-    "clip": 1.0,
-    "save_every": 60.0,
-    "seed": 0,
-    "backend": "reference",
-    "dtype": "float64",
-    "device": "cpu",
-    "hidden_size": 4,
-}
+GIVEN = {**UNSAID, "backend": "reference", "dtype": "float64", "hidden_size": 4}
 ANIMALS = Column("animal", "category", ("ant", "bee", "cow"))
 COLOURS = Column("colour", "category", ("red", "blue"))
 

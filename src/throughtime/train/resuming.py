@@ -15,7 +15,7 @@ from throughtime.train.learning.checkpoints import (
     MACHINE,
     machine,
     part_of,
-    read_checkpoint,
+    read_whole,
 )
 from throughtime.train.model import Model
 from throughtime.train.ranks import ALONE, Ranks
@@ -43,7 +43,7 @@ def find_checkpoint(
     if out is None:
         raise ResumesNothing
     path = Path(out) / CHECKPOINT
-    found = ranks.from_first(lambda: read_checkpoint(path) if path.is_file() else None)
+    found = ranks.from_first(lambda: read_whole(path) if path.is_file() else None)
     return None if found is None else part_of(path, found, ranks)
 
 

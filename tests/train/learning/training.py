@@ -1,7 +1,6 @@
 """Trainings that are watched from inside, and the same ones written by hand."""
 
 from collections.abc import Callable, Iterator
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 import throughtime as tt
-from tests.train.conftest import make_sequences
+from tests.train.conftest import UNSAID, make_sequences
 from throughtime.cells import GRU
 from throughtime.data import Dataset, SequenceDataset, Split
 from throughtime.train.building import make_model
@@ -28,12 +27,6 @@ from throughtime.train.tasks import Answers, OfSequences, make_task
 SIGNS = make_sequences(105)  # 35 to learn from: with batches of 8 the last has 3
 SMALL = {"hidden_size": 4, "epochs": 2, "batch_size": 8, "dtype": "float64"}
 SMALL |= {"learning_rate": 0.02, "save_every": 0.0}
-# What `fit` is given if nothing is said.
-GIVEN = {
-    name: argument.default
-    for name, argument in signature(tt.fit).parameters.items()
-    if argument.default is not argument.empty
-}
 
 
 class Cut(Exception):
@@ -67,7 +60,7 @@ class Cutting(Silent):
 
 
 def settings_of(dataset: Dataset = SIGNS, **said: Any) -> Settings:
-    return settle(dataset, {**GIVEN, **SMALL, **said})
+    return settle(dataset, {**UNSAID, **SMALL, **said})
 
 
 def learn(

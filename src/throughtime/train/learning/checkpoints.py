@@ -57,7 +57,18 @@ def write_checkpoint(path: Path, loop: dict[str, Any], ranks: Ranks = ALONE) -> 
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read what `write_checkpoint` wrote.
+    """Read what one process goes on from that trains alone.
+
+    Raises
+    ------
+    DamagedCheckpoint, ResumesOther
+        It is none, or of several processes.
+    """
+    return part_of(path, read_whole(path), ALONE)
+
+
+def read_whole(path: Path) -> dict[str, Any]:
+    """Read what `write_checkpoint` wrote, for all ranks.
 
     Raises
     ------
