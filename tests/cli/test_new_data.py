@@ -159,6 +159,10 @@ def test_inspect_says_what_is_in_data_and_in_a_run() -> None:
     assert seen.exit_code == 0, seen.output
     assert "12 of " in seen.stdout
     assert "classify, an answer per step" in seen.stdout
+    Path("own.txt").write_text("to be or not to be\n" * 20)
+    text = call("inspect", "own.txt")
+    assert text.exit_code == 0, text.output
+    assert "next character" in text.stdout
     run = trained("mood", "run")
     told = call("inspect", run)
     assert told.exit_code == 0, told.output

@@ -1,9 +1,12 @@
 """Settings: what suits the data, and refusals that name the argument."""
 
+from inspect import signature
+
 import numpy as np
 import pytest
 import torch
 
+import throughtime as tt
 from tests.train.conftest import SENTENCE, make_sequences
 from tests.train.tables import table
 from throughtime.data import Column, Question, text_dataset
@@ -11,26 +14,11 @@ from throughtime.errors import DeviceMissing, NumberOutOfRange, SettingError
 from throughtime.train.defaults import settle
 from throughtime.train.settings import Settings
 
+# What `fit` is given if nothing is said.
 GIVEN = {
-    "num_layers": 1,
-    "bidirectional": False,
-    "optimizer": "adam",
-    "steps": None,
-    "schedule": "cosine",
-    "clip": 1.0,
-    "seed": 0,
-    "backend": "auto",
-    "dtype": "float32",
-    "device": "cpu",
-    "hidden_size": None,
-    "heads": 1,
-    "residual": False,
-    "dropout": 0.0,
-    "checkpoint": None,
-    "embedding": None,
-    "pool": None,
-    "class_weights": None,
-    "target_replication": None,
+    name: argument.default
+    for name, argument in signature(tt.fit).parameters.items()
+    if argument.default is not argument.empty
 }
 
 
@@ -94,8 +82,8 @@ def test_settings_survive_json_and_come_back_to_the_cpu() -> None:
         ("learning_rate", 0.0, r"learning_rate=0\.0, expected a finite number above 0"),
         ("learning_rate", float("nan"), "learning_rate=nan"),
         ("clip", -0.1, r"clip=-0\.1, expected a finite number of at least 0"),
-        ("optimizer", "adma", r"optimizer='adma'.*did you mean 'adam'"),
-        ("schedule", "linear", "schedule='linear'.*'cosine'"),
+        ("optimizer", "adagard", "optimizer='adagard'.*did you mean 'adagrad'"),
+        ("schedule", "cosinus", "schedule='cosinus'.*did you mean 'cosine'"),
         ("dtype", "float16", "dtype='float16'.*'float64'"),
         ("device", "tpu", "device='tpu'"),
         ("device", "meta", "device='meta'"),

@@ -34,6 +34,7 @@ GIVEN: dict[str, Any] = {
     "optimizer": "adam",
     "schedule": "cosine",
     "clip": 1.0,
+    "save_every": 60.0,
     "seed": 0,
     "backend": "reference",
     "dtype": "float64",
@@ -182,7 +183,7 @@ def scaled_by_hand(
 def test_a_padded_batch_is_the_mean_of_a_loop_over_its_answers(name: str) -> None:
     dataset = EVERY[name]
     model, task = made(dataset, batch_size=100)
-    [answers] = task.train(model, torch.Generator().manual_seed(0))
+    [answers] = task.training(model, torch.Generator().manual_seed(0))
     total, count = torch.zeros((), dtype=torch.float64), 0
     places = dataset.schema.places(dataset.schema.features)
     for frame in dataset.read("train"):
@@ -309,7 +310,7 @@ def test_long_pieces_are_cut_anew_in_every_epoch() -> None:
         assert (cut[1:, 3] == cut[:-1, 2]).all()
         assert (cut[:, 2] - cut[:, 3] <= 30).all()
         assert (cut[:, 1] == np.maximum(cut[:, 3] - 7, 0)).all()
-    [answers] = task.train(model, order)
+    [answers] = task.training(model, order)
     # The last step of a piece has no next one in it; the first 6 no change.
     pieces = task._pieces(torch.Generator().manual_seed(0))
     assert int(answers.counts.sum()) in range(160 - 6 - len(pieces) - 1, 160 - 6)
@@ -321,7 +322,7 @@ def test_balanced_classes_weigh_the_same_in_all(name: str) -> None:
     dataset = EVERY[name]
     model, task = made(dataset, batch_size=100, class_weights="balanced")
     assert task._weights is not None
-    [answers] = task.train(model, torch.Generator().manual_seed(0))
+    [answers] = task.training(model, torch.Generator().manual_seed(0))
     weights = task._weights(answers.targets)
     for group, size in enumerate((3, 2)):
         targets = answers.targets[..., group]
@@ -353,7 +354,7 @@ def test_weights_are_given_by_name() -> None:
 def test_target_replication_is_its_formula() -> None:
     dataset = EVERY["classify per sequence"]
     model, task = made(dataset, batch_size=100, target_replication=0.3)
-    [answers] = task.train(model, torch.Generator().manual_seed(0))
+    [answers] = task.training(model, torch.Generator().manual_seed(0))
     total = torch.zeros((), dtype=torch.float64)
     for frame in dataset.read("train"):
         target = torch.from_numpy(frame[0, 2:]).long()

@@ -23,7 +23,7 @@ _BUNDLED = files("throughtime.data") / "bundled"
 _SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
-def load(data: str | PathLike[str]) -> Dataset:
+def load(data: str | PathLike[str], *, split: str | None = None) -> Dataset:
     """Load a bundled data set by its name, or a text file by its path.
 
     Parameters
@@ -32,12 +32,13 @@ def load(data: str | PathLike[str]) -> Dataset:
         The name of a bundled data set (`cards()` lists them), or the path of any
         UTF-8 text file. A bundled name comes before a file of the same name:
         write `./shakespeare` for the file.
+    split
+        Of a text file, how it is split, as `text_dataset` says.
 
     Returns
     -------
     SequenceDataset or TextDataset
-        The data with their split and card. A text file is split in blocks, as
-        `text_dataset` says: 90 % training, 5 % validation, 5 % test.
+        The data with their split and card.
 
     Raises
     ------
@@ -52,7 +53,7 @@ def load(data: str | PathLike[str]) -> Dataset:
             raise _unknown(data)
     elif not isinstance(data, PathLike) or not isinstance(fspath(data), str):
         raise NotADataSource(kind=type(data).__name__)
-    return text_dataset(read_text(data), name=fspath(data))
+    return text_dataset(read_text(data), name=fspath(data), split=split)
 
 
 def cards() -> tuple[Card, ...]:

@@ -52,7 +52,10 @@ def read(data: Any, reading: Reading | None = None) -> Dataset:
     bundled = data in {card.name for card in cards()}
     if is_table(data) and not bundled:
         return assemble(*open_source(data, reading))
-    return _as_it_is(load(data), reading)
+    if bundled:
+        return _as_it_is(load(data), reading)
+    text = load(data, split=reading.split)
+    return _as_it_is(text, replace(reading, split=None))
 
 
 def _as_it_is(dataset: Dataset, reading: Reading) -> Dataset:

@@ -96,6 +96,15 @@ class OneSymbolText(DataError):
     )
 
 
+class UnknownSplit(DataError):
+    """A split that a text does not have."""
+
+    message = (
+        "split={given!r} is no split of the text {source}, expected 'time' or None: "
+        "give one of these."
+    )
+
+
 class TextTooShort(DataError):
     """A text too short to be split."""
 

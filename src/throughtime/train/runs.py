@@ -66,6 +66,8 @@ class Run:
         Where the model shall run.
     moved_to
         Where the data lie now, if no longer where they were, or the data.
+    measured
+        What `evaluate` gives of some parts, if it is known already.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Run:
         backend: str = "auto",
         device: str = "cpu",
         moved_to: Any = None,
+        measured: Mapping[str, dict[str, float]] | None = None,
     ) -> None:
         self.path, self.metrics, self.settings = path, metrics, settings
         self._document = document
@@ -88,7 +91,7 @@ class Run:
         self._backend, self._device = backend, device
         self._moved_to = moved_to
         self._model: Model | None = None
-        self._measured: dict[str, dict[str, float]] = {}
+        self._measured: dict[str, dict[str, float]] = dict(measured or {})
         self._predicted: dict[str, list[Predicted]] = {}
         self._baselines: dict[str, float] | None = None
 
