@@ -88,7 +88,7 @@ def test_a_text_is_split_in_time_if_asked(tmp_path: Path) -> None:
         errors.UnknownSplit, match="split='sequence' is no split of the text"
     ):
         read(path, Reading(split="sequence"))
-    with pytest.raises(errors.SettingOfTables, match="split"):
+    with pytest.raises(errors.UnusedSetting, match="split"):
         read("shakespeare", Reading(split="time"))
 
 
