@@ -136,6 +136,16 @@ def test_tensorboard_shows_updates_and_epochs(tmp_path: Path) -> None:
         assert values == pytest.approx([row["zero_fraction"][layer] for row in rows])
 
 
+def test_updates_of_several_batches_are_shown_once(tmp_path: Path) -> None:
+    settings = {**SMALL, "epochs": 2, "accumulate": 2, "tensorboard": True}
+    run = fit(Elman(), make_sequences(), out=tmp_path / "a", **settings)
+    curves = read(run.path)
+    steps = [step for step, _ in curves["update/gradient_norm"]]
+    assert steps == sorted(set(steps))
+    values = [value for _, value in curves["update/gradient_norm"]]
+    assert all(value > 0 for value in values)
+
+
 def test_a_training_that_goes_on_is_one_curve(tmp_path: Path) -> None:
     settings = {**SMALL, "schedule": "constant", "tensorboard": True}
     signs = make_sequences()

@@ -20,7 +20,7 @@ PER_SECOND: dict[Counted, str] = {
 
 
 class Moment(NamedTuple):
-    """Where a training is after an update.
+    """Where a training is after a batch.
 
     Parameters
     ----------
@@ -29,11 +29,11 @@ class Moment(NamedTuple):
     done, of
         How many updates of the epoch there were, and about how many there will be.
     update
-        Which it was of the whole training, from 1.
+        How many there were in the whole training.
     loss
         Before the update.
     norm
-        That of its gradient, before clipping.
+        That of its gradient, before clipping; NaN where the batch made no update yet.
     step_width
         The learning rate of the update.
     rate
@@ -61,7 +61,7 @@ class Reporter(Protocol):
         """Show a line."""
 
     def batch(self, now: Moment) -> None:
-        """After an update."""
+        """After a batch."""
 
     def epoch(self, row: Row) -> None:
         """After an epoch."""
