@@ -1,5 +1,6 @@
 """What a person sees while a training goes on: how long it lasts, and TensorBoard."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ def test_time_left_is_what_the_rest_takes_at_the_pace_so_far() -> None:
     left.at(0.1, now=50)
     assert str(left) == ""
     left.at(0.2, now=80)
-    assert str(left) == "  4 min left at most"
+    assert str(left) == "4 min left"
     left.at(1, now=320)
     assert str(left) == ""
 
@@ -47,7 +48,7 @@ def test_time_left_knows_that_a_training_went_on() -> None:
     # All before 0.5 took place in another process, at whatever pace.
     left.at(0.5, now=1000)
     left.at(0.75, now=1010)
-    assert str(left) == "  10 s left at most"
+    assert str(left) == "10 s left"
 
 
 def test_an_epoch_that_was_cut_into_more_pieces_leaves_no_time_below_zero() -> None:
@@ -65,15 +66,19 @@ def test_lines_per_epoch_say_how_long_is_left(
     assert ["left at most" in line for line in lines] == [True, True, False]
 
 
-def test_a_bar_says_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    live = Live(2, "accuracy", "sequences")
-    for done in (1, 2):
-        live.batch(Moment(1, done, 10, done, 0.5, 1.0, 0.1, 100.0))
-    (task,) = live._bar.tasks
-    assert task.completed == 2
-    assert task.total == 20
-    assert task.fields["numbers"].endswith(" left at most")
+def test_a_bar_says_it_too_and_stands_in_80_columns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in {"FORCE_COLOR": "1", "TERM": "xterm", "COLUMNS": "80"}.items():
+        monkeypatch.setenv(name, value)
+    live = Live(100, "bits_per_character", "characters")
+    with live:
+        live.batch(Moment(99, 1, 10, 981, 12.3456, 1.0, 0.1, 123_456.0))
+        live.batch(Moment(99, 2, 10, 982, 12.3456, 1.0, 0.1, 123_456.0))
+    printed = re.sub(r"\x1b\[[?\d;]*\w", "", capsys.readouterr().err)
+    bar = re.findall("epoch[^\r\n]*", printed)[-1]
+    assert bar.startswith("epoch  99/100 ━")
+    assert bar.rstrip().endswith(" s left  loss 12.3456  123,456 characters/s")
 
 
 def test_without_the_package_an_error_names_the_extra(
@@ -129,6 +134,16 @@ def test_tensorboard_shows_updates_and_epochs(tmp_path: Path) -> None:
     for layer in range(2):
         values = [value for _, value in curves[f"zero_fraction/layer_{layer}"]]
         assert values == pytest.approx([row["zero_fraction"][layer] for row in rows])
+
+
+def test_updates_of_several_batches_are_shown_once(tmp_path: Path) -> None:
+    settings = {**SMALL, "epochs": 2, "accumulate": 2, "tensorboard": True}
+    run = fit(Elman(), make_sequences(), out=tmp_path / "a", **settings)
+    curves = read(run.path)
+    steps = [step for step, _ in curves["update/gradient_norm"]]
+    assert steps == sorted(set(steps))
+    values = [value for _, value in curves["update/gradient_norm"]]
+    assert all(value > 0 for value in values)
 
 
 def test_a_training_that_goes_on_is_one_curve(tmp_path: Path) -> None:

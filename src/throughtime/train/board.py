@@ -1,5 +1,6 @@
 """What TensorBoard shows of a training."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -85,13 +86,14 @@ class Board:
     def batch(self, now: Moment) -> None:
         """Write loss, gradient and step width of an update."""
         self._update = now.update
-        self._write(
-            {
-                "update/loss": now.loss,
-                "update/gradient_norm": now.norm,
-                "update/step_width": now.step_width,
-            }
-        )
+        if not math.isnan(now.norm):
+            self._write(
+                {
+                    "update/loss": now.loss,
+                    "update/gradient_norm": now.norm,
+                    "update/step_width": now.step_width,
+                }
+            )
         self.other.batch(now)
 
     def epoch(self, row: Row) -> None:

@@ -20,7 +20,7 @@ PER_SECOND: dict[Counted, str] = {
 
 
 class Moment(NamedTuple):
-    """Where a training is after an update.
+    """Where a training is after a batch.
 
     Parameters
     ----------
@@ -29,11 +29,11 @@ class Moment(NamedTuple):
     done, of
         How many updates of the epoch there were, and about how many there will be.
     update
-        Which it was of the whole training, from 1.
+        How many there were in the whole training.
     loss
         Before the update.
     norm
-        That of its gradient, before clipping.
+        That of its gradient, before clipping; NaN where the batch made no update yet.
     step_width
         The learning rate of the update.
     rate
@@ -61,7 +61,7 @@ class Reporter(Protocol):
         """Show a line."""
 
     def batch(self, now: Moment) -> None:
-        """After an update."""
+        """After a batch."""
 
     def epoch(self, row: Row) -> None:
         """After an epoch."""
@@ -102,11 +102,10 @@ class Live:
     def __init__(self, epochs: int, metric: str, counted: Counted) -> None:
         self.console = Console(stderr=True, highlight=False)
         self.epochs, self.metric, self.counted = epochs, metric, counted
-        self._last = ""
         self._left = TimeLeft()
         self._bar = Progress(
             TextColumn("epoch {task.fields[epoch]:>3}/{task.fields[epochs]}"),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=16),  # all of it has to stand in 80 columns
             TextColumn("{task.fields[numbers]}"),
             console=self.console,
             transient=True,
@@ -129,10 +128,9 @@ class Live:
         """Move the bar."""
         completed, total = (now.epoch - 1) * now.of + now.done, self.epochs * now.of
         self._left.at(completed / total)
-        numbers = (
-            f"loss {now.loss:.4f}{self._last}  {now.rate:,.0f} {self.counted}/s"
-            f"{self._left}"
-        )
+        numbers = f"loss {now.loss:.4f}  {now.rate:,.0f} {self.counted}/s"
+        if left := str(self._left):
+            numbers = f"{left}  {numbers}"
         fields = {"epoch": now.epoch, "epochs": self.epochs, "numbers": numbers}
         if self._task is None:
             self._task = self._bar.add_task("", total=total, **fields)
@@ -141,14 +139,14 @@ class Live:
     def epoch(self, row: Row) -> None:
         """Leave a line behind."""
         value = row[f"validation_{self.metric}"]
-        self._last = f"  {words(self.metric)} {value:.4f}"
         self._left.at(row["epoch"] / self.epochs)
+        left = str(self._left)
         self.say(
             f"epoch {row['epoch']:>3}  loss {row['loss']:.4f}  validation loss "
             f"{row['validation_loss']:.4f} {words(self.metric)} {value:.4f}  "
             f"{row[PER_SECOND[self.counted]]:,.0f} {self.counted}/s"
             + ("  best" if row["best"] else "")
-            + str(self._left)
+            + (f"  {left} at most" if left else "")
         )
 
 
@@ -176,7 +174,7 @@ class TimeLeft:
     def __str__(self) -> str:
         if not self._seconds:
             return ""
-        return f"  {lasting(self._seconds)} left at most"
+        return f"{lasting(self._seconds)} left"
 
 
 def lasting(seconds: float) -> str:

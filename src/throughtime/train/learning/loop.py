@@ -260,7 +260,7 @@ class Loop:
             blame = blame_values if found.of_loss else blame_gradient
             # Of several processes, one may have read what is to blame.
             found_by = filter(None, self.ranks.gather(blame(self.model, last)))
-            where = next(found_by, "not when the batch was run again")
+            where = next(found_by, "not when its last batch was run again")
             update = self.epoch.updates + 1
             raise self._diverged(found.what, found.value, where, update) from None
         if update.made:
