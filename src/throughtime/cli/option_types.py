@@ -1,5 +1,6 @@
 """What the options of a training are read as."""
 
+import json
 from typing import Any
 
 import rich_click as click
@@ -37,6 +38,42 @@ class Weights(_Type):
             except ValueError:
                 self.fail(f"{weight!r} is no weight: write CLASS=WEIGHT.", param, ctx)
         return weights
+
+
+class Chances(_Type):
+    """A probability, or one for each of some names: `h=0.05,c=0.5`."""
+
+    name = "chances"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Read a number, or one for each name; of a file they are that already."""
+        if not isinstance(value, str):
+            return value
+        try:
+            if "=" not in value:
+                return float(value)
+            pairs = [entry.rpartition("=") for entry in value.split(",")]
+            return {name.strip(): float(chance) for name, _, chance in pairs}
+        except ValueError:
+            self.fail(f"{value!r} is no number, nor NAME=NUMBER,….", param, ctx)
+
+
+class Setting(_Type):
+    """`NAME=VALUE`: a number, several with commas between them, true or false."""
+
+    name = "setting"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, Any]:
+        """Return the name and its value; of a file they are that already."""
+        if not isinstance(value, str):
+            return (value[0], value[1])
+        name, equals, text = value.partition("=")
+        if not equals or not name or not text:
+            self.fail(f"{value!r} is not NAME=VALUE.", param, ctx)
+        try:
+            return name.strip(), json.loads(f"[{text}]" if "," in text else text)
+        except ValueError:
+            return name.strip(), text
 
 
 class Spacing(_Type):

@@ -3,25 +3,15 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import rich_click as click
-
 from throughtime.cli.built_in import CELL_HELP
+from throughtime.cli.descent import DESCENT, STARTING
 from throughtime.cli.option_types import Feed, Names, Season, Spacing, Weights
+from throughtime.cli.panels import option as _option
+from throughtime.cli.panels import table
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _BY_DATA = "By default what suits the data."
-
-
-def _feeds(
-    context: click.Context, parameter: click.Parameter, given: Any
-) -> dict[str, Any]:
-    """Make one table of all that is fed."""
-    return dict(given)
-
-
-def _option(group: str, *names: str, **settings: Any) -> Callable[[Command], Command]:
-    return click.option(*names, panel=group, **settings)
 
 
 _DATA = [
@@ -52,7 +42,7 @@ _DATA = [
         "inputs",
         multiple=True,
         type=Feed(),
-        callback=_feeds,
+        callback=table,
         metavar="NAME=COLUMN",
         help="Feeds an Input of the cell; may be given several times.",
     ),
@@ -74,7 +64,8 @@ _DATA = [
         "Data",
         "--split",
         metavar="sequence|time|COLUMN",
-        help=f"How training, validation and test are apart. {_BY_DATA}",
+        help="How training, validation and test are apart; of a text time: its last "
+        f"10 %. {_BY_DATA}",
     ),
     _option(
         "Data",
@@ -201,14 +192,6 @@ _NETWORK = [
 _LEARNING = [
     _option(
         "Learning",
-        "--optimizer",
-        default="adam",
-        show_default=True,
-        metavar="adam|sgd",
-        help="What uses the gradient.",
-    ),
-    _option(
-        "Learning",
         "--epochs",
         type=int,
         help=f"Passes over the data at most. {_BY_DATA}",
@@ -243,23 +226,7 @@ _LEARNING = [
         "Learning",
         "--learning-rate",
         type=float,
-        help=f"First step width. {_BY_DATA}",
-    ),
-    _option(
-        "Learning",
-        "--schedule",
-        default="cosine",
-        show_default=True,
-        metavar="cosine|constant",
-        help="cosine: the step width falls to 0 over the epochs.",
-    ),
-    _option(
-        "Learning",
-        "--clip",
-        type=float,
-        default=1.0,
-        show_default=True,
-        help="Norm of the gradient at most; 0 for no limit.",
+        help=f"Largest step width. {_BY_DATA}",
     ),
     _option(
         "Learning",
@@ -288,10 +255,12 @@ _LEARNING = [
     ),
 ]
 
+_TRAINING = [*_NETWORK, *STARTING, *_LEARNING, *DESCENT]
+
 
 def training(command: Command) -> Command:
     """Add what a training can be asked for."""
-    for option in reversed([*_DATA, *_QUESTION, *_ANSWER, *_NETWORK, *_LEARNING]):
+    for option in reversed([*_DATA, *_QUESTION, *_ANSWER, *_TRAINING]):
         command = option(command)
     return command
 

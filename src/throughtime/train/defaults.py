@@ -9,6 +9,8 @@ import torch
 from throughtime.data import Dataset, SequenceDataset, TextDataset
 from throughtime.data.pieces import START, STOP
 from throughtime.errors import LooksAhead, UnusedSetting
+from throughtime.train.descent.choices import check_choices, suited
+from throughtime.train.descent.optimizers import find_optimizer, first_rate
 from throughtime.train.reach import check_reach
 from throughtime.train.settings import Settings
 from throughtime.train.truncation import read_rule
@@ -47,7 +49,7 @@ _UPDATES = 16
 _LONGEST_WHOLE = 400
 _STEPS = 100
 # What has a default for every kind of data, so that None stands for it.
-_SETTLED = {*_TEXT, "tbptt", "threads"}
+_SETTLED = {*_TEXT, *suited({}), "tbptt", "threads"}
 
 
 def settle(dataset: Dataset, given: Mapping[str, Any]) -> Settings:
@@ -69,13 +71,16 @@ def settle(dataset: Dataset, given: Mapping[str, Any]) -> Settings:
         asked["device"] = str(asked["device"])
     if type(asked.get("tbptt")) is int:
         asked["tbptt"] = str(asked["tbptt"])
-    chosen: dict[str, Any] = {"tbptt": None, "threads": None}
-    defaults: dict[str, Any] = {**chosen, **_defaults(dataset, asked)}
+    defaults: dict[str, Any] = {"tbptt": None, "threads": None, **suited(asked)}
+    defaults |= _defaults(dataset, asked)
+    if asked.get("init") == "chrono":
+        defaults["chrono_steps"] = _longest(dataset, {**defaults, **asked}["steps"])
+    asked["optimizer"] = find_optimizer(asked["optimizer"])
     rates = defaults["learning_rate"]
-    # An optimiser that is not known is refused below, whatever its step width.
-    defaults["learning_rate"] = rates.get(str(given.get("optimizer")), rates["adam"])
+    defaults["learning_rate"] = first_rate(asked["optimizer"], rates)
     settings = Settings(**(defaults | asked))
     _check_use(dataset, settings)
+    check_choices(settings)
     return settings
 
 
@@ -103,6 +108,15 @@ def _defaults(dataset: Dataset, asked: Mapping[str, Any]) -> dict[str, Any]:
             rows = int(-(-lengths // steps).sum())
     defaults["batch_size"] = max(1, min(defaults["batch_size"], rows // _UPDATES))
     return defaults
+
+
+def _longest(dataset: Dataset, steps: Any) -> int:
+    """Give the longest stretch of steps that is learned at once."""
+    if isinstance(dataset, TextDataset):
+        return steps
+    pieces = dataset.splits["train"]
+    longest = int((pieces[:, STOP] - pieces[:, START]).max(initial=0))
+    return longest if steps is None else min(longest, steps)
 
 
 def _check_use(dataset: Dataset, settings: Settings) -> None:

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from throughtime.data import Column, Missing
-from throughtime.errors import FeatureCountMismatch, GapInBatch
+from throughtime.data.tables.known import ABOUT_FEATURES
+from throughtime.errors import FeatureCountMismatch, ValueMissing
 from throughtime.train.scales import Scale, chosen
 
 # What holds the place of a category that is missing: as of one never seen, all zeros.
@@ -120,6 +121,15 @@ class Read(nn.Module):
         """How many steps before it are looked at to read one."""
         return max(self.difference, int(self.missing == "forward"))
 
+    @property
+    def plain(self) -> int:
+        """How many channels, the first ones, are numbers or booleans."""
+        return len(self._plain)
+
+    def column_of(self, channel: int) -> str:
+        """Name the column of a channel of numbers and booleans."""
+        return self.columns[self._plain[channel]].name
+
     def check(self, input: Tensor, lengths: Tensor | None = None) -> None:
         """Refuse what cannot be read.
 
@@ -127,7 +137,7 @@ class Read(nn.Module):
         ------
         FeatureCountMismatch
             There are not F columns.
-        GapInBatch
+        ValueMissing
             A value is missing, and nothing was said of missing values.
         """
         if input.dim() != 3 or input.shape[-1] != len(self.columns):
@@ -137,8 +147,11 @@ class Read(nn.Module):
             return
         for step, row, place in input.isnan().nonzero().tolist():
             if lengths is None or step < lengths[row]:
-                column = self.columns[place].name
-                raise GapInBatch(column=column, step=step, row=row)
+                raise ValueMissing(
+                    where=f"The batch, row {row}, step {step}",
+                    column=self.columns[place].name,
+                    advice=ABOUT_FEATURES,
+                )
 
     def fill(self, input: Tensor, before: Tensor | None = None) -> Tensor:
         """Put something in the place of every missing value.

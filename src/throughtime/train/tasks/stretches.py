@@ -40,6 +40,8 @@ class PieceStream:
         Of a chunk.
     order
         Draws the order of the pieces, a new one for each pass.
+    share
+        Which rows are given.
     """
 
     def __init__(
@@ -49,22 +51,28 @@ class PieceStream:
         rows: int,
         steps: int,
         order: torch.Generator,
+        share: slice = slice(None),
     ) -> None:
         pieces = [
             Piece(dataset, model, one) for one in dataset.splits["train"].tolist()
         ]
         self._read = sum(reader.width for reader in readers_of(model))
+        self._share = share
         self._classes = isinstance(model.output, Classes)
         rows = min(rows, len(pieces))
         self._batches = StreamBatches(pieces, rows, steps, generator=order)
 
     def __iter__(self) -> Iterator[Chunk]:
         """Give what is left of a pass: inputs are what is read, all in float64."""
+        own = self._share
         for chunk in self._batches:
-            numbers, targets = chunk.inputs.tensor_split([self._read], -1)
+            numbers, targets = chunk.inputs[:, own].tensor_split([self._read], -1)
             if self._classes:
                 targets = targets.long()
-            yield Chunk(numbers, targets, chunk.lengths, chunk.resets)
+            lengths, resets = chunk.lengths, chunk.resets
+            assert lengths is not None
+            assert resets is not None
+            yield Chunk(numbers, targets, lengths[own], resets[:, own])
 
     def sequences(self, window: Window) -> int:
         """Count the sequences that begin in the newest steps of a window."""
