@@ -1,6 +1,7 @@
 """Truncated backpropagation in a training: what is read, what counts, what is cut."""
 
 from dataclasses import replace
+from inspect import signature
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from tests.train.tables import drawn, numbers, table
 from tests.train.test_guards import timed
 from tests.train.test_resuming import CutOff, Make, of, same, told
 from tests.train.test_tasks import EVERY as QUESTIONS
-from tests.train.test_tasks import EXACT, GIVEN
+from tests.train.test_tasks import EXACT
 from throughtime.bench import delayed_recall
 from throughtime.cells import GRU, LSTM
 from throughtime.data import (
@@ -44,10 +45,20 @@ from throughtime.train.learning.checkpoints import read_checkpoint, restore
 from throughtime.train.model import Model
 from throughtime.train.settings import Settings
 from throughtime.train.tasks import Answers, OfSequences, make_task
-from throughtime.train.tasks.stretches import Piece
+from throughtime.train.tasks.stretches import Layout, Piece
 from throughtime.train.tasks.truncated import Truncated
 
 EVERY = {name: one for name, one in QUESTIONS.items() if one.question.per == "step"}
+GIVEN: dict[str, Any] = {
+    **{
+        name: argument.default
+        for name, argument in signature(fit).parameters.items()
+        if argument.default is not argument.empty
+    },
+    "backend": "reference",
+    "dtype": "float64",
+    "hidden_size": 4,
+}
 RULES = ("4", "3:8", "1:5", "random:3", "auto")
 
 
@@ -157,10 +168,11 @@ def test_stretches_of_a_piece_are_the_piece(name: str, cuts: list[int]) -> None:
     for row in dataset.splits["train"].tolist()[:4]:
         length = row[2] - row[1]
         edges = [0, *sorted(min(cut, length) for cut in cuts), length]
-        whole = Piece(dataset, model, row)[:].nan_to_num(9.9)
-        begun = Piece(dataset, model, row)
+        layout = Layout(dataset, model)
+        whole = Piece(layout, row)[:].nan_to_num(9.9)
+        begun = Piece(layout, row)
         for first, last in pairwise(edges):
-            for piece in (begun, Piece(dataset, model, row)):
+            for piece in (begun, Piece(layout, row)):
                 part = piece[first:last].nan_to_num(9.9)
                 assert torch.equal(part, whole[first:last])
 
