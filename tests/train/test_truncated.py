@@ -282,6 +282,8 @@ def test_what_suits_the_data_where_a_stream_is_learned() -> None:
     given = {**GIVEN, "tbptt": 20}
     text = settle(text_dataset(SENTENCE * 1000, "t"), given)
     assert (text.tbptt, text.steps, text.batch_size) == ("20", None, 32)
+    chrono = {**given, "tbptt": "5:20", "init": "chrono"}
+    assert settle(text_dataset(SENTENCE, "t"), chrono).chrono_steps == 20
     series = [np.zeros((1000, 1))] * 6
     question = Question("forecast", "step", 1, 1)
     long = table(series, question, [Column("x")])
@@ -290,6 +292,14 @@ def test_what_suits_the_data_where_a_stream_is_learned() -> None:
     assert settle(long, {**given, "tbptt": "500"}).batch_size == 1
     assert settle(long, {**given, "batch_size": 7}).batch_size == 7
     assert Settings.from_json(settings.to_json()) == settings
+    for rule, steps in {
+        "20:35": 35,
+        "random:40": 40,
+        "auto": 100,
+        "5:2000": 1000,
+    }.items():
+        asked = {**given, "tbptt": rule, "init": "chrono"}
+        assert settle(long, asked).chrono_steps == steps
 
 
 class Feedforward(tt.Cell):
