@@ -169,6 +169,24 @@ def test_what_lies_elsewhere_is_read_as_the_stream_goes() -> None:
         assert max((b - a for a, b in one.asked), default=0) <= 4
 
 
+@pytest.mark.parametrize("rows", [1, 3, 4])
+def test_a_share_of_the_rows_is_what_the_whole_has_there(rows: int) -> None:
+    given_sequences = sequences([7, 0, 12, 3, 5, 30])
+    shares = [slice(0, rows, 2), slice(1, rows, 2)]
+    whole = list(StreamBatches(given_sequences, rows, 4))
+    for share in shares:
+        far = [Elsewhere(one) for one in given_sequences]
+        own = list(StreamBatches(far, rows, 4, targets=far, share=share))
+        for mine, chunk in zip(own, whole, strict=True):
+            assert torch.equal(mine.inputs, chunk.inputs[:, share])
+            assert torch.equal(mine.targets, chunk.inputs[:, share])
+            for name in ("resets", "places"):
+                assert torch.equal(getattr(mine, name), getattr(chunk, name)[:, share])
+            assert torch.equal(mine.lengths, chunk.lengths[share])
+        given_steps = sum(int(chunk.lengths[share].sum()) for chunk in whole)
+        assert sum(b - a for one in far for a, b in one.asked) == 2 * given_steps
+
+
 def test_symbols_and_targets_of_their_own_shape() -> None:
     symbols = [torch.arange(5), torch.arange(10, 13)]
     targets = [one.double()[:, None] / 2 for one in symbols]

@@ -226,17 +226,19 @@ def test_what_does_not_fit_is_refused() -> None:
         two.stream()
 
 
-def test_on_another_device_than_the_cpu_it_is_refused() -> None:
+def test_where_numpy_cannot_see_it_is_refused() -> None:
     module = tt.nn.Recurrent(tt.cells.GRU(), 3, 5)
     stream = module.stream()
     outputs = stream(torch.ones(3))
     state = stream.state
-    with pytest.raises(
-        StreamElsewhere, match=r"on meta, expected cpu.*module\.cpu\(\)"
-    ):
+    with pytest.raises(StreamElsewhere, match=r"float32 on meta, .* module\.float\(\)"):
         tt.nn.LSTM(3, 5, device="meta").stream()
     module.to("meta")
     with pytest.raises(StreamElsewhere):
         stream(torch.ones(3))
+    with pytest.raises(
+        StreamElsewhere, match=r"bfloat16 on cpu, expected numbers that"
+    ):
+        tt.nn.Recurrent(tt.cells.GRU(), 3, 5, dtype=torch.bfloat16).stream()
     assert torch.equal(stream.state.h, state.h)
     assert torch.equal(outputs, stream.state.h[0])

@@ -1,6 +1,7 @@
 """Truncated backpropagation in a training: what is read, what counts, what is cut."""
 
 from dataclasses import replace
+from inspect import signature
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from tests.train.tables import drawn, numbers, table
 from tests.train.test_guards import timed
 from tests.train.test_resuming import CutOff, Make, of, same, told
 from tests.train.test_tasks import EVERY as QUESTIONS
-from tests.train.test_tasks import EXACT, GIVEN
+from tests.train.test_tasks import EXACT
 from throughtime.bench import delayed_recall
 from throughtime.cells import GRU, LSTM
 from throughtime.data import (
@@ -40,14 +41,25 @@ from throughtime.math import tanh
 from throughtime.train import fit
 from throughtime.train.building import make_model
 from throughtime.train.defaults import settle
-from throughtime.train.learning.checkpoints import read_checkpoint, restore
+from throughtime.train.learning.checkpoints import part_of, read_checkpoint, restore
 from throughtime.train.model import Model
+from throughtime.train.ranks import ALONE
 from throughtime.train.settings import Settings
 from throughtime.train.tasks import Answers, OfSequences, make_task
-from throughtime.train.tasks.stretches import Piece
+from throughtime.train.tasks.stretches import Layout, Piece
 from throughtime.train.tasks.truncated import Truncated
 
 EVERY = {name: one for name, one in QUESTIONS.items() if one.question.per == "step"}
+GIVEN: dict[str, Any] = {
+    **{
+        name: argument.default
+        for name, argument in signature(fit).parameters.items()
+        if argument.default is not argument.empty
+    },
+    "backend": "reference",
+    "dtype": "float64",
+    "hidden_size": 4,
+}
 RULES = ("4", "3:8", "1:5", "random:3", "auto")
 
 
@@ -157,10 +169,11 @@ def test_stretches_of_a_piece_are_the_piece(name: str, cuts: list[int]) -> None:
     for row in dataset.splits["train"].tolist()[:4]:
         length = row[2] - row[1]
         edges = [0, *sorted(min(cut, length) for cut in cuts), length]
-        whole = Piece(dataset, model, row)[:].nan_to_num(9.9)
-        begun = Piece(dataset, model, row)
+        layout = Layout(dataset, model)
+        whole = Piece(layout, row)[:].nan_to_num(9.9)
+        begun = Piece(layout, row)
         for first, last in pairwise(edges):
-            for piece in (begun, Piece(dataset, model, row)):
+            for piece in (begun, Piece(layout, row)):
                 part = piece[first:last].nan_to_num(9.9)
                 assert torch.equal(part, whole[first:last])
 
@@ -247,7 +260,8 @@ def test_cut_off_after_any_update_it_ends_with_equal_bits(
         with pytest.raises(CutOff):
             CASES[name](folder, cut).run()
         again = CASES[name](folder, None)
-        restore(folder, read_checkpoint(folder / "checkpoint.pt"), again)
+        path = folder / "checkpoint.pt"
+        restore(path, part_of(path, read_checkpoint(path), ALONE), again)
         assert told(again.run().rows) == told(outcome.rows)
         best = (folder / "model.safetensors").read_bytes()
         assert best == (tmp_path / "whole" / "model.safetensors").read_bytes()
@@ -268,6 +282,8 @@ def test_what_suits_the_data_where_a_stream_is_learned() -> None:
     given = {**GIVEN, "tbptt": 20}
     text = settle(text_dataset(SENTENCE * 1000, "t"), given)
     assert (text.tbptt, text.steps, text.batch_size) == ("20", None, 32)
+    chrono = {**given, "tbptt": "5:20", "init": "chrono"}
+    assert settle(text_dataset(SENTENCE, "t"), chrono).chrono_steps == 20
     series = [np.zeros((1000, 1))] * 6
     question = Question("forecast", "step", 1, 1)
     long = table(series, question, [Column("x")])
@@ -276,6 +292,14 @@ def test_what_suits_the_data_where_a_stream_is_learned() -> None:
     assert settle(long, {**given, "tbptt": "500"}).batch_size == 1
     assert settle(long, {**given, "batch_size": 7}).batch_size == 7
     assert Settings.from_json(settings.to_json()) == settings
+    for rule, steps in {
+        "20:35": 35,
+        "random:40": 40,
+        "auto": 100,
+        "5:2000": 1000,
+    }.items():
+        asked = {**given, "tbptt": rule, "init": "chrono"}
+        assert settle(long, asked).chrono_steps == steps
 
 
 class Feedforward(tt.Cell):

@@ -57,6 +57,9 @@ class StreamBatches:
     generator
         Draws the order of the sequences, a new one for each pass. Without it they come
         as they are given.
+    share
+        Which of the rows are given, and read; None: all. So several processes follow
+        one part of them each, in chunks of the same steps.
 
     Raises
     ------
@@ -74,11 +77,14 @@ class StreamBatches:
         *,
         targets: Sequence[Any] | None = None,
         generator: torch.Generator | None = None,
+        share: slice | None = None,
     ) -> None:
         for argument, value in {"batch_size": batch_size, "steps": steps}.items():
             if value < 1:
                 raise NotPositive(argument=argument, given=value)
         self.batch_size, self.steps, self.generator = batch_size, steps, generator
+        given = range(batch_size)[share or slice(None)]
+        self._columns = {row: column for column, row in enumerate(given)}
         self._sequences = _alike("sequences", sequences)
         self._targets = None if targets is None else _alike("targets", targets)
         if self._targets is not None:
@@ -155,21 +161,24 @@ class StreamBatches:
 
     def _chunk(self) -> Chunk:
         """Fill the rows of one chunk, and go on behind it."""
-        shape = self.steps, self.batch_size
+        shape = self.steps, len(self._columns)
         inputs = _zeros(self._sequences[0], shape)
         targets = None if self._targets is None else _zeros(self._targets[0], shape)
         resets = torch.zeros(shape, dtype=torch.bool)
         places = torch.full(shape, -1)
+        last = 0  # of all rows, also of those that are not given
         for row, start, count, place, step in self._pieces():
-            own = slice(start, start + count), row
+            last = max(last, start + count)
+            if row not in self._columns:
+                continue
+            own = slice(start, start + count), self._columns[row]
             read = slice(step, step + count)
             inputs[own] = torch.as_tensor(self._sequences[place][read])
             if targets is not None and self._targets is not None:
                 targets[own] = torch.as_tensor(self._targets[place][read])
             places[own] = place
-            resets[start, row] = step == 0
+            resets[own][0] = step == 0
         lengths = (places >= 0).sum(0)
-        last = int(lengths.max())
         if targets is not None:
             targets = targets[:last]
         return Chunk(inputs[:last], targets, lengths, resets[:last], places[:last])

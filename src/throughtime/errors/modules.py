@@ -218,12 +218,12 @@ class StreamMismatch(ThroughtimeError, ValueError):
 
 
 class StreamElsewhere(ThroughtimeError, RuntimeError):
-    """A stream of a module that does not lie on the CPU."""
+    """A stream of a module whose weights NumPy cannot see."""
 
     message = (
-        "The weights of the module are on {device}, expected cpu for a stream, whose "
-        "steps are too short for another device: call module.step() there, or move the "
-        "module by module.cpu()."
+        "The weights of the module are {dtype} on {device}, expected numbers that "
+        "NumPy knows on cpu for a stream: call module.step(), or convert the module by "
+        "module.float().cpu()."
     )
 
 

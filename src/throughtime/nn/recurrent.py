@@ -239,7 +239,7 @@ class Recurrent(Layers):
         TwoDirections
             The module is bidirectional.
         StreamElsewhere
-            Its weights do not lie on the CPU.
+            Its weights are not on the CPU, or of a dtype that NumPy does not know.
         """
         return Stream(self, batch)
 

@@ -50,7 +50,7 @@ class Stream:
     TwoDirections
         The module is bidirectional.
     StreamElsewhere
-        Its weights do not lie on the CPU.
+        Its weights are not on the CPU, or of a dtype that NumPy does not know.
     """
 
     def __init__(self, module: Layers, batch: int | None = None) -> None:
@@ -194,8 +194,8 @@ class Stream:
         """Make room for inputs, states and outputs, where compiled code finds them."""
         module = self._module
         like = module.like(torch.empty(0)).detach()
-        if like.device.type != "cpu":
-            raise StreamElsewhere(device=like.device)
+        if like.device.type != "cpu" or like.dtype == torch.bfloat16:
+            raise StreamElsewhere(dtype=like.dtype, device=like.device)
         self._like = like
 
         def room(size: int) -> Tensor:

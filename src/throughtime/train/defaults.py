@@ -13,7 +13,7 @@ from throughtime.train.descent.choices import check_choices, suited
 from throughtime.train.descent.optimizers import find_optimizer, first_rate
 from throughtime.train.reach import check_reach
 from throughtime.train.settings import Settings
-from throughtime.train.truncation import read_rule
+from throughtime.train.truncation import Rule, read_rule
 
 # Found by experiments with LSTM and GRU on the bundled data.
 _TEXT: Mapping[str, Any] = {
@@ -74,7 +74,9 @@ def settle(dataset: Dataset, given: Mapping[str, Any]) -> Settings:
     defaults: dict[str, Any] = {"tbptt": None, "threads": None, **suited(asked)}
     defaults |= _defaults(dataset, asked)
     if asked.get("init") == "chrono":
-        defaults["chrono_steps"] = _longest(dataset, {**defaults, **asked}["steps"])
+        rule, steps = _rule(asked), {**defaults, **asked}["steps"]
+        longest = steps if rule is None else rule.longest
+        defaults["chrono_steps"] = _longest(dataset, longest)
     asked["optimizer"] = find_optimizer(asked["optimizer"])
     rates = defaults["learning_rate"]
     defaults["learning_rate"] = first_rate(asked["optimizer"], rates)
@@ -85,8 +87,7 @@ def settle(dataset: Dataset, given: Mapping[str, Any]) -> Settings:
 
 
 def _defaults(dataset: Dataset, asked: Mapping[str, Any]) -> dict[str, Any]:
-    tbptt = asked.get("tbptt")
-    rule = read_rule(tbptt, "tbptt") if isinstance(tbptt, str) else None
+    rule = _rule(asked)
     if isinstance(dataset, TextDataset):
         # Fewer streams for a short text, so that each still has something to follow.
         streams = len(dataset.part("train")) // 1000
@@ -108,6 +109,11 @@ def _defaults(dataset: Dataset, asked: Mapping[str, Any]) -> dict[str, Any]:
             rows = int(-(-lengths // steps).sum())
     defaults["batch_size"] = max(1, min(defaults["batch_size"], rows // _UPDATES))
     return defaults
+
+
+def _rule(asked: Mapping[str, Any]) -> Rule | None:
+    tbptt = asked.get("tbptt")
+    return read_rule(tbptt, "tbptt") if isinstance(tbptt, str) else None
 
 
 def _longest(dataset: Dataset, steps: Any) -> int:

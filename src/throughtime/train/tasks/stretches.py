@@ -53,26 +53,19 @@ class PieceStream:
         order: torch.Generator,
         share: slice = slice(None),
     ) -> None:
-        pieces = [
-            Piece(dataset, model, one) for one in dataset.splits["train"].tolist()
-        ]
-        self._read = sum(reader.width for reader in readers_of(model))
-        self._share = share
-        self._classes = isinstance(model.output, Classes)
+        layout = Layout(dataset, model)
+        pieces = [Piece(layout, one) for one in dataset.splits["train"].tolist()]
+        self._read, self._classes = layout.read, layout.classes
         rows = min(rows, len(pieces))
-        self._batches = StreamBatches(pieces, rows, steps, generator=order)
+        self._batches = StreamBatches(pieces, rows, steps, generator=order, share=share)
 
     def __iter__(self) -> Iterator[Chunk]:
         """Give what is left of a pass: inputs are what is read, all in float64."""
-        own = self._share
         for chunk in self._batches:
-            numbers, targets = chunk.inputs[:, own].tensor_split([self._read], -1)
+            numbers, targets = chunk.inputs.tensor_split([self._read], -1)
             if self._classes:
                 targets = targets.long()
-            lengths, resets = chunk.lengths, chunk.resets
-            assert lengths is not None
-            assert resets is not None
-            yield Chunk(numbers, targets, lengths[own], resets[:, own])
+            yield Chunk(numbers, targets, chunk.lengths, chunk.resets)
 
     def sequences(self, window: Window) -> int:
         """Count the sequences that begin in the newest steps of a window."""
@@ -87,6 +80,34 @@ class PieceStream:
         self._batches.load_state_dict(state)
 
 
+class Layout:
+    """What stands where in the numbers of a step, of every piece alike.
+
+    Parameters
+    ----------
+    dataset
+        The data.
+    model
+        Whose preprocessing and output give the numbers.
+    """
+
+    def __init__(self, dataset: SequenceDataset, model: Model) -> None:
+        self.frames, self.question = dataset.frames, dataset.question
+        self.output, self.readers = model.output, readers_of(model)
+        schema = dataset.schema
+        groups = [schema.features, *(schema.inputs[name] for name in model.inputs)]
+        self.places = [schema.places(columns) for columns in groups]
+        self.asked = schema.places(model.output.columns)
+        # How many steps to come say what is true at one.
+        self.ahead = 1 if self.question.task == "next" else 0
+        if self.question.task == "forecast":
+            self.ahead = self.question.horizon
+        self.classes = isinstance(model.output, Classes)
+        many = model.output.columns if self.classes else model.output.labels
+        self.read = sum(reader.width for reader in self.readers)
+        self.width = self.read + len(many)
+
+
 class Piece:
     """One piece of the data, in the numbers that a model reads and is compared with.
 
@@ -96,30 +117,17 @@ class Piece:
 
     Parameters
     ----------
-    dataset
-        The data.
-    model
-        Whose preprocessing and output give the numbers.
+    layout
+        What its numbers are.
     piece
         `sequence, start, stop, first`, as `data.pieces` says.
     """
 
-    def __init__(
-        self, dataset: SequenceDataset, model: Model, piece: list[int]
-    ) -> None:
-        self.dataset, self.model, self.piece = dataset, model, piece
-        schema, question = dataset.schema, dataset.question
-        self._readers = readers_of(model)
-        groups = [schema.features, *(schema.inputs[name] for name in model.inputs)]
-        self._places = [schema.places(columns) for columns in groups]
-        self._asked = schema.places(model.output.columns)
-        self._ahead = 1 if question.task == "next" else 0
-        if question.task == "forecast":
-            self._ahead = question.horizon
-        output, self.dtype = model.output, torch.float64
-        many = output.columns if isinstance(output, Classes) else output.labels
-        width = sum(reader.width for reader in self._readers) + len(many)
-        self.shape = piece[STOP] - piece[START], width
+    dtype = torch.float64
+
+    def __init__(self, layout: Layout, piece: list[int]) -> None:
+        self.layout, self.piece = layout, piece
+        self.shape = piece[STOP] - piece[START], layout.width
         self._begin()
 
     def __len__(self) -> int:
@@ -139,7 +147,7 @@ class Piece:
     def _begin(self) -> None:
         self._done = 0
         # Of each reader, the filled numbers of the last steps, (n, 1, F).
-        self._before: list[Tensor | None] = [None] * len(self._readers)
+        self._before: list[Tensor | None] = [None] * len(self.layout.readers)
 
     def _catch_up(self, first: int) -> None:
         """Go through all that is before this step."""
@@ -149,12 +157,12 @@ class Piece:
 
     def _stretch(self, first: int, last: int) -> Tensor:
         """Read the steps behind those that were read last."""
-        sequence, start = self.piece[SEQUENCE], self.piece[START]
-        stop = min(last + self._ahead, len(self))
-        rows = self.dataset.frames.read(sequence, start + first, start + stop)
+        layout, start = self.layout, self.piece[START]
+        stop = min(last + layout.ahead, len(self))
+        rows = layout.frames.read(self.piece[SEQUENCE], start + first, start + stop)
         frame = torch.tensor(rows, dtype=torch.float64)[:, None]
         truth = self._truth(frame, first, last)
-        raw = [frame[: last - first, :, columns] for columns in self._places]
+        raw = [frame[: last - first, :, columns] for columns in layout.places]
         targets = self._targets(raw[0], truth)  # before the steps it looks at are gone
         numbers = [self._numbers(place, one) for place, one in enumerate(raw)]
         self._done = last
@@ -162,7 +170,7 @@ class Piece:
 
     def _numbers(self, place: int, raw: Tensor) -> Tensor:
         """Read ``(T, 1, F)`` raw numbers, and keep what the next stretch needs."""
-        reader, before = self._readers[place], self._before[place]
+        reader, before = self.layout.readers[place], self._before[place]
         reader.check(raw)
         numbers = reader.numbers(raw, before)
         if reader.reach:
@@ -171,24 +179,25 @@ class Piece:
 
     def _filled(self, place: int, raw: Tensor) -> Tensor:
         """Give ``(n + T, 1, F)`` filled numbers, n of them of the steps before."""
-        reader, before = self._readers[place], self._before[place]
+        reader, before = self.layout.readers[place], self._before[place]
         if before is None:
             return reader.fill(raw)
         return torch.cat([before, reader.fill(raw, before[-1])])
 
     def _truth(self, frame: Tensor, first: int, last: int) -> Tensor:
         """What is true at each step, NaN before the piece's first one that counts."""
-        truth = truth_of(frame[..., self._asked], self.dataset.question)[: last - first]
+        asked = frame[..., self.layout.asked]
+        truth = truth_of(asked, self.layout.question)[: last - first]
         step = torch.arange(first, last)[:, None, None] + self.piece[START]
         return truth.where(step >= self.piece[FIRST], torch.nan)
 
     def _targets(self, features: Tensor, truth: Tensor) -> Tensor:
         filled = self._filled(0, features)
-        missing = truth.new_full(
-            (len(filled) - len(truth), *truth.shape[1:]), torch.nan
+        more = len(filled) - len(truth)
+        truth = torch.cat(
+            [torch.full_like(truth[:1], torch.nan).tile(more, 1, 1), truth]
         )
-        encoded = self.model.output.encode(torch.cat([missing, truth]), lambda: filled)
-        return encoded[len(missing) :].double()
+        return self.layout.output.encode(truth, lambda: filled)[more:].double()
 
 
 def readers_of(model: Model) -> list[Read]:
