@@ -19,7 +19,7 @@ VERSION: Final = 2
 MACHINE: Final = "machine"
 
 # What each rank has of its own of a loop; all else is the same on all ranks.
-_OWN = ("training", "epoch")
+_OWN = ("training", "epoch", "begun")
 
 
 class Resumable(Protocol):

@@ -154,6 +154,7 @@ class Loop:
             "model": self.model.state_dict(),
             "best": self.best,
             "updates": self.updates.state_dict(),
+            "begun": self.updates.begun(),
             "average": self.average.state_dict(),
             "training": self.training.state_dict(),
             "epoch": self.epoch.state_dict(),
@@ -167,6 +168,7 @@ class Loop:
         self.model.load_state_dict(state["model"])
         self.best = state["best"]
         self.updates.load_state_dict(state["updates"])
+        self.updates.go_on(state["begun"])
         self.average.load_state_dict(state["average"])
         self.training.load_state_dict(state["training"])
         self.epoch.load_state_dict(state["epoch"])
@@ -258,12 +260,19 @@ class Loop:
             update = make()
         except NotFinite as found:
             blame = blame_values if found.of_loss else blame_gradient
-            where = blame(self.model, last)
+            where = self._told(blame(self.model, last))
             update = self.epoch.updates + 1
             raise self._diverged(found.what, found.value, where, update) from None
         if update.made:
             self.average.update()
         return update
+
+    def _told(self, where: str) -> str:
+        """Say what all ranks have found in their shares of a batch."""
+        found = self.ranks.gather(where)
+        if len(set(found)) == 1:
+            return where
+        return "; ".join(f"process {rank}: {one}" for rank, one in enumerate(found))
 
     def _diverged(
         self, what: str, given: float, where: str, update: int
