@@ -180,7 +180,7 @@ def test_measuring_rows_without_their_truth_names_the_command_that_needs_none() 
     frame(1).drop("mood").write_csv("new.csv")
     done = call("evaluate", run, "new.csv")
     assert done.exit_code == 2
-    assert "new.csv has no column 'mood', expected it" in done.stderr
+    assert "There is no column 'mood' in new.csv, expected it" in done.stderr
     assert "use `throughtime predict`" in done.stderr
     frame(1).with_columns(pl.lit(None, pl.String).alias("mood")).write_csv("new.csv")
     told = call("evaluate", run, "new.csv").stderr
@@ -258,3 +258,27 @@ def test_a_text_model_is_measured_on_a_bundled_text_alone() -> None:
     refused = call("evaluate", "run", "co2")
     assert refused.exit_code == 2
     assert "'co2' has columns, expected a text" in refused.stderr
+
+
+def test_new_data_are_measured_where_those_of_the_training_are_gone() -> None:
+    level = 300 + np.sin(np.arange(80)).round(3)
+    pl.DataFrame({"level": level}).write_csv("level.csv")
+    assert call("train", "level.csv", *QUICK, "--out", "run").exit_code == 0
+    Path("level.csv").rename("moved.csv")
+    done = call("evaluate", "run", "moved.csv")
+    assert done.exit_code == 0, done.output
+    assert "mase is not defined: " in done.stdout
+    gone = call("evaluate", "run")
+    assert gone.exit_code == 2
+    assert "level.csv' any more" in gone.stderr
+    pl.DataFrame({"level": level[:1]}).write_csv("short.csv")
+    short = call("evaluate", "run", "short.csv")
+    assert short.exit_code == 2
+    assert "short.csv has no step whose answer can be measured" in short.stderr
+
+
+def test_a_folder_that_is_not_there_is_said_before_anything_is_predicted() -> None:
+    run = trained("mood", "run")
+    done = call("predict", run, "table.csv", "--out", "nowhere/answers.csv")
+    assert done.exit_code == 2
+    assert "cannot be written (there is no folder 'nowhere'" in done.stderr

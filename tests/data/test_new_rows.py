@@ -85,7 +85,9 @@ def test_targets_are_not_needed_where_they_are_not_asked_for(
 ) -> None:
     new = read_new(table().drop("y"), learned)
     assert np.isnan(new.dataset.frames.read(0, 0, 1)[0, -1])
-    with pytest.raises(errors.TruthMissing, match="has no column 'y', expected it"):
+    with pytest.raises(
+        errors.TruthMissing, match="is no column 'y' in the frame, expected it"
+    ):
         read_new(table().drop("y"), learned, targets=True)
 
 

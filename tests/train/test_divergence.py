@@ -168,6 +168,17 @@ def test_a_state_that_is_carried_through_a_text(tmp_path: Path) -> None:
     assert "smaller learning_rate" in found
 
 
+def test_windows_of_a_stream(tmp_path: Path) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("the quick brown fox jumps over the lazy dog.\n" * 25)
+    found = diverging(Divides(13), text, tmp_path, tbptt="4:6", batch_size=2)
+    # The fourth window counts the steps 12 to 15, and runs 10 and 11 again before.
+    assert found.startswith("The loss is nan at update 4 of epoch 1 (")
+    assert (
+        "first in layer 0: quotient is inf at step 2 of row 0 of the window)" in found
+    )
+
+
 @pytest.mark.parametrize("layers", [1, 2])
 def test_where_all_values_are_finite_the_error_is_followed(
     layers: int, tmp_path: Path

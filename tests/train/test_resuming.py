@@ -30,7 +30,7 @@ from throughtime.train.defaults import settle
 from throughtime.train.interruption import Interruption
 from throughtime.train.learning import Loop
 from throughtime.train.learning.checkpoints import read_checkpoint, restore
-from throughtime.train.progress import Row
+from throughtime.train.progress import Moment, Row
 from throughtime.train.storage import weights_of, write_weights
 from throughtime.train.tasks import make_task
 
@@ -54,7 +54,7 @@ class Cutting:
     def say(self, text: str) -> None:
         """Show nothing."""
 
-    def batch(self, epoch: int, done: int, of: int, loss: float, rate: float) -> None:
+    def batch(self, now: Moment) -> None:
         """Count an update."""
         if self.left is not None:
             self.left -= 1

@@ -39,7 +39,7 @@ def in_options(sentence: str, command: click.Command) -> str:
         shown["num_layers"] = shown["layers"]
     for name, option in shown.items():
         sentence = re.sub(rf"\b{name}=(True|False)\b", option, sentence)
-        sentence = re.sub(rf"\b{name}=", f"{option} ", sentence)
+        sentence = re.sub(rf"\b{name}=|^{name} (?=names )", f"{option} ", sentence)
         asking = r"(^|[\s(])" if "_" in name else r"\b(leave |smaller | as |give )"
         sentence = re.sub(rf"{asking}{name}\b", rf"\1{option}", sentence)
     return sentence

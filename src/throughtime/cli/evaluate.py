@@ -76,7 +76,7 @@ def evaluate(
     trivial = opened.baselines() if new is None and split == "test" else {}
     lines = [line for one in found for line in one.lines(part)]
     over = " over all targets" if len(found) > 1 else ""
-    lines += beside(opened.metric + over, trivial)
+    lines += beside(found[0].metric + over, trivial)
     default = Path(run) / EVALUATION if new is None else None
     names = _save(found, Path(picture) if picture else default)
     lines += [f"picture: {file}" for file in names]

@@ -60,6 +60,15 @@ class EmptyFile(DataError):
     )
 
 
+class NothingToMeasure(DataError):
+    """New data without one answer whose truth is known."""
+
+    message = (
+        "{source} has no step whose answer can be measured, expected one: give longer "
+        "sequences, as the first answer and its truth need some steps."
+    )
+
+
 class NotAText(DataError):
     """Columns, for a model that has learned a text."""
 

@@ -296,8 +296,8 @@ class TruthMissing(DataError):
     """New data to be measured, without what is true of them."""
 
     message = (
-        "{source} has no {what}{hint}, expected it, since answers are measured against "
-        "what is true: give it, or use `throughtime predict` (in Python "
+        "There is no {what} in {source}{hint}, expected it, since answers are measured "
+        "against what is true: give it, or use `throughtime predict` (in Python "
         "throughtime.train.predict) for rows whose truth nobody knows."
     )
 

@@ -14,7 +14,14 @@ from throughtime.data import (
 )
 from throughtime.data.loading import bundled_text, is_bundled
 from throughtime.data.text import text_card
-from throughtime.errors import NotAText
+from throughtime.data.types import FloatArray
+from throughtime.errors import (
+    DataChanged,
+    DataMoved,
+    DataOfMemory,
+    NotAText,
+    NothingToMeasure,
+)
 from throughtime.train.measuring import Evaluation, evaluate
 from throughtime.train.model import Model
 from throughtime.train.runs import Run
@@ -32,7 +39,8 @@ def judge(run: Run, split: str = "test", *, data: Any = None) -> list[Evaluation
         Which part of the data of the training.
     data
         New data instead, as `fit` takes them, the truth included: all of them are
-        measured.
+        measured. Arrays have their truth beside them in what `throughtime.data.read`
+        makes of both.
 
     Returns
     -------
@@ -50,9 +58,9 @@ def judge(run: Run, split: str = "test", *, data: Any = None) -> list[Evaluation
     else:
         dataset = new_data(run, data)
         answers = make_task(dataset, run.settings).predict(model, "test")
-    scale = None
-    if model.question.task == "forecast" and isinstance(run.dataset, SequenceDataset):
-        scale = naive_error(run.dataset)
+        if not all(len(one.outputs) for one in answers):
+            raise NothingToMeasure(source=dataset.name)
+    scale = _scale(run, needed=data is None)
     found: list[Evaluation] = []
     for (name, labels), predicted in zip(_asked(model), answers, strict=True):
         found.append(
@@ -67,6 +75,24 @@ def judge(run: Run, split: str = "test", *, data: Any = None) -> list[Evaluation
             )
         )
     return found
+
+
+def _scale(run: Run, *, needed: bool) -> FloatArray | None:
+    """Return what errors of a forecast are compared with, from the training part.
+
+    New data can be measured without that one metric where those of the training are
+    gone; it is then said to be left out.
+    """
+    if run.model.question.task != "forecast":
+        return None
+    try:
+        dataset = run.dataset
+    except (DataMoved, DataChanged, DataOfMemory):
+        if needed:
+            raise
+        return None
+    assert isinstance(dataset, SequenceDataset)
+    return naive_error(dataset)
 
 
 def new_data(run: Run, data: Any) -> Dataset:

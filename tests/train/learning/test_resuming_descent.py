@@ -8,6 +8,7 @@ import pytest
 from tests.train.conftest import SENTENCE
 from tests.train.learning.training import (
     SIGNS,
+    StoppedWhileValidated,
     assert_same,
     cut_and_resumed,
     learn,
@@ -66,12 +67,19 @@ def test_a_text_with_its_state(way: str, tmp_path: Path) -> None:
     check(tmp_path, 5, **said, epochs=2, embedding=4)
 
 
+@pytest.mark.parametrize("way", ["accumulate", "ema", "swa", "plateau"])
 def test_an_epoch_that_was_learned_and_not_validated_is_not_learned_again(
-    tmp_path: Path,
+    way: str, tmp_path: Path
 ) -> None:
-    whole = learn(tmp_path / "whole")
-    # Behind the last batch of an epoch nothing is left but its end.
-    assert_same(cut_and_resumed(tmp_path / "cut", 5, again=5), whole)
+    whole = learn(tmp_path / "whole", **WAYS[way])
+    stopped = learn(tmp_path / "cut", kind=StoppedWhileValidated, **WAYS[way])
+    assert (stopped["epoch"]["number"], stopped["epoch"]["complete"]) == (2, True)
+    assert_same(learn(tmp_path / "cut", **WAYS[way]), whole)
+
+
+def test_an_epoch_of_which_all_but_its_end_was_saved(tmp_path: Path) -> None:
+    whole = learn(tmp_path / "whole", accumulate=3)
+    assert_same(cut_and_resumed(tmp_path / "cut", 5, again=5, accumulate=3), whole)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Trainings that are watched from inside, and the same ones written by hand."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 import throughtime as tt
 from tests.train.conftest import make_sequences
 from throughtime.cells import GRU
-from throughtime.data import Dataset
+from throughtime.data import Dataset, SequenceDataset, Split
 from throughtime.train.building import make_model
 from throughtime.train.defaults import settle
 from throughtime.train.folder import CHECKPOINT
@@ -20,13 +20,13 @@ from throughtime.train.interruption import Interruption
 from throughtime.train.learning import Loop
 from throughtime.train.learning.checkpoints import read_checkpoint, restore
 from throughtime.train.model import Model
-from throughtime.train.progress import Silent
+from throughtime.train.progress import Moment, Silent
 from throughtime.train.regularising import regularised
 from throughtime.train.settings import Settings
-from throughtime.train.tasks import OfSequences, make_task
+from throughtime.train.tasks import Answers, OfSequences, make_task
 
 SIGNS = make_sequences(105)  # 35 to learn from: with batches of 8 the last has 3
-SMALL = {"hidden_size": 4, "epochs": 3, "batch_size": 8, "dtype": "float64"}
+SMALL = {"hidden_size": 4, "epochs": 2, "batch_size": 8, "dtype": "float64"}
 SMALL |= {"learning_rate": 0.02, "save_every": 0.0}
 # What `fit` is given if nothing is said.
 GIVEN = {
@@ -40,13 +40,26 @@ class Cut(Exception):
     """A training that ends in its midst."""
 
 
+class StoppedWhileValidated(OfSequences):
+    """A task in whose second validation somebody asks to stop."""
+
+    def __init__(self, dataset: SequenceDataset, settings: Settings) -> None:
+        super().__init__(dataset, settings)
+        self.interruption, self.validations = Interruption(), 0
+
+    def evaluate(self, model: Model, split: Split) -> Iterator[Answers]:
+        self.validations += 1
+        self.interruption.wanted = self.validations == 2
+        return super().evaluate(model, split)
+
+
 class Cutting(Silent):
     """Lets a training end after so many batches."""
 
     def __init__(self, after: int | None) -> None:
         self.left = after
 
-    def batch(self, epoch: int, done: int, of: int, loss: float, rate: float) -> None:
+    def batch(self, now: Moment) -> None:
         if self.left is not None:
             if not self.left:
                 raise Cut
@@ -62,6 +75,7 @@ def learn(
     after: int | None = None,
     dataset: Dataset = SIGNS,
     cell: tt.Cell | None = None,
+    kind: type[OfSequences] | None = None,
     **said: Any,
 ) -> dict[str, Any]:
     """Train, or go on with the training in a folder; give its last checkpoint.
@@ -75,8 +89,9 @@ def learn(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         model = make_model(regularised(cell or GRU(), settings), dataset, settings)
-        task, reporter = make_task(dataset, settings), Cutting(after)
-        loop = Loop(model, task, settings, folder, reporter, Interruption())
+        task = (kind or make_task)(dataset, settings)
+        interruption = getattr(task, "interruption", Interruption())
+        loop = Loop(model, task, settings, folder, Cutting(after), interruption)
         if path.is_file():
             restore(path, read_checkpoint(path), loop)
         try:

@@ -47,6 +47,7 @@ _FUSED = {"adam", "adamw"}
 # These have options of their own, or say how a step is computed and not which.
 _ELSEWHERE = {"params", "lr", "weight_decay", "momentum"}
 _HOW = {"foreach", "fused", "capturable", "differentiable", "maximize"}
+_FURTHER = "optimizer_options"
 
 
 def find_optimizer(given: object) -> str:
@@ -164,21 +165,21 @@ def check_optimizer(
             raise _unfit(argument, value, name, "it has none", "None")
     known = _options(name)
     for option, value in options.items():
-        argument = f"optimizer_options[{option!r}]"
+        one = {option: value}
         if option not in known:
             reason = f"it takes none of that name{did_you_mean(str(option), known)}"
-            raise _unfit(argument, value, name, reason, _words(known))
+            raise _unfit(_FURTHER, one, name, reason, _words(known))
         default = known[option]
         if not _of_kind(value, default):
             expected = f"such as {default!r}"
-            raise _unfit(argument, value, name, "of another kind", expected)
+            raise _unfit(_FURTHER, one, name, "of another kind", expected)
     some = [nn.Parameter(torch.zeros(1, 1)), nn.Parameter(torch.zeros(1))]
     try:
         make_optimizer(name, some, learning_rate, weight_decay, momentum, options)
     except ValueError as error:
         given = {n: v for n, v in {**said, **options}.items() if v is not None}
         reason, expected = str(error).rstrip("."), "values in their ranges"
-        raise _unfit("optimizer_options", given, name, reason, expected) from None
+        raise _unfit(_FURTHER, given, name, reason, expected) from None
 
 
 def _arguments(name: str) -> Mapping[str, inspect.Parameter]:

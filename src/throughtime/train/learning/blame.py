@@ -25,17 +25,18 @@ _OUTLIER = 6
 
 
 class Call(NamedTuple):
-    """What a network was given, and gave."""
+    """What a network was given, and gave; `first` is the first of its steps."""
 
     random: Tensor
+    first: int
     input: Tensor
     state: Any
     further: dict[str, Any]
     output: Tensor
 
 
-def blame_values(model: Model, answers: Answers | None) -> str:
-    """Say where the values of a batch first were not finite.
+def blame_values(model: Model, answers: Answers | None) -> str | None:
+    """Say where the values of a batch first were not finite; None: all of them are.
 
     Parameters
     ----------
@@ -48,21 +49,23 @@ def blame_values(model: Model, answers: Answers | None) -> str:
     if weight is not None:
         return f"the last update has made the weight {weight} not finite"
     if answers is None or answers.rerun is None:
-        return "nothing is known of its batch"
+        return None
     calls, again = _again(model, answers.rerun)
     bad = ~again.losses.isfinite()
     # Of a row whose loss is finite an infinite value has done no harm.
     rows = bad.any(0) if bad.dim() > 1 else bad
     if again.loss().isfinite():
-        return "not when the batch was run again"
+        return None
     if not rows.any():
         return "every answer has a finite loss, but not all of them together"
     found = _first_of_values(model, calls, rows, answers.rerun)
     return found or _in_output(again, answers.rerun)
 
 
-def blame_gradient(model: Model, answers: Answers | None) -> str:
+def blame_gradient(model: Model, answers: Answers | None) -> str | None:
     """Say where the error that flows back through a batch first was not finite.
+
+    None: the batch has a finite gradient.
 
     Parameters
     ----------
@@ -72,7 +75,7 @@ def blame_gradient(model: Model, answers: Answers | None) -> str:
         Those whose gradient is not finite; None: they are not known any more.
     """
     if answers is None or answers.rerun is None:
-        return "nothing is known of its batch"
+        return None
     calls, again = _again(model, answers.rerun)
     names, weights = zip(*model.named_parameters(), strict=True)
     outputs = [call.output for call in calls]
@@ -82,6 +85,8 @@ def blame_gradient(model: Model, answers: Answers | None) -> str:
     known = {n: s for n, s in zip(names, slopes, strict=True) if s is not None}
     bad = [name for name, slope in known.items() if not slope.isfinite().all()]
     if not bad:
+        if torch.nn.utils.get_total_norm(known.values()).isfinite():
+            return None
         largest = max(float(slope.abs().max()) for slope in known.values())
         return f"each of its numbers is finite, the largest {largest:.3g}"
     where = _first_of_values(model, calls, None, answers.rerun)
@@ -121,7 +126,8 @@ def _again(model: Model, rerun: Rerun) -> tuple[list[Call], Answers]:
         state = given[1] if len(given) > 1 else named.get("state")
         further = {name: value for name, value in named.items() if name != "state"}
         input = given[0].detach()
-        calls.append(Call(before[-1], input, state, further, result[0]))
+        first = sum(len(call.input) for call in calls)
+        calls.append(Call(before[-1], first, input, state, further, result[0]))
 
     network = model.network
     hooks = [
@@ -164,7 +170,8 @@ def _first_value(model: Model, call: Call, rows: Tensor, rerun: Rerun) -> str | 
         spot = _first(~read.isfinite(), rows)
         if spot is not None:
             outlier = _outlier(model, read[spot]) if name == "x" else ""
-            return f"first in the input {name} at {rerun.place(*spot[::-1])}{outlier}"
+            place = rerun.place(spot[1], call.first + spot[0])
+            return f"first in the input {name} at {place}{outlier}"
     if call.state is not None:
         states = state_values(network, "state", call.state)
         for name, value in zip(network.state_names, states, strict=True):
@@ -180,7 +187,7 @@ def _first_value(model: Model, call: Call, rows: Tensor, rerun: Rerun) -> str | 
     outlier = "" if layer else _outlier(model, call.input[step, row])
     return (
         f"first in {_layer(layer, direction)}: {_called(network, layer, name)} is "
-        f"{first:g} at {rerun.place(row, step)}{outlier}"
+        f"{first:g} at {rerun.place(row, call.first + step)}{outlier}"
     )
 
 
@@ -206,7 +213,8 @@ def _first_error(
         every = torch.ones(error.shape[1], dtype=torch.bool)
         spot = _first(~error.isfinite().flip(0), every)
         if spot is not None:
-            place = rerun.place(spot[1], len(error) - 1 - spot[0])
+            step = call.first + len(error) - 1 - spot[0]
+            place = rerun.place(spot[1], step)
             return f"first in the output layer at {place}"
         with _drawing(call.random):
             found = node_deltas(
@@ -215,10 +223,11 @@ def _first_error(
         worst = _earliest(model.network, found, call, every, backwards=True)
         if worst is not None:
             (layer, direction, name), step, row = worst
+            place = rerun.place(row, call.first + step)
             return (
                 f"the error that flows back is first not finite in "
                 f"{_layer(layer, direction)}: that of "
-                f"{_called(model.network, layer, name)} at {rerun.place(row, step)}"
+                f"{_called(model.network, layer, name)} at {place}"
             )
     return None
 

@@ -56,35 +56,19 @@ def write_checkpoint(path: Path, loop: dict[str, Any], ranks: Ranks = ALONE) -> 
     write(path, content.getvalue())
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read what `write_checkpoint` wrote.
+def read_checkpoint(path: Path, ranks: Ranks = ALONE) -> dict[str, Any]:
+    """Read what `write_checkpoint` wrote of one rank; the first reads it for all.
 
     Raises
     ------
     DamagedCheckpoint
         It is none.
-    """
-    try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as e:
-        raise DamagedCheckpoint(path=path, reason=one_line(e)) from None
-    if not isinstance(found, dict) or found.get("version") != VERSION:
-        raise DamagedCheckpoint(path=path, reason=f"it is not of version {VERSION}")
-    return found
-
-
-def part_of(path: Path, checkpoint: dict[str, Any], ranks: Ranks) -> dict[str, Any]:
-    """Give of a checkpoint what one rank goes on from.
-
-    Raises
-    ------
     ResumesOther
         It is of another number of processes.
-    DamagedCheckpoint
-        It is not whole.
     """
+    found = ranks.from_first(lambda: _read(path))
     try:
-        parts, common = checkpoint["ranks"], checkpoint["loop"]
+        parts, common = found["ranks"], found["loop"]
         if len(parts) == ranks.world:
             own = parts[ranks.rank]
             return {**own, "loop": {**common, **own["loop"]}}
@@ -93,6 +77,16 @@ def part_of(path: Path, checkpoint: dict[str, Any], ranks: Ranks) -> dict[str, A
     raise ResumesOther(
         argument="processes", given=ranks.world, was=len(parts), path=path.parent
     )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as e:
+        raise DamagedCheckpoint(path=path, reason=one_line(e)) from None
+    if not isinstance(found, dict) or found.get("version") != VERSION:
+        raise DamagedCheckpoint(path=path, reason=f"it is not of version {VERSION}")
+    return found
 
 
 def restore(path: Path, checkpoint: dict[str, Any], loop: Resumable) -> None:

@@ -260,19 +260,14 @@ class Loop:
             update = make()
         except NotFinite as found:
             blame = blame_values if found.of_loss else blame_gradient
-            where = self._told(blame(self.model, last))
+            # Of several processes, one may have read what is to blame.
+            found_by = filter(None, self.ranks.gather(blame(self.model, last)))
+            where = next(found_by, "not when the batch was run again")
             update = self.epoch.updates + 1
             raise self._diverged(found.what, found.value, where, update) from None
         if update.made:
             self.average.update()
         return update
-
-    def _told(self, where: str) -> str:
-        """Say what all ranks have found in their shares of a batch."""
-        found = self.ranks.gather(where)
-        if len(set(found)) == 1:
-            return where
-        return "; ".join(f"process {rank}: {one}" for rank, one in enumerate(found))
 
     def _diverged(
         self, what: str, given: float, where: str, update: int

@@ -9,7 +9,7 @@ from torch import Tensor
 from throughtime.data import TextStreams
 from throughtime.data.stream_batches import Chunk
 from throughtime.train.model import Model
-from throughtime.train.tasks.answers import Answers, known
+from throughtime.train.tasks.answers import Answers, Rerun, known
 from throughtime.train.tasks.stretches import readers_of
 from throughtime.train.tasks.weights import ClassWeights
 from throughtime.train.truncation import Rule, Window
@@ -66,7 +66,8 @@ class Truncated:
 
     def __iter__(self) -> Iterator[Answers]:
         for window in self.truncation.windows(self._chunks()):
-            yield self._answer(window)
+            rerun = self._rerun(window)
+            yield rerun.answer()._replace(rerun=rerun)
         self.truncation.reset()
 
     def state_dict(self) -> dict[str, Any]:
@@ -109,6 +110,16 @@ class Truncated:
             updates=1.0 if rule.regular else window.steps / rule.steps,
             over=None if rule.mean_length is None else rule.mean_length * rows,
         )
+
+    def _rerun(self, window: Window) -> Rerun:
+        def answer() -> Answers:
+            return self._answer(window)
+
+        def place(row: int, step: int | None) -> str:
+            named = f"row {row} of the window"
+            return named if step is None else f"step {step} of {named}"
+
+        return Rerun(answer, torch.get_rng_state(), place)
 
     def _network(
         self, numbers: Tensor, state: Any, **packing: Any

@@ -48,9 +48,7 @@ def read_rule(name: str, argument: str = "truncation") -> Rule:
     Parameters
     ----------
     name
-        ``"K1:K2"``, or ``"K"`` for K:K; ``"random:L0"``, unbiased, windows of L0 steps
-        in the mean, cut at multiples of a tenth of it; ``"auto"``, as far as its
-        relative bias asks for.
+        As in `truncation`.
     argument
         What errors call the name.
 
@@ -93,7 +91,9 @@ def truncation(name: str, module: Layers) -> Truncation:
     Parameters
     ----------
     name
-        As in `read_rule`.
+        ``"K1:K2"``, or ``"K"`` for K:K; ``"random:L0"``, unbiased, windows of L0 steps
+        in the mean, cut at multiples of a tenth of it; ``"auto"``, as far as its
+        relative bias asks for.
     module
         As in `Truncation`.
 
