@@ -46,14 +46,14 @@ def write_checkpoint(path: Path, loop: dict[str, Any], ranks: Ranks = ALONE) -> 
         "threads": torch.get_num_threads(),
         MACHINE: machine(),
     }
-    parts = ranks.gather_first(own)
+    parts = [own]
+    if not ranks.alone:
+        parts = [_unpacked(part) for part in ranks.gather_first(_packed(own))]
     if not ranks.first:
         return
-    content = io.BytesIO()
     common = {name: value for name, value in loop.items() if name not in _OWN}
     state = {"version": VERSION, "loop": common, "ranks": parts}
-    torch.save(state, content)
-    write(path, content.getvalue())
+    write(path, _packed(state))
 
 
 def read_checkpoint(path: Path, ranks: Ranks = ALONE) -> dict[str, Any]:
@@ -104,6 +104,17 @@ def restore(path: Path, checkpoint: dict[str, Any], loop: Resumable) -> None:
             torch.cuda.set_rng_state_all(checkpoint["random_cuda"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise DamagedCheckpoint(path=path, reason=one_line(error)) from None
+
+
+def _packed(state: dict[str, Any]) -> bytes:
+    content = io.BytesIO()
+    torch.save(state, content)
+    return content.getvalue()
+
+
+def _unpacked(content: bytes) -> dict[str, Any]:
+    # What was on the GPU of another process has no place on that of this one.
+    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
 
 
 def machine() -> str:
