@@ -26,6 +26,9 @@ from throughtime.cli import main
 LONG = ["--epochs", "12", "--patience", "99", "--layers", "2", "--dropout", "0.2"]
 TWO = ["--devices", "2", "--save-every", "0"]
 
+# Processes start slowly on a machine that is busy with other tests.
+pytestmark = pytest.mark.timeout(300)
+
 linux = pytest.mark.skipif(
     not Path("/proc/self/stat").exists(), reason="finds processes in /proc"
 )
@@ -37,7 +40,6 @@ def rows(run: Path) -> list[dict[str, float]]:
 
 
 @linux
-@pytest.mark.timeout(300)  # four starts, on a machine that may be busy
 def test_a_killed_process_ends_the_run_and_it_goes_on_to_the_same_bits(
     tmp_path: Path,
 ) -> None:

@@ -21,6 +21,8 @@ from throughtime.cli import main as command
 from throughtime.data import Frames, SequenceDataset, text_dataset
 from throughtime.errors import ThroughtimeError
 from throughtime.train import Run
+from throughtime.train.learning.checkpoints import read_checkpoint
+from throughtime.train.ranks import Ranks
 
 # Of the 12 sequences of training, batches of 11 leave one of 1: the second process has
 # no row of it.
@@ -38,7 +40,12 @@ TRAININGS: dict[str, tuple[Any, dict[str, Any]]] = {
         {"class_weights": "balanced", "target_replication": 0.5},
     ),
     "forecast of changes": (EVERY["forecast of changes"], {"steps": 5}),
+    "next symbol": (EVERY["next symbol"], {"tbptt": "3:5", "accumulate": 2}),
     "text": (text_dataset(SENTENCE * 25, "text"), {"steps": 20}),
+    "text, cut at random": (
+        text_dataset(SENTENCE * 25, "text"),
+        {"tbptt": "random:9", "average": "ema", "schedule": "plateau"},
+    ),
 }
 INTERRUPTED: Mapping[str, Any] = {
     **COMMON,
@@ -46,6 +53,7 @@ INTERRUPTED: Mapping[str, Any] = {
     "num_layers": 2,
     "dropout": 0.3,
     "epochs": 4,
+    "accumulate": 2,
 }
 
 
@@ -92,6 +100,11 @@ def interrupted_and_whole(out: Path, rank: int) -> list[str]:
     run = tt.fit(cell, stopped, out=folder, **INTERRUPTED)
     assert run.stopped == "interrupted"
     assert 0 < len(run.metrics) < INTERRUPTED["epochs"]
+    ranks = Ranks(rank, 2)
+    begun = read_checkpoint(folder / "checkpoint.pt", ranks)["loop"]["begun"]
+    assert begun["batches"] == 1  # in the middle of an update
+    first, second = ranks.gather(begun["gradients"][0])
+    assert not first.equal(second)
     run = tt.fit(cell, data, out=folder, resume=True, **INTERRUPTED)
     assert run.stopped == "epochs"
     return [fingerprint(whole), fingerprint(run)]

@@ -36,7 +36,7 @@ def start(folder: Path, *words: str, before: tuple[str, ...] = ()) -> subprocess
 
 
 def end(process: subprocess.Popen) -> tuple[int, str, str]:
-    out, said = process.communicate(timeout=100)
+    out, said = process.communicate(timeout=200)
     return process.returncode, out, said
 
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from throughtime.data import Dataset, describe_data
 from throughtime.train.documents import write_document
 from throughtime.train.folder import (
@@ -136,6 +138,9 @@ def introduction(model: Model, task: Task, dataset: Dataset) -> Iterator[str]:
     choice = model.network.choice(weight.dtype, weight.device)
     device = "" if weight.device.type == "cpu" else f" on {weight.device}"
     yield f"backend {choice.backend}{device}: {choice.reason}"
+    if not task.ranks.alone:
+        threads = torch.get_num_threads()
+        yield f"{task.ranks.world} processes share each batch, {threads} threads each"
     yield from str(describe_data(dataset)).splitlines()
     if model.pooling == "mean" and not model.network.state_names:
         yield "a cell without states: its answer is the mean over all steps"

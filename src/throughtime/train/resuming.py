@@ -14,8 +14,7 @@ from throughtime.train.folder import CHECKPOINT
 from throughtime.train.learning.checkpoints import (
     MACHINE,
     machine,
-    part_of,
-    read_whole,
+    read_checkpoint,
 )
 from throughtime.train.model import Model
 from throughtime.train.ranks import ALONE, Ranks
@@ -43,8 +42,8 @@ def find_checkpoint(
     if out is None:
         raise ResumesNothing
     path = Path(out) / CHECKPOINT
-    found = ranks.from_first(lambda: read_whole(path) if path.is_file() else None)
-    return None if found is None else part_of(path, found, ranks)
+    there = ranks.from_first(path.is_file)
+    return read_checkpoint(path, ranks) if there else None
 
 
 def with_threads_of(

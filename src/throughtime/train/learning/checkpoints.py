@@ -19,7 +19,7 @@ VERSION: Final = 2
 MACHINE: Final = "machine"
 
 # What each rank has of its own of a loop; all else is the same on all ranks.
-_OWN = ("training", "epoch")
+_OWN = ("training", "epoch", "begun")
 
 
 class Resumable(Protocol):
@@ -46,56 +46,29 @@ def write_checkpoint(path: Path, loop: dict[str, Any], ranks: Ranks = ALONE) -> 
         "threads": torch.get_num_threads(),
         MACHINE: machine(),
     }
-    parts = ranks.gather_first(own)
+    parts = [own]
+    if not ranks.alone:
+        parts = [_unpacked(part) for part in ranks.gather_first(_packed(own))]
     if not ranks.first:
         return
-    content = io.BytesIO()
     common = {name: value for name, value in loop.items() if name not in _OWN}
     state = {"version": VERSION, "loop": common, "ranks": parts}
-    torch.save(state, content)
-    write(path, content.getvalue())
+    write(path, _packed(state))
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read what one process goes on from that trains alone.
-
-    Raises
-    ------
-    DamagedCheckpoint, ResumesOther
-        It is none, or of several processes.
-    """
-    return part_of(path, read_whole(path), ALONE)
-
-
-def read_whole(path: Path) -> dict[str, Any]:
-    """Read what `write_checkpoint` wrote, for all ranks.
+def read_checkpoint(path: Path, ranks: Ranks = ALONE) -> dict[str, Any]:
+    """Read what `write_checkpoint` wrote of one rank; the first reads it for all.
 
     Raises
     ------
     DamagedCheckpoint
         It is none.
-    """
-    try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as e:
-        raise DamagedCheckpoint(path=path, reason=one_line(e)) from None
-    if not isinstance(found, dict) or found.get("version") != VERSION:
-        raise DamagedCheckpoint(path=path, reason=f"it is not of version {VERSION}")
-    return found
-
-
-def part_of(path: Path, checkpoint: dict[str, Any], ranks: Ranks) -> dict[str, Any]:
-    """Give of a checkpoint what one rank goes on from.
-
-    Raises
-    ------
     ResumesOther
         It is of another number of processes.
-    DamagedCheckpoint
-        It is not whole.
     """
+    found = ranks.from_first(lambda: _read(path))
     try:
-        parts, common = checkpoint["ranks"], checkpoint["loop"]
+        parts, common = found["ranks"], found["loop"]
         if len(parts) == ranks.world:
             own = parts[ranks.rank]
             return {**own, "loop": {**common, **own["loop"]}}
@@ -104,6 +77,16 @@ def part_of(path: Path, checkpoint: dict[str, Any], ranks: Ranks) -> dict[str, A
     raise ResumesOther(
         argument="processes", given=ranks.world, was=len(parts), path=path.parent
     )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as e:
+        raise DamagedCheckpoint(path=path, reason=one_line(e)) from None
+    if not isinstance(found, dict) or found.get("version") != VERSION:
+        raise DamagedCheckpoint(path=path, reason=f"it is not of version {VERSION}")
+    return found
 
 
 def restore(path: Path, checkpoint: dict[str, Any], loop: Resumable) -> None:
@@ -121,6 +104,17 @@ def restore(path: Path, checkpoint: dict[str, Any], loop: Resumable) -> None:
             torch.cuda.set_rng_state_all(checkpoint["random_cuda"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise DamagedCheckpoint(path=path, reason=one_line(error)) from None
+
+
+def _packed(state: dict[str, Any]) -> bytes:
+    content = io.BytesIO()
+    torch.save(state, content)
+    return content.getvalue()
+
+
+def _unpacked(content: bytes) -> dict[str, Any]:
+    # What was on the GPU of another process has no place on that of this one.
+    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
 
 
 def machine() -> str:

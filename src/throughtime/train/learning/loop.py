@@ -154,6 +154,7 @@ class Loop:
             "model": self.model.state_dict(),
             "best": self.best,
             "updates": self.updates.state_dict(),
+            "begun": self.updates.begun(),
             "average": self.average.state_dict(),
             "training": self.training.state_dict(),
             "epoch": self.epoch.state_dict(),
@@ -167,6 +168,7 @@ class Loop:
         self.model.load_state_dict(state["model"])
         self.best = state["best"]
         self.updates.load_state_dict(state["updates"])
+        self.updates.go_on(state["begun"])
         self.average.load_state_dict(state["average"])
         self.training.load_state_dict(state["training"])
         self.epoch.load_state_dict(state["epoch"])

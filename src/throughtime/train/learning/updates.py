@@ -117,11 +117,16 @@ class Updates:
         return self._change() if self._batches else Update(math.nan)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that the next update depends on, beside the weights."""
+        """Return what all updates to come depend on, beside the weights."""
         return {
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "count": self.count,
+        }
+
+    def begun(self) -> dict[str, Any]:
+        """Return this rank's part of an update that is not made yet."""
+        return {
             **{name: getattr(self, f"_{name}") for name in _OF_BATCHES},
             "gradients": [one.grad for one in self.parameters] if self._batches else [],
         }
@@ -131,6 +136,9 @@ class Updates:
         load_optimizer(self.optimizer, state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         self.count = state["count"]
+
+    def go_on(self, state: Mapping[str, Any]) -> None:
+        """Take up what `begun` gave."""
         for name in _OF_BATCHES:
             setattr(self, f"_{name}", state[name])
         if not self._batches:
