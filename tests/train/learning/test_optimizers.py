@@ -132,6 +132,14 @@ def test_the_first_step_width_is_that_of_the_family() -> None:
         ({"optimizer_options": {"betas": [0.9]}}, "of another kind.*such as"),
         ({"optimizer_options": {"amsgrad": 1}}, "of another kind.*such as False"),
         ({"optimizer_options": {"eps": "small"}}, "of another kind"),
+        ({"optimizer_options": {"eps": float("nan")}}, "of another kind"),
+        (
+            {
+                "optimizer": "adagrad",
+                "optimizer_options": {"initial_accumulator_value": 1e300},
+            },
+            "does not fit optimizer='adagrad'",
+        ),
         ({"optimizer_options": {"betas": [0.9, 7]}}, "Invalid beta"),
         ({"optimizer_options": [1]}, "a value for each"),
         (
