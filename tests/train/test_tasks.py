@@ -34,6 +34,7 @@ GIVEN: dict[str, Any] = {
     "optimizer": "adam",
     "schedule": "cosine",
     "clip": 1.0,
+    "save_every": 60.0,
     "seed": 0,
     "backend": "reference",
     "dtype": "float64",

@@ -64,7 +64,8 @@ _DATA = [
         "Data",
         "--split",
         metavar="sequence|time|COLUMN",
-        help=f"How training, validation and test are apart. {_BY_DATA}",
+        help="How training, validation and test are apart; of a text time: its last "
+        f"10 %. {_BY_DATA}",
     ),
     _option(
         "Data",
@@ -213,6 +214,13 @@ _LEARNING = [
         type=int,
         help="Steps of a text between two updates, or the longest stretch of steps "
         f"that is learned at once. {_BY_DATA}",
+    ),
+    _option(
+        "Learning",
+        "--tbptt",
+        metavar="K1:K2|K|random:L0|auto",
+        help="Truncates error along a stream whose state is carried on, in place of "
+        "--steps: every K1 steps back over K2, at random places, or as far as needed.",
     ),
     _option(
         "Learning",

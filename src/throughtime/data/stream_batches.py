@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -43,7 +44,10 @@ class StreamBatches:
     Parameters
     ----------
     sequences
-        N arrays or tensors `(T_i, F)`, or `(T_i,)`, such as symbols.
+        N arrays or tensors `(T_i, F)`, or `(T_i,)`, such as symbols. Or whatever else
+        has a length, a `shape` and a `dtype` and gives steps by slices, such as a data
+        set in a file: it is read as the stream goes, the steps of a chunk at a time,
+        each sequence from its first step to its last.
     batch_size
         B, the number of rows.
     steps
@@ -152,18 +156,16 @@ class StreamBatches:
     def _chunk(self) -> Chunk:
         """Fill the rows of one chunk, and go on behind it."""
         shape = self.steps, self.batch_size
-        inputs = self._sequences[0].new_zeros((*shape, *self._sequences[0].shape[1:]))
-        targets = None
-        if self._targets is not None:
-            first = self._targets[0]
-            targets = first.new_zeros((*shape, *first.shape[1:]))
+        inputs = _zeros(self._sequences[0], shape)
+        targets = None if self._targets is None else _zeros(self._targets[0], shape)
         resets = torch.zeros(shape, dtype=torch.bool)
         places = torch.full(shape, -1)
         for row, start, count, place, step in self._pieces():
             own = slice(start, start + count), row
-            inputs[own] = self._sequences[place][step : step + count]
+            read = slice(step, step + count)
+            inputs[own] = torch.as_tensor(self._sequences[place][read])
             if targets is not None and self._targets is not None:
-                targets[own] = self._targets[place][step : step + count]
+                targets[own] = torch.as_tensor(self._targets[place][read])
             places[own] = place
             resets[start, row] = step == 0
         lengths = (places >= 0).sum(0)
@@ -203,10 +205,22 @@ class StreamBatches:
         return True
 
 
-def _alike(argument: str, given: Sequence[Any]) -> list[Tensor]:
-    """The sequences as tensors, if all have the same numbers at each step."""
-    sequences = [torch.as_tensor(one) for one in given]
-    if not sequences or any(one.dim() < 1 for one in sequences):
+def _zeros(like: Any, shape: tuple[int, int]) -> Tensor:
+    """Of the dtype and the numbers per step of a sequence."""
+    none = torch.as_tensor(like[0:0])
+    return none.new_zeros((*shape, *none.shape[1:]))
+
+
+def _held(given: Any) -> Any:
+    """A sequence as a tensor; as it is, if it lies elsewhere."""
+    elsewhere = hasattr(given, "shape") and not isinstance(given, Tensor | np.ndarray)
+    return given if elsewhere else torch.as_tensor(given)
+
+
+def _alike(argument: str, given: Sequence[Any]) -> list[Any]:
+    """The sequences, if all have the same numbers at each step."""
+    sequences = [_held(one) for one in given]
+    if not sequences or any(not one.shape for one in sequences):
         raise BadSequences(
             argument=argument,
             given="empty" if not sequences else "numbers",
@@ -226,7 +240,7 @@ def _alike(argument: str, given: Sequence[Any]) -> list[Tensor]:
     return sequences
 
 
-def _check_targets(sequences: list[Tensor], targets: list[Tensor]) -> None:
+def _check_targets(sequences: list[Any], targets: list[Any]) -> None:
     """Refuse targets that are not one for each step of each sequence."""
     lengths = [[len(one) for one in many] for many in (targets, sequences)]
     if lengths[0] == lengths[1]:

@@ -217,6 +217,16 @@ class StreamMismatch(ThroughtimeError, ValueError):
     )
 
 
+class StreamElsewhere(ThroughtimeError, RuntimeError):
+    """A stream of a module that does not lie on the CPU."""
+
+    message = (
+        "The weights of the module are on {device}, expected cpu for a stream, whose "
+        "steps are too short for another device: call module.step() there, or move the "
+        "module by module.cpu()."
+    )
+
+
 class TwoDirections(ThroughtimeError, RuntimeError):
     """A single step of a network that also reads from the end."""
 

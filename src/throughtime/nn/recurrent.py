@@ -238,6 +238,8 @@ class Recurrent(Layers):
         ------
         TwoDirections
             The module is bidirectional.
+        StreamElsewhere
+            Its weights do not lie on the CPU.
         """
         return Stream(self, batch)
 

@@ -58,6 +58,9 @@ def make_model(cell: Cell, dataset: Dataset, settings: Settings) -> Model:
         **options,
     )
     _check_inputs(network, inputs)
+    if settings.tbptt is not None and not network.state_names:
+        reason = f"{network.graphs[0].cell}, which has no state to carry on"
+        raise unused("tbptt", settings.tbptt, reason)
     initialise(
         network,
         settings.init,

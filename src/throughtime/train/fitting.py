@@ -3,38 +3,29 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import torch
 
-from throughtime.data import Dataset, Missing, describe_data
+from throughtime.data import Missing
 from throughtime.graph import Cell
 from throughtime.nn.heads import Pooling
 from throughtime.train.asked import call_of, configuration_of, reading_of
+from throughtime.train.board import Board, check_tensorboard
 from throughtime.train.building import make_model
+from throughtime.train.conducting import Conduct
 from throughtime.train.defaults import settle
-from throughtime.train.documents import write_document
+from throughtime.train.describing import describe
 from throughtime.train.folder import (
-    CHECKPOINT,
-    COMMAND,
-    CONFIG,
-    CURVE,
-    INITIAL,
-    WEIGHTS,
     make_folder,
-    write,
 )
-from throughtime.train.interruption import Interruption, interruptible
-from throughtime.train.learning import Loop, Outcome
-from throughtime.train.learning.checkpoints import restore
 from throughtime.train.memory import enough_memory
 from throughtime.train.model import Model
-from throughtime.train.picture import draw_curve
-from throughtime.train.progress import Live, Reporter, Silent, words
+from throughtime.train.progress import Live, Reporter, Silent
+from throughtime.train.ranks import Ranks, join
 from throughtime.train.regularising import regularised
 from throughtime.train.resuming import (
-    check_same,
     find_checkpoint,
     with_threads_of,
     words_on_resuming,
@@ -42,7 +33,6 @@ from throughtime.train.resuming import (
 from throughtime.train.runs import Run
 from throughtime.train.settings import Settings
 from throughtime.train.sources import describe_source, read
-from throughtime.train.storage import weights_of, write_weights
 from throughtime.train.tasks import Task, make_task
 
 _SMALLER = "give a smaller hidden_size, num_layers or batch_size"
@@ -91,6 +81,7 @@ def fit(
     patience: int | None = None,
     batch_size: int | None = None,
     steps: int | None = None,
+    tbptt: str | int | None = None,
     learning_rate: float | None = None,
     schedule: str = "cosine",
     schedule_factor: float | None = None,
@@ -110,6 +101,7 @@ def fit(
     threads: int | None = None,
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
+    tensorboard: bool = False,
     quiet: bool = True,
     command: str | None = None,
     named: str | None = None,
@@ -120,6 +112,10 @@ def fit(
     measured once, at the end. Nothing is fitted on either of them. Ctrl-C ends the
     training early and keeps the best weights so far; a second one ends it at once. The
     same seed, settings, machine and number of threads give the same bits.
+
+    Started as one of several processes, by `torchrun` or in a process group, it trains
+    with the others: each follows its share of every batch, all take the same updates,
+    and the first alone writes the folder.
 
     What is learned follows from the data: the class of a sequence or of each step,
     labels, numbers, the next step, or a forecast. The loss of a batch is the mean over
@@ -174,6 +170,12 @@ def fit(
         the next, the gradient is not. Of answers per step, the longest stretch that is
         learned at once, cut elsewhere in each epoch. A sequence with one answer is
         never cut; give none for it.
+    tbptt
+        How error is truncated along a stream whose state is carried on, in place of
+        `steps`: `"K1:K2"`, every K1 steps back over at most K2; `"K"` for K:K;
+        `"random:L0"`, unbiased, L0 steps in the mean; `"auto"`, as many as keep the
+        bias small. Sequences with answers per step stand side by side in `batch_size`
+        rows, and are never cut.
     learning_rate
         The largest step width.
     schedule, schedule_factor, schedule_epochs, warmup
@@ -202,13 +204,17 @@ def fit(
     device
         `"cpu"` or `"cuda"`, or such a `torch.device`.
     threads
-        Threads of PyTorch and of the compiled code; None: as many as PyTorch has.
+        Threads of PyTorch and of the compiled code; None: as many as PyTorch has, less
+        where several processes of one machine share them.
     out
         The folder of the run, new or empty. None: ``runs/<data>-<cell>-<n>``.
     resume
         Go on with the training in `out`, with the same data, cell and settings;
         `epochs` and `patience` may differ where nothing is spread over them. Where it
         has no checkpoint yet it starts anew, and says so.
+    tensorboard
+        Write the course of the training into the run's folder `tensorboard`, for
+        TensorBoard to show; it needs the extra of that name.
     quiet
         False shows progress on standard error.
     command
@@ -229,133 +235,62 @@ def fit(
         diverges; the message says why and what to do.
     """
     asked = {**locals()}
+    if tensorboard:
+        check_tensorboard()
+    ranks = join(device)
     reading = reading_of(asked)
     dataset = read(data, reading)
-    earlier = find_checkpoint(out, resume)
+    earlier = find_checkpoint(out, resume, ranks)
     settings = with_threads_of(earlier, settle(dataset, asked), out)
-    with _numbers(settings), enough_memory("the training", _SMALLER):
+    ranks.check(settings)
+    with _numbers(settings, ranks), enough_memory("the training", _SMALLER):
         model = make_model(regularised(cell, settings), dataset, settings)
         weight = model.head.weight
         model.network.choice(weight.dtype, weight.device)  # the backend must serve
-        learned = make_task(dataset, settings)
-        name = model.network.graphs[0].cell
-        folder = make_folder(out, dataset.name, name, resume=resume)
+        learned = make_task(dataset, settings, ranks)
         source = describe_source(data, dataset, reading)
-        training = _Training(model, learned, settings, folder, dataset, source)
+        _check_same(ranks, model, settings, source)
+        name = model.network.graphs[0].cell
+        folder = ranks.from_first(
+            lambda: make_folder(out, dataset.name, name, resume=resume)
+        )
+        training = Conduct(model, learned, settings, folder, dataset, source)
         configuration = configuration_of(cell, named, source, settings)
         if earlier is None:
             said = command or call_of(cell, dataset, settings)
             training.begin(_one_line(said), configuration)
         else:
-            check_same(folder, model, settings, source)
-            write(folder / CONFIG, configuration)
-        reporter = Silent() if quiet else _live(settings, learned)
+            training.go_on(configuration)
+        if not ranks.first:  # what is drawn from here on are masks
+            torch.manual_seed(ranks.seed(settings.seed))
+        silent = quiet or not ranks.first
+        reporter: Reporter = Silent() if silent else _live(settings, learned)
+        if tensorboard and ranks.first:
+            reporter = Board(reporter, folder, learned.metric, earlier)
         if resume:
             for line in words_on_resuming(earlier, folder):
                 reporter.say(line)
         return training.run(reporter, earlier)
 
 
-class _Training:
-    """From a model to a finished folder."""
-
-    def __init__(
-        self,
-        model: Model,
-        task: Task,
-        settings: Settings,
-        folder: Path,
-        dataset: Dataset,
-        source: Mapping[str, Any],
-    ) -> None:
-        self.model, self.task, self.settings = model, task, settings
-        self.folder, self.dataset, self.source = folder, dataset, source
-
-    def begin(self, command: bytes, configuration: bytes) -> None:
-        """Make the folder one that loads from its first moment on."""
-        write(self.folder / COMMAND, command)
-        write(self.folder / CONFIG, configuration)
-        weights = weights_of(self.model)
-        write_weights(self.folder / INITIAL, weights, epoch=0)
-        write_weights(self.folder / WEIGHTS, weights, epoch=0)
-        self._document(Outcome())
-
-    def run(self, reporter: Reporter, earlier: dict[str, Any] | None) -> Run:
-        # The first Ctrl-C ends the loop; the end of the run is never lost to it.
-        with interruptible() as interruption:
-            outcome = self._learn(reporter, interruption, earlier)
-            try:
-                return self._finish(outcome)
-            except KeyboardInterrupt:
-                missing = self.folder / CURVE
-                reporter.say(f"stopped before '{missing}' was drawn; the rest is there")
-                raise
-
-    def _learn(
-        self,
-        reporter: Reporter,
-        interruption: Interruption,
-        earlier: dict[str, Any] | None,
-    ) -> Outcome:
-        model, task, settings = self.model, self.task, self.settings
-        with reporter:
-            for line in introduction(model, task, self.dataset):
-                reporter.say(line)
-            loop = Loop(model, task, settings, self.folder, reporter, interruption)
-            if earlier is not None:
-                restore(self.folder / CHECKPOINT, earlier, loop)
-            return loop.run()
-
-    def _finish(self, outcome: Outcome) -> Run:
-        document = self._document(outcome)
-        run = Run(
-            self.folder,
-            document,
-            outcome.rows,
-            self.settings,
-            outcome.best_epoch,
-            dataset=self.dataset,
-            backend=self.settings.backend,
-            device=self.settings.device,
-        )
-        result = run.evaluate("test")[self.task.metric]
-        title = (
-            f"{run.cell}, {self.settings.hidden_size} units, on {self.dataset.name}: "
-            f"test {words(self.task.metric)} {result:.4g}"
-        )
-        picture = draw_curve(
-            outcome.rows, self.task.metric, title, outcome.best_epoch, run.baselines()
-        )
-        write(self.folder / CURVE, picture)
-        return run
-
-    def _document(self, outcome: Outcome) -> dict[str, Any]:
-        # The epoch that was kept is written in the weights' own file, with them.
-        training = {"stopped": outcome.stopped}
-        return write_document(
-            self.folder, self.model, self.task, self.settings, self.source, training
-        )
-
-
-def introduction(model: Model, task: Task, dataset: Dataset) -> Iterator[str]:
-    """Say which backend serves and why, and what was read."""
-    weight = model.head.weight
-    choice = model.network.choice(weight.dtype, weight.device)
-    device = "" if weight.device.type == "cpu" else f" on {weight.device}"
-    yield f"backend {choice.backend}{device}: {choice.reason}"
-    yield from str(describe_data(dataset)).splitlines()
-    if model.pooling == "mean" and not model.network.state_names:
-        yield "a cell without states: its answer is the mean over all steps"
+def _check_same(
+    ranks: Ranks, model: Model, settings: Settings, source: Mapping[str, Any]
+) -> None:
+    """Refuse ranks that were asked for something else; threads are their own."""
+    if not ranks.alone:
+        ranks.check_same("data", source["checksum"])
+        ranks.check_same("settings", replace(settings, threads=None).to_json())
+        ranks.check_same("equations", describe(model)["graphs"])
 
 
 @contextmanager
-def _numbers(settings: Settings) -> Iterator[None]:
+def _numbers(settings: Settings, ranks: Ranks) -> Iterator[None]:
     """Set seed and threads for a while; the caller's own come back afterwards."""
     threads = torch.get_num_threads()
     devices = [settings.device] if settings.device.startswith("cuda") else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(settings.seed)
-        torch.set_num_threads(settings.threads or threads)
+        torch.set_num_threads(settings.threads or ranks.threads())
         try:
             yield
         finally:

@@ -16,8 +16,10 @@ CURVE = "curve.png"
 COMMAND = "command.txt"
 CONFIG = "config.toml"
 EVALUATION = "evaluation.png"
+TENSORBOARD = "tensorboard"
 
 _OWN = {MODEL, WEIGHTS, INITIAL, CHECKPOINT, METRICS, CURVE, COMMAND, CONFIG}
+_OWN |= {TENSORBOARD}
 
 
 def make_folder(
@@ -49,7 +51,7 @@ def make_folder(
         if not taken:
             path.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
-        raise _cannot_write(path, error) from None
+        raise cannot_write(path, error) from None
     if taken:
         raise RunExists(path=path)
     return path
@@ -79,7 +81,7 @@ def write(path: Path, content: bytes) -> None:
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise _cannot_write(path, error) from None
+        raise cannot_write(path, error) from None
 
 
 def check_run(path: str | os.PathLike[str]) -> Path:
@@ -112,7 +114,7 @@ def _next_free(parent: Path, name: str) -> Path:
                 continue
             return path
     except OSError as error:
-        raise _cannot_write(parent, error) from None
+        raise cannot_write(parent, error) from None
     raise AssertionError  # the loop only ends by `return`
 
 
@@ -122,5 +124,6 @@ def _plain(name: str) -> str:
     return re.sub(r"[^\w]+", "-", words).strip("-").lower()
 
 
-def _cannot_write(path: Path, error: Exception) -> CannotWrite:
+def cannot_write(path: Path, error: Exception) -> CannotWrite:
+    """Say that the system does not let us."""
     return CannotWrite(path=path, reason=getattr(error, "strerror", None) or error)

@@ -11,8 +11,14 @@ from throughtime.errors import DataChanged, ResumesNothing, ResumesOther
 from throughtime.train.descent.choices import follows_epochs
 from throughtime.train.describing import describe
 from throughtime.train.folder import CHECKPOINT
-from throughtime.train.learning.checkpoints import MACHINE, machine, read_checkpoint
+from throughtime.train.learning.checkpoints import (
+    MACHINE,
+    machine,
+    part_of,
+    read_checkpoint,
+)
 from throughtime.train.model import Model
+from throughtime.train.ranks import ALONE, Ranks
 from throughtime.train.settings import Settings
 from throughtime.train.storage import read_document
 
@@ -23,21 +29,22 @@ _LONGER = {"epochs", "patience"}
 
 
 def find_checkpoint(
-    out: str | os.PathLike[str] | None, resume: bool
+    out: str | os.PathLike[str] | None, resume: bool, ranks: Ranks = ALONE
 ) -> dict[str, Any] | None:
-    """Read the checkpoint that a training shall go on from; None: it starts anew.
+    """Read what this rank's training shall go on from; None: it starts anew.
 
     Raises
     ------
-    ResumesNothing, DamagedCheckpoint
-        No folder is given, or what lies there is damaged.
+    ResumesNothing, DamagedCheckpoint, ResumesOther
+        No folder is given, or what lies there is damaged, or of other processes.
     """
     if not resume:
         return None
     if out is None:
         raise ResumesNothing
     path = Path(out) / CHECKPOINT
-    return read_checkpoint(path) if path.is_file() else None
+    found = ranks.from_first(lambda: read_checkpoint(path) if path.is_file() else None)
+    return None if found is None else part_of(path, found, ranks)
 
 
 def with_threads_of(

@@ -7,7 +7,14 @@ from typing import Any, Self
 
 import torch
 
-from throughtime.errors import DeviceMissing, NumberOutOfRange, UnknownChoice
+from throughtime.errors import (
+    BadTruncation,
+    DeviceMissing,
+    NumberOutOfRange,
+    TruncatedTwice,
+    UnknownChoice,
+    UnusedSetting,
+)
 from throughtime.errors.base import did_you_mean
 from throughtime.nn.checkpointing import read_budget
 from throughtime.nn.heads import Pooling
@@ -15,6 +22,7 @@ from throughtime.nn.settings import check_flag
 from throughtime.train.descent.averages import AVERAGES
 from throughtime.train.descent.optimizers import OPTIMIZERS, check_optimizer
 from throughtime.train.descent.schedules import SCHEDULES
+from throughtime.train.truncation import Rule, read_rule
 
 INITIALISATIONS = ("default", "orthogonal", "identity", "chrono")
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
@@ -67,7 +75,10 @@ class Settings:
     steps
         Of a text, the steps between two updates; the state is carried on, the gradient
         is not. Of answers per step, the longest stretch that is learned at once; None:
-        whole sequences. None for one answer per sequence.
+        whole sequences. None for one answer per sequence, and with `tbptt`.
+    tbptt
+        How error is truncated along a stream whose state is carried on, as `read_rule`
+        takes it; None: at pieces of so many `steps`.
     learning_rate, schedule, schedule_factor, schedule_epochs, warmup
         The largest step width, and how it changes, as in `Schedule`.
     clip, clip_value
@@ -111,6 +122,7 @@ class Settings:
     patience: int
     batch_size: int
     steps: int | None
+    tbptt: str | None
     learning_rate: float
     schedule: str
     schedule_factor: float | None
@@ -141,6 +153,8 @@ class Settings:
         for argument in ("steps", "embedding"):
             if getattr(self, argument) is not None:
                 check_count(argument, getattr(self, argument), 1, _LARGEST_SIZE)
+        if self.tbptt is not None:
+            self._check_truncation()
         if self.threads is not None:
             check_threads(self.threads)
         check_count("seed", self.seed, 0, LARGEST_SEED)
@@ -155,6 +169,27 @@ class Settings:
         self._check_start()
         self._check_descent()
         check_device(self.device)
+
+    @property
+    def rule(self) -> Rule | None:
+        """How error is truncated along a stream; None: it is not."""
+        return None if self.tbptt is None else read_rule(self.tbptt, "tbptt")
+
+    def _check_truncation(self) -> None:
+        """Refuse what is no truncation, or what it cannot go together with."""
+        if not isinstance(self.tbptt, str):
+            raise BadTruncation(
+                argument="tbptt",
+                given=self.tbptt,
+                expected="'K1:K2', 'K', 'random:L0' or 'auto'",
+                advice="give it as a text",
+            )
+        read_rule(self.tbptt, "tbptt")
+        if self.steps is not None:
+            raise TruncatedTwice(steps=self.steps, tbptt=self.tbptt)
+        if self.bidirectional:
+            reason = "a bidirectional network, which has to read a sequence to its end"
+            raise UnusedSetting(argument="tbptt", given=self.tbptt, reason=reason)
 
     def _check_start(self) -> None:
         _check_share("drop_connect", self.drop_connect)

@@ -31,7 +31,7 @@ from throughtime.train.model import Model
 from throughtime.train.settings import check_device
 
 FORMAT: Final = "throughtime model"
-VERSION: Final = 2
+VERSION: Final = 3
 
 
 def read_document(path: Path) -> dict[str, Any]:

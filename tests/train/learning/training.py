@@ -20,7 +20,7 @@ from throughtime.train.interruption import Interruption
 from throughtime.train.learning import Loop
 from throughtime.train.learning.checkpoints import read_checkpoint, restore
 from throughtime.train.model import Model
-from throughtime.train.progress import Silent
+from throughtime.train.progress import Moment, Silent
 from throughtime.train.regularising import regularised
 from throughtime.train.settings import Settings
 from throughtime.train.tasks import Answers, OfSequences, make_task
@@ -59,7 +59,7 @@ class Cutting(Silent):
     def __init__(self, after: int | None) -> None:
         self.left = after
 
-    def batch(self, epoch: int, done: int, of: int, loss: float, rate: float) -> None:
+    def batch(self, now: Moment) -> None:
         if self.left is not None:
             if not self.left:
                 raise Cut

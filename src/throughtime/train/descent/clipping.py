@@ -12,7 +12,7 @@ def clip(
     norm: float,
     value: float,
     check: Callable[[Tensor], None],
-) -> bool:
+) -> tuple[bool, float]:
     """Clip the gradients of parameters, first each number, then all together.
 
     Parameters
@@ -30,17 +30,21 @@ def clip(
     -------
     bool
         Whether anything was too large.
+    float
+        The norm before.
     """
-    clipped = False
+    clipped, before = False, None
     if value:
         gradients = [one.grad for one in parameters if one.grad is not None]
-        check(nn.utils.get_total_norm(gradients))
+        before = nn.utils.get_total_norm(gradients)
+        check(before)
         clipped = any(bool((one.abs() > value).any()) for one in gradients)
         nn.utils.clip_grad_value_(parameters, value)
     limit = norm or math.inf
     found = nn.utils.clip_grad_norm_(parameters, limit)
     check(found)
-    return clipped or bool(found > limit)
+    before = found if before is None else before
+    return clipped or bool(found > limit), before.item()
 
 
 def divide(parameters: Sequence[nn.Parameter], by: float) -> None:

@@ -54,13 +54,14 @@ class Schedule:
         self.factor, self.epochs, self.warmup = factor or 1.0, epochs or 1, warmup
         # Updates and epochs that are done, cuts of the step width, and for the
         # plateau the best loss, and how many epochs it is ago.
-        self._done = self._epochs = self._cuts = self._waited = 0
+        self._done = 0.0
+        self._epochs = self._cuts = self._waited = 0
         self._best = math.inf
         self._set()
 
-    def update(self) -> None:
-        """Go on after an update."""
-        self._done += 1
+    def update(self, of_expected: float = 1.0) -> None:
+        """Go on after an update, which may count as more or less than one."""
+        self._done += of_expected
         self._set()
 
     def epoch(self, validation_loss: float) -> None:
@@ -109,7 +110,7 @@ class Schedule:
             return 1.0 - done
         return self._cycle(after)
 
-    def _cycle(self, done: int) -> float:
+    def _cycle(self, done: float) -> float:
         """One cycle, whose last step width is that of the last update."""
         top, last = _RISE * self.expected - 1, max(self.expected - 1, 1)
         if done < top:

@@ -10,12 +10,16 @@ from typing import Any, Final, Protocol
 
 import torch
 
-from throughtime.errors import DamagedCheckpoint
+from throughtime.errors import DamagedCheckpoint, ResumesOther
 from throughtime.train.folder import write
+from throughtime.train.ranks import ALONE, Ranks
 from throughtime.train.storage import one_line
 
-VERSION: Final = 1
+VERSION: Final = 2
 MACHINE: Final = "machine"
+
+# What each rank has of its own of a loop; all else is the same on all ranks.
+_OWN = ("training", "epoch")
 
 
 class Resumable(Protocol):
@@ -25,23 +29,29 @@ class Resumable(Protocol):
         """Go on from where the state was taken."""
 
 
-def write_checkpoint(path: Path, loop: dict[str, Any]) -> None:
+def write_checkpoint(path: Path, loop: dict[str, Any], ranks: Ranks = ALONE) -> None:
     """Write the state of a loop and of all generators, whole or not at all.
+
+    Several ranks call it together; the first writes what belongs to each.
 
     Raises
     ------
     CannotWrite
         The system does not let us; the last checkpoint is whole.
     """
-    content = io.BytesIO()
-    state = {
-        "version": VERSION,
-        "loop": loop,
+    own = {
+        "loop": {name: loop[name] for name in _OWN},
         "random": torch.get_rng_state(),
         "random_cuda": torch.cuda.get_rng_state_all(),
         "threads": torch.get_num_threads(),
         MACHINE: machine(),
     }
+    parts = ranks.gather_first(own)
+    if not ranks.first:
+        return
+    content = io.BytesIO()
+    common = {name: value for name, value in loop.items() if name not in _OWN}
+    state = {"version": VERSION, "loop": common, "ranks": parts}
     torch.save(state, content)
     write(path, content.getvalue())
 
@@ -61,6 +71,28 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict) or found.get("version") != VERSION:
         raise DamagedCheckpoint(path=path, reason=f"it is not of version {VERSION}")
     return found
+
+
+def part_of(path: Path, checkpoint: dict[str, Any], ranks: Ranks) -> dict[str, Any]:
+    """Give of a checkpoint what one rank goes on from.
+
+    Raises
+    ------
+    ResumesOther
+        It is of another number of processes.
+    DamagedCheckpoint
+        It is not whole.
+    """
+    try:
+        parts, common = checkpoint["ranks"], checkpoint["loop"]
+        if len(parts) == ranks.world:
+            own = parts[ranks.rank]
+            return {**own, "loop": {**common, **own["loop"]}}
+    except (KeyError, TypeError) as error:
+        raise DamagedCheckpoint(path=path, reason=one_line(error)) from None
+    raise ResumesOther(
+        argument="processes", given=ranks.world, was=len(parts), path=path.parent
+    )
 
 
 def restore(path: Path, checkpoint: dict[str, Any], loop: Resumable) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from throughtime.train.learning.updates import Update
 from throughtime.train.metrics import Meter
 from throughtime.train.progress import Counted, Row
+from throughtime.train.ranks import ALONE, Ranks
 from throughtime.train.tasks import Answers
 
 
@@ -26,6 +27,7 @@ class Epoch:
     def __init__(self, number: int, meter: Meter, counted: Counted) -> None:
         self.number, self.meter, self.counted = number, meter, counted
         self.updates = self.clipped = self.sequences = self.steps = 0
+        self.done = 0.0  # of the batches that were expected
         self.complete = False
         self._since, self._before = time.perf_counter(), 0.0
 
@@ -43,6 +45,7 @@ class Epoch:
     def add(self, answers: Answers, update: Update) -> None:
         """Take in a batch, and what it came to."""
         self.meter.update(answers)
+        self.done += answers.updates
         self.count(update)
         self.sequences += answers.sequences
         self.steps += answers.steps
@@ -52,16 +55,20 @@ class Epoch:
         self.updates += update.made
         self.clipped += update.clipped
 
-    def row(self, after: Mapping[str, float], seconds: float) -> Row:
+    def row(
+        self, after: Mapping[str, float], seconds: float, ranks: Ranks = ALONE
+    ) -> Row:
         """Say all of it, with what validation gave after so many seconds."""
+        sequences = sum(ranks.gather(self.sequences))
+        steps = sum(ranks.gather(self.steps))
         return {
             "epoch": self.number,
-            **self.meter.result(),
+            **self.meter.result(ranks),
             **{f"validation_{name}": value for name, value in after.items()},
             "updates": self.updates,
             "seconds": seconds,
-            "sequences_per_second": self.sequences / seconds,
-            "steps_per_second": self.steps / seconds,
+            "sequences_per_second": sequences / seconds,
+            "steps_per_second": steps / seconds,
             "clip_rate": self.clipped / max(self.updates, 1),
         }
 
@@ -79,4 +86,4 @@ class Epoch:
         self.meter.load_state_dict(state["meter"])
 
 
-_COUNTS = ("number", "updates", "clipped", "sequences", "steps", "complete")
+_COUNTS = ("number", "updates", "done", "clipped", "sequences", "steps", "complete")

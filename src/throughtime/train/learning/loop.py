@@ -3,8 +3,9 @@
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,18 @@ from throughtime.errors import TrainingDiverged
 from throughtime.train.descent.averages import Average
 from throughtime.train.folder import CHECKPOINT, METRICS, WEIGHTS, write
 from throughtime.train.interruption import Interruption, Stopped
+from throughtime.train.learning.blame import (
+    advice,
+    blame_gradient,
+    blame_values,
+    not_finite_weight,
+)
 from throughtime.train.learning.checkpoints import write_checkpoint
 from throughtime.train.learning.epoch import Epoch
 from throughtime.train.learning.updates import NotFinite, Update, Updates
 from throughtime.train.metrics import Meter, measure
 from throughtime.train.model import Model
-from throughtime.train.progress import Reporter, Row
+from throughtime.train.progress import Moment, Reporter, Row
 from throughtime.train.settings import Settings
 from throughtime.train.storage import read_weights, weights_of, write_weights
 from throughtime.train.tasks import Answers, Task
@@ -57,6 +64,9 @@ class Loop:
         Looked at after every update, and in validation. An epoch whose validation is
         stopped does not count, unless it is the only one: then it is finished, or
         nothing would be kept.
+
+    Several ranks, those of the task, go through this together: each update, each end of
+    an epoch and each wish to stop is that of all. The first of them writes.
     """
 
     def __init__(
@@ -73,9 +83,11 @@ class Loop:
         self.interruption = interruption
         order = torch.Generator().manual_seed(settings.seed)
         self.training = task.training(model, order)
+        self.ranks = task.ranks
         # Updates of an epoch; the last one may be of fewer batches.
         self.expected = -(-task.batches() // settings.accumulate)
-        self.updates = Updates(model, settings, settings.epochs * self.expected)
+        expected = settings.epochs * self.expected
+        self.updates = Updates(model, settings, expected, self.ranks)
         self.average = Average(
             self.updates.parameters,
             settings.average,
@@ -94,12 +106,13 @@ class Loop:
         Raises
         ------
         TrainingDiverged
-            A loss or gradient is not finite.
+            A loss, gradient or weight is not finite.
         CannotWrite
             The folder cannot be written to any more.
         """
         outcome = self.outcome
         outcome.stopped = self._end()
+        self._align()
         while outcome.stopped is None:
             try:
                 row = self._learn()
@@ -109,16 +122,29 @@ class Loop:
             self._keep(row)
             self.reporter.epoch(row)
             outcome.stopped = self._end()
-            if self.interruption.wanted:
+            if self._interrupted():
                 outcome.stopped = "interrupted"
         if outcome.stopped != "interrupted":
             self.save()
-        read_weights(self.folder / WEIGHTS, self.model)
+        if self.ranks.first:
+            read_weights(self.folder / WEIGHTS, self.model)
+        self._align()
         return outcome
 
     def save(self) -> None:
-        """Write a checkpoint: from it the training goes on to the same bits."""
-        write_checkpoint(self.folder / CHECKPOINT, self.state_dict())
+        """Write a checkpoint: from it the training goes on to the same bits.
+
+        Raises
+        ------
+        TrainingDiverged
+            A weight is not finite: the last checkpoint stays.
+        """
+        weight = not_finite_weight(self.model)
+        if weight is not None:
+            where = "made so by this update"
+            update = self.epoch.updates
+            raise self._diverged(f"The weight {weight}", math.nan, where, update)
+        write_checkpoint(self.folder / CHECKPOINT, self.state_dict(), self.ranks)
         self._saved = time.monotonic()
 
     def state_dict(self) -> dict[str, Any]:
@@ -147,8 +173,7 @@ class Loop:
         self.outcome = Outcome(state["rows"], state["best_epoch"], state["best_loss"])
         self._write_metrics()
         if self.best is not None:
-            path = self.folder / WEIGHTS
-            write_weights(path, self.best, self.outcome.best_epoch)
+            self._write_best(self.best)
 
     def _new_epoch(self, number: int) -> Epoch:
         return Epoch(number, Meter(self.task.metric, self.model), self.task.counted)
@@ -167,28 +192,42 @@ class Loop:
         self.model.train()
         if not self.epoch.complete:
             self._go_through()
-        if self.interruption.wanted:
+        if self._interrupted():
             self.save()
         return self._validated()
 
     def _go_through(self) -> None:
-        epoch = self.epoch
+        """Learn from all batches that are left."""
+        answers: Answers | None = None
         for answers in self.training:
-            update = self._update(answers)
-            epoch.add(answers, update)
-            self.reporter.batch(
-                epoch.number, epoch.updates, self.expected, update.loss, epoch.rate
-            )
-            if self.interruption.wanted:
+            update = self._update(partial(self.updates.take, answers), answers)
+            self.epoch.add(answers, update)
+            self.reporter.batch(self._moment(update))
+            due = time.monotonic() - self._saved >= self.settings.save_every
+            stop, save = self.ranks.any(self.interruption.wanted, due)
+            if stop:
                 return
-            if time.monotonic() - self._saved >= self.settings.save_every:
+            if save:
                 self.save()
-        epoch.count(self._update(None))
-        self.average.epoch(epoch.number)
-        epoch.complete = True
+        self.epoch.count(self._update(self.updates.finish, answers))
+        self.average.epoch(self.epoch.number)
+        self.epoch.complete = True
+
+    def _moment(self, update: Update) -> Moment:
+        return Moment(
+            epoch=self.epoch.number,
+            done=round(self.epoch.done),
+            of=self.task.batches(),
+            update=self.updates.count,
+            loss=update.loss,
+            norm=update.norm,
+            step_width=update.step_width,
+            rate=self.epoch.rate * self.ranks.world,
+        )
 
     def _validated(self) -> Row:
         epoch, seconds = self.epoch, self.epoch.seconds
+        self._align()
         try:
             with self.average.applied():
                 may_stop = self._may_stop_validation()
@@ -197,33 +236,49 @@ class Loop:
         except Stopped:
             self.save()
             raise
-        return {**epoch.row(after, seconds), "zero_fraction": zeros}
+        row = epoch.row(after, seconds, self.ranks)
+        return {**row, "zero_fraction": zeros}
 
     def _may_stop_validation(self) -> Interruption | None:
         """Give what may stop it: no wish that came before, as its epoch shall count."""
-        early = self.interruption.wanted or not self.outcome.best_epoch
+        early = self._interrupted() or not self.outcome.best_epoch
         return None if early else self.interruption
 
-    def _update(self, answers: Answers | None) -> Update:
-        """Take in a batch; None: the epoch has no more."""
+    def _interrupted(self) -> bool:
+        """Say whether the person has asked any rank to stop."""
+        return self.ranks.any(self.interruption.wanted)[0]
+
+    def _align(self) -> None:
+        """Give all ranks the weights of the first; machines may round differently."""
+        self.ranks.spread(self.model.parameters())
+
+    def _update(self, make: Callable[[], Update], last: Answers | None) -> Update:
+        """Make what may be an update; `last` are the newest answers, if any are."""
         try:
-            if answers is None:
-                update = self.updates.finish()
-            else:
-                update = self.updates.take(answers)
+            update = make()
         except NotFinite as found:
-            raise TrainingDiverged(
-                what=found.what,
-                given=found.value,
-                step=self.epoch.updates + 1,
-                epoch=self.epoch.number,
-                learning_rate=self.settings.learning_rate,
-                clip=self.settings.clip,
-                path=self.folder,
-            ) from None
+            blame = blame_values if found.of_loss else blame_gradient
+            # Of several processes, one may have read what is to blame.
+            found_by = filter(None, self.ranks.gather(blame(self.model, last)))
+            where = next(found_by, "not when the batch was run again")
+            update = self.epoch.updates + 1
+            raise self._diverged(found.what, found.value, where, update) from None
         if update.made:
             self.average.update()
         return update
+
+    def _diverged(
+        self, what: str, given: float, where: str, update: int
+    ) -> TrainingDiverged:
+        return TrainingDiverged(
+            what=what,
+            given=given,
+            where=where,
+            update=update,
+            epoch=self.epoch.number,
+            path=self.folder,
+            advice=advice(self.settings, first=not self.updates.count),
+        )
 
     def _keep(self, row: Row) -> None:
         """Write the metrics, and the weights if they are the best so far.
@@ -238,13 +293,19 @@ class Loop:
         if row["best"]:
             with self.average.applied():
                 self.best = weights_of(self.model)
-            write_weights(self.folder / WEIGHTS, self.best, row["epoch"])
             outcome.best_loss = row["validation_loss"]
             outcome.best_epoch = row["epoch"]
+            self._write_best(self.best)
         self.updates.schedule.epoch(row["validation_loss"])
         self.epoch = self._new_epoch(row["epoch"] + 1)
 
+    def _write_best(self, weights: dict[str, Tensor]) -> None:
+        if self.ranks.first:
+            write_weights(self.folder / WEIGHTS, weights, self.outcome.best_epoch)
+
     def _write_metrics(self) -> None:
+        if not self.ranks.first:
+            return
         lines = "".join(json.dumps(row) + "\n" for row in self.outcome.rows)
         write(self.folder / METRICS, lines.encode())
 

@@ -15,15 +15,19 @@ from throughtime.data import (
     Split,
     windows,
 )
-from throughtime.data.pieces import START, STOP
+from throughtime.data.pieces import SEQUENCE, START, STOP
 from throughtime.data.types import IntegerArray
+from throughtime.errors import NotShared
 from throughtime.train.measuring import Predicted
 from throughtime.train.model import Model
 from throughtime.train.outputs import asked_of
 from throughtime.train.progress import Counted
+from throughtime.train.ranks import ALONE, Ranks
 from throughtime.train.settings import Settings
-from throughtime.train.tasks.answers import Answers, known
+from throughtime.train.tasks.answers import Answers, Rerun, Training, known
 from throughtime.train.tasks.collecting import Collected
+from throughtime.train.tasks.stretches import PieceStream
+from throughtime.train.tasks.truncated import Truncated
 from throughtime.train.tasks.weights import ClassWeights, check_weights
 from throughtime.train.truth import truth_of
 
@@ -54,10 +58,14 @@ class OfSequences:
         The sequences, and what is asked of them.
     settings
         Those of the training.
+    ranks
+        Who answers which rows of a batch.
     """
 
-    def __init__(self, dataset: SequenceDataset, settings: Settings) -> None:
-        self.dataset, self.settings = dataset, settings
+    def __init__(
+        self, dataset: SequenceDataset, settings: Settings, ranks: Ranks = ALONE
+    ) -> None:
+        self.dataset, self.settings, self.ranks = dataset, settings, ranks
         schema, question = dataset.schema, dataset.question
         self.asked = asked_of(schema, question)
         check_weights(settings.class_weights, self.asked)
@@ -76,16 +84,40 @@ class OfSequences:
 
     def batches(self) -> int:
         """Count the updates of an epoch; where pieces are cut anew, about so many."""
-        return -(-len(self._pieces(None)) // self.settings.batch_size)
+        size, rule = self.settings.batch_size, self.settings.rule
+        if rule is None:
+            return -(-len(self._pieces(None)) // size)
+        pieces = self.dataset.splits["train"]
+        lengths = pieces[:, STOP] - pieces[:, START]
+        rows = max(-(-int(lengths.sum()) // size), int(lengths.max(initial=1)))
+        return -(-rows // rule.steps)
 
-    def training(self, model: Model, order: torch.Generator) -> "Shuffled":
-        """Give each epoch in a new order, long pieces cut in new places."""
-        return Shuffled(self, model, order)
+    def training(self, model: Model, order: torch.Generator) -> Training:
+        """Give each epoch in a new order, long pieces cut in new places or not at all.
+
+        They are not cut where the state is carried on.
+        """
+        rule, rows = self.settings.rule, self.settings.batch_size
+        if rule is None:
+            return Shuffled(self, model, order)
+        count, world = len(self.dataset.splits["train"]), self.ranks.world
+        if count < world:
+            raise NotShared(
+                argument="tbptt",
+                given=self.settings.tbptt,
+                world=world,
+                expected=f"a sequence for each of them, of which there are {count}",
+            )
+        source = PieceStream(
+            self.dataset, model, rows, rule.steps, order, self.ranks.share
+        )
+        return Truncated(model, source, rule, order, self._weights)
 
     def epoch(self, order: torch.Generator) -> SequenceBatches:
         """Draw the batches of an epoch."""
         pieces, size = self._pieces(order), self.settings.batch_size
-        return SequenceBatches(self.dataset.frames, pieces, size, order)
+        share = self.ranks.share
+        return SequenceBatches(self.dataset.frames, pieces, size, order, share=share)
 
     def learned(self, model: Model, batch: SequenceBatch) -> Answers:
         """Answer a batch as training counts it."""
@@ -93,7 +125,7 @@ class OfSequences:
 
     def evaluate(self, model: Model, split: Split) -> Iterator[Answers]:
         """Answer every piece of one part, whole."""
-        for batch in self._whole(split, _EVALUATED_SEQUENCES):
+        for batch in self._whole(split, _EVALUATED_SEQUENCES, self.ranks.share):
             yield self._answer(model, batch)
 
     def predict(self, model: Model, split: Split) -> list[Predicted]:
@@ -123,11 +155,13 @@ class OfSequences:
         features, inputs = self._columns(batch.frames)
         return features, inputs, batch.lengths
 
-    def _whole(self, split: Split, most: int) -> SequenceBatches:
+    def _whole(
+        self, split: Split, most: int, share: slice = slice(None)
+    ) -> SequenceBatches:
         pieces = self.dataset.splits[split]
         longest = int((pieces[:, STOP] - pieces[:, START]).max(initial=1))
         size = max(1, min(most, _EVALUATED_STEPS // max(longest, 1)))
-        return SequenceBatches(self.dataset.frames, pieces, size)
+        return SequenceBatches(self.dataset.frames, pieces, size, share=share)
 
     def _pieces(self, order: torch.Generator | None) -> IntegerArray:
         """Cut the training pieces; the changes of their first steps are read, too."""
@@ -158,7 +192,7 @@ class OfSequences:
             repeated = self._replicated(model, hidden, targets, batch.lengths)
             losses = replication * repeated + (1 - replication) * losses
         counts, steps = known(targets), int(batch.lengths.sum())
-        sequences = len(batch.lengths)
+        sequences = len(batch.pieces)
         return Answers(logits, targets, losses, plain, counts, sequences, steps)
 
     def _replicated(
@@ -220,10 +254,23 @@ class Shuffled:
 
     def __iter__(self) -> Iterator[Answers]:
         self._drawn = self.order.get_state()
-        for batch in self.task.epoch(self.order).after(self._done):
+        batches = self.task.epoch(self.order)
+        for batch in batches.after(self._done):
             self._done += 1
-            yield self.task.learned(self.model, batch)
+            rerun = self._rerun(batch, batches.pieces[batch.pieces.numpy()])
+            yield rerun.answer()._replace(rerun=rerun)
         self._done = 0
+
+    def _rerun(self, batch: SequenceBatch, pieces: IntegerArray) -> Rerun:
+        def answer() -> Answers:
+            return self.task.learned(self.model, batch)
+
+        def place(row: int, step: int | None) -> str:
+            sequence, start = pieces[row, [SEQUENCE, START]].tolist()
+            named = f"sequence '{self.task.dataset.keys[sequence]}'"
+            return named if step is None else f"step {start + step} of {named}"
+
+        return Rerun(answer, torch.get_rng_state(), place)
 
     def state_dict(self) -> dict[str, Any]:
         order = self._drawn if self._done else self.order.get_state()

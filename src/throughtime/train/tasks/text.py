@@ -11,7 +11,10 @@ from throughtime.data import Split, TextChunk, TextDataset, TextStreams
 from throughtime.train.measuring import Predicted
 from throughtime.train.model import Model
 from throughtime.train.progress import Counted
-from throughtime.train.tasks.answers import Answers, known
+from throughtime.train.ranks import ALONE, Ranks
+from throughtime.train.tasks.answers import Answers, Rerun, Training, known
+from throughtime.train.tasks.truncated import TextSource, Truncated
+from throughtime.train.truncation import Rule
 
 # Without gradients larger pieces fit: fewer, larger products.
 _EVALUATED_STEPS = 1000
@@ -28,23 +31,37 @@ class NextSymbol:
         B, the parallel streams of training.
     steps
         T, the steps between two updates.
+    rule
+        How error is truncated; None: at the chunks of T steps.
+    ranks
+        Who follows which streams.
     """
 
     name = "next"
     metric = "bits_per_character"
     counted: Counted = "characters"
 
-    def __init__(self, dataset: TextDataset, batch_size: int, steps: int) -> None:
-        self.dataset = dataset
-        self.streams = TextStreams(dataset.part("train"), batch_size, steps)
+    def __init__(
+        self,
+        dataset: TextDataset,
+        batch_size: int,
+        steps: int,
+        rule: Rule | None = None,
+        ranks: Ranks = ALONE,
+    ) -> None:
+        self.dataset, self.rule, self.ranks = dataset, rule, ranks
+        symbols, share = dataset.part("train"), ranks.share
+        self.streams = TextStreams(symbols, batch_size, steps, share=share)
 
     def batches(self) -> int:
         """Count the updates of an epoch."""
         return len(self.streams)
 
-    def training(self, model: Model, order: torch.Generator) -> "Streamed":
+    def training(self, model: Model, order: torch.Generator) -> Training:
         """Give passes over the text; its order is its own."""
-        return Streamed(model, self.streams)
+        if self.rule is None:
+            return Streamed(model, self.streams)
+        return Truncated(model, TextSource(self.streams), self.rule, order)
 
     def evaluate(self, model: Model, split: Split) -> Iterator[Answers]:
         """Answer every symbol of one part but the first, in one stream or a few.
@@ -56,7 +73,9 @@ class NextSymbol:
         symbols = self.dataset.part(split)
         streams = 1 if split == "test" else min(self.streams.batch_size, 16)
         streams = min(streams, len(symbols) - 1)
-        pieces = TextStreams(symbols, streams, _EVALUATED_STEPS, whole=True)
+        pieces = TextStreams(
+            symbols, streams, _EVALUATED_STEPS, whole=True, share=self.ranks.share
+        )
         return _answered(model, pieces)
 
     def glimpse(self) -> tuple[Tensor, dict[str, Tensor], Tensor]:
@@ -103,10 +122,21 @@ class Streamed:
 
     def __iter__(self) -> Iterator[Answers]:
         for chunk in self.streams.after(self._done):
+            rerun = self._rerun(chunk, self._state, self._done * self.streams.steps)
             answers, self._state = _answer(self.model, chunk, self._state)
             self._done += 1
-            yield answers
+            yield answers._replace(rerun=rerun)
         self._done, self._state = 0, None
+
+    def _rerun(self, chunk: TextChunk, state: Any, start: int) -> Rerun:
+        def answer() -> Answers:
+            return _answer(self.model, chunk, state)[0]
+
+        def place(row: int, step: int | None) -> str:
+            named = f"stream {row}"
+            return named if step is None else f"step {start + step} of {named}"
+
+        return Rerun(answer, torch.get_rng_state(), place)
 
     def state_dict(self) -> dict[str, Any]:
         """Say which chunk comes next, and the state it starts from."""
