@@ -34,12 +34,15 @@ class Rule:
     mean_length
         Of a random truncation L0: its gradient is right in the mean if losses are
         added up and divided by this, not by how many a window has.
+    credit
+        The most steps over which error flows back; None: over any number.
     """
 
     make: Callable[[Layers, torch.Generator | None], Truncation]
     steps: int
     regular: bool = True
     mean_length: float | None = None
+    credit: int | None = None
 
 
 def read_rule(name: str, argument: str = "truncation") -> Rule:
@@ -60,7 +63,7 @@ def read_rule(name: str, argument: str = "truncation") -> Rule:
     if found := re.fullmatch(r"(\d{1,9})(?::(\d{1,9}))?", name):
         k1, k2 = int(found[1]), int(found[2] or found[1])
         check_numbers(k1, k2)
-        return Rule(lambda module, _: TBPTT(module, k1, k2), k1)
+        return Rule(lambda module, _: TBPTT(module, k1, k2), k1, credit=k2)
     if found := re.fullmatch(r"random:(\d{1,9}(?:\.\d{1,9})?)", name):
         length = float(found[1])
         every = max(1, int(length / _PLACES))
@@ -75,7 +78,10 @@ def read_rule(name: str, argument: str = "truncation") -> Rule:
         )
     if name == "auto":
         return Rule(
-            lambda module, _: AdaptiveTruncation(module), LONGEST, regular=False
+            lambda module, _: AdaptiveTruncation(module),
+            LONGEST,
+            regular=False,
+            credit=LONGEST,
         )
     raise BadTruncation(
         argument=argument,
