@@ -50,7 +50,7 @@ STARTING = [
         type=int,
         metavar="STEPS",
         help="The longest memory of chrono; by default the longest stretch of steps "
-        "that is learned at once.",
+        "that error flows through.",
     ),
 ]
 DESCENT = [

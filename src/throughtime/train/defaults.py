@@ -74,9 +74,8 @@ def settle(dataset: Dataset, given: Mapping[str, Any]) -> Settings:
     defaults: dict[str, Any] = {"tbptt": None, "threads": None, **suited(asked)}
     defaults |= _defaults(dataset, asked)
     if asked.get("init") == "chrono":
-        rule, steps = _rule(asked), {**defaults, **asked}["steps"]
-        longest = steps if rule is None else rule.longest
-        defaults["chrono_steps"] = _longest(dataset, longest)
+        steps = asked.get("steps", defaults["steps"])
+        defaults["chrono_steps"] = _longest(dataset, steps, asked.get("tbptt"))
     asked["optimizer"] = find_optimizer(asked["optimizer"])
     rates = defaults["learning_rate"]
     defaults["learning_rate"] = first_rate(asked["optimizer"], rates)
@@ -116,8 +115,13 @@ def _rule(asked: Mapping[str, Any]) -> Rule | None:
     return read_rule(tbptt, "tbptt") if isinstance(tbptt, str) else None
 
 
-def _longest(dataset: Dataset, steps: Any) -> int:
-    """Give the longest stretch of steps that is learned at once."""
+def _longest(dataset: Dataset, steps: Any, tbptt: Any) -> int | None:
+    """Give the longest stretch of steps that error flows through; None: there is none.
+
+    That is of a text without end whose truncation is of random length.
+    """
+    if isinstance(tbptt, str):
+        steps = read_rule(tbptt, "tbptt").credit
     if isinstance(dataset, TextDataset):
         return steps
     pieces = dataset.splits["train"]

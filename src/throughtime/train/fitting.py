@@ -155,7 +155,7 @@ def fit(
         that of recurrent weights; one, or those of `"input"` and `"hidden"`.
     init, forget_bias, chrono_steps
         How recurrent weights and gates start, as in `throughtime.nn.initialise`.
-        `chrono_steps` None: the longest stretch of steps that is learned at once.
+        `chrono_steps` None: the longest stretch of steps that error flows through.
     optimizer
         `"adam"`, `"sgd"`, or another of `torch.optim` by its name.
     weight_decay, momentum, optimizer_options

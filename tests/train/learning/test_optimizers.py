@@ -9,13 +9,16 @@ import torch
 from torch import nn, optim
 from torch.optim import Optimizer
 
+from tests.train.conftest import SENTENCE
 from tests.train.learning.training import (
     assert_near,
     by_hand,
     learn,
     settings_of,
 )
+from throughtime.data import text_dataset
 from throughtime.errors import (
+    NumberOutOfRange,
     Pointless,
     SettingError,
     UnfitOptimizer,
@@ -132,6 +135,14 @@ def test_the_first_step_width_is_that_of_the_family() -> None:
         ({"optimizer_options": {"betas": [0.9]}}, "of another kind.*such as"),
         ({"optimizer_options": {"amsgrad": 1}}, "of another kind.*such as False"),
         ({"optimizer_options": {"eps": "small"}}, "of another kind"),
+        ({"optimizer_options": {"eps": float("nan")}}, "of another kind"),
+        (
+            {
+                "optimizer": "adagrad",
+                "optimizer_options": {"initial_accumulator_value": 1e300},
+            },
+            "does not fit optimizer='adagrad'",
+        ),
         ({"optimizer_options": {"betas": [0.9, 7]}}, "Invalid beta"),
         ({"optimizer_options": [1]}, "a value for each"),
         (
@@ -182,3 +193,23 @@ def test_what_is_not_said_is_none_where_it_does_nothing() -> None:
     assert settings_of(schedule="step").schedule_epochs == 5
     assert settings_of(average="swa").swa_start == 0.75
     assert settings_of(init="chrono").chrono_steps == 7  # the longest to learn from
+
+
+@pytest.mark.parametrize(
+    ("said", "steps"),
+    [
+        ({"steps": 20}, 20),
+        ({"tbptt": "5:12"}, 12),
+        ({"tbptt": "auto"}, 100),
+        ({"tbptt": "random:8", "chrono_steps": 50}, 50),
+    ],
+)
+def test_memories_last_as_long_as_error_flows(said: dict[str, Any], steps: int) -> None:
+    text = text_dataset(SENTENCE * 20, "text")
+    assert settings_of(text, init="chrono", **said).chrono_steps == steps
+
+
+def test_where_error_flows_without_end_a_memory_must_be_said() -> None:
+    text = text_dataset(SENTENCE * 20, "text")
+    with pytest.raises(NumberOutOfRange, match=r"chrono_steps=None.*no longest"):
+        settings_of(text, init="chrono", tbptt="random:8")

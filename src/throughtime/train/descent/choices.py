@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from throughtime.errors import Pointless, UnusedSetting
+from throughtime.errors import NumberOutOfRange, Pointless, UnusedSetting
 from throughtime.train.descent.averages import AVERAGES
 from throughtime.train.descent.schedules import BY_EPOCHS, FALLING
 from throughtime.train.settings import Settings
@@ -41,17 +41,23 @@ def follows_epochs(settings: Settings) -> bool:
 
 
 def check_choices(settings: Settings) -> None:
-    """Refuse what has nothing to act on.
+    """Refuse what has nothing to act on, or lacks what it acts by.
 
     Raises
     ------
-    UnusedSetting, Pointless
+    UnusedSetting, Pointless, NumberOutOfRange
         The message names it.
     """
     for argument, needed, reason in _needs(settings):
         given = getattr(settings, argument)
         if given is not None and not needed:
             raise UnusedSetting(argument=argument, given=given, reason=reason)
+    if settings.init == "chrono" and settings.chrono_steps is None:
+        raise NumberOutOfRange(
+            argument="chrono_steps",
+            given=None,
+            expected="a whole number of at least 2, as no longest stretch is learned",
+        )
     own_steps = f"optimizer={settings.optimizer!r}, whose step widths are its own"
     if settings.optimizer == "rprop" and settings.schedule != "constant":
         raise Pointless(

@@ -1,6 +1,7 @@
 """The optimisers of PyTorch, by name."""
 
 import inspect
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -176,7 +177,7 @@ def check_optimizer(
     some = [nn.Parameter(torch.zeros(1, 1)), nn.Parameter(torch.zeros(1))]
     try:
         make_optimizer(name, some, learning_rate, weight_decay, momentum, options)
-    except ValueError as error:
+    except (ValueError, RuntimeError) as error:
         given = {n: v for n, v in {**said, **options}.items() if v is not None}
         reason, expected = str(error).rstrip("."), "values in their ranges"
         raise _unfit(_FURTHER, given, name, reason, expected) from None
@@ -201,13 +202,13 @@ def _words(known: Mapping[str, Any]) -> str:
 
 
 def _of_kind(value: object, default: object) -> bool:
-    """Whether a value is of the kind of the default one."""
+    """Whether a value is of the kind of the default one; a number is finite."""
     if isinstance(default, bool) or isinstance(value, bool):
         return isinstance(default, bool) and isinstance(value, bool)
     if isinstance(default, tuple):
         several = isinstance(value, Sequence) and len(value) == len(default)
         return several and all(_of_kind(one, 0.0) for one in value)
-    return isinstance(value, int | float)
+    return isinstance(value, int | float) and abs(value) <= sys.float_info.max
 
 
 def _unfit(

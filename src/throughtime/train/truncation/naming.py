@@ -29,20 +29,20 @@ class Rule:
     steps
         New steps of a window: all have as many, or so many in the mean; of an adaptive
         one the most.
-    longest
-        All steps of a window, likewise.
     regular
         Whether all have as many.
     mean_length
         Of a random truncation L0: its gradient is right in the mean if losses are
         added up and divided by this, not by how many a window has.
+    credit
+        The most steps over which error flows back; None: over any number.
     """
 
     make: Callable[[Layers, torch.Generator | None], Truncation]
     steps: int
-    longest: int
     regular: bool = True
     mean_length: float | None = None
+    credit: int | None = None
 
 
 def read_rule(name: str, argument: str = "truncation") -> Rule:
@@ -63,7 +63,7 @@ def read_rule(name: str, argument: str = "truncation") -> Rule:
     if found := re.fullmatch(r"(\d{1,9})(?::(\d{1,9}))?", name):
         k1, k2 = int(found[1]), int(found[2] or found[1])
         check_numbers(k1, k2)
-        return Rule(lambda module, _: TBPTT(module, k1, k2), k1, k2)
+        return Rule(lambda module, _: TBPTT(module, k1, k2), k1, credit=k2)
     if found := re.fullmatch(r"random:(\d{1,9}(?:\.\d{1,9})?)", name):
         length = float(found[1])
         every = max(1, int(length / _PLACES))
@@ -73,7 +73,6 @@ def read_rule(name: str, argument: str = "truncation") -> Rule:
                 module, length, every=every, generator=generator
             ),
             round(length),
-            round(length),
             regular=False,
             mean_length=length,
         )
@@ -81,8 +80,8 @@ def read_rule(name: str, argument: str = "truncation") -> Rule:
         return Rule(
             lambda module, _: AdaptiveTruncation(module),
             LONGEST,
-            LONGEST,
             regular=False,
+            credit=LONGEST,
         )
     raise BadTruncation(
         argument=argument,
