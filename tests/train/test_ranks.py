@@ -17,6 +17,7 @@ from throughtime.data import SequenceBatches, TextStreams
 from throughtime.errors import DeviceMissing, NotShared, RankLost, ResumesOther
 from throughtime.train.learning.checkpoints import read_checkpoint, write_checkpoint
 from throughtime.train.ranks import ALONE, Ranks, join
+from throughtime.train.ranks.ranks import lost
 from throughtime.train.settings import LARGEST_SEED
 
 WORLD = 2
@@ -152,3 +153,10 @@ def test_where_processes_cannot_meet_is_said(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("LOCAL_RANK", "99")
     with pytest.raises(DeviceMissing, match="process 99 of this machine needs one"):
         join("cuda")
+
+
+def test_what_is_said_of_a_lost_process_is_short() -> None:
+    said = "[/there/pair.cc:537] Read error [127.0.0.1]:60126: Reset. This is typical."
+    expected = "does not answer (Read error [127.0.0.1]:60126: Reset), expected all 2"
+    assert expected in str(lost(2, RuntimeError(said)))
+    assert "(RuntimeError)" in str(lost(2, RuntimeError()))

@@ -1,6 +1,7 @@
 """What a process knows of those that train one model with it, and asks of them."""
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -227,5 +228,6 @@ def _fill(tensors: Sequence[Tensor], flat: Tensor) -> None:
 
 def lost(world: int, error: Exception) -> RankLost:
     """Say in one sentence what PyTorch said of the others."""
-    lines = str(error).splitlines() or [type(error).__name__]
-    return RankLost(world=world, reason=lines[0].rstrip("."))
+    line = (str(error).splitlines() or [type(error).__name__])[0]
+    line = re.sub(r"^\[\S+\] ", "", line)  # where in its source PyTorch found it
+    return RankLost(world=world, reason=line.partition(". ")[0].rstrip("."))
