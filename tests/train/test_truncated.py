@@ -41,9 +41,8 @@ from throughtime.math import tanh
 from throughtime.train import fit
 from throughtime.train.building import make_model
 from throughtime.train.defaults import settle
-from throughtime.train.learning.checkpoints import part_of, read_checkpoint, restore
+from throughtime.train.learning.checkpoints import read_checkpoint, restore
 from throughtime.train.model import Model
-from throughtime.train.ranks import ALONE
 from throughtime.train.settings import Settings
 from throughtime.train.tasks import Answers, OfSequences, make_task
 from throughtime.train.tasks.stretches import Layout, Piece
@@ -261,7 +260,7 @@ def test_cut_off_after_any_update_it_ends_with_equal_bits(
             CASES[name](folder, cut).run()
         again = CASES[name](folder, None)
         path = folder / "checkpoint.pt"
-        restore(path, part_of(path, read_checkpoint(path), ALONE), again)
+        restore(path, read_checkpoint(path), again)
         assert told(again.run().rows) == told(outcome.rows)
         best = (folder / "model.safetensors").read_bytes()
         assert best == (tmp_path / "whole" / "model.safetensors").read_bytes()
