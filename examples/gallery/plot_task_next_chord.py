@@ -11,10 +11,7 @@ itself. The command:
    $ throughtime train chorales --cell gru --hidden-size 64 --learning-rate 0.02
 """
 
-import io
 import tempfile
-
-import matplotlib.pyplot as plt
 
 import throughtime as tt
 
@@ -42,8 +39,5 @@ print("without a network:", run.baselines())
 # A piano roll: a piece of the test part, and to its right what was said to come, one
 # step before it came.
 
-image = plt.imread(io.BytesIO(found.picture))
-height, width, _ = image.shape
-figure = plt.figure(figsize=(width / 150, height / 150), dpi=150)
-figure.figimage(image)
+found.show()
 folder.cleanup()

@@ -10,10 +10,8 @@ a file for the command line; ``frames`` are all steps, one sequence after the ot
    $ throughtime train rings.npz --hidden-size 32 --epochs 30
 """
 
-import io
 import tempfile
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 import throughtime as tt
@@ -64,8 +62,5 @@ print("without a network:", run.baselines())
 # %%
 # Truth to the right, answers upwards: on the line they would be the same.
 
-image = plt.imread(io.BytesIO(found.picture))
-height, width, _ = image.shape
-figure = plt.figure(figsize=(width / 150, height / 150), dpi=150)
-figure.figimage(image)
+found.show()
 folder.cleanup()

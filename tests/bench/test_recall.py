@@ -60,7 +60,7 @@ def test_a_short_pass_of_the_copy_learns_the_cycle() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize(("k", "passes"), [(5, 12), (10, 25), (15, 25)])
+@pytest.mark.parametrize(("k", "passes"), [(5, 12), (10, 25), (15, 25), (30, 25)])
 def test_the_copy_is_learned_with_credit_of_its_lag(k: int, passes: int) -> None:
     outcome = fixed_copy.learn(lambda module: TBPTT(module, k, 2 * k - 1), passes)
     if k < fixed_copy.LAG:
@@ -71,7 +71,7 @@ def test_the_copy_is_learned_with_credit_of_its_lag(k: int, passes: int) -> None
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize(("bias", "passes"), [(0.9, 25), (0.5, 40)])
+@pytest.mark.parametrize(("bias", "passes"), [(0.9, 25), (0.5, 40), (0.1, 25)])
 def test_the_copy_is_learned_by_adaptive_truncation(bias: float, passes: int) -> None:
     outcome = fixed_copy.learn(lambda module: AdaptiveTruncation(module, bias), passes)
     assert outcome.perplexities[-1] <= 1.04

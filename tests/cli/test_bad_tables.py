@@ -124,7 +124,7 @@ TRAIN = {
     "good.csv --per sequence --target v": ["'v' changes within sequence '0'"],
     "good.csv --target y,v": ["'y' category, 'v' number"],
     "good.csv --missing median": ["--missing 'median'"],
-    "good.csv --class-weights c=2": ["names 'c'"],
+    "good.csv --class-weights c=2": ["--class-weights 'c' is not known"],
     "good.csv --split-seed -1": ["--split-seed -1"],
     "good.csv --memory much": ["--memory 'much'"],
     "good.csv --out run": ["holds something already"],

@@ -132,7 +132,7 @@ def test_every_option_reaches_the_training(folder: Path) -> None:
     assert trained.exit_code == 0, trained.output
     assert trained.stderr.startswith("backend reference: it was asked for by name")
     stored = json.loads(Path("there/model.json").read_text())["settings"]
-    assert stored == {
+    asked = {
         "hidden_size": 5,
         "num_layers": 2,
         "bidirectional": False,
@@ -158,6 +158,7 @@ def test_every_option_reaches_the_training(folder: Path) -> None:
         "device": "cpu",
         "threads": 1,
     }
+    assert {name: stored[name] for name in asked} == asked
     assert open_run("there").cell == "Feedforward"
 
 
@@ -456,7 +457,7 @@ def test_a_run_without_a_finished_epoch_says_so(folder: Path) -> None:
 
 def test_a_full_disk_is_said_and_what_was_saved_is_kept(folder: Path) -> None:
     # The system refuses to write more than 20,000 bytes into a file: the first weights
-    # fit, the picture does not.
+    # fit, the checkpoint does not.
     limited = run_process(
         *[*TRAIN, "--out", "run"],
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000)),
@@ -464,7 +465,9 @@ def test_a_full_disk_is_said_and_what_was_saved_is_kept(folder: Path) -> None:
     )
     assert limited.returncode == 2, limited.stderr
     last = limited.stderr.splitlines()[-1]
-    assert last.startswith("Error: 'run/curve.png' cannot be written (File too large")
+    assert last.startswith(
+        "Error: 'run/checkpoint.pt' cannot be written (File too large"
+    )
     assert "what was saved before is kept" in last
     tt.load("run")
 

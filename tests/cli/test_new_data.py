@@ -159,6 +159,10 @@ def test_inspect_says_what_is_in_data_and_in_a_run() -> None:
     assert seen.exit_code == 0, seen.output
     assert "12 of " in seen.stdout
     assert "classify, an answer per step" in seen.stdout
+    Path("own.txt").write_text("to be or not to be\n" * 20)
+    text = call("inspect", "own.txt")
+    assert text.exit_code == 0, text.output
+    assert "next character" in text.stdout
     run = trained("mood", "run")
     told = call("inspect", run)
     assert told.exit_code == 0, told.output
@@ -169,3 +173,112 @@ def test_inspect_says_what_is_in_data_and_in_a_run() -> None:
     assert result["parameters"] == sum(
         weight.numel() for weight in tt.load(run).parameters()
     )
+
+
+def test_measuring_rows_without_their_truth_names_the_command_that_needs_none() -> None:
+    run = trained("mood", "run")
+    frame(1).drop("mood").write_csv("new.csv")
+    done = call("evaluate", run, "new.csv")
+    assert done.exit_code == 2
+    assert "There is no column 'mood' in new.csv, expected it" in done.stderr
+    assert "use `throughtime predict`" in done.stderr
+    frame(1).with_columns(pl.lit(None, pl.String).alias("mood")).write_csv("new.csv")
+    told = call("evaluate", run, "new.csv").stderr
+    assert "row 1, column 'mood' has no value" in told
+    assert "`throughtime predict` needs no truth" in told
+    assert call("predict", run, "new.csv", "--out", "o.csv").exit_code == 0
+
+
+def test_the_data_of_the_training_are_no_new_data_and_that_is_said() -> None:
+    run = trained("mood", "run")
+    note = "DATA are those of the training, learned rows included"
+    assert note in call("evaluate", run, "table.csv").stderr
+    frame(1).write_csv("new.csv")
+    assert call("evaluate", run, "new.csv").stderr == ""
+
+
+def test_each_of_several_targets_has_its_accuracy() -> None:
+    words = [
+        "--sequence",
+        "who",
+        "--time",
+        "when",
+        "--features",
+        "x,y",
+        "--per",
+        "step",
+    ]
+    words += ["--target", "mood,kind", *QUICK, "--out", "run"]
+    done = call("train", "table.csv", *words)
+    assert done.exit_code == 0, done.output
+    run = open_run("run")
+    each = run.accuracies()
+    assert list(each) == ["mood", "kind"]
+    for target, share in each.items():
+        assert f"  of {target}: {share:.4f} accuracy" in done.stdout
+        found = run.predicted("test", target)
+        right = (found.outputs.argmax(axis=1) == found.targets).mean()
+        assert share == pytest.approx(right, abs=1e-12)
+    blended = run.evaluate()["accuracy"]
+    assert f"test accuracy over all targets {blended:.4f}" in done.stdout
+    assert blended == pytest.approx(sum(each.values()) / 2)
+    measured = call("evaluate", "run").stdout
+    assert f"test, target kind: accuracy {each['kind']:.4f}" in measured
+    assert "accuracy over all targets (trivial)" in measured
+    assert open_run(trained("mood", "alone")).accuracies() == {}
+
+
+def test_bundled_data_go_by_name_wherever_their_columns_fit() -> None:
+    words = ["--hidden-size", "4", "--epochs", "1", "--quiet", "--threads", "1"]
+    assert call("train", "co2", *words, "--out", "co2-run").exit_code == 0
+    for _ in range(2):  # the second replaces what the first wrote
+        done = call("predict", "co2-run", "co2", "--out", "out.csv")
+        assert done.exit_code == 0, done.output
+    written = pl.read_csv("out.csv")
+    assert written.columns == ["sequence", "co2+1"]
+    assert len(written) == 2284
+    # The test part alone and as rows of the whole: the same answers.
+    run = open_run("co2-run")
+    answers = run.predicted("test")
+    rows = written["co2+1"].to_numpy()[answers.steps]
+    np.testing.assert_allclose(rows, answers.outputs[:, 0], rtol=1e-5)
+    other = call("predict", "co2-run", "chorales", "--out", "out.csv")
+    assert "chorales has no column 'co2'" in other.stderr
+    text = call("evaluate", "co2-run", "shakespeare")
+    assert "shakespeare is a text, expected a table" in text.stderr
+    assert other.exit_code == text.exit_code == 2
+
+
+def test_a_text_model_is_measured_on_a_bundled_text_alone() -> None:
+    Path("a.txt").write_text("To be, or not to be, that is the question.\n" * 9)
+    words = ["--hidden-size", "4", "--epochs", "1", "--quiet", "--threads", "1"]
+    assert call("train", "a.txt", *words, "--out", "run").exit_code == 0
+    done = call("evaluate", "run", "shakespeare", "--json")
+    assert json.loads(done.stdout)["answers"] > 500_000
+    refused = call("evaluate", "run", "co2")
+    assert refused.exit_code == 2
+    assert "'co2' has columns, expected a text" in refused.stderr
+
+
+def test_new_data_are_measured_where_those_of_the_training_are_gone() -> None:
+    level = 300 + np.sin(np.arange(80)).round(3)
+    pl.DataFrame({"level": level}).write_csv("level.csv")
+    assert call("train", "level.csv", *QUICK, "--out", "run").exit_code == 0
+    Path("level.csv").rename("moved.csv")
+    done = call("evaluate", "run", "moved.csv")
+    assert done.exit_code == 0, done.output
+    assert "mase is not defined: " in done.stdout
+    gone = call("evaluate", "run")
+    assert gone.exit_code == 2
+    assert "level.csv' any more" in gone.stderr
+    pl.DataFrame({"level": level[:1]}).write_csv("short.csv")
+    short = call("evaluate", "run", "short.csv")
+    assert short.exit_code == 2
+    assert "short.csv has no step whose answer can be measured" in short.stderr
+
+
+def test_a_folder_that_is_not_there_is_said_before_anything_is_predicted() -> None:
+    run = trained("mood", "run")
+    done = call("predict", run, "table.csv", "--out", "nowhere/answers.csv")
+    assert done.exit_code == 2
+    assert "cannot be written (there is no folder 'nowhere'" in done.stderr

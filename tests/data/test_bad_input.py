@@ -26,6 +26,10 @@ CSV_FAULTS: list[tuple[str | bytes, dict[str, object], type, str]] = [
     ("a,b,a\n1,2,3\n", {}, errors.DuplicateColumn, "two columns named 'a'"),
     (",a\n1,2\n", {}, errors.UnnamedColumn, "no name for column 1"),
     ("a\n1\n2\nabc\n4\n", {}, errors.NotANumber, "row 3, column 'a' holds 'abc'"),
+    ("a;b\n1,5;2\n-1,25;3\n", {}, errors.DecimalComma, "row 1, .*'a' holds '1,5'"),
+    ('a,b\n"1,5",2\n?,3\n"2,5",4\n', {}, errors.DecimalComma, "decimal points"),
+    ("0.5,1\n1.5,2\n", {}, errors.NoHeader, "begins with the numbers 0.5, 1"),
+    ("-1\n2\n", {}, errors.NoHeader, "give it a line of names above"),
     ("a\n1\ninf\n4\n", {}, errors.InfiniteValue, "row 2, column 'a' is infinite"),
     ("a\n1\nNA\n4\n", {}, errors.ValueMissing, "row 2, column 'a' has no value"),
     ("a,b\n1,\n2,\n", {}, errors.ColumnWithoutValues, "column 'b' has no value in"),
@@ -281,16 +285,16 @@ def test_lists_in_a_column() -> None:
 
 @pytest.mark.parametrize("said", [{"sequence": "id"}, {"horizon": 3}, {"seed": 1}])
 def test_what_has_no_use_for_data_that_know_themselves(said: dict[str, object]) -> None:
-    with pytest.raises(errors.SettingOfTables, match="spoken-digits"):
+    with pytest.raises(errors.UnusedSetting, match="spoken-digits"):
         dataset_of("spoken-digits", **said)
 
 
 def test_what_arrays_and_ts_files_say_themselves(tmp_path: Path) -> None:
-    with pytest.raises(errors.SettingOfTables, match="sequence='x0'"):
+    with pytest.raises(errors.UnusedSetting, match="sequence='x0'"):
         dataset_of(PARTS, target=LABELS, sequence="x0")
     file = tmp_path / "a.ts"
     file.write_text("@classLabel true a\n@data\n1:a\n", encoding="utf-8")
-    with pytest.raises(errors.SettingOfTables, match="target='x0'"):
+    with pytest.raises(errors.UnusedSetting, match="target='x0'"):
         dataset_of(file, target="x0")
 
 

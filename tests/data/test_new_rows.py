@@ -85,7 +85,9 @@ def test_targets_are_not_needed_where_they_are_not_asked_for(
 ) -> None:
     new = read_new(table().drop("y"), learned)
     assert np.isnan(new.dataset.frames.read(0, 0, 1)[0, -1])
-    with pytest.raises(errors.SchemaMismatch, match="has no column 'y', expected one"):
+    with pytest.raises(
+        errors.TruthMissing, match="is no column 'y' in the frame, expected it"
+    ):
         read_new(table().drop("y"), learned, targets=True)
 
 
@@ -106,7 +108,7 @@ def test_values_that_training_did_not_know(learned: SequenceDataset) -> None:
     new = read_new(other, learned)
     assert set(new.dataset.frames.read(0, 0, 9)[:, place]) == {-1.0}
     other = table().with_columns(y=pl.lit("c"))
-    with pytest.raises(errors.ClassUnknown, match=r"row 1, .*class 'c', .*'a', 'b'"):
+    with pytest.raises(errors.UnknownClass, match=r"row 1, .*class 'c', .*'a', 'b'"):
         read_new(other, learned, targets=True)
 
 

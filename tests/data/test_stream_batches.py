@@ -136,6 +136,57 @@ def test_an_iteration_goes_on_where_the_last_one_stopped() -> None:
     assert equal(next(iter(loader)), first)
 
 
+class Elsewhere:
+    """Numbers that are read when they are needed, and how they were asked for."""
+
+    def __init__(self, numbers: np.ndarray) -> None:
+        self.numbers, self.shape, self.dtype = numbers, numbers.shape, numbers.dtype
+        self.asked: list[tuple[int, int]] = []
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, steps: slice) -> np.ndarray:
+        if steps.stop > steps.start:
+            self.asked.append((steps.start, steps.stop))
+        return self.numbers[steps]
+
+
+def test_what_lies_elsewhere_is_read_as_the_stream_goes() -> None:
+    given_sequences = sequences([7, 0, 12, 3, 5])
+    far = [Elsewhere(one) for one in given_sequences]
+    loader = StreamBatches(far, 2, 4, targets=[*map(Elsewhere, given_sequences)])
+    chunks = StreamBatches(given_sequences, 2, 4, targets=given_sequences)
+    for own, expected in zip(loader, chunks, strict=True):
+        assert torch.equal(own.inputs, expected.inputs)
+        assert own.targets is not None
+        assert expected.targets is not None
+        assert torch.equal(own.targets, expected.targets)
+    for one in far:
+        edges = [0, *(stop for _, stop in one.asked)]
+        assert [start for start, _ in one.asked] == edges[:-1]
+        assert edges[-1] == len(one)
+        assert max((b - a for a, b in one.asked), default=0) <= 4
+
+
+@pytest.mark.parametrize("rows", [1, 3, 4])
+def test_a_share_of_the_rows_is_what_the_whole_has_there(rows: int) -> None:
+    given_sequences = sequences([7, 0, 12, 3, 5, 30])
+    shares = [slice(0, rows, 2), slice(1, rows, 2)]
+    whole = list(StreamBatches(given_sequences, rows, 4))
+    for share in shares:
+        far = [Elsewhere(one) for one in given_sequences]
+        own = list(StreamBatches(far, rows, 4, targets=far, share=share))
+        for mine, chunk in zip(own, whole, strict=True):
+            assert torch.equal(mine.inputs, chunk.inputs[:, share])
+            assert torch.equal(mine.targets, chunk.inputs[:, share])
+            for name in ("resets", "places"):
+                assert torch.equal(getattr(mine, name), getattr(chunk, name)[:, share])
+            assert torch.equal(mine.lengths, chunk.lengths[share])
+        given_steps = sum(int(chunk.lengths[share].sum()) for chunk in whole)
+        assert sum(b - a for one in far for a, b in one.asked) == 2 * given_steps
+
+
 def test_symbols_and_targets_of_their_own_shape() -> None:
     symbols = [torch.arange(5), torch.arange(10, 13)]
     targets = [one.double()[:, None] / 2 for one in symbols]

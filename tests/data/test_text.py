@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from throughtime import errors
 from throughtime.data import (
     UNKNOWN,
+    Reading,
     TextDataset,
     decode,
     encode,
     load,
+    read,
     read_text,
     text_dataset,
 )
@@ -71,6 +73,23 @@ def test_every_symbol_is_in_one_part_and_each_predicts(length: int) -> None:
         assert np.array_equal(found, places[chosen])
         assert np.array_equal(dataset.part(split), dataset.symbols[chosen])
         assert len(found) >= 2
+
+
+def test_a_text_is_split_in_time_if_asked(tmp_path: Path) -> None:
+    path = tmp_path / "text.txt"
+    path.write_text("ab" * 500)
+    dataset = read(path, Reading(split="time"))
+    assert dataset.splits == {
+        "train": (range(900),),
+        "validation": (range(900, 950),),
+        "test": (range(950, 1000),),
+    }
+    with pytest.raises(
+        errors.UnknownSplit, match="split='sequence' is no split of the text"
+    ):
+        read(path, Reading(split="sequence"))
+    with pytest.raises(errors.UnusedSetting, match="split"):
+        read("shakespeare", Reading(split="time"))
 
 
 def test_the_vocabulary_is_that_of_training_alone(tmp_path: Path) -> None:

@@ -232,6 +232,24 @@ def test_in_other_numbers() -> None:
     assert torch.equal(other(x, carried)[0], other(x)[0])
 
 
+def test_it_moves_to_another_device_and_leaves_the_original() -> None:
+    carried = begun(build())
+    moved = carried.to("meta")
+    changed = moved.resize(7, keep=[2, 0]).select([0, 1, 6])
+    moved.reset([1])
+    for state in (moved, changed):
+        assert {value.device.type for value in state} == {"meta"}
+        assert {value.dtype for value in state} == {torch.float64}
+    assert changed.fresh.tolist() == [True, False, True]
+    assert moved.fresh.tolist() == [False, True, True, False]
+    assert carried.fresh.tolist() == [False, False, True, False]
+    assert {value.device.type for value in carried} == {"cpu"}
+    stored = carried.state_dict()
+    moved.load_state_dict(stored)
+    assert moved.h.device.type == "meta"
+    assert moved.fresh.tolist() == carried.fresh.tolist()
+
+
 def test_two_directions_are_refused() -> None:
     module = tt.nn.GRU(F, H, bidirectional=True)
     with pytest.raises(TwoDirections, match="starts at a sequence's end"):

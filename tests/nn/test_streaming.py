@@ -17,6 +17,7 @@ from throughtime.errors import (
     DtypeMismatch,
     NotATensor,
     StateCountMismatch,
+    StreamElsewhere,
     StreamMismatch,
     TwoDirections,
 )
@@ -223,3 +224,21 @@ def test_what_does_not_fit_is_refused() -> None:
     two = tt.nn.Recurrent(tt.cells.Elman(), 3, 4, bidirectional=True)
     with pytest.raises(TwoDirections, match=r"stream\(\) was called"):
         two.stream()
+
+
+def test_where_numpy_cannot_see_it_is_refused() -> None:
+    module = tt.nn.Recurrent(tt.cells.GRU(), 3, 5)
+    stream = module.stream()
+    outputs = stream(torch.ones(3))
+    state = stream.state
+    with pytest.raises(StreamElsewhere, match=r"float32 on meta, .* module\.float\(\)"):
+        tt.nn.LSTM(3, 5, device="meta").stream()
+    module.to("meta")
+    with pytest.raises(StreamElsewhere):
+        stream(torch.ones(3))
+    with pytest.raises(
+        StreamElsewhere, match=r"bfloat16 on cpu, expected numbers that"
+    ):
+        tt.nn.Recurrent(tt.cells.GRU(), 3, 5, dtype=torch.bfloat16).stream()
+    assert torch.equal(stream.state.h, state.h)
+    assert torch.equal(outputs, stream.state.h[0])

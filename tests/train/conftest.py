@@ -1,12 +1,21 @@
 """Small data that a small network learns in a second."""
 
+from inspect import signature
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+import throughtime as tt
 from throughtime.data import Card, SequenceDataset, classified
 
+# What `fit` is given if nothing is said.
+UNSAID: dict[str, Any] = {
+    name: argument.default
+    for name, argument in signature(tt.fit).parameters.items()
+    if argument.default is not argument.empty
+}
 SENTENCE = "the quick brown fox jumps over the lazy dog.\n"
 
 

@@ -49,7 +49,7 @@ def use(path: Path, task: str) -> None:
     run = open_run(path, data=data)
     assert run.cell is not run.task is not run.data
     assert run.best_epoch >= 0
-    assert run.stopped != ""
+    assert isinstance(run.stopped, str | None)
     tt.load(path)
     run.evaluate()
     run.predicted()

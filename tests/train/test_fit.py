@@ -22,6 +22,7 @@ from throughtime.errors import (
 from throughtime.train import Run, fit
 
 FILES = {
+    "checkpoint.pt",
     "command.txt",
     "config.toml",
     "curve.png",
@@ -237,10 +238,10 @@ def test_progress_is_silent_unless_asked_for(
     assert "sequences/s" in printed.err
 
 
-def test_a_loss_that_is_not_finite_names_its_step_and_loses_nothing(
+def test_a_loss_that_is_not_finite_names_its_update_and_loses_nothing(
     signs: SequenceDataset, tmp_path: Path
 ) -> None:
-    with pytest.raises(TrainingDiverged, match=r"step \d+ of epoch \d+") as caught:
+    with pytest.raises(TrainingDiverged, match=r"update \d+ of epoch \d+") as caught:
         train(
             signs,
             tmp_path,

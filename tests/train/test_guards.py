@@ -23,10 +23,9 @@ from throughtime.errors import (
     DataOfMemory,
     InputWithoutCell,
     LooksAhead,
-    SettingOfTables,
     ThroughtimeError,
     UnfitTarget,
-    UnknownClass,
+    UnknownChoice,
     UnusedSetting,
 )
 from throughtime.math import tanh
@@ -196,9 +195,9 @@ REFUSED: list[tuple[str, dict[str, Any], type[ThroughtimeError], str]] = [
     ("multilabel", {"embedding": 3}, UnusedSetting, "no category among its features"),
     ("regress per step", {"class_weights": "balanced"}, UnusedSetting, "no classes"),
     ("multilabel", {"dropout": 0.5}, UnusedSetting, "a single layer"),
-    ("multilabel", {"class_weights": {"c": 1}}, UnknownClass, "names 'c'.*of a, b"),
+    ("multilabel", {"class_weights": {"c": 1}}, UnknownChoice, "weights='c' is.*a, b"),
     ("next labels", {"bidirectional": True}, LooksAhead, "leave bidirectional out"),
-    ("next labels", {"horizon": 3}, SettingOfTables, "horizon=3 has no use"),
+    ("next labels", {"horizon": 3}, UnusedSetting, "horizon=3, expected None"),
     ("multilabel", {"pool": "least"}, ThroughtimeError, "pool='least' is not known"),
     ("multilabel", {"target_replication": 2.0}, ThroughtimeError, "from 0 to 1"),
     ("multilabel", {"class_weights": "even"}, ThroughtimeError, "class_weights='even'"),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from throughtime.data import Column
-from throughtime.errors import FeatureCountMismatch, GapInBatch
+from throughtime.errors import FeatureCountMismatch, ValueMissing
 from throughtime.train.readers import Read, earlier, later, since
 from throughtime.train.scales import Moments, Scale
 
@@ -85,7 +85,7 @@ def test_a_missing_value_without_a_word_is_refused_by_name() -> None:
     reader = Read([NUMBER, FLAG], Scale((0.0, 0.0), (1.0, 1.0)))
     values = torch.zeros(4, 2, 2)
     values[3, 1, 1] = NAN
-    with pytest.raises(GapInBatch, match=r"'flag' is missing \(NaN\) at step 3 of"):
+    with pytest.raises(ValueMissing, match="batch, row 1, step 3, column 'flag' has"):
         reader.check(values)
     reader.check(values, torch.tensor([4, 3]))  # behind the end nothing is read
     with pytest.raises(FeatureCountMismatch, match="expected"):

@@ -215,8 +215,8 @@ def test_weights_that_hide_their_epoch_are_refused(copy: Path) -> None:
 
 def test_a_newer_version_is_named(copy: Path) -> None:
     document = json.loads((copy / "model.json").read_text())
-    (copy / "model.json").write_text(json.dumps({**document, "version": 3}))
-    with pytest.raises(DamagedModel, match="its version is 3, this package reads 2"):
+    (copy / "model.json").write_text(json.dumps({**document, "version": 99}))
+    with pytest.raises(DamagedModel, match="its version is 99, this package reads"):
         tt.load(copy)
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import throughtime as tt
+from tests.train.conftest import UNSAID
 from tests.train.tables import booleans, drawn, numbers, table
 from throughtime.cells import GRU, LSTM
 from throughtime.data import Column, Question, SequenceDataset
@@ -21,25 +22,7 @@ from throughtime.train.model import Model
 from throughtime.train.tasks import Answers, OfSequences, make_task
 
 EXACT: dict[str, Any] = {"rtol": 0, "atol": 1e-12}
-GIVEN: dict[str, Any] = {
-    "num_layers": 1,
-    "bidirectional": False,
-    "heads": 1,
-    "residual": False,
-    "dropout": 0.0,
-    "checkpoint": None,
-    "pool": None,
-    "class_weights": None,
-    "target_replication": None,
-    "optimizer": "adam",
-    "schedule": "cosine",
-    "clip": 1.0,
-    "seed": 0,
-    "backend": "reference",
-    "dtype": "float64",
-    "device": "cpu",
-    "hidden_size": 4,
-}
+GIVEN = {**UNSAID, "backend": "reference", "dtype": "float64", "hidden_size": 4}
 ANIMALS = Column("animal", "category", ("ant", "bee", "cow"))
 COLOURS = Column("colour", "category", ("red", "blue"))
 
@@ -182,7 +165,7 @@ def scaled_by_hand(
 def test_a_padded_batch_is_the_mean_of_a_loop_over_its_answers(name: str) -> None:
     dataset = EVERY[name]
     model, task = made(dataset, batch_size=100)
-    [answers] = task.train(model, torch.Generator().manual_seed(0))
+    [answers] = task.training(model, torch.Generator().manual_seed(0))
     total, count = torch.zeros((), dtype=torch.float64), 0
     places = dataset.schema.places(dataset.schema.features)
     for frame in dataset.read("train"):
@@ -309,7 +292,7 @@ def test_long_pieces_are_cut_anew_in_every_epoch() -> None:
         assert (cut[1:, 3] == cut[:-1, 2]).all()
         assert (cut[:, 2] - cut[:, 3] <= 30).all()
         assert (cut[:, 1] == np.maximum(cut[:, 3] - 7, 0)).all()
-    [answers] = task.train(model, order)
+    [answers] = task.training(model, order)
     # The last step of a piece has no next one in it; the first 6 no change.
     pieces = task._pieces(torch.Generator().manual_seed(0))
     assert int(answers.counts.sum()) in range(160 - 6 - len(pieces) - 1, 160 - 6)
@@ -321,7 +304,7 @@ def test_balanced_classes_weigh_the_same_in_all(name: str) -> None:
     dataset = EVERY[name]
     model, task = made(dataset, batch_size=100, class_weights="balanced")
     assert task._weights is not None
-    [answers] = task.train(model, torch.Generator().manual_seed(0))
+    [answers] = task.training(model, torch.Generator().manual_seed(0))
     weights = task._weights(answers.targets)
     for group, size in enumerate((3, 2)):
         targets = answers.targets[..., group]
@@ -353,7 +336,7 @@ def test_weights_are_given_by_name() -> None:
 def test_target_replication_is_its_formula() -> None:
     dataset = EVERY["classify per sequence"]
     model, task = made(dataset, batch_size=100, target_replication=0.3)
-    [answers] = task.train(model, torch.Generator().manual_seed(0))
+    [answers] = task.training(model, torch.Generator().manual_seed(0))
     total = torch.zeros((), dtype=torch.float64)
     for frame in dataset.read("train"):
         target = torch.from_numpy(frame[0, 2:]).long()

@@ -15,9 +15,9 @@ from throughtime.errors.base import did_you_mean
 from throughtime.graph import Cell, Parameter, State, StepGraph
 from throughtime.graph.builder import Builder, prune, rebuild
 from throughtime.graph.declarations import Rewriting, declarations
-from throughtime.graph.nodes import ancestors, dependents
 from throughtime.graph.operations import Shape
 from throughtime.graph.random_values import free_stream
+from throughtime.graph.recurrences import recurrent_matrices, recurrent_products
 from throughtime.graph.simplify import product_of_concat
 from throughtime.graph.trace import check_instance
 
@@ -299,14 +299,7 @@ class _Copy:
 
 def _recurrent_products(regulariser: str, graph: StepGraph) -> set[int]:
     """Products with what is made of a state, on their way to a new state."""
-    nodes = graph.nodes
-    states = [i for i, node in enumerate(nodes) if node.operation == "state"]
-    late, needed = dependents(nodes, states), ancestors(nodes, graph.new_states)
-    found = {
-        index
-        for index in needed
-        if nodes[index].operation == "product" and nodes[index].arguments[1] in late
-    }
+    found = recurrent_products(graph)
     if not found:
         raise CellError(
             cell=regulariser,
@@ -318,7 +311,5 @@ def _recurrent_products(regulariser: str, graph: StepGraph) -> set[int]:
 
 def _recurrent_matrices(regulariser: str, graph: StepGraph) -> list[str]:
     """Names of the matrices in these products."""
-    products = _recurrent_products(regulariser, graph)
-    inside = ancestors(graph.nodes, [graph.nodes[i].arguments[0] for i in products])
-    matrices = [graph.nodes[i] for i in inside if len(graph.nodes[i].shape) == 2]
-    return [str(n.attributes[0]) for n in matrices if n.operation == "parameter"]
+    _recurrent_products(regulariser, graph)
+    return recurrent_matrices(graph)

@@ -2,12 +2,14 @@
 
 import re
 from importlib.metadata import version
-from typing import Any
+from typing import Any, NoReturn
 
 import rich_click as click
+from click.exceptions import NoArgsIsHelpError
 
 from throughtime.cli.evaluate import evaluate
 from throughtime.cli.inspect import inspect
+from throughtime.cli.mistyped import mistyped
 from throughtime.cli.predict import predict
 from throughtime.cli.sample import sample
 from throughtime.cli.train import train
@@ -31,13 +33,13 @@ def in_options(sentence: str, command: click.Command) -> str:
     shown = {str(one.name): one.opts[0] for one in command.params}
     arguments = [one.name for one in command.params if isinstance(one, click.Argument)]
     shown |= {str(name): str(name).upper() for name in arguments}
-    if "moved" in shown:  # DATA of the same command are new ones
-        sentence = sentence.replace("their path as data", "their path as --data")
+    if "new" in shown:  # `evaluate` has new DATA beside --data, those of the training
+        sentence = sentence.replace("give data", "give DATA")
     if "layers" in shown:
         shown["num_layers"] = shown["layers"]
     for name, option in shown.items():
         sentence = re.sub(rf"\b{name}=(True|False)\b", option, sentence)
-        sentence = re.sub(rf"\b{name}=", f"{option} ", sentence)
+        sentence = re.sub(rf"\b{name}=|^{name} (?=names )", f"{option} ", sentence)
         asking = r"(^|[\s(])" if "_" in name else r"\b(leave |smaller | as |give )"
         sentence = re.sub(rf"{asking}{name}\b", rf"\1{option}", sentence)
     return sentence
@@ -49,7 +51,10 @@ class Commands(click.RichGroup):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Keep the words as they were given: a run stores its command."""
         ctx.obj = tuple(args)
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            self._refuse(ctx, error)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; a mistake of the user's is one line and exit code 2."""
@@ -61,8 +66,20 @@ class Commands(click.RichGroup):
             if not isinstance(error, _OF_THE_USERS_FILE):
                 command = self.commands[str(ctx.invoked_subcommand)]
                 sentence = in_options(sentence, command)
-            click.echo(f"Error: {sentence}", err=True)
-            ctx.exit(2)
+            _end(ctx, sentence)
+        except click.UsageError as error:
+            self._refuse(ctx, error)
+
+    def _refuse(self, ctx: click.Context, error: click.UsageError) -> NoReturn:
+        if isinstance(error, NoArgsIsHelpError):
+            raise error
+        command = self.commands.get(ctx.invoked_subcommand or "", self)
+        _end(ctx, mistyped(error, self, command))
+
+
+def _end(ctx: click.Context, sentence: str) -> NoReturn:
+    click.echo(f"Error: {sentence}", err=True)
+    ctx.exit(2)
 
 
 @click.group(cls=Commands)

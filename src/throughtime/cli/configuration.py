@@ -90,9 +90,10 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "path": ((str,), "a text"),
     "names": ((str, list), "a text or a list of texts"),
     "weights": ((str, dict), "a text or a table of numbers"),
+    "chances": ((int, float, str, dict), "a number or a table of numbers"),
     "spacing": ((int, str), "a whole number or a text"),
     "steps": ((int, str), "a whole number or a text"),
 }
 
 # They say where to go on with this call, not how to train.
-_NOT_IN_A_FILE = ("config", "out", "as_json", "quiet", "help")
+_NOT_IN_A_FILE = ("config", "out", "resume", "as_json", "quiet", "help")

@@ -1,6 +1,8 @@
 """`throughtime evaluate RUN [DATA]`."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
@@ -13,7 +15,10 @@ from throughtime.cli.options import (
     use_threads,
     where,
 )
-from throughtime.errors import UnknownTableFormat, UnusedSetting
+from throughtime.errors import UnusedSetting
+
+if TYPE_CHECKING:
+    from throughtime.train.measuring import Evaluation
 
 
 @click.command()
@@ -51,33 +56,30 @@ def evaluate(
     """Measure the model of RUN: metrics, a confidence interval, a picture.
 
     Without DATA on the test part of the data it was trained on, beside what trivial
-    methods reach.
+    methods reach. New DATA have the truth, too: a path, or the name of a bundled data
+    set.
     """
     from throughtime.train import judge, open_run
-    from throughtime.train.folder import EVALUATION, write
+    from throughtime.train.folder import EVALUATION
+    from throughtime.train.measuring import check_picture
 
     if new is not None:
         _refuse_parts(split, data)
     if picture is not None:
-        _check_picture(picture)
+        check_picture(picture)
     use_threads(threads)
     opened = open_run(run, backend=backend, device=device, data=data)
     note_untrained(opened.best_epoch)
+    _note_learned(new, opened.data)
     found = judge(opened, split, data=new)
     part = split if new is None else new
     trivial = opened.baselines() if new is None and split == "test" else {}
     lines = [line for one in found for line in one.lines(part)]
-    lines += beside(opened.metric, trivial)
+    over = " over all targets" if len(found) > 1 else ""
+    lines += beside(found[0].metric + over, trivial)
     default = Path(run) / EVALUATION if new is None else None
-    chosen = Path(picture) if picture else default
-    names: list[str] = []
-    for number, one in enumerate(found if chosen else ()):
-        assert chosen is not None
-        several = f"-{number + 1}" if len(found) > 1 else ""
-        file = chosen.with_name(f"{chosen.stem}{several}{chosen.suffix}")
-        write(file, one.picture)
-        names.append(str(file))
-        lines.append(f"picture: {file}")
+    names = _save(found, Path(picture) if picture else default)
+    lines += [f"picture: {file}" for file in names]
     first = found[0].to_json()
     result = {
         "run": run,
@@ -93,6 +95,28 @@ def evaluate(
     show(result, lines, as_json)
 
 
+def _note_learned(new: str | None, learned: str) -> None:
+    """Say that new data are not new."""
+    if new is not None and learned in (new, str(Path(new).resolve())):
+        note = (
+            "DATA are those of the training, learned rows included: the test part is "
+        )
+        click.echo(f"{note}measured without DATA", err=True)
+
+
+def _save(found: "Sequence[Evaluation]", chosen: Path | None) -> list[str]:
+    """Write the picture of each target; return the files."""
+    if chosen is None:
+        return []
+    names: list[str] = []
+    for number, one in enumerate(found):
+        several = f"-{number + 1}" if len(found) > 1 else ""
+        file = chosen.with_name(f"{chosen.stem}{several}{chosen.suffix}")
+        one.save(file)
+        names.append(str(file))
+    return names
+
+
 def _refuse_parts(split: str, data: str | None) -> None:
     """Refuse what only the data of the training have."""
     asked = {"split": None if split == "test" else split, "data": data}
@@ -100,8 +124,3 @@ def _refuse_parts(split: str, data: str | None) -> None:
         if given is not None:
             reason = "new DATA, which are measured as a whole"
             raise UnusedSetting(argument=argument, given=given, reason=reason)
-
-
-def _check_picture(picture: str) -> None:
-    if Path(picture).suffix.lower() != ".png":
-        raise UnknownTableFormat(path=picture, known=".png")

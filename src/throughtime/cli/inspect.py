@@ -46,9 +46,10 @@ def _refuse_options() -> None:
 
 def _data(source: str, options: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     from throughtime.data import Reading, describe_data, read
+    from throughtime.data.sources.opening import is_table
 
     seed = options.pop("split_seed")
-    if options["missing"] == "error":
+    if options["missing"] == "error" and is_table(source):
         options["missing"] = "mean"  # who looks wants to know what is missing
     dataset = read(source, Reading(**options, seed=seed))
     description = describe_data(dataset)

@@ -59,8 +59,12 @@ def show(
 
 def beside(metric: str, baselines: Mapping[str, float]) -> list[str]:
     """Say what trivial methods reach in the same metric."""
+    from throughtime.data.trivial import LAST_TRUE
+
+    told = {LAST_TRUE: "; it is told the truth of the step before, which no network is"}
     return [
-        f"  {name}: {value:.4f} {metric.replace('_', ' ')} (trivial)"
+        f"  {name}: {value:.4f} {metric.replace('_', ' ')} "
+        f"(trivial{told.get(name, '')})"
         for name, value in baselines.items()
     ]
 

@@ -34,7 +34,8 @@ def predict(
 ) -> None:
     """Write what the model of RUN says to DATA, in the order of its rows.
 
-    DATA has the columns that the model learned from; targets are not needed.
+    DATA, a path or the name of a bundled data set, has the columns that the model
+    learned from; targets are not needed.
     """
     from throughtime.train import open_run
     from throughtime.train import predict as write

@@ -7,6 +7,7 @@ import rich_click as click
 
 from throughtime.cli.configuration import configurable
 from throughtime.cli.options import beside, machine_readable, show, where
+from throughtime.cli.processes import Processes, one_of_several, several, start
 from throughtime.cli.training import training
 
 
@@ -15,8 +16,19 @@ from throughtime.cli.training import training
 @click.argument("data")
 @training
 @where
+@several
 @click.option(
     "--out", type=click.Path(), help="Folder of the run; by default a new one in runs/."
+)
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with the training in --out, to the same bits as in one go.",
+)
+@click.option(
+    "--tensorboard",
+    is_flag=True,
+    help="Write the course of the training for TensorBoard, too.",
 )
 @machine_readable
 @click.option("--quiet", is_flag=True, help="Show no progress.")
@@ -29,6 +41,17 @@ def train(words: tuple[str, ...], data: str, **options: Any) -> None:
     pattern of tables, or of a text. Ctrl-C stops early and keeps the best weights so
     far.
     """
+    processes = Processes.pop(options)
+    if processes.world > 1:
+        start(words, processes)
+        return
+    with one_of_several() as speaks:
+        _train(words, data, speaks, options)
+
+
+def _train(
+    words: tuple[str, ...], data: str, speaks: bool, options: dict[str, Any]
+) -> None:
     from throughtime.cli.cell_names import blaming, find_cell
     from throughtime.train import fit
     from throughtime.train.interruption import interruptible
@@ -46,14 +69,18 @@ def train(words: tuple[str, ...], data: str, **options: Any) -> None:
             named=named,
             **options,
         )
+    if not speaks:
+        return
     # From here on a Ctrl-C could only lose the summary of a finished run.
     with interruptible():
         result = summary(run)
-    metric, value = run.metric, result["test"][run.metric]
+    value, each = result["test"][run.metric], result.get("accuracies", {})
+    metric = run.metric + (" over all targets" if each else "")
     lines = [
         f"test {metric.replace('_', ' ')} {value:.4f}, weights of epoch "
         f"{run.best_epoch} of {len(run.metrics)}"
         + (" (interrupted)" if run.stopped == "interrupted" else ""),
+        *(f"  of {target}: {share:.4f} accuracy" for target, share in each.items()),
         *beside(metric, result["baselines"]),
         f"run: {run.path}",
     ]
@@ -62,6 +89,7 @@ def train(words: tuple[str, ...], data: str, **options: Any) -> None:
 
 def summary(run: Any) -> dict[str, Any]:
     """Say of a run what a machine may want to know."""
+    each = run.accuracies("test")
     return {
         "run": str(run.path),
         "data": run.data,
@@ -69,6 +97,7 @@ def summary(run: Any) -> dict[str, Any]:
         "task": run.task,
         "metric": run.metric,
         "test": run.evaluate("test"),
+        **({"accuracies": each} if each else {}),
         "baselines": run.baselines(),
         "parameters": sum(weight.numel() for weight in run.model.parameters()),
         "epochs": len(run.metrics),

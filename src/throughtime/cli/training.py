@@ -3,97 +3,15 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import rich_click as click
-
 from throughtime.cli.built_in import CELL_HELP
+from throughtime.cli.descent import DESCENT, STARTING
+from throughtime.cli.option_types import Feed, Names, Season, Spacing, Weights
+from throughtime.cli.panels import option as _option
+from throughtime.cli.panels import table
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-# Generic in some versions of click.
-_Type: Any = click.ParamType
 _BY_DATA = "By default what suits the data."
-
-
-class Names(_Type):
-    """Names with commas between them."""
-
-    name = "names"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
-        """Split at the commas; spaces around a name are none of it."""
-        if not isinstance(value, str):
-            return tuple(value)
-        return tuple(name.strip() for name in value.split(",") if name.strip())
-
-
-class Weights(_Type):
-    """`balanced`, or a weight for some classes: `a=2,b=0.5`."""
-
-    name = "weights"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        """Read a weight for each class, or leave the word."""
-        if not isinstance(value, str) or "=" not in value:
-            return value
-        weights: dict[str, float] = {}
-        for entry in value.split(","):
-            name, _, weight = entry.rpartition("=")
-            try:
-                weights[name.strip()] = float(weight)
-            except ValueError:
-                self.fail(f"{weight!r} is no weight: write CLASS=WEIGHT.", param, ctx)
-        return weights
-
-
-class Spacing(_Type):
-    """Steps, or a word that says how many."""
-
-    name = "spacing"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> int | str:
-        """Read a whole number, or leave the word."""
-        return int(value) if isinstance(value, str) and value.isdigit() else value
-
-
-class Season(_Type):
-    """A number of steps, or `none`."""
-
-    name = "steps"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> int:
-        """Read a whole number; `none` is 0."""
-        try:
-            return 0 if value == "none" else int(value)
-        except (ValueError, TypeError):
-            words = f"{value!r} is no number of steps, nor none."
-            raise click.BadParameter(words, ctx, param) from None
-
-
-class Feed(_Type):
-    """`NAME=COLUMN`, or several columns with commas between them."""
-
-    name = "feed"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, Any]:
-        """Return the name and its columns; of a file they are that already."""
-        if not isinstance(value, str):
-            return (value[0], value[1])
-        name, equals, columns = value.partition("=")
-        if not equals or not name or not columns:
-            self.fail(f"{value!r} is not NAME=COLUMN.", param, ctx)
-        several = [column.strip() for column in columns.split(",")]
-        return name.strip(), several if len(several) > 1 else several[0]
-
-
-def _feeds(
-    context: click.Context, parameter: click.Parameter, given: Any
-) -> dict[str, Any]:
-    """Make one table of all that is fed."""
-    return dict(given)
-
-
-def _option(group: str, *names: str, **settings: Any) -> Callable[[Command], Command]:
-    return click.option(*names, panel=group, **settings)
 
 
 _DATA = [
@@ -124,7 +42,7 @@ _DATA = [
         "inputs",
         multiple=True,
         type=Feed(),
-        callback=_feeds,
+        callback=table,
         metavar="NAME=COLUMN",
         help="Feeds an Input of the cell; may be given several times.",
     ),
@@ -146,7 +64,8 @@ _DATA = [
         "Data",
         "--split",
         metavar="sequence|time|COLUMN",
-        help=f"How training, validation and test are apart. {_BY_DATA}",
+        help="How training, validation and test are apart; of a text time: its last "
+        f"10 %. {_BY_DATA}",
     ),
     _option(
         "Data",
@@ -273,14 +192,6 @@ _NETWORK = [
 _LEARNING = [
     _option(
         "Learning",
-        "--optimizer",
-        default="adam",
-        show_default=True,
-        metavar="adam|sgd",
-        help="What uses the gradient.",
-    ),
-    _option(
-        "Learning",
         "--epochs",
         type=int,
         help=f"Passes over the data at most. {_BY_DATA}",
@@ -306,25 +217,25 @@ _LEARNING = [
     ),
     _option(
         "Learning",
+        "--tbptt",
+        metavar="K1:K2|K|random:L0|auto",
+        help="Truncates error along a stream whose state is carried on, in place of "
+        "--steps: every K1 steps back over K2, at random places, or as far as needed.",
+    ),
+    _option(
+        "Learning",
         "--learning-rate",
         type=float,
-        help=f"First step width. {_BY_DATA}",
+        help=f"Largest step width. {_BY_DATA}",
     ),
     _option(
         "Learning",
-        "--schedule",
-        default="cosine",
-        show_default=True,
-        metavar="cosine|constant",
-        help="cosine: the step width falls to 0 over the epochs.",
-    ),
-    _option(
-        "Learning",
-        "--clip",
+        "--save-every",
         type=float,
-        default=1.0,
+        default=60.0,
         show_default=True,
-        help="Norm of the gradient at most; 0 for no limit.",
+        metavar="SECONDS",
+        help="Time between two checkpoints, from which --resume goes on.",
     ),
     _option(
         "Learning",
@@ -344,10 +255,12 @@ _LEARNING = [
     ),
 ]
 
+_TRAINING = [*_NETWORK, *STARTING, *_LEARNING, *DESCENT]
+
 
 def training(command: Command) -> Command:
     """Add what a training can be asked for."""
-    for option in reversed([*_DATA, *_QUESTION, *_ANSWER, *_NETWORK, *_LEARNING]):
+    for option in reversed([*_DATA, *_QUESTION, *_ANSWER, *_TRAINING]):
         command = option(command)
     return command
 

@@ -22,7 +22,12 @@ from throughtime.data.datasets import (
 )
 from throughtime.data.description import Description, describe_data
 from throughtime.data.frames import Frames, FramesInMemory, StoredFrames
-from throughtime.data.loading import cards, describe, licence, load
+from throughtime.data.loading import (
+    cards,
+    describe,
+    licence,
+    load,
+)
 from throughtime.data.new_rows import NewRows, read_like
 from throughtime.data.part import Part
 from throughtime.data.pieces import counted, whole, windows

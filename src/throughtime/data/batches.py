@@ -1,7 +1,7 @@
 """Pieces of sequences into padded batches."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -22,13 +22,15 @@ class SequenceBatch(NamedTuple):
 
     `frames` is `(T, B, C)`, raw, with zeros after the end of each piece; `lengths` and
     `first` are `(B,)`: how many steps each has, and from which of them on answers
-    count. `pieces` `(B,)` says which rows of the part they are.
+    count. `pieces` `(B,)` says which rows of the part they are,
+    `sequences` `(B,)` which sequences.
     """
 
     frames: torch.Tensor
     lengths: torch.Tensor
     first: torch.Tensor
     pieces: torch.Tensor
+    sequences: torch.Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +48,9 @@ class SequenceBatches:
     generator
         Draws the order, a new one each epoch. Without it the order is by length, always
         the same: for evaluation.
+    share
+        The rows of each batch that are given; the others are not read. Where it has
+        none of a small batch, an empty sequence stands for them, and no piece.
 
     Raises
     ------
@@ -57,6 +62,7 @@ class SequenceBatches:
     pieces: IntegerArray
     batch_size: int
     generator: torch.Generator | None = None
+    share: slice = field(default_factory=lambda: slice(None), kw_only=True)
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
@@ -66,17 +72,34 @@ class SequenceBatches:
         return -(-len(self.pieces) // self.batch_size)
 
     def __iter__(self) -> Iterator[SequenceBatch]:
+        return self.after(0)
+
+    def after(self, done: int) -> Iterator[SequenceBatch]:
+        """Give an epoch without its first batches, which are not read."""
         everything = np.arange(len(self.pieces))
-        for rows in self._draw() if self.generator else self._cut(everything):
-            chosen = self.pieces[rows]
-            frames, lengths = pad(
-                [
-                    self.frames.read(piece[SEQUENCE], piece[START], piece[STOP])
-                    for piece in chosen.tolist()
-                ]
-            )
-            first = torch.from_numpy(chosen[:, FIRST] - chosen[:, START])
-            yield SequenceBatch(frames, lengths, first, torch.from_numpy(rows))
+        batches = self._draw() if self.generator else self._cut(everything)
+        for batch in batches[done:]:
+            rows = batch[self.share]
+            yield self._read(rows) if len(rows) else self._nothing()
+
+    def _read(self, rows: IntegerArray) -> SequenceBatch:
+        chosen = self.pieces[rows]
+        frames, lengths = pad(
+            [
+                self.frames.read(piece[SEQUENCE], piece[START], piece[STOP])
+                for piece in chosen.tolist()
+            ]
+        )
+        first = torch.from_numpy(chosen[:, FIRST] - chosen[:, START])
+        whose = torch.from_numpy(chosen[:, SEQUENCE])
+        return SequenceBatch(frames, lengths, first, torch.from_numpy(rows), whose)
+
+    def _nothing(self) -> SequenceBatch:
+        sequence, start, *_ = self.pieces[0].tolist()
+        like = self.frames.read(sequence, start, start)
+        frames = np.zeros((1, 1, like.shape[1]), like.dtype)
+        none = torch.zeros(1, dtype=torch.int64)
+        return SequenceBatch(torch.from_numpy(frames), none, none, none[:0], none)
 
     def _draw(self) -> list[IntegerArray]:
         shuffled = torch.randperm(len(self.pieces), generator=self.generator).numpy()

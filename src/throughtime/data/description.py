@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from throughtime.data.datasets import Dataset, SequenceDataset, TextDataset
+from throughtime.data.hints import Classes, Identifiers
 from throughtime.data.part import Part
 from throughtime.data.pieces import FIRST, SEQUENCE, START, counted, whole
 from throughtime.data.question import ABOUT_THE_FUTURE, Question
@@ -49,19 +51,19 @@ def describe_data(dataset: Dataset) -> Description:
     if isinstance(dataset, TextDataset):
         return _describe_text(dataset)
     schema, lengths = dataset.schema, dataset.frames.lengths
-    missing, unseen = _count(dataset)
+    found = _look_through(dataset)
     rows = [
-        ("sequences", f"{len(lengths):,} {_extent(lengths)}"),
+        ("sequences", f"{len(lengths):,} {_extent(lengths)}{_hint(found.identifier)}"),
         ("steps", f"{int(lengths.sum()):,}"),
         ("features", _columns(schema.features)),
         *((f"input {name}", _columns(group)) for name, group in schema.inputs.items()),
-        ("missing", _counts(missing, int(lengths.sum()))),
+        ("missing", _counts(found.missing, int(lengths.sum()))),
         ("target", _columns(schema.targets) if schema.targets else "the features"),
-        ("task", _task(dataset.question)),
+        ("task", _task(dataset.question) + _maybe_classes(found.classes)),
         ("split", _split(dataset)),
     ]
-    if unseen:
-        rows.insert(-3, ("not in training", _counts(unseen, int(lengths.sum()))))
+    if found.unseen:
+        rows.insert(-3, ("not in training", _counts(found.unseen, int(lengths.sum()))))
     return Description(dataset.name, tuple(rows))
 
 
@@ -76,21 +78,62 @@ def _describe_text(dataset: TextDataset) -> Description:
     return Description(dataset.name, rows)
 
 
-def _count(dataset: SequenceDataset) -> tuple[dict[str, int], dict[str, int]]:
-    """Count missing values, and categories that training does not know."""
-    frames, columns = dataset.frames, dataset.schema.columns
+def _hint(identifier: str | None) -> str:
+    """Say what to do where one column may tell sequences apart."""
+    if identifier is None:
+        return ""
+    return (
+        ": one sequence of all rows; if a column says to which sequence a row belongs, "
+        f"name it with --sequence (e.g. {identifier!r})"
+    )
+
+
+def _maybe_classes(count: int | None) -> str:
+    """Say what to do where numbers to be learned may be names of classes."""
+    if count is None:
+        return ""
+    return (
+        f"; the target has {count} whole values: if they are classes, --task classify"
+    )
+
+
+class _Found(NamedTuple):
+    """What one look through all rows has shown.
+
+    Counts of values that are missing, and of categories that training does not know;
+    the feature, if any, that looks like the key of sequences nobody named; how many
+    values the numbers of a target take, where they look like classes.
+    """
+
+    missing: Mapping[str, int]
+    unseen: Mapping[str, int]
+    identifier: str | None
+    classes: int | None
+
+
+def _look_through(dataset: SequenceDataset) -> _Found:
+    frames, columns, schema = dataset.frames, dataset.schema.columns, dataset.schema
     empty, unknown = np.zeros(frames.width, int), np.zeros(frames.width, int)
+    alone = len(frames.lengths) == 1 and len(schema.features) > 1
+    identifiers = Identifiers(schema.features if alone else ())
+    regress = dataset.question.task == "regress" and len(schema.targets) == 1
+    place = schema.places(schema.targets)[0] if regress else 0
+    classes = Classes() if regress else None
     everything = whole(np.arange(len(frames.lengths)), frames.lengths)
     for rows in Part(frames, everything).cut(_STEPS):
         empty += np.isnan(rows).sum(axis=0)
         unknown += (rows == -1).sum(axis=0)
+        identifiers.take(rows)
+        if classes is not None:
+            classes.take(rows[:, place])
     missing = {c.name: int(n) for c, n in zip(columns, empty, strict=True) if n}
     unseen = {
         column.name: int(count)
         for column, count in zip(columns, unknown, strict=True)
         if count and column.kind == "category"
     }
-    return missing, unseen
+    count = None if classes is None else classes.found
+    return _Found(missing, unseen, identifiers.found, count)
 
 
 def _extent(lengths: IntegerArray) -> str:

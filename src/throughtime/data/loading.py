@@ -23,7 +23,7 @@ _BUNDLED = files("throughtime.data") / "bundled"
 _SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
-def load(data: str | PathLike[str]) -> Dataset:
+def load(data: str | PathLike[str], *, split: str | None = None) -> Dataset:
     """Load a bundled data set by its name, or a text file by its path.
 
     Parameters
@@ -32,12 +32,13 @@ def load(data: str | PathLike[str]) -> Dataset:
         The name of a bundled data set (`cards()` lists them), or the path of any
         UTF-8 text file. A bundled name comes before a file of the same name:
         write `./shakespeare` for the file.
+    split
+        Of a text file, how it is split, as `text_dataset` says.
 
     Returns
     -------
     SequenceDataset or TextDataset
-        The data with their split and card. A text file is split in blocks, as
-        `text_dataset` says: 90 % training, 5 % validation, 5 % test.
+        The data with their split and card.
 
     Raises
     ------
@@ -52,12 +53,25 @@ def load(data: str | PathLike[str]) -> Dataset:
             raise _unknown(data)
     elif not isinstance(data, PathLike) or not isinstance(fspath(data), str):
         raise NotADataSource(kind=type(data).__name__)
-    return text_dataset(read_text(data), name=fspath(data))
+    return text_dataset(read_text(data), name=fspath(data), split=split)
 
 
 def cards() -> tuple[Card, ...]:
     """Return the cards of the bundled data sets, by name."""
     return tuple(_card(name) for name in _names())
+
+
+def is_bundled(data: object) -> bool:
+    """Whether data are given by the name of a bundled data set."""
+    return isinstance(data, str) and data in _names()
+
+
+def bundled_text(name: str) -> str | None:
+    """Return the characters of a bundled data set; None if it has columns."""
+    packed = _BUNDLED / _known(name) / "text.txt.gz"
+    if not packed.is_file():
+        return None
+    return gzip.decompress(packed.read_bytes()).decode("utf-8")
 
 
 def describe(name: str) -> str:
@@ -97,9 +111,8 @@ def _card(name: str) -> Card:
 
 
 def _load_bundled(name: str) -> Dataset:
-    folder = _BUNDLED / name
-    if (folder / "text.txt.gz").is_file():
-        text = gzip.decompress((folder / "text.txt.gz").read_bytes()).decode("utf-8")
+    folder, text = _BUNDLED / name, bundled_text(name)
+    if text is not None:
         return text_dataset(text, name, _card(name))
     if (folder / "schema.json").is_file():
         return _load_sequences(name, folder)

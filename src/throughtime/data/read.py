@@ -10,7 +10,7 @@ from throughtime.data.reading import Reading
 from throughtime.data.sources.opening import is_table, open_source
 from throughtime.data.tables.assembling import assemble
 from throughtime.data.tables.questions import steps_of
-from throughtime.errors import SettingOfTables
+from throughtime.errors import UnusedSetting
 
 _PATH: Final = (str, PathLike)
 
@@ -52,7 +52,10 @@ def read(data: Any, reading: Reading | None = None) -> Dataset:
     bundled = data in {card.name for card in cards()}
     if is_table(data) and not bundled:
         return assemble(*open_source(data, reading))
-    return _as_it_is(load(data), reading)
+    if bundled:
+        return _as_it_is(load(data), reading)
+    text = load(data, split=reading.split)
+    return _as_it_is(text, replace(reading, split=None))
 
 
 def _as_it_is(dataset: Dataset, reading: Reading) -> Dataset:
@@ -60,7 +63,7 @@ def _as_it_is(dataset: Dataset, reading: Reading) -> Dataset:
 
     Raises
     ------
-    SettingOfTables
+    UnusedSetting
         Something is said that has no use.
     """
     free: tuple[str, ...] = ()
@@ -70,10 +73,8 @@ def _as_it_is(dataset: Dataset, reading: Reading) -> Dataset:
     for one in fields(Reading):
         given = getattr(reading, one.name)
         if given != getattr(default, one.name) and one.name not in free:
-            fact = "is read in one way only"
-            raise SettingOfTables(
-                argument=one.name, given=given, source=dataset.name, fact=fact
-            )
+            reason = f"{dataset.name}, which is read in one way only"
+            raise UnusedSetting(argument=one.name, given=given, reason=reason)
     if not isinstance(dataset, SequenceDataset):
         return dataset
     question = dataset.question

@@ -31,8 +31,9 @@ class Reading:
         One more feature: the time since the step before.
     split
         `"sequence"`: every sequence is wholly in one part. `"time"`: the last steps of
-        every sequence are validation and test. Or the name of a column that holds
-        `train`, `validation` or `test`. None: by sequence where there are enough.
+        every sequence, or the last 10 % of a text, are validation and test. Or the name
+        of a column that holds `train`, `validation` or `test`. None: by sequence where
+        there are enough; a text in blocks.
     seed
         Draws which sequence is in which part.
     memory

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -43,7 +44,10 @@ class StreamBatches:
     Parameters
     ----------
     sequences
-        N arrays or tensors `(T_i, F)`, or `(T_i,)`, such as symbols.
+        N arrays or tensors `(T_i, F)`, or `(T_i,)`, such as symbols. Or whatever else
+        has a length, a `shape` and a `dtype` and gives steps by slices, such as a data
+        set in a file: it is read as the stream goes, the steps of a chunk at a time,
+        each sequence from its first step to its last.
     batch_size
         B, the number of rows.
     steps
@@ -53,6 +57,9 @@ class StreamBatches:
     generator
         Draws the order of the sequences, a new one for each pass. Without it they come
         as they are given.
+    share
+        Which of the rows are given, and read; None: all. So several processes follow
+        one part of them each, in chunks of the same steps.
 
     Raises
     ------
@@ -70,11 +77,14 @@ class StreamBatches:
         *,
         targets: Sequence[Any] | None = None,
         generator: torch.Generator | None = None,
+        share: slice | None = None,
     ) -> None:
         for argument, value in {"batch_size": batch_size, "steps": steps}.items():
             if value < 1:
                 raise NotPositive(argument=argument, given=value)
         self.batch_size, self.steps, self.generator = batch_size, steps, generator
+        given = range(batch_size)[share or slice(None)]
+        self._columns = {row: column for column, row in enumerate(given)}
         self._sequences = _alike("sequences", sequences)
         self._targets = None if targets is None else _alike("targets", targets)
         if self._targets is not None:
@@ -151,23 +161,24 @@ class StreamBatches:
 
     def _chunk(self) -> Chunk:
         """Fill the rows of one chunk, and go on behind it."""
-        shape = self.steps, self.batch_size
-        inputs = self._sequences[0].new_zeros((*shape, *self._sequences[0].shape[1:]))
-        targets = None
-        if self._targets is not None:
-            first = self._targets[0]
-            targets = first.new_zeros((*shape, *first.shape[1:]))
+        shape = self.steps, len(self._columns)
+        inputs = _zeros(self._sequences[0], shape)
+        targets = None if self._targets is None else _zeros(self._targets[0], shape)
         resets = torch.zeros(shape, dtype=torch.bool)
         places = torch.full(shape, -1)
+        last = 0  # of all rows, also of those that are not given
         for row, start, count, place, step in self._pieces():
-            own = slice(start, start + count), row
-            inputs[own] = self._sequences[place][step : step + count]
+            last = max(last, start + count)
+            if row not in self._columns:
+                continue
+            own = slice(start, start + count), self._columns[row]
+            read = slice(step, step + count)
+            inputs[own] = torch.as_tensor(self._sequences[place][read])
             if targets is not None and self._targets is not None:
-                targets[own] = self._targets[place][step : step + count]
+                targets[own] = torch.as_tensor(self._targets[place][read])
             places[own] = place
-            resets[start, row] = step == 0
+            resets[own][0] = step == 0
         lengths = (places >= 0).sum(0)
-        last = int(lengths.max())
         if targets is not None:
             targets = targets[:last]
         return Chunk(inputs[:last], targets, lengths, resets[:last], places[:last])
@@ -203,10 +214,22 @@ class StreamBatches:
         return True
 
 
-def _alike(argument: str, given: Sequence[Any]) -> list[Tensor]:
-    """The sequences as tensors, if all have the same numbers at each step."""
-    sequences = [torch.as_tensor(one) for one in given]
-    if not sequences or any(one.dim() < 1 for one in sequences):
+def _zeros(like: Any, shape: tuple[int, int]) -> Tensor:
+    """Of the dtype and the numbers per step of a sequence."""
+    none = torch.as_tensor(like[0:0])
+    return none.new_zeros((*shape, *none.shape[1:]))
+
+
+def _held(given: Any) -> Any:
+    """A sequence as a tensor; as it is, if it lies elsewhere."""
+    elsewhere = hasattr(given, "shape") and not isinstance(given, Tensor | np.ndarray)
+    return given if elsewhere else torch.as_tensor(given)
+
+
+def _alike(argument: str, given: Sequence[Any]) -> list[Any]:
+    """The sequences, if all have the same numbers at each step."""
+    sequences = [_held(one) for one in given]
+    if not sequences or any(not one.shape for one in sequences):
         raise BadSequences(
             argument=argument,
             given="empty" if not sequences else "numbers",
@@ -226,7 +249,7 @@ def _alike(argument: str, given: Sequence[Any]) -> list[Tensor]:
     return sequences
 
 
-def _check_targets(sequences: list[Tensor], targets: list[Tensor]) -> None:
+def _check_targets(sequences: list[Any], targets: list[Any]) -> None:
     """Refuse targets that are not one for each step of each sequence."""
     lengths = [[len(one) for one in many] for many in (targets, sequences)]
     if lengths[0] == lengths[1]:

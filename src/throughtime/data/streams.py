@@ -5,7 +5,7 @@ network is carried from chunk to chunk.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -48,6 +48,8 @@ class TextStreams:
         True: every symbol but the first is predicted exactly once, and streams differ
         in length by one step at most. False, for training: the streams are
         equally long, and up to B - 1 symbols at the end are left out.
+    share
+        The streams that are given. Where it has none of them, nothing is.
 
     Raises
     ------
@@ -59,6 +61,7 @@ class TextStreams:
     batch_size: int
     steps: int
     whole: bool = False
+    share: slice = field(default_factory=lambda: slice(None), kw_only=True)
 
     def __post_init__(self) -> None:
         for argument in ("batch_size", "steps"):
@@ -75,10 +78,16 @@ class TextStreams:
         return -(-int(self._sizes().max()) // self.steps)
 
     def __iter__(self) -> Iterator[TextChunk]:
+        return self.after(0)
+
+    def after(self, done: int) -> Iterator[TextChunk]:
+        """Give a pass without its first chunks."""
         sizes = self._sizes()
-        starts = np.cumsum(sizes) - sizes
-        for first in range(0, int(sizes.max()), self.steps):
-            last = min(first + self.steps, int(sizes.max()))
+        longest = int(sizes.max())
+        starts = (np.cumsum(sizes) - sizes)[self.share]
+        sizes = sizes[self.share]
+        for first in range(done * self.steps, longest if len(sizes) else 0, self.steps):
+            last = min(first + self.steps, longest)
             step = np.arange(first, last)[:, None]  # (T, 1)
             counts = step < sizes  # (T, B)
             place = np.where(counts, starts + step, 0)

@@ -1,6 +1,7 @@
 """Text into symbols and back."""
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from os import PathLike
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,7 @@ from throughtime.errors import (
     OneSymbolText,
     SymbolOutsideVocabulary,
     TextTooShort,
+    UnknownSplit,
     UnreadableFile,
 )
 
@@ -39,6 +41,9 @@ SPLIT_NOTES: Final = (
     "The blocks of a part are joined, so the first characters of a block are predicted "
     "after the end of another block, which is slightly harder.",
 )
+
+#: How a text is split in time, as its card says it.
+IN_TIME: Final = "the first 90 % training, then 5 % validation, the last 5 % test"
 
 # Each part must hold a character and the one that follows it: 5 % of 40 is 2.
 _SHORTEST = 40
@@ -78,7 +83,9 @@ def read_text(path: str | PathLike[str]) -> str:
     return text
 
 
-def text_dataset(text: str, name: str, card: Card | None = None) -> TextDataset:
+def text_dataset(
+    text: str, name: str, card: Card | None = None, *, split: str | None = None
+) -> TextDataset:
     """Make a data set of a text: 90 % training, 5 % validation, 5 % test.
 
     The text is cut into equal blocks of 5,000 to 10,000 characters, or into 20
@@ -96,13 +103,21 @@ def text_dataset(text: str, name: str, card: Card | None = None) -> TextDataset:
         What it is called in messages and on its card.
     card
         Its card; by default one with what the text itself tells.
+    split
+        `"time"`: training first, then validation, then test, each in one stretch: the
+        last works may be of another kind than all that was learned from. None: in
+        blocks, as above.
 
     Raises
     ------
     OneSymbolText, TextTooShort
         There is nothing to learn, or too little.
+    UnknownSplit
+        `split` is none of a text.
     """
-    splits = _split(len(text))
+    if split not in (None, "time"):
+        raise UnknownSplit(given=split, source=name)
+    splits = _in_time(len(text)) if split else _split(len(text))
     training = "".join(text[r.start : r.stop] for r in splits["train"]) or text
     if len(set(training)) < 2:
         raise OneSymbolText(source=name, symbol=training[:1])
@@ -114,11 +129,13 @@ def text_dataset(text: str, name: str, card: Card | None = None) -> TextDataset:
         symbols=encode(text, vocabulary),
         vocabulary=vocabulary,
         splits=splits,
-        card=card or text_card(text, name, vocabulary),
+        card=card or text_card(text, name, vocabulary, in_time=bool(split)),
     )
 
 
-def text_card(text: str, name: str, vocabulary: Sequence[str]) -> Card:
+def text_card(
+    text: str, name: str, vocabulary: Sequence[str], *, in_time: bool = False
+) -> Card:
     """Return the card of a text of which nothing more is known."""
     return Card(
         name=name,
@@ -127,9 +144,9 @@ def text_card(text: str, name: str, vocabulary: Sequence[str]) -> Card:
         licence="not stated",
         shape=f"{len(text)} characters, {len(vocabulary) - 1} different in training",
         task="predict the next character",
-        split=SPLIT_RULE,
+        split=IN_TIME if in_time else SPLIT_RULE,
         metric="bits per character",
-        notes=SPLIT_NOTES,
+        notes=() if in_time else SPLIT_NOTES,
     )
 
 
@@ -184,6 +201,13 @@ def _split(length: int) -> dict[Split, tuple[range, ...]]:
         for part, start, stop in _CYCLE:
             splits[part].append(range(edges[first + start], edges[first + stop]))
     return {part: tuple(ranges) for part, ranges in splits.items()}
+
+
+def _in_time(length: int) -> dict[Split, tuple[range, ...]]:
+    edges = [0, length * 90 // 100, length * 95 // 100, length]
+    parts: tuple[Split, ...] = ("train", "validation", "test")
+    pairs = zip(parts, pairwise(edges), strict=True)
+    return {part: (range(*edge),) for part, edge in pairs}
 
 
 def _code_points(text: str) -> npt.NDArray[np.uint32]:

@@ -20,16 +20,18 @@ _WRITERS: dict[str, Callable[[pl.LazyFrame, Path], object]] = {
 
 
 def check_ending(path: str | os.PathLike[str]) -> Path:
-    """Refuse a file whose ending names no format that is written.
+    """Refuse a file whose ending names no format that is written, or without a folder.
 
     Raises
     ------
-    UnknownTableFormat
-        It does not.
+    UnknownTableFormat, CannotWrite
+        It is so.
     """
     file = Path(path)
     if file.suffix.lower() not in _WRITERS:
         raise UnknownTableFormat(path=file, known=", ".join(_WRITERS))
+    if not file.parent.is_dir():
+        raise CannotWrite(path=file, reason=f"there is no folder '{file.parent}'")
     return file
 
 

@@ -60,6 +60,24 @@ class EmptyFile(DataError):
     )
 
 
+class NothingToMeasure(DataError):
+    """New data without one answer whose truth is known."""
+
+    message = (
+        "{source} has no step whose answer can be measured, expected one: give longer "
+        "sequences, as the first answer and its truth need some steps."
+    )
+
+
+class NotAText(DataError):
+    """Columns, for a model that has learned a text."""
+
+    message = (
+        "'{source}' has columns, expected a text, as the model has learned one: give "
+        "the path of a text."
+    )
+
+
 class NotUTF8(DataError):
     """Bytes that are no UTF-8 text."""
 
@@ -75,6 +93,15 @@ class OneSymbolText(DataError):
     message = (
         "The training part of '{source}' has one symbol only, {symbol!r}, expected at "
         "least two: there is nothing to predict in it, give another text."
+    )
+
+
+class UnknownSplit(DataError):
+    """A split that a text does not have."""
+
+    message = (
+        "split={given!r} is no split of the text {source}, expected 'time' or None: "
+        "give one of these."
     )
 
 
@@ -130,16 +157,6 @@ class NonFiniteFeature(DataError):
     message = (
         "Sequence {sequence} is infinite at step {step}, feature {feature}, "
         "expected finite numbers: fill or remove such values first."
-    )
-
-
-class GapInBatch(DataError):
-    """A missing value where nothing was said of missing values."""
-
-    message = (
-        "The column '{column}' is missing (NaN) at step {step} of row {row} of the "
-        "batch, expected a number, as the model was trained with missing='error': fill "
-        "it, or train with missing='forward', 'mean' or 'zero'."
     )
 
 

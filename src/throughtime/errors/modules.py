@@ -217,6 +217,16 @@ class StreamMismatch(ThroughtimeError, ValueError):
     )
 
 
+class StreamElsewhere(ThroughtimeError, RuntimeError):
+    """A stream of a module whose weights NumPy cannot see."""
+
+    message = (
+        "The weights of the module are {dtype} on {device}, expected numbers that "
+        "NumPy knows on cpu for a stream: call module.step(), or convert the module by "
+        "module.float().cpu()."
+    )
+
+
 class TwoDirections(ThroughtimeError, RuntimeError):
     """A single step of a network that also reads from the end."""
 

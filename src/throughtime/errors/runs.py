@@ -37,12 +37,12 @@ class UnusedSetting(SettingError):
     message = "{argument}={given!r}, expected None for {reason}: leave {argument} out."
 
 
-class UnknownClass(SettingError):
-    """A weight for a class that the training part does not have."""
+class TruncatedTwice(SettingError):
+    """Two settings that say how far error flows back."""
 
     message = (
-        "class_weights names {name!r}{hint}, expected some of {known}: give weights of "
-        "classes that occur in training."
+        "steps={steps} and tbptt={tbptt!r} both say how far error flows back, expected "
+        "one of them: leave steps out, as K and K:K are such steps."
     )
 
 
@@ -68,6 +68,15 @@ class BadTarget(SettingError):
     """Targets of another shape or dtype than the answers they are compared with."""
 
     message = "{argument} is {given}, expected {expected}: {advice}."
+
+
+class ExtraMissing(SettingError):
+    """A setting that needs a package which is not installed."""
+
+    message = (
+        "{argument}={given!r} needs the package {package}, which is not installed, "
+        'expected it here: pip install "throughtime[{extra}]"'
+    )
 
 
 class DeviceMissing(SettingError):
@@ -254,6 +263,33 @@ class RunExists(RunError):
     )
 
 
+class DamagedCheckpoint(RunError):
+    """A checkpoint from which no training can go on."""
+
+    message = (
+        "'{path}' is damaged ({reason}), expected the checkpoint of a training: "
+        "restore it from a copy, or remove it to start anew with resume=True."
+    )
+
+
+class ResumesNothing(RunError):
+    """A training that is to go on, with no folder said where it is."""
+
+    message = (
+        "resume=True without out, expected the folder of the training that is to go "
+        "on: give it as out."
+    )
+
+
+class ResumesOther(RunError):
+    """A training that is to go on as another one than it was."""
+
+    message = (
+        "{argument}={given!r} differs from the training in '{path}', which had "
+        "{was!r}, expected the same to go on: give that, or another out to start anew."
+    )
+
+
 class CannotWrite(RunError):
     """A file of a run that the system does not let us write."""
 
@@ -319,10 +355,9 @@ class UnknownPrompt(RunError):
 
 
 class TrainingDiverged(ThroughtimeError, ArithmeticError):
-    """A loss or gradient that is no longer a finite number."""
+    """A loss, a gradient or a weight that is no longer a finite number."""
 
     message = (
-        "{what} is {given} at step {step} of epoch {epoch}, expected a finite number "
-        "(the best weights so far are kept in '{path}'): use a smaller learning_rate "
-        "than {learning_rate:g}, or a smaller clip than {clip:g}."
+        "{what} is {given} at update {update} of epoch {epoch} ({where}), expected a "
+        "finite number (the best weights so far are kept in '{path}'): {advice}."
     )

@@ -53,7 +53,8 @@ class TooManyCategories(DataError):
 
     message = (
         "{source}, column {column!r} has more than {most} different texts, too many "
-        "for a feature: give features without it, or group its values first."
+        "for a feature: give features without it, group its values first, or give it "
+        "as sequence if it says to which sequence a row belongs."
     )
 
 
@@ -202,15 +203,6 @@ class SequenceInTwoParts(DataError):
     )
 
 
-class SettingOfTables(DataError):
-    """Something is said of data that do not need it."""
-
-    message = (
-        "{argument}={given!r} has no use for {source}, which {fact}: give it for "
-        "tables only, or leave it out."
-    )
-
-
 class BadMemory(DataError):
     """An amount of memory that cannot be read."""
 
@@ -242,6 +234,25 @@ class NotANumber(DataError):
     message = (
         "{where}, column {column!r} holds {value!r}, where most rows hold numbers: "
         "give the number, or leave it empty where it is missing."
+    )
+
+
+class DecimalComma(DataError):
+    """Numbers that are written with a comma."""
+
+    message = (
+        "{where}, column {column!r} holds {value!r}, as most of its rows hold numbers "
+        "with a comma, expected them with a point: save the table with decimal points "
+        "and nothing between thousands."
+    )
+
+
+class NoHeader(DataError):
+    """Numbers where the names of the columns belong."""
+
+    message = (
+        "{source} begins with the numbers {first}, expected the names of its columns "
+        "in the first line: give it a line of names above."
     )
 
 
@@ -278,6 +289,16 @@ class FilesDiffer(DataError):
     message = (
         "{source} has the columns {given}, but {first} has {expected}: give files "
         "with the same columns and types."
+    )
+
+
+class TruthMissing(DataError):
+    """New data to be measured, without what is true of them."""
+
+    message = (
+        "There is no {what} in {source}{hint}, expected it, since answers are measured "
+        "against what is true: give it, or use `throughtime predict` (in Python "
+        "throughtime.train.predict) for rows whose truth nobody knows."
     )
 
 
@@ -354,7 +375,7 @@ class NotAFeature(DataError):
     )
 
 
-class ClassUnknown(DataError):
+class UnknownClass(DataError):
     """A class that the model does not know, in new data."""
 
     message = (

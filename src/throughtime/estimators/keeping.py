@@ -31,7 +31,13 @@ from throughtime.train.folder import (
     write,
 )
 from throughtime.train.settings import Settings
-from throughtime.train.storage import load_model, one_line, read_document, write_weights
+from throughtime.train.storage import (
+    load_model,
+    one_line,
+    read_document,
+    weights_of,
+    write_weights,
+)
 
 ESTIMATOR: Final = "estimator.json"
 _KEPT: Final = (MODEL, WEIGHTS, INITIAL, METRICS, COMMAND, CONFIG, ESTIMATOR)
@@ -108,7 +114,7 @@ class Kept:
         """Keep the weights after one more pass, and what all passes brought."""
         lines = "".join(json.dumps(row) + "\n" for row in metrics)
         with self._unpacked() as folder, passing():
-            write_weights(folder / WEIGHTS, model, len(metrics))
+            write_weights(folder / WEIGHTS, weights_of(model), len(metrics))
             self.files[WEIGHTS] = (folder / WEIGHTS).read_bytes()
         self.files[METRICS] = lines.encode()
 

@@ -1,12 +1,12 @@
 """The torch modules: recurrent layers of any cell, for `torch.nn` people.
 
-In reading order: ``settings``, ``initialisation``, ``choice`` (which backend serves),
-``execution`` (the one way a layer runs); the room ``compiled`` (machine code as torch
-operators); ``layers``, ``packing`` and ``permuting`` (lengths and resets),
-``sequences`` (what people give, as rows), ``states``, ``carrying`` (states of rows that
-come and go), ``checkpointing``, ``recurrent``, ``running`` (steps of any module),
-``streaming`` (one step at a time), ``compatibility`` (`torch.nn`'s own classes),
-``conversion``, ``heads`` and ``softmaxes`` (outputs and losses), ``citing``,
+In reading order: ``settings``, ``initialisation``, ``starting``, ``choice`` (which
+backend serves), ``execution`` (the one way a layer runs); the room ``compiled``
+(machine code as torch operators); ``layers``, ``packing`` and ``permuting`` (lengths
+and resets), ``sequences`` (what people give, as rows), ``states``, ``carrying`` (states
+of rows that come and go), ``checkpointing``, ``recurrent``, ``running`` (steps of any
+module), ``streaming`` (one step at a time), ``compatibility`` (`torch.nn`'s own
+classes), ``conversion``, ``heads`` and ``softmaxes`` (outputs and losses), ``citing``,
 ``explain`` and ``node_deltas`` (what a module does).
 
 May import: ``cells``, ``backends``, ``math``, ``graph``, ``errors`` and torch.
@@ -22,6 +22,7 @@ from throughtime.nn.explain import explain
 from throughtime.nn.heads import Linear, Sigmoid, Softmax, mean_loss, pool
 from throughtime.nn.recurrent import Recurrent
 from throughtime.nn.softmaxes import Softmaxes
+from throughtime.nn.starting import initialise
 
 __all__ = [
     "GRU",
@@ -39,6 +40,7 @@ __all__ = [
     "cite",
     "convert",
     "explain",
+    "initialise",
     "mean_loss",
     "pool",
 ]

@@ -25,7 +25,7 @@ from throughtime.nn.choice import Choice, choose, plain_operation
 from throughtime.nn.compiled.ways import FEW_SEQUENCES, hoists, shares_units, step_work
 from throughtime.nn.layers import Layers
 from throughtime.nn.node_deltas import Deltas, node_deltas
-from throughtime.nn.sequences import Sequences
+from throughtime.nn.sequences import Lengths, Sequences
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,9 @@ class Explanation:
         input: Sequences,
         grad_output: Tensor,
         state: Tensor | Sequence[Tensor] | None = None,
+        *,
+        lengths: Lengths | None = None,
+        resets: Tensor | None = None,
         **inputs: Sequences,
     ) -> Deltas:
         """δ = ∂L/∂(incoming activation) of every node with a name.
@@ -132,8 +135,8 @@ class Explanation:
 
         Parameters
         ----------
-        input, state, **inputs
-            As in a call of the module, without lengths.
+        input, state, lengths, resets, **inputs
+            As in a call of the module.
         grad_output
             ∂L/∂output, shaped like the output. No error comes from the final state.
 
@@ -145,7 +148,15 @@ class Explanation:
         """
         if self.module is None:
             raise NoParameters(cell=self.graphs[0].cell)
-        return node_deltas(self.module, input, grad_output, state, **inputs)
+        return node_deltas(
+            self.module,
+            input,
+            grad_output,
+            state,
+            lengths=lengths,
+            resets=resets,
+            **inputs,
+        )
 
     def _mode(self) -> Iterator[str]:
         """Which of two modes is shown, where they differ."""

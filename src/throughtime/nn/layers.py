@@ -149,6 +149,11 @@ class Layers(nn.Module):
                     name = self._start_name(state.name, layer, direction)
                     nn.init.zeros_(self.get_parameter(name))
 
+    def weights(self) -> Iterator[tuple[StepGraph, dict[str, Tensor]]]:
+        """Each layer's and direction's graph, with its parameters by their names."""
+        for layer, direction, graph in self._runs():
+            yield graph, self._parameters_of(layer, direction)
+
     def choice(self, dtype: torch.dtype, device: torch.device) -> Choice:
         """Which backend serves for such numbers there, and why."""
         return choose(self.backend, self.graphs, self._operation, dtype, device)

@@ -238,6 +238,8 @@ class Recurrent(Layers):
         ------
         TwoDirections
             The module is bidirectional.
+        StreamElsewhere
+            Its weights are not on the CPU, or of a dtype that NumPy does not know.
         """
         return Stream(self, batch)
 

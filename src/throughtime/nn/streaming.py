@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from throughtime.errors import StreamMismatch, TwoDirections
+from throughtime.errors import StreamElsewhere, StreamMismatch, TwoDirections
 from throughtime.graph.serialize import text_of
 from throughtime.nn.choice import Choice
 from throughtime.nn.compiled.engine import engine
@@ -49,6 +49,8 @@ class Stream:
     ------
     TwoDirections
         The module is bidirectional.
+    StreamElsewhere
+        Its weights are not on the CPU, or of a dtype that NumPy does not know.
     """
 
     def __init__(self, module: Layers, batch: int | None = None) -> None:
@@ -191,7 +193,10 @@ class Stream:
     def _make_memory(self) -> None:
         """Make room for inputs, states and outputs, where compiled code finds them."""
         module = self._module
-        self._like = module.like(torch.empty(0)).detach()
+        like = module.like(torch.empty(0)).detach()
+        if like.device.type != "cpu" or like.dtype == torch.bfloat16:
+            raise StreamElsewhere(dtype=like.dtype, device=like.device)
+        self._like = like
 
         def room(size: int) -> Tensor:
             return self._like.new_zeros((self._rows, size))

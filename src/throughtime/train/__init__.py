@@ -3,10 +3,10 @@
 In reading order: `fitting` (`fit`, the whole of a training), `sources` (data and where
 they come from), `settings` and `defaults`; `building`, all that is fitted before the
 first step, of `scales`, `readers` and `outputs`; `model`, `truth`, `tasks` (batches of
-answers), `loop`, `metrics`, `progress`, `interruption` (Ctrl-C); `folder`, `documents`,
-`describing` and `storage` (files); `measuring` (how good answers are), `picture`,
-`runs` (`Run`, `load`), `judging`, `predicting`, `sampling`. For loops of your own:
-`truncation`.
+answers), `learning`, `metrics`, `progress`, `interruption` (Ctrl-C), `ranks` (several
+processes); `folder`, `documents`, `describing` and `storage` (files); `measuring` (how
+good answers are), `picture`, `runs` (`Run`, `load`), `judging`, `predicting`,
+`sampling`. For loops of your own: `truncation`.
 
 May import `data`, `nn` and the rooms below. A loaded model is built from data alone:
 no pickle, no source of the cell.

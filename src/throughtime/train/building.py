@@ -16,7 +16,7 @@ from throughtime.data import (
 from throughtime.data.types import FloatArray
 from throughtime.errors import CellInputMismatch, CellNeedsInput, InputWithoutCell
 from throughtime.graph import Cell
-from throughtime.nn import Recurrent
+from throughtime.nn import Recurrent, initialise
 from throughtime.nn.heads import Pooling
 from throughtime.train.defaults import unused
 from throughtime.train.model import Model
@@ -58,6 +58,16 @@ def make_model(cell: Cell, dataset: Dataset, settings: Settings) -> Model:
         **options,
     )
     _check_inputs(network, inputs)
+    if settings.tbptt is not None and not network.state_names:
+        reason = f"{network.graphs[0].cell}, which has no state to carry on"
+        raise unused("tbptt", settings.tbptt, reason)
+    initialise(
+        network,
+        settings.init,
+        forget_bias=settings.forget_bias,
+        steps=settings.chrono_steps,
+        cell=cell,
+    )
     units = network.graphs[-1].output_size * network.directions
     backend = "auto" if settings.backend == "cudnn" else settings.backend
     head = output.head(units, backend=backend, **options)

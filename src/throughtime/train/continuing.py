@@ -3,19 +3,32 @@
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Final
 
 import torch
 
 from throughtime.data import SequenceDataset
+from throughtime.train.descent.optimizers import load_optimizer
 from throughtime.train.folder import WEIGHTS, passing
 from throughtime.train.interruption import interruptible
-from throughtime.train.loop import Loop
+from throughtime.train.learning import Loop
 from throughtime.train.model import Model
 from throughtime.train.progress import Row, Silent
 from throughtime.train.settings import Settings
-from throughtime.train.storage import write_weights
+from throughtime.train.storage import weights_of, write_weights
 from throughtime.train.tasks import make_task
+
+ONE_PASS: Final[dict[str, Any]] = {
+    "epochs": 1,
+    "schedule": "constant",
+    "schedule_factor": None,
+    "schedule_epochs": None,
+    "warmup": 0,
+    "average": None,
+    "ema_decay": None,
+    "swa_start": None,
+}
+"""Settings of one pass among many: nothing falls or rises along it, or is averaged."""
 
 
 def go_on(
@@ -51,7 +64,7 @@ def go_on(
     TrainingDiverged
         A loss or gradient is not finite; the model is as it was.
     """
-    once = replace(settings, epochs=1, schedule="constant")
+    once = replace(settings, **ONE_PASS)
     before = {name: w.detach().clone() for name, w in model.state_dict().items()}
     with (
         TemporaryDirectory(prefix="throughtime-") as folder,
@@ -60,11 +73,11 @@ def go_on(
         interruptible() as interruption,
     ):
         torch.manual_seed(settings.seed)
-        write_weights(Path(folder) / WEIGHTS, model, epoch=0)
+        write_weights(Path(folder) / WEIGHTS, weights_of(model), epoch=0)
         task = make_task(dataset, once)
         loop = Loop(model, task, once, Path(folder), Silent(), interruption)
         if optimizer is not None:
-            loop.optimizer.load_state_dict(optimizer)
+            load_optimizer(loop.updates.optimizer, optimizer)
         try:
             outcome = loop.run()
         except BaseException:
@@ -72,4 +85,4 @@ def go_on(
             raise
         finally:
             model.eval()
-    return outcome.rows[-1], loop.optimizer.state_dict()
+    return outcome.rows[-1], loop.updates.optimizer.state_dict()

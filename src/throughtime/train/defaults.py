@@ -9,8 +9,11 @@ import torch
 from throughtime.data import Dataset, SequenceDataset, TextDataset
 from throughtime.data.pieces import START, STOP
 from throughtime.errors import LooksAhead, UnusedSetting
+from throughtime.train.descent.choices import check_choices, suited
+from throughtime.train.descent.optimizers import find_optimizer, first_rate
 from throughtime.train.reach import check_reach
 from throughtime.train.settings import Settings
+from throughtime.train.truncation import Rule, read_rule
 
 # Found by experiments with LSTM and GRU on the bundled data.
 _TEXT: Mapping[str, Any] = {
@@ -46,7 +49,7 @@ _UPDATES = 16
 _LONGEST_WHOLE = 400
 _STEPS = 100
 # What has a default for every kind of data, so that None stands for it.
-_SETTLED = {*_TEXT, "threads"}
+_SETTLED = {*_TEXT, *suited({}), "tbptt", "threads"}
 
 
 def settle(dataset: Dataset, given: Mapping[str, Any]) -> Settings:
@@ -66,32 +69,64 @@ def settle(dataset: Dataset, given: Mapping[str, Any]) -> Settings:
     }
     if isinstance(asked.get("device"), torch.device):
         asked["device"] = str(asked["device"])
-    defaults: dict[str, Any] = {"threads": None, **_defaults(dataset, asked)}
+    if type(asked.get("tbptt")) is int:
+        asked["tbptt"] = str(asked["tbptt"])
+    defaults: dict[str, Any] = {"tbptt": None, "threads": None, **suited(asked)}
+    defaults |= _defaults(dataset, asked)
+    if asked.get("init") == "chrono":
+        steps = asked.get("steps", defaults["steps"])
+        defaults["chrono_steps"] = _longest(dataset, steps, asked.get("tbptt"))
+    asked["optimizer"] = find_optimizer(asked["optimizer"])
     rates = defaults["learning_rate"]
-    # An optimiser that is not known is refused below, whatever its step width.
-    defaults["learning_rate"] = rates.get(str(given.get("optimizer")), rates["adam"])
+    defaults["learning_rate"] = first_rate(asked["optimizer"], rates)
     settings = Settings(**(defaults | asked))
     _check_use(dataset, settings)
+    check_choices(settings)
     return settings
 
 
 def _defaults(dataset: Dataset, asked: Mapping[str, Any]) -> dict[str, Any]:
+    rule = _rule(asked)
     if isinstance(dataset, TextDataset):
         # Fewer streams for a short text, so that each still has something to follow.
         streams = len(dataset.part("train")) // 1000
-        return {**_TEXT, "batch_size": max(1, min(_TEXT["batch_size"], streams))}
+        defaults = {**_TEXT, "batch_size": max(1, min(_TEXT["batch_size"], streams))}
+        return defaults if rule is None else {**defaults, "steps": None}
     pieces = dataset.splits["train"]
     lengths = pieces[:, STOP] - pieces[:, START]
     defaults, rows = dict(_PER_SEQUENCE), len(pieces)
     if dataset.question.per == "step":
         defaults = dict(_PER_STEP)
-        if lengths.max(initial=0) > _LONGEST_WHOLE:
+        if rule is None and lengths.max(initial=0) > _LONGEST_WHOLE:
             defaults["steps"] = _STEPS
         steps = asked.get("steps", defaults["steps"])
+        if rule is not None:
+            steps = rule.steps
+            # Every row is to have a sequence.
+            defaults["batch_size"] = min(defaults["batch_size"], len(pieces))
         if isinstance(steps, int) and steps > 0:
             rows = int(-(-lengths // steps).sum())
     defaults["batch_size"] = max(1, min(defaults["batch_size"], rows // _UPDATES))
     return defaults
+
+
+def _rule(asked: Mapping[str, Any]) -> Rule | None:
+    tbptt = asked.get("tbptt")
+    return read_rule(tbptt, "tbptt") if isinstance(tbptt, str) else None
+
+
+def _longest(dataset: Dataset, steps: Any, tbptt: Any) -> int | None:
+    """Give the longest stretch of steps that error flows through; None: there is none.
+
+    That is of a text without end whose truncation is of random length.
+    """
+    if isinstance(tbptt, str):
+        steps = read_rule(tbptt, "tbptt").credit
+    if isinstance(dataset, TextDataset):
+        return steps
+    pieces = dataset.splits["train"]
+    longest = int((pieces[:, STOP] - pieces[:, START]).max(initial=0))
+    return longest if steps is None else min(longest, steps)
 
 
 def _check_use(dataset: Dataset, settings: Settings) -> None:
@@ -128,8 +163,9 @@ def _check_answers(dataset: Dataset, settings: Settings, per_step: bool) -> None
                 raise unused(argument, getattr(settings, argument), reason)
         return
     reason = f"'{dataset.name}', which has one answer per sequence, read whole"
-    if settings.steps is not None:
-        raise unused("steps", settings.steps, reason)
+    for argument in ("steps", "tbptt"):
+        if getattr(settings, argument) is not None:
+            raise unused(argument, getattr(settings, argument), reason)
 
 
 def _looks_ahead(dataset: SequenceDataset) -> bool:

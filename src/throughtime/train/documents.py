@@ -56,10 +56,8 @@ def read_settings(document: dict[str, Any]) -> Settings:
     settings = Settings.from_json(field(document, "settings", dict))
     if data["kind"] not in {"text", "sequences"}:
         raise ValueError(f"`kind` is {data['kind']!r}")
-    if data["kind"] == "text" and (document["task"], settings.steps is None) != (
-        "next",
-        False,
-    ):
+    stretched = settings.steps is not None or settings.tbptt is not None
+    if data["kind"] == "text" and not (document["task"] == "next" and stretched):
         raise ValueError("`task` and `steps` are not those of a text")
     return settings
 

@@ -3,38 +3,36 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import torch
 
-from throughtime.data import Dataset, Missing, Reading, describe_data
+from throughtime.data import Missing
 from throughtime.graph import Cell
 from throughtime.nn.heads import Pooling
+from throughtime.train.asked import call_of, configuration_of, reading_of
+from throughtime.train.board import Board, check_tensorboard
 from throughtime.train.building import make_model
-from throughtime.train.configuration import cell_words, to_toml
+from throughtime.train.conducting import Conduct
 from throughtime.train.defaults import settle
-from throughtime.train.documents import write_document
+from throughtime.train.describing import describe
 from throughtime.train.folder import (
-    COMMAND,
-    CONFIG,
-    CURVE,
-    INITIAL,
-    WEIGHTS,
     make_folder,
-    write,
 )
-from throughtime.train.interruption import Interruption, interruptible
-from throughtime.train.loop import Loop, Outcome
 from throughtime.train.memory import enough_memory
 from throughtime.train.model import Model
-from throughtime.train.picture import draw_curve
-from throughtime.train.progress import Live, Reporter, Silent, words
+from throughtime.train.progress import Live, Reporter, Silent
+from throughtime.train.ranks import Ranks, join
+from throughtime.train.regularising import regularised
+from throughtime.train.resuming import (
+    find_checkpoint,
+    with_threads_of,
+    words_on_resuming,
+)
 from throughtime.train.runs import Run
 from throughtime.train.settings import Settings
 from throughtime.train.sources import describe_source, read
-from throughtime.train.storage import write_weights
 from throughtime.train.tasks import Task, make_task
 
 _SMALLER = "give a smaller hidden_size, num_layers or batch_size"
@@ -69,20 +67,41 @@ def fit(
     pool: Pooling | None = None,
     class_weights: str | Mapping[str, float] | None = None,
     target_replication: float | None = None,
+    zoneout: float | Mapping[str, float] | None = None,
+    drop_connect: float = 0.0,
+    variational_dropout: float | Mapping[str, float] | None = None,
+    init: str = "default",
+    forget_bias: float | None = None,
+    chrono_steps: int | None = None,
     optimizer: str = "adam",
+    weight_decay: float | None = None,
+    momentum: float | None = None,
+    optimizer_options: Mapping[str, Any] | None = None,
     epochs: int | None = None,
     patience: int | None = None,
     batch_size: int | None = None,
     steps: int | None = None,
+    tbptt: str | int | None = None,
     learning_rate: float | None = None,
     schedule: str = "cosine",
+    schedule_factor: float | None = None,
+    schedule_epochs: int | None = None,
+    warmup: int = 0,
     clip: float = 1.0,
+    clip_value: float = 0.0,
+    accumulate: int = 1,
+    average: str | None = None,
+    ema_decay: float | None = None,
+    swa_start: float | None = None,
+    save_every: float = 60.0,
     seed: int = 0,
     backend: str = "auto",
     dtype: str = "float32",
     device: str | torch.device = "cpu",
     threads: int | None = None,
     out: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    tensorboard: bool = False,
     quiet: bool = True,
     command: str | None = None,
     named: str | None = None,
@@ -94,6 +113,10 @@ def fit(
     Ctrl-C ends the training early and keeps the best weights so far; a second one ends
     it at once. The same seed, settings, machine and number of threads give the same
     bits.
+
+    Started as one of several processes, by `torchrun` or in a process group, it trains
+    with the others: each follows its share of every batch, all take the same updates,
+    and the first alone writes the folder.
 
     What is learned follows from the data: the class of a sequence or of each step,
     labels, numbers, the next step, or a forecast. The loss of a batch is the mean over
@@ -127,8 +150,17 @@ def fit(
     target_replication
         Of one answer per sequence from the last step: the share of the loss, from 0 to
         1, that is the mean loss of the answers of all steps (Lipton et al. 2016).
+    zoneout, drop_connect, variational_dropout
+        Regularisers, as `throughtime.cells.Zoneout`, `DropConnect` and
+        `VariationalDropout` of the cell: a probability, or one for each of some states;
+        that of recurrent weights; one, or those of `"input"` and `"hidden"`.
+    init, forget_bias, chrono_steps
+        How recurrent weights and gates start, as in `throughtime.nn.initialise`.
+        `chrono_steps` None: the longest stretch of steps that error flows through.
     optimizer
-        `"adam"` or `"sgd"`.
+        `"adam"`, `"sgd"`, or another of `torch.optim` by its name.
+    weight_decay, momentum, optimizer_options
+        Its arguments; None: its own defaults. Weights decay where they are matrices.
     epochs, patience
         Passes over the training data at most, and how many in a row may bring no better
         validation loss. None: what suits the data, as for all that follows.
@@ -139,12 +171,31 @@ def fit(
         the next, the gradient is not. Of answers per step, the longest stretch that is
         learned at once, cut elsewhere in each epoch. A sequence with one answer is
         never cut; give none for it.
+    tbptt
+        How error is truncated along a stream whose state is carried on, in place of
+        `steps`: `"K1:K2"`, every K1 steps back over at most K2; `"K"` for K:K;
+        `"random:L0"`, unbiased, L0 steps in the mean; `"auto"`, as many as keep the
+        bias small. Sequences with answers per step stand side by side in `batch_size`
+        rows, and are never cut.
     learning_rate
-        The first step width.
-    schedule
-        `"cosine"`: it falls to 0 over the epochs along half a cosine. `"constant"`.
-    clip
-        The norm of the gradient at most; 0 lets every gradient pass.
+        The largest step width.
+    schedule, schedule_factor, schedule_epochs, warmup
+        How it changes. `"cosine"`: it falls to 0 over the epochs along half a cosine.
+        `"constant"`, `"linear"`, `"onecycle"`; `"exponential"`, `"step"` and
+        `"plateau"` multiply it by a factor, after each epoch, after so many, or after
+        so many without a better validation loss. It rises to the first one over
+        `warmup` updates.
+    clip, clip_value
+        The norm of the gradient at most, and the magnitude of each of its numbers; 0
+        lets every gradient pass.
+    accumulate
+        Batches per update, whose gradient is that of the mean over all their answers.
+    average, ema_decay, swa_start
+        `"ema"` or `"swa"`: a mean of the weights is validated and kept, by a decay for
+        every update, or over the epochs after a share of them.
+    save_every
+        Seconds between two checkpoints. Training goes on from the last one to the same
+        bits, however it was cut off.
     seed
         Draws first weights and order.
     backend
@@ -154,9 +205,17 @@ def fit(
     device
         `"cpu"` or `"cuda"`, or such a `torch.device`.
     threads
-        Threads of PyTorch and of the compiled code; None: as many as PyTorch has.
+        Threads of PyTorch and of the compiled code; None: as many as PyTorch has, less
+        where several processes of one machine share them.
     out
         The folder of the run, new or empty. None: ``runs/<data>-<cell>-<n>``.
+    resume
+        Go on with the training in `out`, with the same data, cell and settings;
+        `epochs` and `patience` may differ where nothing is spread over them. Where it
+        has no checkpoint yet it starts anew, and says so.
+    tensorboard
+        Write the course of the training into the run's folder `tensorboard`, for
+        TensorBoard to show; it needs the extra of that name.
     quiet
         False shows progress on standard error.
     command
@@ -177,123 +236,62 @@ def fit(
         diverges; the message says why and what to do.
     """
     asked = {**locals()}
-    reading = _reading(asked)
+    if tensorboard:
+        check_tensorboard()
+    ranks = join(device)
+    reading = reading_of(asked)
     dataset = read(data, reading)
-    settings = settle(dataset, asked)
-    with _numbers(settings), enough_memory("the training", _SMALLER):
-        model = make_model(cell, dataset, settings)
+    earlier = find_checkpoint(out, resume, ranks)
+    settings = with_threads_of(earlier, settle(dataset, asked), out)
+    ranks.check(settings)
+    with _numbers(settings, ranks), enough_memory("the training", _SMALLER):
+        model = make_model(regularised(cell, settings), dataset, settings)
         weight = model.head.weight
         model.network.choice(weight.dtype, weight.device)  # the backend must serve
-        learned = make_task(dataset, settings)
-        folder = make_folder(out, dataset.name, model.network.graphs[0].cell)
-        write(folder / COMMAND, _one_line(command or _call(cell, dataset, settings)))
+        learned = make_task(dataset, settings, ranks)
         source = describe_source(data, dataset, reading)
-        write(folder / CONFIG, _configuration(cell, named, source, settings))
-        training = _Training(model, learned, settings, folder, dataset, source)
-        return training.run(Silent() if quiet else _live(settings, learned))
-
-
-class _Training:
-    """From a model to a finished folder."""
-
-    def __init__(
-        self,
-        model: Model,
-        task: Task,
-        settings: Settings,
-        folder: Path,
-        dataset: Dataset,
-        source: Mapping[str, Any],
-    ) -> None:
-        self.model, self.task, self.settings = model, task, settings
-        self.folder, self.dataset, self.source = folder, dataset, source
-
-    def run(self, reporter: Reporter) -> Run:
-        # The first Ctrl-C ends the loop; the end of the run is never lost to it.
-        with interruptible() as interruption:
-            self._write_start()
-            outcome = self._learn(reporter, interruption)
-            try:
-                return self._finish(outcome)
-            except KeyboardInterrupt:
-                missing = self.folder / CURVE
-                reporter.say(f"stopped before '{missing}' was drawn; the rest is there")
-                raise
-
-    def _learn(self, reporter: Reporter, interruption: Interruption) -> Outcome:
-        with reporter:
-            for line in introduction(self.model, self.task, self.dataset):
+        _check_same(ranks, model, settings, source)
+        name = model.network.graphs[0].cell
+        folder = ranks.from_first(
+            lambda: make_folder(out, dataset.name, name, resume=resume)
+        )
+        training = Conduct(model, learned, settings, folder, dataset, source)
+        configuration = configuration_of(cell, named, source, settings)
+        if earlier is None:
+            said = command or call_of(cell, dataset, settings)
+            training.begin(_one_line(said), configuration)
+        else:
+            training.go_on(configuration)
+        if not ranks.first:  # what is drawn from here on are masks
+            torch.manual_seed(ranks.seed(settings.seed))
+        silent = quiet or not ranks.first
+        reporter: Reporter = Silent() if silent else _live(settings, learned)
+        if tensorboard and ranks.first:
+            reporter = Board(reporter, folder, learned.metric, earlier)
+        if resume:
+            for line in words_on_resuming(earlier, folder):
                 reporter.say(line)
-            return Loop(
-                self.model,
-                self.task,
-                self.settings,
-                self.folder,
-                reporter,
-                interruption,
-            ).run()
-
-    def _write_start(self) -> None:
-        """Make the folder one that loads from its first moment on."""
-        write_weights(self.folder / INITIAL, self.model, epoch=0)
-        write_weights(self.folder / WEIGHTS, self.model, epoch=0)
-        self._document(Outcome(stopped=None))
-
-    def _finish(self, outcome: Outcome) -> Run:
-        document = self._document(outcome)
-        run = Run(
-            self.folder,
-            document,
-            outcome.rows,
-            self.settings,
-            outcome.best_epoch,
-            dataset=self.dataset,
-            backend=self.settings.backend,
-            device=self.settings.device,
-        )
-        if len(self.dataset.splits["test"]):
-            self._draw(run, outcome)
-        return run
-
-    def _draw(self, run: Run, outcome: Outcome) -> None:
-        """Measure the test part, and draw how it came to that."""
-        result = run.evaluate("test")[self.task.metric]
-        title = (
-            f"{run.cell}, {self.settings.hidden_size} units, on {self.dataset.name}: "
-            f"test {words(self.task.metric)} {result:.4g}"
-        )
-        picture = draw_curve(
-            outcome.rows, self.task.metric, title, outcome.best_epoch, run.baselines()
-        )
-        write(self.folder / CURVE, picture)
-
-    def _document(self, outcome: Outcome) -> dict[str, Any]:
-        # The epoch that was kept is written in the weights' own file, with them.
-        training = {"stopped": outcome.stopped}
-        return write_document(
-            self.folder, self.model, self.task, self.settings, self.source, training
-        )
+        return training.run(reporter, earlier)
 
 
-def introduction(model: Model, task: Task, dataset: Dataset) -> Iterator[str]:
-    """Say which backend serves and why, and what was read."""
-    weight = model.head.weight
-    choice = model.network.choice(weight.dtype, weight.device)
-    device = "" if weight.device.type == "cpu" else f" on {weight.device}"
-    yield f"backend {choice.backend}{device}: {choice.reason}"
-    yield from str(describe_data(dataset)).splitlines()
-    if model.pooling == "mean" and not model.network.state_names:
-        yield "a cell without states: its answer is the mean over all steps"
+def _check_same(
+    ranks: Ranks, model: Model, settings: Settings, source: Mapping[str, Any]
+) -> None:
+    """Refuse ranks that were asked for something else; threads are their own."""
+    if not ranks.alone:
+        ranks.check_same("data", source["checksum"])
+        ranks.check_same("settings", replace(settings, threads=None).to_json())
+        ranks.check_same("equations", describe(model)["graphs"])
 
 
 @contextmanager
-def _numbers(settings: Settings) -> Iterator[None]:
+def _numbers(settings: Settings, ranks: Ranks) -> Iterator[None]:
     """Set seed and threads for a while; the caller's own come back afterwards."""
     threads = torch.get_num_threads()
     devices = [settings.device] if settings.device.startswith("cuda") else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(settings.seed)
-        torch.set_num_threads(settings.threads or threads)
+        torch.set_num_threads(settings.threads or ranks.threads())
         try:
             yield
         finally:
@@ -302,40 +300,6 @@ def _numbers(settings: Settings) -> Iterator[None]:
 
 def _live(settings: Settings, task: Task) -> Live:
     return Live(settings.epochs, task.metric, task.counted)
-
-
-def _reading(asked: Mapping[str, Any]) -> Reading:
-    """Make of all arguments what is said of the data."""
-    names = {entry.name for entry in fields(Reading)} - {"inputs", "seed"}
-    said = {name: asked[name] for name in names}
-    return Reading(**said, inputs=asked["inputs"] or {}, seed=asked["split_seed"])
-
-
-def _call(cell: Cell, dataset: Dataset, settings: Settings) -> str:
-    given = ", ".join(f"{name}={value!r}" for name, value in settings.to_json().items())
-    return f"throughtime.fit({cell!r}, {dataset.name!r}, {given})"
-
-
-def _configuration(
-    cell: Cell, named: str | None, source: Mapping[str, Any], settings: Settings
-) -> bytes:
-    """Say all that was asked, so that it can be asked again."""
-    reading = dict(source["reading"])
-    asked: dict[str, Any] = {
-        "data": source["source"],
-        "split_seed": reading.pop("seed"),
-        **reading,
-        "cell": _found_anywhere(named) or cell_words(cell),
-        **settings.to_json(),
-    }
-    asked["threads"] = torch.get_num_threads()  # other bits with another number
-    return to_toml(asked)
-
-
-def _found_anywhere(named: str | None) -> str | None:
-    """Make the path of a user's file whole, so that it is found from other folders."""
-    path, colon, name = (named or "").rpartition(".py:")
-    return f"{Path(path + '.py').resolve()}:{name}" if colon else named
 
 
 def _one_line(text: str) -> bytes:

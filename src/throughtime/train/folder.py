@@ -13,17 +13,24 @@ from throughtime.errors import CannotWrite, NotARun, RunExists
 MODEL = "model.json"
 WEIGHTS = "model.safetensors"
 INITIAL = "initial.safetensors"
+CHECKPOINT = "checkpoint.pt"
 METRICS = "metrics.jsonl"
 CURVE = "curve.png"
 COMMAND = "command.txt"
 CONFIG = "config.toml"
 EVALUATION = "evaluation.png"
+TENSORBOARD = "tensorboard"
+
+_OWN = {MODEL, WEIGHTS, INITIAL, CHECKPOINT, METRICS, CURVE, COMMAND, CONFIG}
+_OWN |= {TENSORBOARD}
 
 # Whether what is written shall survive a crash of the machine.
 _LASTING = ContextVar("lasting", default=True)
 
 
-def make_folder(out: str | os.PathLike[str] | None, data: str, cell: str) -> Path:
+def make_folder(
+    out: str | os.PathLike[str] | None, data: str, cell: str, *, resume: bool = False
+) -> Path:
     """Make the folder of a new run.
 
     Parameters
@@ -32,6 +39,8 @@ def make_folder(out: str | os.PathLike[str] | None, data: str, cell: str) -> Pat
         Where; None: `runs/<data>-<cell>-<n>`, n the first number that is free.
     data, cell
         Names for the default.
+    resume
+        What is at `out` may be a run, to go on with.
 
     Raises
     ------
@@ -44,14 +53,21 @@ def make_folder(out: str | os.PathLike[str] | None, data: str, cell: str) -> Pat
         return _next_free(Path("runs"), f"{_plain(Path(data).stem)}-{_plain(cell)}")
     path = Path(out)
     try:
-        taken = path.exists() and (not path.is_dir() or any(path.iterdir()))
+        taken = path.exists() and not (path.is_dir() and _free(path, resume))
         if not taken:
             path.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
-        raise _cannot_write(path, error) from None
+        raise cannot_write(path, error) from None
     if taken:
         raise RunExists(path=path)
     return path
+
+
+def _free(path: Path, resume: bool) -> bool:
+    """Whether a training may write here: only over files of its own, if any."""
+    found = {entry.name for entry in path.iterdir()}
+    parts = {f".{name}.part" for name in _OWN}
+    return found <= (_OWN | parts if resume else set())
 
 
 def write(path: Path, content: bytes) -> None:
@@ -74,7 +90,7 @@ def write(path: Path, content: bytes) -> None:
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise _cannot_write(path, error) from None
+        raise cannot_write(path, error) from None
 
 
 @contextmanager
@@ -120,7 +136,7 @@ def _next_free(parent: Path, name: str) -> Path:
                 continue
             return path
     except OSError as error:
-        raise _cannot_write(parent, error) from None
+        raise cannot_write(parent, error) from None
     raise AssertionError  # the loop only ends by `return`
 
 
@@ -130,5 +146,6 @@ def _plain(name: str) -> str:
     return re.sub(r"[^\w]+", "-", words).strip("-").lower()
 
 
-def _cannot_write(path: Path, error: Exception) -> CannotWrite:
+def cannot_write(path: Path, error: Exception) -> CannotWrite:
+    """Say that the system does not let us."""
     return CannotWrite(path=path, reason=getattr(error, "strerror", None) or error)

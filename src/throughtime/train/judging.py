@@ -12,7 +12,16 @@ from throughtime.data import (
     read_like,
     read_text,
 )
+from throughtime.data.loading import bundled_text, is_bundled
 from throughtime.data.text import text_card
+from throughtime.data.types import FloatArray
+from throughtime.errors import (
+    DataChanged,
+    DataMoved,
+    DataOfMemory,
+    NotAText,
+    NothingToMeasure,
+)
 from throughtime.train.measuring import Evaluation, evaluate
 from throughtime.train.model import Model
 from throughtime.train.runs import Run
@@ -29,7 +38,9 @@ def judge(run: Run, split: str = "test", *, data: Any = None) -> list[Evaluation
     split
         Which part of the data of the training.
     data
-        New data instead, as `fit` takes them: all of them are measured.
+        New data instead, as `fit` takes them, the truth included: all of them are
+        measured. Arrays have their truth beside them in what `throughtime.data.read`
+        makes of both.
 
     Returns
     -------
@@ -47,23 +58,41 @@ def judge(run: Run, split: str = "test", *, data: Any = None) -> list[Evaluation
     else:
         dataset = new_data(run, data)
         answers = make_task(dataset, run.settings).predict(model, "test")
-    scale = None
-    if model.question.task == "forecast" and isinstance(run.dataset, SequenceDataset):
-        scale = naive_error(run.dataset)
+        if not all(len(one.outputs) for one in answers):
+            raise NothingToMeasure(source=dataset.name)
+    scale = _scale(run, needed=data is None)
     found: list[Evaluation] = []
     for (name, labels), predicted in zip(_asked(model), answers, strict=True):
-        title = f"{run.cell} on {dataset.name}" + (f", {name}" if name else "")
         found.append(
             evaluate(
                 model.question,
                 predicted,
                 labels,
-                title=title,
+                title=f"{run.cell} on {dataset.name}",
                 training=scale,
                 symbol="character" if run.of_text else "symbol",
+                target=name,
             )
         )
     return found
+
+
+def _scale(run: Run, *, needed: bool) -> FloatArray | None:
+    """Return what errors of a forecast are compared with, from the training part.
+
+    New data can be measured without that one metric where those of the training are
+    gone; it is then said to be left out.
+    """
+    if run.model.question.task != "forecast":
+        return None
+    try:
+        dataset = run.dataset
+    except (DataMoved, DataChanged, DataOfMemory):
+        if needed:
+            raise
+        return None
+    assert isinstance(dataset, SequenceDataset)
+    return naive_error(dataset)
 
 
 def new_data(run: Run, data: Any) -> Dataset:
@@ -80,7 +109,9 @@ def new_data(run: Run, data: Any) -> Dataset:
 
 
 def _new_text(path: Any, vocabulary: tuple[str, ...]) -> TextDataset:
-    text = read_text(path)
+    text = bundled_text(path) if is_bundled(path) else read_text(path)
+    if text is None:
+        raise NotAText(source=path)
     everything = (range(len(text)),)
     return TextDataset(
         name=str(path),
@@ -91,12 +122,12 @@ def _new_text(path: Any, vocabulary: tuple[str, ...]) -> TextDataset:
     )
 
 
-def _asked(model: Model) -> list[tuple[str, tuple[str, ...]]]:
+def _asked(model: Model) -> list[tuple[str | None, tuple[str, ...]]]:
     """Name what each group of answers is about, and what its numbers stand for."""
     columns = model.output.columns
     if model.question.task == "classify":
         several = len(columns) > 1
-        return [(c.name if several else "", c.categories) for c in columns]
+        return [(c.name if several else None, c.categories) for c in columns]
     if columns[0].kind == "category":
-        return [("", columns[0].categories)]
-    return [("", tuple(column.name for column in columns))]
+        return [(None, columns[0].categories)]
+    return [(None, tuple(column.name for column in columns))]

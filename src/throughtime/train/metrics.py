@@ -1,7 +1,8 @@
 """Loss and metric over many batches, as they come."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from throughtime.data import Split
 from throughtime.train.interruption import Interruption, Stopped
 from throughtime.train.model import Model
 from throughtime.train.outputs import Classes, Numbers
+from throughtime.train.ranks import ALONE, Ranks
 from throughtime.train.tasks import Answers, Task
 
 HIGHER_IS_BETTER = {"accuracy", "auroc_micro"}
@@ -51,14 +53,23 @@ class Meter:
         self._loss.add(answers.losses, answers.counts)
         self._take(answers)
 
-    def result(self) -> dict[str, float]:
-        """Return `loss` in nats, and the metric under its name."""
-        value = self._value.result()
+    def result(self, ranks: Ranks = ALONE) -> dict[str, float]:
+        """Return `loss` in nats, and the metric under its name, over all ranks."""
+        value = self._value.result(ranks)
         if self.metric.startswith("bits"):
             value /= math.log(2)
         elif self.metric == "rmse":
             value = math.sqrt(value)
-        return {"loss": self._loss.result(), self.metric: value}
+        return {"loss": self._loss.result(ranks), self.metric: value}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that was taken in."""
+        return {"loss": self._loss.state_dict(), "value": self._value.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from where `state_dict` was taken."""
+        self._loss.load_state_dict(state["loss"])
+        self._value.load_state_dict(state["value"])
 
     def _take_plain(self, answers: Answers) -> None:
         self._value.add(answers.plain, answers.counts)
@@ -90,8 +101,16 @@ class _Mean:
         self._sum = self._sum + values.double().where(counts, 0).sum()
         self._count = self._count + counts.sum()
 
-    def result(self) -> float:
-        return float(self._sum) / max(int(self._count), 1)
+    def state_dict(self) -> dict[str, Any]:
+        return {"sum": float(self._sum), "count": int(self._count)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._sum, self._count = state["sum"], state["count"]
+
+    def result(self, ranks: Ranks = ALONE) -> float:
+        parts = ranks.gather(self.state_dict())
+        count = sum(part["count"] for part in parts)
+        return sum(part["sum"] for part in parts) / max(count, 1)
 
 
 class _Auroc:
@@ -106,14 +125,38 @@ class _Auroc:
         self._scores.append(scores[known].cpu())
         self._targets.append(targets[known].cpu() > 0.5)
 
-    def result(self) -> float:
+    def state_dict(self) -> dict[str, Any]:
+        return {"scores": list(self._scores), "targets": list(self._targets)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._scores, self._targets = list(state["scores"]), list(state["targets"])
+
+    def result(self, ranks: Ranks) -> float:
         # Loaded here: only labels need it.
         from sklearn.metrics import roc_auc_score
 
-        targets = torch.cat(self._targets).numpy()
+        parts = ranks.gather(self.state_dict())
+        targets = torch.cat([each for part in parts for each in part["targets"]])
+        scores = torch.cat([each for part in parts for each in part["scores"]])
         if len(np.unique(targets)) < 2:
             return math.nan
-        return float(roc_auc_score(targets, torch.cat(self._scores).numpy()))
+        return float(roc_auc_score(targets.numpy(), scores.numpy()))
+
+
+@torch.no_grad()
+def accuracies(task: Task, model: Model, split: Split) -> dict[str, float]:
+    """Return the share of right classes of each target, by its name."""
+    assert isinstance(model.output, Classes)
+    model.eval()
+    means = [_Mean() for _ in model.output.sizes]
+    for answers in task.evaluate(model, split):
+        groups = answers.logits.split(model.output.sizes, -1)
+        for mean, group, truth in zip(
+            means, groups, answers.targets.unbind(-1), strict=True
+        ):
+            mean.add(group.argmax(-1) == truth, truth >= 0)
+    names = [column.name for column in model.output.columns]
+    return {name: mean.result() for name, mean in zip(names, means, strict=True)}
 
 
 @torch.no_grad()
@@ -122,15 +165,21 @@ def measure(
 ) -> dict[str, float]:
     """Return loss and metric of a model on one part of the data.
 
+    Several ranks measure each its share, and all return the same numbers.
+
     Raises
     ------
     Stopped
-        An interruption is given, and it came.
+        An interruption is given, and it came to any rank.
     """
     model.eval()
     meter = Meter(task.metric, model)
+    stopped = False
     for answers in task.evaluate(model, split):
         meter.update(answers)
         if interruption is not None and interruption.wanted:
-            raise Stopped
-    return meter.result()
+            stopped = True
+            break
+    if task.ranks.any(stopped)[0]:
+        raise Stopped
+    return meter.result(task.ranks)

@@ -102,4 +102,6 @@ def _draw_baseline(axes: Axes, metric: str, baselines: Mapping[str, float]) -> N
         va="bottom" if higher_is_better else "top",
         color=QUIET,
         fontsize=9,
+        # A curve may pass behind it.
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
     )

@@ -17,6 +17,7 @@ from throughtime.data import (
     read_like,
     write_table,
 )
+from throughtime.data.loading import is_bundled
 from throughtime.data.pieces import SEQUENCE, STOP
 from throughtime.data.sources.paths import find_files
 from throughtime.errors import OverwritesData, PredictsNoText
@@ -71,7 +72,8 @@ def predict(run: Run, data: Any, out: str | os.PathLike[str]) -> int:
 
 def _keep_data(data: Any, out: Path) -> None:
     """Refuse to write over what is read."""
-    if not isinstance(data, (str, os.PathLike)) or not out.is_file():
+    is_path = isinstance(data, (str, os.PathLike)) and not is_bundled(data)
+    if not is_path or not out.is_file():
         return
     files, _ = find_files(os.fspath(data))
     if any(file.samefile(out) for file in files):

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from throughtime.data import Column, Missing
-from throughtime.errors import FeatureCountMismatch, GapInBatch
+from throughtime.data.tables.known import ABOUT_FEATURES
+from throughtime.errors import FeatureCountMismatch, ValueMissing
 from throughtime.train.scales import Scale, chosen
 
 # What holds the place of a category that is missing: as of one never seen, all zeros.
@@ -81,26 +82,53 @@ class Read(nn.Module):
         widths = [embedding or count for count in counts]
         self.size = len(self._plain) + sum(widths) + sum(self.gaps)
 
-    def forward(
-        self, input: Tensor, dtype: torch.dtype, before: Tensor | None = None
-    ) -> Tensor:
-        """Read ``(T, B, F)`` raw numbers: ``(T, B, size)`` of the given dtype.
+    def forward(self, input: Tensor, dtype: torch.dtype) -> Tensor:
+        """Read ``(T, B, F)`` raw numbers: ``(T, B, size)`` of the given dtype."""
+        return self.vectors(self.numbers(input), dtype)
+
+    def numbers(self, input: Tensor, before: Tensor | None = None) -> Tensor:
+        """Read as far as nothing is learned: ``(T, B, width)``, float64.
 
         Where these steps go on from others, `before` are the filled numbers of the last
         of those, ``(n, B, F)``: as many as `reach` says, or all if there are fewer.
         """
         filled = self.fill(input, None if before is None else before[-1])
-        parts = [self._scaled(filled, before).to(dtype)] if self._plain else []
-        for number, place in enumerate(self._categories):
-            parts.append(self._category(number, filled[..., place]).to(dtype))
+        parts = [self._scaled(filled, before)] if self._plain else []
+        if self._categories:
+            parts.append(filled[..., self._categories])
         if any(self.gaps):
-            parts.append(input.isnan()[..., _true(self.gaps)].to(dtype))
+            parts.append(input.isnan()[..., _true(self.gaps)].double())
         return parts[0] if len(parts) == 1 else torch.cat(parts, -1)
+
+    def vectors(self, numbers: Tensor, dtype: torch.dtype) -> Tensor:
+        """Make ``(T, B, size)`` of the given dtype of what `numbers` gave."""
+        sizes = [len(self._plain), len(self._categories), sum(self.gaps)]
+        plain, places, gaps = numbers.split(sizes, -1)
+        parts = [plain.to(dtype)] if self._plain else []
+        for number, place in enumerate(places.unbind(-1)):
+            parts.append(self._category(number, place).to(dtype))
+        if any(self.gaps):
+            parts.append(gaps.to(dtype))
+        return parts[0] if len(parts) == 1 else torch.cat(parts, -1)
+
+    @property
+    def width(self) -> int:
+        """How many numbers of a step `numbers` gives."""
+        return len(self._plain) + len(self._categories) + sum(self.gaps)
 
     @property
     def reach(self) -> int:
         """How many steps before it are looked at to read one."""
         return max(self.difference, int(self.missing == "forward"))
+
+    @property
+    def plain(self) -> int:
+        """How many channels, the first ones, are numbers or booleans."""
+        return len(self._plain)
+
+    def column_of(self, channel: int) -> str:
+        """Name the column of a channel of numbers and booleans."""
+        return self.columns[self._plain[channel]].name
 
     def check(self, input: Tensor, lengths: Tensor | None = None) -> None:
         """Refuse what cannot be read.
@@ -109,7 +137,7 @@ class Read(nn.Module):
         ------
         FeatureCountMismatch
             There are not F columns.
-        GapInBatch
+        ValueMissing
             A value is missing, and nothing was said of missing values.
         """
         if input.dim() != 3 or input.shape[-1] != len(self.columns):
@@ -119,8 +147,11 @@ class Read(nn.Module):
             return
         for step, row, place in input.isnan().nonzero().tolist():
             if lengths is None or step < lengths[row]:
-                column = self.columns[place].name
-                raise GapInBatch(column=column, step=step, row=row)
+                raise ValueMissing(
+                    where=f"The batch, row {row}, step {step}",
+                    column=self.columns[place].name,
+                    advice=ABOUT_FEATURES,
+                )
 
     def fill(self, input: Tensor, before: Tensor | None = None) -> Tensor:
         """Put something in the place of every missing value.

@@ -24,7 +24,7 @@ from throughtime.errors import (
 from throughtime.train.documents import read_metrics, read_settings
 from throughtime.train.folder import METRICS, MODEL, WEIGHTS
 from throughtime.train.measuring import Predicted
-from throughtime.train.metrics import measure
+from throughtime.train.metrics import accuracies, measure
 from throughtime.train.model import Model
 from throughtime.train.settings import Settings, check_choice
 from throughtime.train.sources import bundled, checksum, read, read_again
@@ -66,6 +66,8 @@ class Run:
         Where the model shall run.
     moved_to
         Where the data lie now, if no longer where they were, or the data.
+    measured
+        What `evaluate` gives of some parts, if it is known already.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Run:
         backend: str = "auto",
         device: str = "cpu",
         moved_to: Any = None,
+        measured: Mapping[str, dict[str, float]] | None = None,
     ) -> None:
         self.path, self.metrics, self.settings = path, metrics, settings
         self._document = document
@@ -88,7 +91,7 @@ class Run:
         self._backend, self._device = backend, device
         self._moved_to = moved_to
         self._model: Model | None = None
-        self._measured: dict[str, dict[str, float]] = {}
+        self._measured: dict[str, dict[str, float]] = dict(measured or {})
         self._predicted: dict[str, list[Predicted]] = {}
         self._baselines: dict[str, float] | None = None
 
@@ -179,6 +182,17 @@ class Run:
         if split not in self._measured:
             self._measured[split] = measure(self._task(), self.model, SPLITS[split])
         return dict(self._measured[split])
+
+    def accuracies(self, split: str = "test") -> dict[str, float]:
+        """Return the accuracy of each target by its name, where several are classified.
+
+        Of any other question nothing: `evaluate` says its one number.
+        """
+        check_choice("split", split, SPLITS)
+        self._check_labels()
+        if self.task != "classify" or len(self.model.output.columns) < 2:
+            return {}
+        return accuracies(self._task(), self.model, SPLITS[split])
 
     def predicted(self, split: str = "test", target: str | None = None) -> Predicted:
         """Give all answers of the best weights to one part of the data.

@@ -7,14 +7,24 @@ from typing import Any, Self
 
 import torch
 
-from throughtime.errors import DeviceMissing, NumberOutOfRange, UnknownChoice
+from throughtime.errors import (
+    BadTruncation,
+    DeviceMissing,
+    NumberOutOfRange,
+    TruncatedTwice,
+    UnknownChoice,
+    UnusedSetting,
+)
 from throughtime.errors.base import did_you_mean
 from throughtime.nn.checkpointing import read_budget
 from throughtime.nn.heads import Pooling
 from throughtime.nn.settings import check_flag
+from throughtime.train.descent.averages import AVERAGES
+from throughtime.train.descent.optimizers import OPTIMIZERS, check_optimizer
+from throughtime.train.descent.schedules import SCHEDULES
+from throughtime.train.truncation import Rule, read_rule
 
-OPTIMIZERS = ("adam", "sgd")
-SCHEDULES = ("cosine", "constant")
+INITIALISATIONS = ("default", "orthogonal", "identity", "chrono")
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 # What PyTorch takes as a seed, and as a size. More threads than that no machine has:
@@ -25,6 +35,8 @@ _MOST_THREADS = 1024
 _CHOICES: Mapping[str, Collection[str | None]] = {
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
+    "average": (None, *AVERAGES),
+    "init": INITIALISATIONS,
     "dtype": DTYPES,
     "pool": (None, "last", "mean", "max"),
 }
@@ -47,8 +59,14 @@ class Settings:
         `"balanced"`, or a weight for some classes; the others have 1.
     target_replication
         How much the answers before the last step count, of one per sequence.
-    optimizer
-        `"adam"` (Kingma and Ba 2015) or `"sgd"`, plain gradient descent.
+    zoneout, drop_connect, variational_dropout
+        Regularisers of the cell: the probability of each state, or one for all; that
+        of recurrent weights; those of `"input"` and `"hidden"`, or one for both.
+    init, forget_bias, chrono_steps
+        How recurrent weights and gates start, as in `throughtime.nn.initialise`.
+    optimizer, weight_decay, momentum, optimizer_options
+        One of PyTorch's by its name in lower case, and its arguments; None: its own.
+        Weights decay where they are matrices.
     epochs, patience
         Passes over the training data at most, and how many in a row may bring no better
         validation loss.
@@ -57,10 +75,22 @@ class Settings:
     steps
         Of a text, the steps between two updates; the state is carried on, the gradient
         is not. Of answers per step, the longest stretch that is learned at once; None:
-        whole sequences. None for one answer per sequence.
-    learning_rate, schedule, clip
-        Step width; whether it falls to 0 over the epochs along half a cosine or stays;
-        and the gradient's norm at most, where 0 lets every gradient pass.
+        whole sequences. None for one answer per sequence, and with `tbptt`.
+    tbptt
+        How error is truncated along a stream whose state is carried on, as `read_rule`
+        takes it; None: at pieces of so many `steps`.
+    learning_rate, schedule, schedule_factor, schedule_epochs, warmup
+        The largest step width, and how it changes, as in `Schedule`.
+    clip, clip_value
+        The gradient's norm at most, and the magnitude of each of its numbers; 0 lets
+        every gradient pass.
+    accumulate
+        Batches of an update.
+    average, ema_decay, swa_start
+        A mean of the weights that is validated and kept in their place, as in
+        `Average`; `"swa"` is of the epochs after a share of them.
+    save_every
+        Seconds between two checkpoints, from which a training that was cut off goes on.
     seed
         Draws first weights and order: the same seed gives the same bits.
     backend, dtype, device, threads
@@ -78,14 +108,33 @@ class Settings:
     pool: Pooling | None
     class_weights: str | Mapping[str, float] | None
     target_replication: float | None
+    zoneout: float | Mapping[str, float] | None
+    drop_connect: float
+    variational_dropout: float | Mapping[str, float] | None
+    init: str
+    forget_bias: float | None
+    chrono_steps: int | None
     optimizer: str
+    weight_decay: float | None
+    momentum: float | None
+    optimizer_options: Mapping[str, Any]
     epochs: int
     patience: int
     batch_size: int
     steps: int | None
+    tbptt: str | None
     learning_rate: float
     schedule: str
+    schedule_factor: float | None
+    schedule_epochs: int | None
+    warmup: int
     clip: float
+    clip_value: float
+    accumulate: int
+    average: str | None
+    ema_decay: float | None
+    swa_start: float | None
+    save_every: float
     seed: int
     backend: str
     dtype: str
@@ -97,24 +146,83 @@ class Settings:
             check_choice(argument, getattr(self, argument), known)
         check_flag("bidirectional", self.bidirectional)
         check_flag("residual", self.residual)
-        for argument in ("epochs", "patience", "heads"):
+        for argument in ("epochs", "patience", "heads", "accumulate"):
             check_count(argument, getattr(self, argument), at_least=1)
         for argument in ("hidden_size", "num_layers", "batch_size"):
             check_count(argument, getattr(self, argument), 1, _LARGEST_SIZE)
         for argument in ("steps", "embedding"):
             if getattr(self, argument) is not None:
                 check_count(argument, getattr(self, argument), 1, _LARGEST_SIZE)
+        if self.tbptt is not None:
+            self._check_truncation()
         if self.threads is not None:
             check_threads(self.threads)
         check_count("seed", self.seed, 0, LARGEST_SEED)
         _check_real("learning_rate", self.learning_rate, zero=False)
         _check_real("clip", self.clip, zero=True)
+        _check_real("save_every", self.save_every, zero=True)
         _check_share("dropout", self.dropout)
         if self.target_replication is not None:
             _check_share("target_replication", self.target_replication)
         _check_weights(self.class_weights)
         read_budget(self.checkpoint)
+        self._check_start()
+        self._check_descent()
         check_device(self.device)
+
+    @property
+    def rule(self) -> Rule | None:
+        """How error is truncated along a stream; None: it is not."""
+        return None if self.tbptt is None else read_rule(self.tbptt, "tbptt")
+
+    def _check_truncation(self) -> None:
+        """Refuse what is no truncation, or what it cannot go together with."""
+        if not isinstance(self.tbptt, str):
+            raise BadTruncation(
+                argument="tbptt",
+                given=self.tbptt,
+                expected="'K1:K2', 'K', 'random:L0' or 'auto'",
+                advice="give it as a text",
+            )
+        read_rule(self.tbptt, "tbptt")
+        if self.steps is not None:
+            raise TruncatedTwice(steps=self.steps, tbptt=self.tbptt)
+        if self.bidirectional:
+            reason = "a bidirectional network, which has to read a sequence to its end"
+            raise UnusedSetting(argument="tbptt", given=self.tbptt, reason=reason)
+
+    def _check_start(self) -> None:
+        _check_share("drop_connect", self.drop_connect)
+        if self.forget_bias is not None:
+            _check_finite("forget_bias", self.forget_bias)
+        if self.chrono_steps is not None:
+            check_count("chrono_steps", self.chrono_steps, 2, _LARGEST_SIZE)
+
+    def _check_descent(self) -> None:
+        for argument in ("weight_decay", "momentum"):
+            if getattr(self, argument) is not None:
+                _check_real(argument, getattr(self, argument), zero=True)
+        if not isinstance(self.optimizer_options, Mapping):
+            raise UnknownChoice(
+                argument="optimizer_options",
+                given=self.optimizer_options,
+                hint="",
+                known="a value for each of some options",
+            )
+        check_optimizer(
+            self.optimizer,
+            self.learning_rate,
+            self.weight_decay,
+            self.momentum,
+            self.optimizer_options,
+        )
+        for argument in ("schedule_factor", "ema_decay", "swa_start"):
+            if getattr(self, argument) is not None:
+                _check_share(argument, getattr(self, argument))
+        if self.schedule_epochs is not None:
+            check_count("schedule_epochs", self.schedule_epochs, at_least=1)
+        check_count("warmup", self.warmup, at_least=0)
+        _check_real("clip_value", self.clip_value, zero=True)
 
     def to_json(self) -> dict[str, Any]:
         """Return what JSON can hold."""
@@ -176,6 +284,14 @@ def _check_real(argument: str, given: object, zero: bool) -> None:
             argument=argument,
             given=given,
             expected="a finite number " + ("of at least 0" if zero else "above 0"),
+        )
+
+
+def _check_finite(argument: str, given: object) -> None:
+    real = isinstance(given, int | float) and not isinstance(given, bool)
+    if not real or not abs(given) <= sys.float_info.max:
+        raise NumberOutOfRange(
+            argument=argument, given=given, expected="a finite number"
         )
 
 

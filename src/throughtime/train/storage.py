@@ -6,13 +6,14 @@ model.
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save
-from torch import nn
+from torch import Tensor, nn
 
 from throughtime.data import UNKNOWN
 from throughtime.errors import (
@@ -30,7 +31,7 @@ from throughtime.train.model import Model
 from throughtime.train.settings import check_device
 
 FORMAT: Final = "throughtime model"
-VERSION: Final = 2
+VERSION: Final = 3
 
 
 def read_document(path: Path) -> dict[str, Any]:
@@ -106,10 +107,18 @@ def load_model(
     return model
 
 
-def write_weights(path: Path, model: nn.Module, epoch: int) -> None:
-    """Write all weights, and after which epoch, to a file, whole or not at all."""
-    weights = {name: w.detach().cpu().contiguous() for name, w in _named(model)}
-    write(path, save(weights, metadata={"epoch": str(epoch)}))
+def weights_of(model: nn.Module) -> dict[str, Tensor]:
+    """Copy all weights, which change no more then."""
+    copied = torch.contiguous_format
+    return {
+        name: weight.detach().cpu().clone(memory_format=copied)
+        for name, weight in _named(model)
+    }
+
+
+def write_weights(path: Path, weights: Mapping[str, Tensor], epoch: int) -> None:
+    """Write weights, and after which epoch, to a file, whole or not at all."""
+    write(path, save(dict(weights), metadata={"epoch": str(epoch)}))
 
 
 def read_epoch(path: Path) -> int:
@@ -150,7 +159,7 @@ def read_weights(path: Path, model: nn.Module) -> None:
     model.load_state_dict(stored)
 
 
-def _named(model: nn.Module) -> list[tuple[str, torch.Tensor]]:
+def _named(model: nn.Module) -> list[tuple[str, Tensor]]:
     return list(model.state_dict().items())
 
 

@@ -91,16 +91,49 @@ def test_blocks_keep_neighbours_together(memory: float, least: float) -> None:
     assert least <= covered / SERIES <= 0.98
 
 
-def test_blocks_of_few_sequences_hold_whole_ones() -> None:
+@pytest.mark.parametrize("sequences", [6, 12, 20])
+def test_few_sequences_are_resampled_whole(sequences: int) -> None:
     draw = np.random.default_rng(5)
     covered = 0
     for number in range(SERIES):
-        easiness, lengths = draw.beta(8, 2, 20), draw.integers(20, 60, 20)
+        easiness = draw.beta(8, 2, sequences)
+        lengths = draw.integers(20, 60, sequences)
         right = draw.random(lengths.sum()) < easiness.repeat(lengths)
-        answers = right_or_wrong(right, np.arange(20).repeat(lengths))
-        low, high, _ = accuracy_interval(answers, PER_STEP, number)
+        answers = right_or_wrong(right, np.arange(sequences).repeat(lengths))
+        low, high, method = accuracy_interval(answers, PER_STEP, number)
         covered += low <= 0.8 <= high
     assert 0.90 <= covered / SERIES <= 0.98
+    assert method.endswith("; rough, as there are fewer than 30 of them")
+
+
+def test_the_error_of_few_sequences_is_covered_nearly_as_promised() -> None:
+    question, draw, covered = Question("forecast", "step"), np.random.default_rng(6), 0
+    for number in range(SERIES):
+        scales, lengths = np.sqrt(draw.gamma(4, 0.25, 8)), draw.integers(30, 60, 8)
+        errors = (draw.normal(size=lengths.sum()) * scales.repeat(lengths))[:, None]
+        of = np.arange(8).repeat(lengths)
+        answers = Predicted(errors, 0 * errors, of, np.arange(len(errors)))
+        found = interval("rmse", question, answers, ["x"], seed=number)
+        assert found is not None
+        covered += found.low <= 1 <= found.high
+    assert 0.88 <= covered / SERIES <= 0.98
+
+
+def test_what_an_interval_cannot_say_is_said() -> None:
+    steps, right = np.arange(60), np.arange(60) % 3 > 0
+    of_two = accuracy_interval(right_or_wrong(right, steps // 30), PER_STEP, 0)
+    assert of_two.method.endswith("; rough: 2 sequences say little of others")
+    enough = accuracy_interval(right_or_wrong(right, steps // 2), PER_STEP, 0)
+    assert "rough" not in enough.method
+    # Each positive above each negative: an area of 1 in every resample.
+    outputs = np.linspace(0, 1, 60)
+    answers = Predicted(
+        np.stack([1 - outputs, outputs], axis=1), steps // 30, steps, 0 * steps
+    )
+    found = interval("auroc", PER_SEQUENCE, answers, ["no", "yes"])
+    assert found is not None
+    assert found.low == found.high == 1
+    assert "; a point, as no resample has an error" in found.method
 
 
 def test_the_root_mean_square_of_a_series_is_covered() -> None:
@@ -174,7 +207,7 @@ def test_every_metric_has_an_interval_around_it(task: str, n: int) -> None:
         assert found is not None
         assert found.low <= value <= found.high, metric
         assert found.low < found.high, metric
-        over = "over 40 sequences" if n == 1600 else "moving blocks of"
+        over = f"over {n // 40} sequences"
         assert over in found.method
 
 

@@ -1,12 +1,14 @@
 """What is said of answers, to a person and to a machine."""
 
 import json
+from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from throughtime.data import Question
-from throughtime.errors import BadTarget
+from throughtime.errors import BadTarget, CannotWrite, UnknownTableFormat
 from throughtime.train.measuring import Predicted, evaluate, metrics
 from throughtime.train.measuring.report import Evaluation
 
@@ -98,3 +100,30 @@ def test_broken_answers_are_refused() -> None:
     broken = predicted._replace(outputs=np.full((5, 3), np.nan))
     with pytest.raises(BadTarget, match="not finite"):
         evaluate(question, broken, list("abc"), title="LSTM")
+
+
+def test_a_target_among_several_is_named() -> None:
+    question, predicted = classified(50)
+    found = evaluate(question, predicted, list("abc"), title="LSTM", target="mood")
+    assert found.lines()[0].startswith("test, target mood: accuracy 0.")
+    assert found.to_json()["target"] == "mood"
+    alone = evaluate(question, predicted, list("abc"), title="LSTM")
+    assert "target" not in alone.to_json()
+
+
+def test_a_picture_is_saved_and_shown(tmp_path: Path) -> None:
+    question, predicted = classified(50)
+    found = evaluate(question, predicted, list("abc"), title="LSTM")
+    found.save(tmp_path / "picture.png")
+    assert (tmp_path / "picture.png").read_bytes() == found.picture
+    with pytest.raises(UnknownTableFormat, match=r"'picture.jpg'"):
+        found.save("picture.jpg")
+    with pytest.raises(CannotWrite):
+        found.save(tmp_path / "nowhere" / "picture.png")
+    plt.close("all")
+    found.show()
+    shown = plt.gcf()
+    height, width = plt.imread(tmp_path / "picture.png").shape[:2]
+    np.testing.assert_allclose(shown.get_size_inches() * 150, (width, height))
+    assert len(shown.images) == 1
+    plt.close("all")

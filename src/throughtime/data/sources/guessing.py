@@ -7,10 +7,13 @@ from typing import Final
 import polars as pl
 
 from throughtime.data.schema import Kind
-from throughtime.errors import NotANumber
+from throughtime.errors import DecimalComma, NotANumber
 
 # Words for a missing number; in a column of text they are values like any other.
 _MISSING: Final = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
+
+# Twenty and a half, as it is written in half of the world.
+_COMMA: Final = r"^\s*[+-]?\d+,\d+\s*$"
 
 
 @dataclass
@@ -32,6 +35,7 @@ class Guess:
     boolean: bool = True
     whole: bool = True
     first_text: tuple[str, str] | None = None
+    commas: int = 0
 
     def look_at(self, texts: pl.Series, where: Callable[[int], str]) -> None:
         """Take the values that follow.
@@ -53,6 +57,7 @@ class Guess:
             self.whole = whole.null_count() == values.null_count()
         numbers = values.cast(pl.Float64, strict=False).is_not_null()
         self.numbers += int(numbers.sum())
+        self.commas += int(values.str.contains(_COMMA).sum())
         if self.first_text is None and (given & ~numbers).any():
             row = int((given & ~numbers).arg_max() or 0)
             self.first_text = where(row), texts[row]
@@ -62,8 +67,8 @@ class Guess:
 
         Raises
         ------
-        NotANumber
-            Not all values are numbers, but most, or all must be.
+        NotANumber, DecimalComma
+            Not all values are numbers, but most, or all must be; or they have commas.
         """
         if self.kind == "category":
             return pl.String()
@@ -73,6 +78,9 @@ class Guess:
             return pl.Boolean()
         if self.first_text is None:
             return pl.Int64() if self.whole else pl.Float64()
+        if 2 * self.commas > self.values:
+            where, value = self.first_text
+            raise DecimalComma(where=where, column=self.column, value=value)
         if 2 * self.numbers > self.values or self.kind is not None:
             where, value = self.first_text
             raise NotANumber(where=where, column=self.column, value=value)

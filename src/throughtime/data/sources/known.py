@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from throughtime.data.as_frame import as_frame
+from throughtime.data.datasets import SequenceDataset, TextDataset
+from throughtime.data.loading import is_bundled, load
 from throughtime.data.reading import Reading
 from throughtime.data.schema import Column, Schema
 from throughtime.data.sources.arrays import ArraySource, array_source
@@ -16,7 +19,7 @@ from throughtime.data.sources.opening import frame_source, own
 from throughtime.data.sources.paths import find_files
 from throughtime.data.sources.scanned import ScannedSource
 from throughtime.data.sources.separated import SeparatedSource
-from throughtime.data.sources.source import Source
+from throughtime.data.sources.source import FrameSource, Source
 from throughtime.data.sources.ts_files import TSSource
 from throughtime.errors import SchemaMismatch
 
@@ -29,7 +32,8 @@ def open_known(
     Parameters
     ----------
     data
-        The path of a table, a frame, or arrays.
+        The path of a table, the name of a bundled data set, a frame, arrays, or a data
+        set.
     schema
         What the columns must be.
     reading
@@ -42,6 +46,13 @@ def open_known(
     DataError
         It cannot be read; the message says why and what to do.
     """
+    if is_bundled(data):
+        data = load(data)
+    if isinstance(data, TextDataset):
+        raise SchemaMismatch(source=data.name, fault="is a text", expected="a table")
+    if isinstance(data, SequenceDataset):
+        frame, sequence = as_frame(data)
+        return FrameSource(data.name, frame), replace(reading, sequence=sequence)
     if isinstance(data, (str, os.PathLike)):
         return _open_files(os.fspath(data), schema, reading, targets)
     if isinstance(data, (np.ndarray, list, tuple)):

@@ -20,7 +20,7 @@ from throughtime.data.sources.scanned import ScannedSource
 from throughtime.data.sources.separated import SeparatedSource
 from throughtime.data.sources.source import FrameSource, Source
 from throughtime.data.sources.ts_files import SPLIT, TARGET, TSSource
-from throughtime.errors import NotADataSource, SettingOfTables
+from throughtime.errors import NotADataSource, UnusedSetting
 
 _FRAME: Final = "the frame"
 _PATH: Final = (str, os.PathLike)
@@ -95,16 +95,14 @@ def own(source: Source, reading: Reading, targets: Sequence[str]) -> Reading:
 
     Raises
     ------
-    SettingOfTables
+    UnusedSetting
         Something else was said.
     """
     said = {"sequence": reading.sequence, "target": reading.target if targets else None}
     for argument, given in said.items():
         if given is not None:
-            fact = f"says its {argument} itself"
-            raise SettingOfTables(
-                argument=argument, given=given, source=source.name, fact=fact
-            )
+            reason = f"{source.name}, which says its {argument} itself"
+            raise UnusedSetting(argument=argument, given=given, reason=reason)
     return replace(reading, sequence=SEQUENCE, target=targets or reading.target)
 
 

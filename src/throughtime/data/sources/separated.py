@@ -3,6 +3,7 @@
 import csv
 from codecs import getincrementaldecoder
 from collections.abc import Iterator, Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from throughtime.data.sources.source import Batch, row_of
 from throughtime.errors import (
     DuplicateColumn,
     FilesDiffer,
+    NoHeader,
     NoRows,
     NotATable,
     NotUTF8,
@@ -61,39 +63,58 @@ class SeparatedSource:
                     expected=", ".join(names[0]),
                 )
         guesses = {name: Guess(name, kinds.get(name)) for name in names[0]}
-        rows = 0
-        for frame, where in self._texts(names[0]):
-            rows += len(frame)
-            for column, guess in guesses.items():
-                guess.look_at(frame[column], where)
-        if not rows:
+        self._ends: dict[Path, int] = {}
+        for file in self._files:
+            done = end = 0
+            for frame, where in self._texts_of(file, names[0]):
+                for column, guess in guesses.items():
+                    guess.look_at(frame[column], where)
+                end = done + _end(frame) or end
+                done += len(frame)
+            self._ends[file] = end
+        if not sum(self._ends.values()):
             raise NoRows(source=name)
         self.dtypes = {column: guess.dtype() for column, guess in guesses.items()}
 
     def batches(self, columns: Sequence[str]) -> Iterator[Batch]:
         """Give all rows of these columns, in order."""
-        for frame, where in self._texts(columns):
-            series = [typed(frame[name], self.dtypes[name]) for name in columns]
-            yield Batch(pl.DataFrame(series), where)
-
-    def _texts(self, columns: Sequence[str]) -> Iterator[Batch]:
-        for file, separator in self._files.items():
-            scan = pl.scan_csv(
-                file, separator=separator, infer_schema=False, glob=False
-            )
+        for file, end in self._ends.items():
             done = 0
-            last = _header(file, separator)[-1]
-            read = list(dict.fromkeys([*columns, last]))
-            try:
-                for frame in batches_of(scan.select(read), file, _FORMAT):
-                    if frame[last].has_nulls():
-                        _check_fields(file, separator)
-                    yield Batch(frame.select(columns), row_of(str(file), done))
-                    done += len(frame)
-            except NotATable:
-                _check_encoding(file)
-                _check_fields(file, separator)
-                raise
+            for frame, where in self._texts_of(file, columns):
+                # What comes after the last row that holds anything is no row.
+                rows = frame.head(max(0, end - done))
+                series = [typed(rows[name], self.dtypes[name]) for name in columns]
+                if len(rows):
+                    yield Batch(pl.DataFrame(series), where)
+                done += len(frame)
+
+    def _texts_of(self, file: Path, columns: Sequence[str]) -> Iterator[Batch]:
+        separator, done = self._files[file], 0
+        scan = pl.scan_csv(file, separator=separator, infer_schema=False, glob=False)
+        last = _header(file, separator)[-1]
+        read = list(dict.fromkeys([*columns, last]))
+        try:
+            for frame in batches_of(scan.select(read), file, _FORMAT):
+                if frame[last].has_nulls():
+                    _check_fields(file, separator)
+                yield Batch(frame.select(columns), row_of(str(file), done))
+                done += len(frame)
+        except NotATable:
+            _check_encoding(file)
+            _check_fields(file, separator)
+            raise
+
+
+def _end(frame: pl.DataFrame) -> int:
+    """Return how many rows there are up to the last that holds anything, or 0.
+
+    Alone in its row, a field that is empty is a value that is missing.
+    """
+    if frame.width == 1:
+        return len(frame)
+    given = frame.select(pl.any_horizontal(pl.all().is_not_null())).to_series()
+    places = given.arg_true()
+    return int(places[-1]) + 1 if len(places) else 0
 
 
 def _separator(file: Path) -> str:
@@ -121,7 +142,17 @@ def _header(file: Path, separator: str) -> list[str]:
             raise DuplicateColumn(source=file, column=name)
     if not names:
         raise NotATable(source=file, format=_FORMAT, reason="its first line is empty")
+    # Whole numbers may be names, such as years.
+    if all(map(_is_number, names)) and not all(name.isdigit() for name in names):
+        raise NoHeader(source=file, first=", ".join(names[:3]))
     return names
+
+
+def _is_number(name: str) -> bool:
+    try:
+        return isfinite(float(name))
+    except ValueError:
+        return False
 
 
 def _check_encoding(file: Path) -> None:
@@ -149,10 +180,10 @@ def _check_fields(file: Path, separator: str) -> None:
         for number, row in enumerate(rows, 1):
             if not row and columns > 1:  # no harm at the end of the file
                 blank = blank or number
-            elif len(row) != max(1, columns) and (row or columns > 1):
+            elif len(row) > columns or (any(row) and len(row) < columns):
                 fault = number, len(row)
                 break
-            elif blank:
+            elif blank and any(row):
                 fault = blank, 0
                 break
         else:

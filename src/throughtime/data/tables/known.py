@@ -10,18 +10,22 @@ from throughtime.data.reading import Missing
 from throughtime.data.schema import Column, Schema
 from throughtime.data.sources.source import Batch, Source
 from throughtime.data.tables.coding import (
-    ABOUT_TARGETS,
     check,
     is_narrow,
 )
 from throughtime.data.tables.roles import shown
 from throughtime.data.types import FloatArray
-from throughtime.errors import ClassUnknown, SchemaMismatch
+from throughtime.errors import SchemaMismatch, TruthMissing, UnknownClass
 from throughtime.errors.base import did_you_mean
 
 _BOOLEANS: Final = ("false", "true")
-_ABOUT_FEATURES: Final = (
+
+#: What to do about a missing value of a feature, once a model is trained.
+ABOUT_FEATURES: Final = (
     "the value, or a model that was trained with missing='forward', 'mean' or 'zero'"
+)
+_ABOUT_TARGETS: Final = (
+    "the value, or leave the row out; `throughtime predict` needs no truth"
 )
 _TEXTS: Final = (pl.String, pl.Categorical, pl.Enum)
 
@@ -65,7 +69,7 @@ class KnownCoder:
             if column not in left_out and place != difference
         ]
         for column in self.read:
-            check_column(source, column)
+            check_column(source, column, is_target=self._is_target(column))
         narrow = difference is None and all(
             is_narrow(source, one.name, one.kind) for one in self.read
         )
@@ -84,17 +88,19 @@ class KnownCoder:
                 columns.append(self._code(column, batch) if known else empty)
         return np.stack(columns, axis=1)
 
+    def _is_target(self, column: Column) -> bool:
+        schema = self._schema
+        return column not in schema.features and column in schema.targets
+
     def _code(self, column: Column, batch: Batch) -> FloatArray:
-        is_target = (
-            column not in self._schema.features and column in self._schema.targets
-        )
+        is_target = self._is_target(column)
         series = batch.frame[column.name]
         if column.kind == "category":
             places = _places(series, column.categories)
             unknown = (places < 0).fill_null(value=False).to_numpy()
             if is_target and unknown.any():
                 row = int(unknown.argmax())
-                raise ClassUnknown(
+                raise UnknownClass(
                     where=batch.where(row),
                     column=column.name,
                     value=str(series[row]),
@@ -102,8 +108,8 @@ class KnownCoder:
                 )
             series = places
         numbers = series.cast(pl.Float64).to_numpy().astype(self.dtype)
-        required = _ABOUT_FEATURES if self._missing == "error" else None
-        check(numbers, batch, column.name, ABOUT_TARGETS if is_target else required)
+        required = ABOUT_FEATURES if self._missing == "error" else None
+        check(numbers, batch, column.name, _ABOUT_TARGETS if is_target else required)
         wrong = (numbers != 0) & (numbers != 1) & ~np.isnan(numbers)
         if column.kind == "boolean" and wrong.any():
             raise SchemaMismatch(
@@ -114,17 +120,20 @@ class KnownCoder:
         return numbers
 
 
-def check_column(source: Source, column: Column) -> None:
+def check_column(source: Source, column: Column, *, is_target: bool) -> None:
     """Refuse a table without a column, or with one of another kind.
 
     Raises
     ------
-    SchemaMismatch
+    SchemaMismatch, TruthMissing
         It is so.
     """
     dtype = source.dtypes.get(column.name)
     if dtype is None:
         hint = did_you_mean(column.name, source.dtypes)
+        if is_target:
+            what = f"column {column.name!r}"
+            raise TruthMissing(source=source.name, what=what, hint=hint)
         fault = f"has no column {column.name!r}{hint}"
         raise SchemaMismatch(source=source.name, fault=fault, expected="one")
     if column.kind == "category":

@@ -18,10 +18,10 @@ from throughtime.data.question import TaskName
 from throughtime.data.trivial.classes import classes
 from throughtime.data.trivial.counted import asked_next
 from throughtime.data.trivial.labels import labels, next_labels
-from throughtime.data.trivial.numbers import forecasts, naive_error, numbers
+from throughtime.data.trivial.numbers import LAST_TRUE, forecasts, naive_error, numbers
 from throughtime.data.trivial.symbols import next_symbols, text
 
-__all__ = ["naive_error", "trivial_baselines"]
+__all__ = ["LAST_TRUE", "naive_error", "trivial_baselines"]
 
 
 def trivial_baselines(dataset: Dataset, season: int | None = None) -> dict[str, float]:

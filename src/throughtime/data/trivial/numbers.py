@@ -1,6 +1,7 @@
 """Real numbers: their mean, ridge per sequence, and what was a step, or s, before."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from throughtime.data.types import IntegerArray
 
 # A value may be missing for some steps: so far back a known one is looked for.
 _MEMORY = 100
+
+#: The method that knows what no network is told: the truth one step before.
+LAST_TRUE: Final = "last true value"
 
 
 def numbers(dataset: SequenceDataset) -> dict[str, float]:
@@ -79,7 +83,7 @@ def _errors_per_step(dataset: SequenceDataset) -> Iterator[dict[str, Floats]]:
     mean = _mean(dataset, columns)
     for rows, first, stop in steps(dataset, columns, TEST, before=_MEMORY):
         truth, filled = rows[first:stop], _filled(rows, mean)
-        yield {"mean": mean - truth, "last true value": filled[first:stop] - truth}
+        yield {"mean": mean - truth, LAST_TRUE: filled[first:stop] - truth}
 
 
 def _errors_of_forecasts(

@@ -7,7 +7,8 @@ question), `report` (all of it: `evaluate`).
 
 Functions on arrays alone: nothing here knows a model, so that whatever answers can be
 measured. May import `data`, NumPy, scikit-learn, matplotlib and, where needed,
-torchmetrics; of `train` only how its pictures look and its words for metrics.
+torchmetrics; of `train` only how its pictures look, how its files are written, and its
+words for metrics.
 
 Next: `train.runs`, which lets a model answer.
 """
@@ -16,12 +17,13 @@ from throughtime.train.measuring.intervals import Interval, interval
 from throughtime.train.measuring.metrics import main_metric, metrics
 from throughtime.train.measuring.pictures import draw
 from throughtime.train.measuring.predicted import Predicted
-from throughtime.train.measuring.report import Evaluation, evaluate
+from throughtime.train.measuring.report import Evaluation, check_picture, evaluate
 
 __all__ = [
     "Evaluation",
     "Interval",
     "Predicted",
+    "check_picture",
     "draw",
     "evaluate",
     "interval",

@@ -14,8 +14,11 @@ from throughtime.train.measuring.additive import BUILDERS, Additive, scaled_erro
 from throughtime.train.measuring.predicted import Array, Predicted, checked, form
 from throughtime.train.measuring.resampling import OfBlocks, OfSequences, Resampling
 
-ENOUGH: Final = 30
+ENOUGH: Final = 6
 """So many sequences are resampled as they are; of fewer, blocks of steps."""
+
+MANY: Final = 30
+"""Of fewer sequences, or blocks, an interval is rough, and says so."""
 
 RESAMPLES: Final = 2000
 _CONFIDENCE = 0.95
@@ -52,7 +55,7 @@ def interval(
     Returns
     -------
     Interval or None
-        Percentiles of 2000 resamples: of whole sequences where there are 30 or more, or
+        Percentiles of 2000 resamples: of whole sequences where there are 6 or more, or
         where each has one answer only; else of blocks of steps. None: there is but one
         answer. The percentiles lie further out than 2.5 and 97.5, as far as Student's t
         with n - 1 degrees of freedom and the deviation with n - 1 reach beyond their
@@ -61,7 +64,11 @@ def interval(
         right, all need not be, and with one answer for each sequence the interval
         covers what it should for any number of sequences and nearly any share. Of other
         metrics, answers without any error say nothing of how large errors may be: their
-        interval is a point.
+        interval is a point, and `method` says why.
+
+        Of fewer than 30 sequences or blocks `method` calls it rough. In simulations of
+        sequences that are unlike one another it covered the truth in 89 to 97 % of
+        cases for 6 to 29 of them, and in 66 to 95 % for 2 to 5, where blocks are drawn.
 
     Raises
     ------
@@ -77,10 +84,32 @@ def interval(
     resampling = _resampling(answers, additive)
     values = _joined(additive, resampling, np.random.default_rng(seed))
     low, high = np.nanquantile(values, _levels(resampling.units)).tolist()
-    method = f"95 % confidence: {resampling.description}, {RESAMPLES} resamples"
     # The added answers may have pulled it off what was measured.
     measured = additive.value()
-    return Interval(min(low, measured), max(high, measured), method)
+    low, high = min(low, measured), max(high, measured)
+    method = f"95 % confidence: {resampling.description}, {RESAMPLES} resamples"
+    return Interval(
+        low, high, method + _doubts(answers, additive, resampling, low, high)
+    )
+
+
+def _doubts(
+    answers: Predicted,
+    additive: Additive,
+    resampling: Resampling,
+    low: float,
+    high: float,
+) -> str:
+    """Say in which cases an interval means less than it seems to."""
+    if low == high:
+        return "; a point, as no resample has an error: rare ones may be to come"
+    sequences = len(np.unique(answers.sequences))
+    if additive.share and sequences == len(answers.outputs):
+        return ""
+    few = resampling.units < MANY
+    if 1 < sequences < ENOUGH:
+        return f"; rough: {sequences} sequences say little of others"
+    return f"; rough, as there are fewer than {MANY} of them" if few else ""
 
 
 def _sorted(predicted: Predicted) -> Predicted:

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Sequence
 from textwrap import fill
+from typing import Final
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
@@ -20,6 +21,8 @@ from throughtime.train.measuring.charts import (
 from throughtime.train.measuring.courses import courses
 from throughtime.train.measuring.predicted import Predicted, checked, form
 
+#: Points of a picture to the inch.
+DPI: Final = 150
 _LETTERS_PER_INCH = 9.5
 
 
@@ -51,7 +54,7 @@ def draw(
         above = fill(title, round(_LETTERS_PER_INCH * figure.get_figwidth()))
         figure.suptitle(above, x=0.01, ha="left", fontsize=12, fontweight="bold")
         buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=150, metadata={"Software": None})
+        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
     return buffer.getvalue()
 
 

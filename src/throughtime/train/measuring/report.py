@@ -1,16 +1,21 @@
 """All that is said of answers: metrics, an interval, a picture, lines to print."""
 
+import io
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from throughtime.data import Question
 from throughtime.data.types import FloatArray
+from throughtime.errors import UnknownTableFormat
+from throughtime.train.folder import write
 from throughtime.train.measuring.intervals import Interval, interval
 from throughtime.train.measuring.metrics import main_metric, measure
-from throughtime.train.measuring.pictures import draw
+from throughtime.train.measuring.pictures import DPI, draw
 from throughtime.train.measuring.predicted import Predicted, checked
 from throughtime.train.progress import words
 
@@ -34,6 +39,8 @@ class Evaluation:
         How many answers were measured, of how many sequences.
     picture
         A PNG.
+    target
+        The column that the answers are about, where several are classified.
     """
 
     metric: str
@@ -43,10 +50,13 @@ class Evaluation:
     answers: int
     sequences: int
     picture: bytes
+    target: str | None = None
 
     def lines(self, split: str = "test") -> list[str]:
         """Say it: the main metric first, with its interval and how that came."""
-        said = [f"{split} {_headline(self.metric, self.values, self.interval)}"]
+        of = "" if self.target is None else f", target {self.target}:"
+        headline = _headline(self.metric, self.values, self.interval)
+        said = [f"{split}{of} {headline}"]
         if self.interval is not None:
             said.append(f"  {self.interval.method}")
         said += [
@@ -60,6 +70,33 @@ class Evaluation:
         ]
         return said
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the picture.
+
+        Parameters
+        ----------
+        path
+            Where; it ends in `.png`. A file that is there is replaced.
+
+        Raises
+        ------
+        UnknownTableFormat, CannotWrite
+            It ends otherwise, or the system does not let us.
+        """
+        write(check_picture(path), self.picture)
+
+    def show(self) -> None:
+        """Make the picture the current figure of `matplotlib.pyplot`, in its size.
+
+        A notebook shows it below its cell; elsewhere `matplotlib.pyplot.show` does.
+        """
+        # Loaded here: it looks for a window to draw in.
+        import matplotlib.pyplot as plt
+
+        image = plt.imread(io.BytesIO(self.picture))
+        height, width = image.shape[:2]
+        plt.figure(figsize=(width / DPI, height / DPI), dpi=DPI).figimage(image)
+
     def to_json(self) -> dict[str, Any]:
         """Return what JSON can hold: everything but the picture."""
         found = None if self.interval is None else self.interval._asdict()
@@ -70,6 +107,7 @@ class Evaluation:
             "interval": found,
             "answers": self.answers,
             "sequences": self.sequences,
+            **({} if self.target is None else {"target": self.target}),
         }
 
 
@@ -82,6 +120,7 @@ def evaluate(
     training: FloatArray | None = None,
     seed: int = 0,
     symbol: str = "symbol",
+    target: str | None = None,
 ) -> Evaluation:
     """Measure answers, say how sure the result is, and draw them.
 
@@ -96,6 +135,8 @@ def evaluate(
     symbol
         What a symbol is called: of a text, `"character"`, so that the metric is
         `bits_per_character`.
+    target
+        The column that the answers are about, where several are classified.
 
     Raises
     ------
@@ -114,6 +155,7 @@ def evaluate(
         name.replace("symbol", symbol): value for name, value in measured.values.items()
     }
     metric = main.replace("symbol", symbol)
+    title = title if target is None else f"{title}, {target}"
     above = f"{title}: {_headline(metric, values, found)}"
     return Evaluation(
         metric=metric,
@@ -123,7 +165,21 @@ def evaluate(
         answers=len(predicted.outputs),
         sequences=len(np.unique(predicted.sequences)),
         picture=draw(question, predicted, labels, above),
+        target=target,
     )
+
+
+def check_picture(path: str | os.PathLike[str]) -> Path:
+    """Refuse a file for a picture that is not named as one.
+
+    Raises
+    ------
+    UnknownTableFormat
+        It does not end in `.png`.
+    """
+    if Path(path).suffix.lower() != ".png":
+        raise UnknownTableFormat(path=path, known=".png")
+    return Path(path)
 
 
 def _headline(metric: str, values: Mapping[str, float], found: Interval | None) -> str:

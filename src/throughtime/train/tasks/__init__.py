@@ -2,26 +2,38 @@
 
 `answers` says what a task is and what it gives; `sequences` asks the questions of
 columns (classes, labels, numbers, the next step, forecasts), `text` that of a text;
-`weights` lets rare classes count more. A loss is that of an answer; what training makes
-small is the mean over the answers of a batch that count.
+`truncated` learns either as a stream without end, of which `stretches` reads sequences
+part by part; `weights` lets rare classes count more. A loss is that of an answer; what
+training makes small is the mean over the answers of a batch that count.
 
-May import what `train` may, and its `model` and `truth`.
+May import what `train` may, and its `model`, `truth` and `ranks`.
 
 Next: `loop`, which learns from the answers.
 """
 
 from throughtime.data import Dataset, TextDataset
+from throughtime.train.ranks import ALONE, Ranks
 from throughtime.train.settings import Settings
-from throughtime.train.tasks.answers import Answers, Task
+from throughtime.train.tasks.answers import Answers, Rerun, Task, Training
 from throughtime.train.tasks.sequences import OfSequences
 from throughtime.train.tasks.text import NextSymbol
 
-__all__ = ["Answers", "NextSymbol", "OfSequences", "Task", "make_task"]
+__all__ = [
+    "Answers",
+    "NextSymbol",
+    "OfSequences",
+    "Rerun",
+    "Task",
+    "Training",
+    "make_task",
+]
 
 
-def make_task(dataset: Dataset, settings: Settings) -> Task:
-    """Choose the task that follows from the data."""
+def make_task(dataset: Dataset, settings: Settings, ranks: Ranks = ALONE) -> Task:
+    """Choose the task that follows from the data, for this rank's share of the rows."""
     if isinstance(dataset, TextDataset):
-        # A text has steps in its settings: `settle` and `open_run` see to it.
-        return NextSymbol(dataset, settings.batch_size, settings.steps or 0)
-    return OfSequences(dataset, settings)
+        # A text has steps or a rule: `settle` and `open_run` see to it.
+        rule = settings.rule
+        steps = settings.steps or 0 if rule is None else rule.steps
+        return NextSymbol(dataset, settings.batch_size, steps, rule, ranks)
+    return OfSequences(dataset, settings, ranks)

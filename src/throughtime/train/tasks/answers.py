@@ -1,7 +1,7 @@
 """What a task is, and what it gives."""
 
-from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -10,6 +10,26 @@ from throughtime.data import Split
 from throughtime.train.measuring import Predicted
 from throughtime.train.model import Model
 from throughtime.train.progress import Counted
+from throughtime.train.ranks import Ranks
+
+
+class Rerun(NamedTuple):
+    """How the answers to a batch are given once more, to look inside.
+
+    Parameters
+    ----------
+    answer
+        Does so.
+    random
+        The state of torch's generator before: with it the masks are the same.
+    place
+        Says of which sequence and step a row and step of the batch are; None: of which
+        sequence.
+    """
+
+    answer: Callable[[], "Answers"]
+    random: Tensor
+    place: Callable[[int, int | None], str]
 
 
 class Answers(NamedTuple):
@@ -30,6 +50,13 @@ class Answers(NamedTuple):
         `(…)`, which answers there are: those with at least one known target.
     sequences, steps
         How many sequences the batch holds, and how many time steps.
+    updates
+        How many of the updates that `Task.batches` counts this is; other than 1 where
+        batches differ in length, and nobody knows how many there will be.
+    over
+        What the sum of the losses is divided by; None: how many answers count.
+    rerun
+        Gives them once more, where training may ask for it; None: in evaluation.
     """
 
     logits: Tensor
@@ -39,15 +66,44 @@ class Answers(NamedTuple):
     counts: Tensor
     sequences: int
     steps: int
+    updates: float = 1.0
+    over: float | None = None
+    rerun: Rerun | None = None
 
     def loss(self) -> Tensor:
         """Give the mean over all answers that count; what training makes small."""
-        return self.losses.sum() / self.counts.sum().clamp(min=1)
+        return self.losses.sum() / self.weight().clamp(min=1)
+
+    def weight(self) -> Tensor:
+        """Say how much the loss weighs beside those of other batches."""
+        if self.over is not None:
+            return self.losses.new_tensor(self.over)
+        return self.counts.sum()
+
+
+class Training(Protocol):
+    """The training part, epoch after epoch, that knows where it is."""
+
+    def __iter__(self) -> Iterator[Answers]:
+        """Give what is left of this epoch, or the next one, batch by batch.
+
+        Each batch is answered by the weights as they are then.
+        """
+
+    def state_dict(self) -> dict[str, Any]:
+        """Say what comes after the last batch, as `torch.save` holds it."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from where `state_dict` was taken."""
 
 
 class Task(Protocol):
-    """One kind of learning."""
+    """One kind of learning.
 
+    Training and measuring are of the rows that `ranks` gives this process.
+    """
+
+    ranks: Ranks
     name: str
     metric: str
     counted: Counted
@@ -55,11 +111,11 @@ class Task(Protocol):
     def batches(self) -> int:
         """Count the updates of an epoch; where pieces are cut anew, about so many."""
 
-    def train(self, model: Model, order: torch.Generator) -> Iterator[Answers]:
-        """Give one epoch; each batch is answered by the weights as they are then."""
+    def training(self, model: Model, order: torch.Generator) -> Training:
+        """Give the training part to a model, in an order that is drawn."""
 
     def evaluate(self, model: Model, split: Split) -> Iterator[Answers]:
-        """Answer everything of one part once."""
+        """Answer everything of one part once; of several ranks, this one's share."""
 
     def predict(self, model: Model, split: Split) -> list[Predicted]:
         """Give all answers of one part as arrays; one for each target of classes."""

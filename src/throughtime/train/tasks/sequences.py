@@ -1,6 +1,6 @@
 """The questions that are asked of the columns of sequences."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -17,13 +17,17 @@ from throughtime.data import (
 )
 from throughtime.data.pieces import SEQUENCE, START, STOP
 from throughtime.data.types import IntegerArray
+from throughtime.errors import NotShared, UnusedSetting
 from throughtime.train.measuring import Predicted
 from throughtime.train.model import Model
 from throughtime.train.outputs import asked_of
 from throughtime.train.progress import Counted
+from throughtime.train.ranks import ALONE, Ranks
 from throughtime.train.settings import Settings
-from throughtime.train.tasks.answers import Answers, known
+from throughtime.train.tasks.answers import Answers, Rerun, Training, known
 from throughtime.train.tasks.collecting import Collected
+from throughtime.train.tasks.stretches import PieceStream
+from throughtime.train.tasks.truncated import Truncated
 from throughtime.train.tasks.weights import ClassWeights, check_weights
 from throughtime.train.truth import truth_of
 
@@ -54,10 +58,14 @@ class OfSequences:
         The sequences, and what is asked of them.
     settings
         Those of the training.
+    ranks
+        Who answers which rows of a batch.
     """
 
-    def __init__(self, dataset: SequenceDataset, settings: Settings) -> None:
-        self.dataset, self.settings = dataset, settings
+    def __init__(
+        self, dataset: SequenceDataset, settings: Settings, ranks: Ranks = ALONE
+    ) -> None:
+        self.dataset, self.settings, self.ranks = dataset, settings, ranks
         schema, question = dataset.schema, dataset.question
         self.asked = asked_of(schema, question)
         check_weights(settings.class_weights, self.asked)
@@ -76,19 +84,54 @@ class OfSequences:
 
     def batches(self) -> int:
         """Count the updates of an epoch; where pieces are cut anew, about so many."""
-        return -(-len(self._pieces(None)) // self.settings.batch_size)
+        size, rule = self.settings.batch_size, self.settings.rule
+        if rule is None:
+            return -(-len(self._pieces(None)) // size)
+        pieces = self.dataset.splits["train"]
+        lengths = pieces[:, STOP] - pieces[:, START]
+        rows = max(-(-int(lengths.sum()) // size), int(lengths.max(initial=1)))
+        return -(-rows // rule.steps)
 
-    def train(self, model: Model, order: torch.Generator) -> Iterator[Answers]:
-        """Give one epoch in a new order, long pieces cut in new places."""
+    def training(self, model: Model, order: torch.Generator) -> Training:
+        """Give each epoch in a new order, long pieces cut in new places or not at all.
+
+        They are not cut where the state is carried on.
+        """
+        rule, rows = self.settings.rule, self.settings.batch_size
+        if rule is None:
+            return Shuffled(self, model, order)
+        if self.dataset.weights is not None:
+            reason = "sequences that count differently"
+            raise UnusedSetting(
+                argument="tbptt", given=self.settings.tbptt, reason=reason
+            )
+        count, world = len(self.dataset.splits["train"]), self.ranks.world
+        if count < world:
+            raise NotShared(
+                argument="tbptt",
+                given=self.settings.tbptt,
+                world=world,
+                expected=f"a sequence for each of them, of which there are {count}",
+            )
+        source = PieceStream(
+            self.dataset, model, rows, rule.steps, order, self.ranks.share
+        )
+        return Truncated(model, source, rule, order, self._weights)
+
+    def epoch(self, order: torch.Generator) -> SequenceBatches:
+        """Draw the batches of an epoch."""
         pieces, size = self._pieces(order), self.settings.batch_size
-        for batch in SequenceBatches(self.dataset.frames, pieces, size, order):
-            yield self._answer(model, batch, pieces, self.settings.target_replication)
+        share = self.ranks.share
+        return SequenceBatches(self.dataset.frames, pieces, size, order, share=share)
+
+    def learned(self, model: Model, batch: SequenceBatch) -> Answers:
+        """Answer a batch as training counts it."""
+        return self._answer(model, batch, self.settings.target_replication)
 
     def evaluate(self, model: Model, split: Split) -> Iterator[Answers]:
         """Answer every piece of one part, whole."""
-        pieces = self.dataset.splits[split]
-        for batch in self._whole(split, _EVALUATED_SEQUENCES):
-            yield self._answer(model, batch, pieces)
+        for batch in self._whole(split, _EVALUATED_SEQUENCES, self.ranks.share):
+            yield self._answer(model, batch)
 
     def predict(self, model: Model, split: Split) -> list[Predicted]:
         """Give all answers of one part, by sequence and step."""
@@ -117,11 +160,13 @@ class OfSequences:
         features, inputs = self._columns(batch.frames)
         return features, inputs, batch.lengths
 
-    def _whole(self, split: Split, most: int) -> SequenceBatches:
+    def _whole(
+        self, split: Split, most: int, share: slice = slice(None)
+    ) -> SequenceBatches:
         pieces = self.dataset.splits[split]
         longest = int((pieces[:, STOP] - pieces[:, START]).max(initial=1))
         size = max(1, min(most, _EVALUATED_STEPS // max(longest, 1)))
-        return SequenceBatches(self.dataset.frames, pieces, size)
+        return SequenceBatches(self.dataset.frames, pieces, size, share=share)
 
     def _pieces(self, order: torch.Generator | None) -> IntegerArray:
         """Cut the training pieces; the changes of their first steps are read, too."""
@@ -141,7 +186,6 @@ class OfSequences:
         self,
         model: Model,
         batch: SequenceBatch,
-        pieces: IntegerArray,
         replication: float | None = None,
     ) -> Answers:
         features, inputs, truth = self._read(model, batch)
@@ -156,10 +200,10 @@ class OfSequences:
             repeated = self._replicated(model, hidden, targets, batch.lengths)
             losses = replication * repeated + (1 - replication) * losses
         if self.dataset.weights is not None:
-            whose = pieces[batch.pieces.numpy(), SEQUENCE]
-            losses = losses * losses.new_tensor(self.dataset.weights[whose])
+            weights = self.dataset.weights[batch.sequences.numpy()]
+            losses = losses * losses.new_tensor(weights)
         counts, steps = known(targets), int(batch.lengths.sum())
-        sequences = len(batch.lengths)
+        sequences = len(batch.pieces)
         return Answers(logits, targets, losses, plain, counts, sequences, steps)
 
     def _replicated(
@@ -199,3 +243,50 @@ class OfSequences:
         if given is None:
             return None
         return ClassWeights.of(given, self.dataset, self.asked)
+
+
+class Shuffled:
+    """The training part in batches of whole pieces, in a new order each epoch.
+
+    Parameters
+    ----------
+    task
+        What is asked.
+    model
+        What answers.
+    order
+        Draws the order.
+    """
+
+    def __init__(self, task: OfSequences, model: Model, order: torch.Generator) -> None:
+        self.task, self.model, self.order = task, model, order
+        # Of an epoch that goes on: how much was done, and what its order is drawn from.
+        self._done, self._drawn = 0, order.get_state()
+
+    def __iter__(self) -> Iterator[Answers]:
+        self._drawn = self.order.get_state()
+        batches = self.task.epoch(self.order)
+        for batch in batches.after(self._done):
+            self._done += 1
+            rerun = self._rerun(batch, batches.pieces[batch.pieces.numpy()])
+            yield rerun.answer()._replace(rerun=rerun)
+        self._done = 0
+
+    def _rerun(self, batch: SequenceBatch, pieces: IntegerArray) -> Rerun:
+        def answer() -> Answers:
+            return self.task.learned(self.model, batch)
+
+        def place(row: int, step: int | None) -> str:
+            sequence, start = pieces[row, [SEQUENCE, START]].tolist()
+            named = f"sequence '{self.task.dataset.keys[sequence]}'"
+            return named if step is None else f"step {start + step} of {named}"
+
+        return Rerun(answer, torch.get_rng_state(), place)
+
+    def state_dict(self) -> dict[str, Any]:
+        order = self._drawn if self._done else self.order.get_state()
+        return {"done": self._done, "order": order}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._done = state["done"]
+        self.order.set_state(state["order"])

@@ -1,16 +1,20 @@
 """The next symbol of a text."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from throughtime.data import Split, TextDataset, TextStreams
+from throughtime.data import Split, TextChunk, TextDataset, TextStreams
 from throughtime.train.measuring import Predicted
 from throughtime.train.model import Model
 from throughtime.train.progress import Counted
-from throughtime.train.tasks.answers import Answers, known
+from throughtime.train.ranks import ALONE, Ranks
+from throughtime.train.tasks.answers import Answers, Rerun, Training, known
+from throughtime.train.tasks.truncated import TextSource, Truncated
+from throughtime.train.truncation import Rule
 
 # Without gradients larger pieces fit: fewer, larger products.
 _EVALUATED_STEPS = 1000
@@ -27,23 +31,37 @@ class NextSymbol:
         B, the parallel streams of training.
     steps
         T, the steps between two updates.
+    rule
+        How error is truncated; None: at the chunks of T steps.
+    ranks
+        Who follows which streams.
     """
 
     name = "next"
     metric = "bits_per_character"
     counted: Counted = "characters"
 
-    def __init__(self, dataset: TextDataset, batch_size: int, steps: int) -> None:
-        self.dataset = dataset
-        self.training = TextStreams(dataset.part("train"), batch_size, steps)
+    def __init__(
+        self,
+        dataset: TextDataset,
+        batch_size: int,
+        steps: int,
+        rule: Rule | None = None,
+        ranks: Ranks = ALONE,
+    ) -> None:
+        self.dataset, self.rule, self.ranks = dataset, rule, ranks
+        symbols, share = dataset.part("train"), ranks.share
+        self.streams = TextStreams(symbols, batch_size, steps, share=share)
 
     def batches(self) -> int:
         """Count the updates of an epoch."""
-        return len(self.training)
+        return len(self.streams)
 
-    def train(self, model: Model, order: torch.Generator) -> Iterator[Answers]:
-        """Give one pass over the text; its order is its own."""
-        return self._answers(model, self.training)
+    def training(self, model: Model, order: torch.Generator) -> Training:
+        """Give passes over the text; its order is its own."""
+        if self.rule is None:
+            return Streamed(model, self.streams)
+        return Truncated(model, TextSource(self.streams), self.rule, order)
 
     def evaluate(self, model: Model, split: Split) -> Iterator[Answers]:
         """Answer every symbol of one part but the first, in one stream or a few.
@@ -53,15 +71,17 @@ class NextSymbol:
         several.
         """
         symbols = self.dataset.part(split)
-        streams = 1 if split == "test" else min(self.training.batch_size, 16)
+        streams = 1 if split == "test" else min(self.streams.batch_size, 16)
         streams = min(streams, len(symbols) - 1)
-        pieces = TextStreams(symbols, streams, _EVALUATED_STEPS, whole=True)
-        return self._answers(model, pieces)
+        pieces = TextStreams(
+            symbols, streams, _EVALUATED_STEPS, whole=True, share=self.ranks.share
+        )
+        return _answered(model, pieces)
 
     def glimpse(self) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """Give the beginning of the validation part."""
         symbols = self.dataset.part("validation")
-        chunk = next(iter(TextStreams(symbols, 1, self.training.steps, whole=True)))
+        chunk = next(iter(TextStreams(symbols, 1, self.streams.steps, whole=True)))
         return chunk.inputs[..., None], {}, chunk.lengths
 
     @torch.no_grad()
@@ -71,7 +91,7 @@ class NextSymbol:
         pieces = TextStreams(symbols, 1, _EVALUATED_STEPS, whole=True)
         outputs = [
             model.head.activate(answers.logits.double())[:, 0].cpu()
-            for answers in self._answers(model.eval(), pieces)
+            for answers in _answered(model.eval(), pieces)
         ]
         count = len(symbols) - 1
         return [
@@ -83,18 +103,71 @@ class NextSymbol:
             )
         ]
 
-    def _answers(self, model: Model, streams: TextStreams) -> Iterator[Answers]:
-        device, state = model.head.weight.device, None
-        for chunk in streams:
-            targets = chunk.targets[..., None].to(device)
-            lengths = chunk.lengths if streams.whole else None
-            logits, state = model.logits(
-                chunk.inputs[..., None].to(device), state, lengths=lengths
-            )
-            # The state goes on, the gradient does not.
-            state = type(state)(*(value.detach() for value in state))
-            losses = model.head.loss(logits, targets)
-            counts = known(targets)
-            steps = int(chunk.lengths.sum())
-            sequences = counts.shape[1]
-            yield Answers(logits, targets, losses, losses, counts, sequences, steps)
+
+class Streamed:
+    """Passes over a text in parallel streams, the state carried from chunk to chunk.
+
+    Parameters
+    ----------
+    model
+        What answers.
+    streams
+        The chunks of a pass.
+    """
+
+    def __init__(self, model: Model, streams: TextStreams) -> None:
+        self.model, self.streams = model, streams
+        self._done = 0
+        self._state: list[Tensor] | None = None
+
+    def __iter__(self) -> Iterator[Answers]:
+        for chunk in self.streams.after(self._done):
+            rerun = self._rerun(chunk, self._state, self._done * self.streams.steps)
+            answers, self._state = _answer(self.model, chunk, self._state)
+            self._done += 1
+            yield answers._replace(rerun=rerun)
+        self._done, self._state = 0, None
+
+    def _rerun(self, chunk: TextChunk, state: Any, start: int) -> Rerun:
+        def answer() -> Answers:
+            return _answer(self.model, chunk, state)[0]
+
+        def place(row: int, step: int | None) -> str:
+            named = f"stream {row}"
+            return named if step is None else f"step {start + step} of {named}"
+
+        return Rerun(answer, torch.get_rng_state(), place)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Say which chunk comes next, and the state it starts from."""
+        state = None if self._state is None else list(self._state)
+        return {"done": self._done, "state": state}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from where `state_dict` was taken."""
+        self._done, self._state = state["done"], state["state"]
+        if self._state is not None:
+            device = self.model.head.weight.device
+            self._state = [value.to(device) for value in self._state]
+
+
+def _answered(model: Model, streams: TextStreams) -> Iterator[Answers]:
+    state = None
+    for chunk in streams:
+        answers, state = _answer(model, chunk, state, whole=streams.whole)
+        yield answers
+
+
+def _answer(
+    model: Model, chunk: TextChunk, state: Any, *, whole: bool = False
+) -> tuple[Answers, list[Tensor]]:
+    """Answer a chunk; the state goes on, the gradient does not."""
+    device = model.head.weight.device
+    targets = chunk.targets[..., None].to(device)
+    inputs = chunk.inputs[..., None].to(device)
+    lengths = chunk.lengths if whole else None
+    logits, state = model.logits(inputs, state, lengths=lengths)
+    losses, counts = model.head.loss(logits, targets), known(targets)
+    steps, sequences = int(chunk.lengths.sum()), counts.shape[1]
+    answers = Answers(logits, targets, losses, losses, counts, sequences, steps)
+    return answers, [value.detach() for value in state]

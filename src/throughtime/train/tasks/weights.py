@@ -8,7 +8,7 @@ from torch import Tensor
 
 from throughtime.data import Column, SequenceDataset
 from throughtime.data.types import FloatArray
-from throughtime.errors import UnknownClass
+from throughtime.errors import UnknownChoice
 from throughtime.errors.base import did_you_mean
 
 
@@ -71,14 +71,16 @@ def check_weights(
 
     Raises
     ------
-    UnknownClass
+    UnknownChoice
         There is one.
     """
     known = [name for names in _names(targets) for name in names if name]
     for name in given if isinstance(given, Mapping) else ():
         if name not in known:
             hint = did_you_mean(str(name), known)
-            raise UnknownClass(name=name, hint=hint, known=", ".join(known))
+            raise UnknownChoice(
+                argument="class_weights", given=name, hint=hint, known=", ".join(known)
+            )
 
 
 def _names(targets: Sequence[Column]) -> list[tuple[str, ...]]:

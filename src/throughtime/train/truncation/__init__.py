@@ -12,7 +12,7 @@ May import `data` (chunks of a stream), `nn` and `errors`; knows nothing of the 
 
 from throughtime.train.truncation.adaptive import AdaptiveTruncation
 from throughtime.train.truncation.fixed import TBPTT
-from throughtime.train.truncation.naming import truncation
+from throughtime.train.truncation.naming import Rule, read_rule, truncation
 from throughtime.train.truncation.randomised import RandomTruncation
 from throughtime.train.truncation.stream import Truncation
 from throughtime.train.truncation.window import Window
@@ -21,7 +21,9 @@ __all__ = [
     "TBPTT",
     "AdaptiveTruncation",
     "RandomTruncation",
+    "Rule",
     "Truncation",
     "Window",
+    "read_rule",
     "truncation",
 ]

@@ -1,7 +1,7 @@
 """As many steps of credit as keep the gradient's relative bias below a bound."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from torch import Tensor
 
@@ -14,6 +14,8 @@ from throughtime.train.truncation.window import Window
 
 # Of the lags that are measured: beyond, error is taken to decay geometrically.
 TAU = 0.8
+#: The most steps of credit, where nothing else is said.
+LONGEST: Final = 100
 
 
 class AdaptiveTruncation(Truncation):
@@ -48,7 +50,7 @@ class AdaptiveTruncation(Truncation):
         bias: float = 0.5,
         *,
         shortest: int = 2,
-        longest: int = 100,
+        longest: int = LONGEST,
         period: int = 2000,
         samples: int = 4,
         state: CarriedState | None = None,

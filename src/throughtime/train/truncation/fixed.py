@@ -39,9 +39,7 @@ class TBPTT(Truncation):
         state: CarriedState | None = None,
     ) -> None:
         super().__init__(module, state)
-        self.k1 = check_steps("k1", k1, 1, "give more steps")
-        advice = "give at least k1, or losses of the same window would have no step"
-        self.k2 = self.k1 if k2 is None else check_steps("k2", k2, k1, advice)
+        self.k1, self.k2 = check_numbers(k1, k2)
 
     def _want(self) -> int:
         return self.k1
@@ -58,3 +56,16 @@ class TBPTT(Truncation):
         if self.k2 == self.k1:
             return 0
         return self.k2 - min(following or self.k1, self.k1)
+
+
+def check_numbers(k1: int, k2: int | None) -> tuple[int, int]:
+    """Give k1 and k2, if there is a TBPTT(k1, k2).
+
+    Raises
+    ------
+    BadTruncation
+        There is none.
+    """
+    check_steps("k1", k1, 1, "give more steps")
+    advice = "give at least k1, or losses of the same window would have no step"
+    return k1, k1 if k2 is None else check_steps("k2", k2, k1, advice)

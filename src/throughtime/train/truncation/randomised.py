@@ -56,13 +56,7 @@ class RandomTruncation(Truncation):
     ) -> None:
         super().__init__(module, state)
         self.every = check_steps("every", every, 1, "give more steps")
-        if not mean_length > every:
-            raise BadTruncation(
-                argument="mean_length",
-                given=mean_length,
-                expected=f"more than every={every}",
-                advice="give more, or every step is cut off from the one before",
-            )
+        check_mean(mean_length, every)
         if not alpha > 2:
             raise BadTruncation(
                 argument="alpha",
@@ -106,3 +100,20 @@ class RandomTruncation(Truncation):
 
     def _kept(self, following: int) -> int:
         return 0
+
+
+def check_mean(mean_length: float, every: int) -> None:
+    """Refuse a mean length that no windows of so many steps or more can have.
+
+    Raises
+    ------
+    BadTruncation
+        It is one.
+    """
+    if not mean_length > every:
+        raise BadTruncation(
+            argument="mean_length",
+            given=mean_length,
+            expected=f"more than every={every}",
+            advice="give more, or every step is cut off from the one before",
+        )

@@ -95,9 +95,10 @@ class Steps:
         return {n: v.clone() for n, v in vars(self).items() if v is not None}
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Tensor]) -> Self:
-        """What `state_dict` gave."""
-        return cls(**{name: value.clone() for name, value in state.items()})
+    def from_state(cls, state: Mapping[str, Tensor], device: torch.device) -> Self:
+        """What `state_dict` gave, on this device."""
+        own = {name: value.to(device, copy=True) for name, value in state.items()}
+        return cls(**own)
 
 
 def _shapes(steps: Steps) -> tuple[object, ...]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from throughtime.data.stream_batches import Chunk
@@ -62,6 +63,8 @@ class Truncation(ABC):
         self._past = 0
         self._wanted = 0
         self._open: Window | None = None
+        # Whether the chunks have come to their end, and not yet all windows.
+        self._ended = False
 
     @property
     def state(self) -> CarriedState | None:
@@ -78,7 +81,8 @@ class Truncation(ABC):
             One after the other, of any length; row b of each goes on where row b of
             the one before ended. What is left behind the last whole window is a shorter
             one, so a chunk may be read before the window that it decides on is given.
-            A further call goes on with the stream.
+            A further call goes on with the stream. If the last one was left after its
+            last chunk, it gives the windows that are left, and reads nothing.
 
         Raises
         ------
@@ -87,10 +91,13 @@ class Truncation(ABC):
         WindowNotRun
             A window was left without being run.
         """
-        for chunk in [chunks] if isinstance(chunks, Chunk) else chunks:
-            self._append(Steps.of(chunk))
-            yield from self._known(ended=False)
+        if not self._ended:
+            for chunk in [chunks] if isinstance(chunks, Chunk) else chunks:
+                self._append(Steps.of(chunk))
+                yield from self._known(ended=False)
+        self._ended = True
         yield from self._known(ended=True)
+        self._ended = False
 
     def state_dict(self) -> dict[str, Any]:
         """All that the next window depends on, beside the weights."""
@@ -99,15 +106,17 @@ class Truncation(ABC):
         return {
             "past": self._past,
             "wanted": self._wanted,
+            "ended": self._ended,
             "steps": None if self._steps is None else self._steps.state_dict(),
             **{n: None if s is None else s.state_dict() for n, s in carried.items()},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on where `state_dict` was taken."""
-        steps = state["steps"]
-        self._steps = None if steps is None else Steps.from_state(steps)
+        steps, device = state["steps"], self.module.like(torch.empty(0)).device
+        self._steps = None if steps is None else Steps.from_state(steps, device)
         self._past, self._wanted = state["past"], state["wanted"]
+        self._ended = state["ended"]
         self._state, self._start = (
             self._restored(state[name]) for name in ("state", "start")
         )

@@ -1,0 +1,164 @@
+"""Options of `throughtime train`: how weights start, change, and are held back."""
+
+from throughtime.cli.option_types import Chances, Setting
+from throughtime.cli.panels import option, table
+
+STARTING = [
+    option(
+        "Network",
+        "--zoneout",
+        type=Chances(),
+        metavar="P|STATE=P,…",
+        help="Chance that a unit of a state, or of all, keeps its last value.",
+    ),
+    option(
+        "Network",
+        "--drop-connect",
+        type=float,
+        default=0.0,
+        show_default=True,
+        metavar="P",
+        help="Chance that a recurrent weight is zeroed for a whole batch.",
+    ),
+    option(
+        "Network",
+        "--variational-dropout",
+        type=Chances(),
+        metavar="P|input=P,hidden=P",
+        help="Chance that a unit is zeroed at all steps of a sequence: of what the "
+        "cell reads, and of its state in recurrent connections.",
+    ),
+    option(
+        "Network",
+        "--init",
+        default="default",
+        show_default=True,
+        metavar="default|orthogonal|identity|chrono",
+        help="How recurrent weights start: as the cell declares; orthogonal; as the "
+        "identity with biases of 0; or gates so that memories last up to many steps.",
+    ),
+    option(
+        "Network",
+        "--forget-bias",
+        type=float,
+        metavar="B",
+        help="The bias of the gate that forgets at the start; larger forgets less.",
+    ),
+    option(
+        "Network",
+        "--chrono-steps",
+        type=int,
+        metavar="STEPS",
+        help="The longest memory of chrono; by default the longest stretch of steps "
+        "that error flows through.",
+    ),
+]
+DESCENT = [
+    option(
+        "Learning",
+        "--optimizer",
+        default="adam",
+        show_default=True,
+        metavar="adam|sgd|NAME",
+        help="What uses the gradient: any of torch.optim that takes dense gradients.",
+    ),
+    option(
+        "Learning",
+        "--weight-decay",
+        type=float,
+        help="Of matrices; biases and other vectors never decay. By default the "
+        "optimiser's own.",
+    ),
+    option(
+        "Learning",
+        "--momentum",
+        type=float,
+        help="Of an optimiser that has it. By default its own.",
+    ),
+    option(
+        "Learning",
+        "--optimizer-option",
+        "optimizer_options",
+        multiple=True,
+        type=Setting(),
+        callback=table,
+        metavar="NAME=VALUE",
+        help="A further argument of the optimiser, such as betas=0.9,0.99; may be "
+        "given several times.",
+    ),
+    option(
+        "Learning",
+        "--schedule",
+        default="cosine",
+        show_default=True,
+        metavar="cosine|constant|linear|exponential|step|onecycle|plateau",
+        help="How the step width changes: cosine and linear fall to 0 over the epochs, "
+        "onecycle rises first; exponential, step and plateau multiply it.",
+    ),
+    option(
+        "Learning",
+        "--schedule-factor",
+        type=float,
+        help="What exponential (by default 0.9), step and plateau (0.5) multiply by.",
+    ),
+    option(
+        "Learning",
+        "--schedule-epochs",
+        type=int,
+        help="Epochs between two steps (by default 5), or without a better validation "
+        "loss before plateau multiplies (2).",
+    ),
+    option(
+        "Learning",
+        "--warmup",
+        type=int,
+        default=0,
+        show_default=True,
+        metavar="UPDATES",
+        help="Updates over which the step width rises to the first one.",
+    ),
+    option(
+        "Learning",
+        "--clip",
+        type=float,
+        default=1.0,
+        show_default=True,
+        help="Norm of the gradient at most; 0 for no limit.",
+    ),
+    option(
+        "Learning",
+        "--clip-value",
+        type=float,
+        default=0.0,
+        show_default=True,
+        help="Magnitude of each number of the gradient at most; 0 for no limit.",
+    ),
+    option(
+        "Learning",
+        "--accumulate",
+        type=int,
+        default=1,
+        show_default=True,
+        metavar="BATCHES",
+        help="Batches of an update, whose gradient is that of all their answers.",
+    ),
+    option(
+        "Learning",
+        "--average",
+        metavar="ema|swa",
+        help="Validate and keep a mean of the weights: over updates, or over epochs.",
+    ),
+    option(
+        "Learning",
+        "--ema-decay",
+        type=float,
+        help="What of the mean an update leaves. By default 0.99.",
+    ),
+    option(
+        "Learning",
+        "--swa-start",
+        type=float,
+        metavar="SHARE",
+        help="The share of the epochs before swa begins. By default 0.75.",
+    ),
+]

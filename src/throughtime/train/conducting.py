@@ -1,0 +1,147 @@
+"""From a model to a finished run folder."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from throughtime.data import Dataset, describe_data
+from throughtime.train.documents import write_document
+from throughtime.train.folder import (
+    CHECKPOINT,
+    COMMAND,
+    CONFIG,
+    CURVE,
+    INITIAL,
+    WEIGHTS,
+    write,
+)
+from throughtime.train.interruption import Interruption, interruptible
+from throughtime.train.learning import Loop, Outcome
+from throughtime.train.learning.checkpoints import restore
+from throughtime.train.metrics import measure
+from throughtime.train.model import Model
+from throughtime.train.picture import draw_curve
+from throughtime.train.progress import Reporter, words
+from throughtime.train.resuming import check_same
+from throughtime.train.runs import Run
+from throughtime.train.settings import Settings
+from throughtime.train.storage import weights_of, write_weights
+from throughtime.train.tasks import Task
+
+
+class Conduct:
+    """From a model to a finished folder."""
+
+    def __init__(
+        self,
+        model: Model,
+        task: Task,
+        settings: Settings,
+        folder: Path,
+        dataset: Dataset,
+        source: Mapping[str, Any],
+    ) -> None:
+        self.model, self.task, self.settings = model, task, settings
+        self.folder, self.dataset, self.source = folder, dataset, source
+
+    def begin(self, command: bytes, configuration: bytes) -> None:
+        """Make the folder one that loads from its first moment on."""
+        if self.task.ranks.first:
+            self._begin(command, configuration)
+
+    def _begin(self, command: bytes, configuration: bytes) -> None:
+        write(self.folder / COMMAND, command)
+        write(self.folder / CONFIG, configuration)
+        weights = weights_of(self.model)
+        write_weights(self.folder / INITIAL, weights, epoch=0)
+        write_weights(self.folder / WEIGHTS, weights, epoch=0)
+        self._write_document(Outcome())
+
+    def go_on(self, configuration: bytes) -> None:
+        """See that the folder is of this training, and let it say that it goes on."""
+
+        def check() -> None:
+            check_same(self.folder, self.model, self.settings, self.source)
+            write(self.folder / CONFIG, configuration)
+            self._write_document(Outcome())
+
+        self.task.ranks.from_first(check)
+
+    def run(self, reporter: Reporter, earlier: dict[str, Any] | None) -> Run:
+        # The first Ctrl-C ends the loop; the end of the run is never lost to it.
+        with interruptible() as interruption:
+            outcome = self._learn(reporter, interruption, earlier)
+            try:
+                return self._finish(outcome)
+            except KeyboardInterrupt:
+                missing = self.folder / CURVE
+                reporter.say(f"stopped before '{missing}' was drawn; the rest is there")
+                raise
+
+    def _learn(
+        self,
+        reporter: Reporter,
+        interruption: Interruption,
+        earlier: dict[str, Any] | None,
+    ) -> Outcome:
+        model, task, settings = self.model, self.task, self.settings
+        with reporter:
+            for line in introduction(model, task, self.dataset):
+                reporter.say(line)
+            loop = Loop(model, task, settings, self.folder, reporter, interruption)
+            if earlier is not None:
+                restore(self.folder / CHECKPOINT, earlier, loop)
+            return loop.run()
+
+    def _finish(self, outcome: Outcome) -> Run:
+        ranks = self.task.ranks
+        document = ranks.from_first(lambda: self._write_document(outcome))
+        tested = len(self.dataset.splits["test"]) > 0
+        measured = measure(self.task, self.model, "test") if tested else None
+        run = Run(
+            self.folder,
+            document,
+            outcome.rows,
+            self.settings,
+            outcome.best_epoch,
+            dataset=self.dataset,
+            backend=self.settings.backend,
+            device=self.settings.device,
+            measured={"test": measured} if measured else None,
+        )
+        if ranks.first and measured:
+            self._draw(run, measured[self.task.metric])
+        return run
+
+    def _draw(self, run: Run, result: float) -> None:
+        title = (
+            f"{run.cell}, {self.settings.hidden_size} units, on {self.dataset.name}: "
+            f"test {words(self.task.metric)} {result:.4g}"
+        )
+        picture = draw_curve(
+            run.metrics, self.task.metric, title, run.best_epoch, run.baselines()
+        )
+        write(self.folder / CURVE, picture)
+
+    def _write_document(self, outcome: Outcome) -> dict[str, Any]:
+        # The epoch that was kept is written in the weights' own file, with them.
+        training = {"stopped": outcome.stopped}
+        return write_document(
+            self.folder, self.model, self.task, self.settings, self.source, training
+        )
+
+
+def introduction(model: Model, task: Task, dataset: Dataset) -> Iterator[str]:
+    """Say which backend serves and why, and what was read."""
+    weight = model.head.weight
+    choice = model.network.choice(weight.dtype, weight.device)
+    device = "" if weight.device.type == "cpu" else f" on {weight.device}"
+    yield f"backend {choice.backend}{device}: {choice.reason}"
+    if not task.ranks.alone:
+        threads = torch.get_num_threads()
+        yield f"{task.ranks.world} processes share each batch, {threads} threads each"
+    yield from str(describe_data(dataset)).splitlines()
+    if model.pooling == "mean" and not model.network.state_names:
+        yield "a cell without states: its answer is the mean over all steps"

@@ -1,0 +1,10 @@
+"""DESCENT: what turns gradients into weights, by the names a training is asked for.
+
+`optimizers` are those of PyTorch, with what they may be told; `schedules` say how the
+step width changes from update to update; `averages` keep a mean of the weights beside
+them; `choices` is what suits, and what has nothing to act on; `clipping` makes a
+gradient smaller before it is used.
+
+May import torch and `errors`; nothing of `train` but its `settings`.
+Next: `learning`, which takes the steps.
+"""

@@ -1,0 +1,89 @@
+"""What suits an optimiser, a schedule or an average, and what has nothing to act on."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from throughtime.errors import NumberOutOfRange, Pointless, UnusedSetting
+from throughtime.train.descent.averages import AVERAGES
+from throughtime.train.descent.schedules import BY_EPOCHS, FALLING
+from throughtime.train.settings import Settings
+
+# The average of about the last hundred updates: data sets of one sitting have some
+# hundreds of them in all.
+_EMA_DECAY = 0.99
+_SWA_START = 0.75
+_FACTORS = {"exponential": 0.9, "step": 0.5, "plateau": 0.5}
+_EPOCHS = {"step": 5, "plateau": 2}
+
+
+def suited(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is done if nothing is said, by what is said."""
+    schedule, average = str(asked.get("schedule")), asked.get("average")
+    return {
+        "optimizer_options": {},
+        "weight_decay": None,
+        "momentum": None,
+        "schedule_factor": _FACTORS.get(schedule),
+        "schedule_epochs": _EPOCHS.get(schedule),
+        "average": None,
+        "ema_decay": _EMA_DECAY if average == "ema" else None,
+        "forget_bias": None,
+        "chrono_steps": None,
+        "zoneout": None,
+        "variational_dropout": None,
+        "swa_start": _SWA_START if average == "swa" else None,
+    }
+
+
+def follows_epochs(settings: Settings) -> bool:
+    """Whether more epochs would have made the first ones others."""
+    return settings.schedule in FALLING or settings.average == "swa"
+
+
+def check_choices(settings: Settings) -> None:
+    """Refuse what has nothing to act on, or lacks what it acts by.
+
+    Raises
+    ------
+    UnusedSetting, Pointless, NumberOutOfRange
+        The message names it.
+    """
+    for argument, needed, reason in _needs(settings):
+        given = getattr(settings, argument)
+        if given is not None and not needed:
+            raise UnusedSetting(argument=argument, given=given, reason=reason)
+    if settings.init == "chrono" and settings.chrono_steps is None:
+        raise NumberOutOfRange(
+            argument="chrono_steps",
+            given=None,
+            expected="a whole number of at least 2, as no longest stretch is learned",
+        )
+    own_steps = f"optimizer={settings.optimizer!r}, whose step widths are its own"
+    if settings.optimizer == "rprop" and settings.schedule != "constant":
+        raise Pointless(
+            argument="schedule",
+            given=settings.schedule,
+            expected="'constant'",
+            reason=own_steps,
+        )
+    if settings.warmup and settings.optimizer == "rprop":
+        raise _no_warmup(settings, own_steps)
+    if settings.warmup and settings.schedule == "onecycle":
+        raise _no_warmup(settings, "schedule='onecycle', which has its own")
+
+
+def _needs(settings: Settings) -> Iterator[tuple[str, bool, str]]:
+    """Give each argument, whether it acts on anything, and what it is unused for."""
+    schedule = f"schedule={settings.schedule!r}"
+    yield "schedule_factor", settings.schedule in BY_EPOCHS, schedule
+    yield "schedule_epochs", settings.schedule in _EPOCHS, schedule
+    init = f"init={settings.init!r}"
+    yield "chrono_steps", settings.init == "chrono", init
+    average = f"average={settings.average!r}"
+    for argument, kind in zip(("ema_decay", "swa_start"), AVERAGES, strict=True):
+        yield argument, settings.average == kind, average
+
+
+def _no_warmup(settings: Settings, reason: str) -> Pointless:
+    given = settings.warmup
+    return Pointless(argument="warmup", given=given, expected="0", reason=reason)

@@ -1,0 +1,14 @@
+"""LEARNING: the loop over epochs, and what it is made of.
+
+`loop` goes through epochs, validates, keeps the best weights and stops; `epoch` is what
+is known of the one that goes on; `updates` makes new weights of losses; `checkpoints`
+are all of it in one file, from which a training goes on as if it had never stopped.
+
+May import what `train` may, and its `model`, `tasks` and `metrics`.
+
+Next: `fitting`, which calls the loop.
+"""
+
+from throughtime.train.learning.loop import Loop, Outcome
+
+__all__ = ["Loop", "Outcome"]

@@ -1,0 +1,122 @@
+"""A training in one file, to go on from.
+
+It holds tensors, numbers and texts: to read it runs no code.
+"""
+
+import io
+import pickle
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import torch
+
+from throughtime.errors import DamagedCheckpoint, ResumesOther
+from throughtime.train.folder import write
+from throughtime.train.ranks import ALONE, Ranks
+from throughtime.train.storage import one_line
+
+VERSION: Final = 2
+MACHINE: Final = "machine"
+
+# What each rank has of its own of a loop; all else is the same on all ranks.
+_OWN = ("training", "epoch", "begun")
+
+
+class Resumable(Protocol):
+    """What has a state that can be taken up again."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from where the state was taken."""
+
+
+def write_checkpoint(path: Path, loop: dict[str, Any], ranks: Ranks = ALONE) -> None:
+    """Write the state of a loop and of all generators, whole or not at all.
+
+    Several ranks call it together; the first writes what belongs to each.
+
+    Raises
+    ------
+    CannotWrite
+        The system does not let us; the last checkpoint is whole.
+    """
+    own = {
+        "loop": {name: loop[name] for name in _OWN},
+        "random": torch.get_rng_state(),
+        "random_cuda": torch.cuda.get_rng_state_all(),
+        "threads": torch.get_num_threads(),
+        MACHINE: machine(),
+    }
+    parts = [own]
+    if not ranks.alone:
+        parts = [_unpacked(part) for part in ranks.gather_first(_packed(own))]
+    if not ranks.first:
+        return
+    common = {name: value for name, value in loop.items() if name not in _OWN}
+    state = {"version": VERSION, "loop": common, "ranks": parts}
+    write(path, _packed(state))
+
+
+def read_checkpoint(path: Path, ranks: Ranks = ALONE) -> dict[str, Any]:
+    """Read what `write_checkpoint` wrote of one rank; the first reads it for all.
+
+    Raises
+    ------
+    DamagedCheckpoint
+        It is none.
+    ResumesOther
+        It is of another number of processes.
+    """
+    found = ranks.from_first(lambda: _read(path))
+    try:
+        parts, common = found["ranks"], found["loop"]
+        if len(parts) == ranks.world:
+            own = parts[ranks.rank]
+            return {**own, "loop": {**common, **own["loop"]}}
+    except (KeyError, TypeError) as error:
+        raise DamagedCheckpoint(path=path, reason=one_line(error)) from None
+    raise ResumesOther(
+        argument="processes", given=ranks.world, was=len(parts), path=path.parent
+    )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as e:
+        raise DamagedCheckpoint(path=path, reason=one_line(e)) from None
+    if not isinstance(found, dict) or found.get("version") != VERSION:
+        raise DamagedCheckpoint(path=path, reason=f"it is not of version {VERSION}")
+    return found
+
+
+def restore(path: Path, checkpoint: dict[str, Any], loop: Resumable) -> None:
+    """Let a loop, and all generators, go on from a checkpoint.
+
+    Raises
+    ------
+    DamagedCheckpoint
+        It is not of this training.
+    """
+    try:
+        loop.load_state_dict(checkpoint["loop"])
+        torch.set_rng_state(checkpoint["random"])
+        if checkpoint["random_cuda"]:
+            torch.cuda.set_rng_state_all(checkpoint["random_cuda"])
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise DamagedCheckpoint(path=path, reason=one_line(error)) from None
+
+
+def _packed(state: dict[str, Any]) -> bytes:
+    content = io.BytesIO()
+    torch.save(state, content)
+    return content.getvalue()
+
+
+def _unpacked(content: bytes) -> dict[str, Any]:
+    # What was on the GPU of another process has no place on that of this one.
+    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+
+
+def machine() -> str:
+    """Name what bits depend on, beside the number of threads."""
+    return f"PyTorch {torch.__version__} for {torch.backends.cpu.get_cpu_capability()}"

@@ -1,0 +1,42 @@
+"""The regularisers of the engine, as a training is asked for them."""
+
+from collections.abc import Mapping, Sequence
+
+from throughtime.cells import DropConnect, VariationalDropout, Zoneout
+from throughtime.graph import Cell, State
+from throughtime.graph.declarations import declarations
+from throughtime.train.settings import Settings, check_choice
+
+_PLACES = ("input", "hidden")
+
+
+def regularised(cell: Cell, settings: Settings) -> Cell:
+    """Wrap a cell as it is asked: weights are dropped, then vectors, then states.
+
+    Zoneout comes last, as it mixes the new states with the old ones.
+
+    Raises
+    ------
+    CellError, UnknownChoice
+        The cell has no such state or connection, or a probability is none.
+    """
+    if settings.drop_connect:
+        cell = DropConnect(cell, settings.drop_connect)
+    dropped = settings.variational_dropout
+    if dropped is not None:
+        chances = _each(dropped, _PLACES)
+        for name in chances:
+            check_choice("variational_dropout", name, _PLACES)
+        cell = VariationalDropout(cell, **chances)
+    if settings.zoneout is not None:
+        found = declarations(cell).items()
+        states = [name for name, value in found if isinstance(value, State)]
+        cell = Zoneout(cell, **_each(settings.zoneout, states))
+    return cell
+
+
+def _each(given: float | Mapping[str, float], names: Sequence[str]) -> dict[str, float]:
+    """Give a probability to each name, where one is given for all."""
+    if isinstance(given, Mapping):
+        return dict(given)
+    return dict.fromkeys(names, given)

@@ -1,0 +1,166 @@
+"""The training part as a stream without end: truncated backpropagation through time."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from throughtime.data import TextStreams
+from throughtime.data.stream_batches import Chunk
+from throughtime.train.model import Model
+from throughtime.train.tasks.answers import Answers, Rerun, known
+from throughtime.train.tasks.stretches import readers_of
+from throughtime.train.tasks.weights import ClassWeights
+from throughtime.train.truncation import Rule, Window
+
+
+class Source(Protocol):
+    """The training part side by side, pass after pass, that knows where it is.
+
+    To iterate gives what is left of a pass, or the next one.
+    """
+
+    def __iter__(self) -> Iterator[Chunk]: ...
+
+    def sequences(self, window: Window) -> int:
+        """Count the sequences of a window."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
+
+
+class Truncated:
+    """The training part in windows, the state carried from one to the next.
+
+    A window is run with the weights of then; the answers are those to its newest steps,
+    each once in a pass. Where the truncation is random, a loss is divided by what a
+    window has in the mean.
+
+    Parameters
+    ----------
+    model
+        What answers.
+    source
+        The stream.
+    rule
+        How it is cut.
+    order
+        Draws where a random truncation cuts.
+    weights
+        Let classes count more, or less.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        source: Source,
+        rule: Rule,
+        order: torch.Generator,
+        weights: ClassWeights | None = None,
+    ) -> None:
+        self.model, self.source, self.rule, self.weights = model, source, rule, weights
+        self.truncation = rule.make(model.network, order)
+        self._widths = [reader.width for reader in readers_of(model)]
+
+    def __iter__(self) -> Iterator[Answers]:
+        for window in self.truncation.windows(self._chunks()):
+            rerun = self._rerun(window)
+            yield rerun.answer()._replace(rerun=rerun)
+        self.truncation.reset()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Say which steps come next, and all that was read and is needed for them."""
+        return {
+            "source": self.source.state_dict(),
+            "truncation": self.truncation.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from where `state_dict` was taken."""
+        self.source.load_state_dict(state["source"])
+        self.truncation.load_state_dict(state["truncation"])
+
+    def _chunks(self) -> Iterable[Chunk]:
+        device = self.model.head.weight.device
+        for chunk in self.source:
+            assert chunk.targets is not None
+            inputs, targets = chunk.inputs.to(device), chunk.targets.to(device)
+            yield Chunk(inputs, targets, chunk.lengths, chunk.resets)
+
+    def _answer(self, window: Window) -> Answers:
+        head = self.model.head
+        logits, targets = head.logits(window.run(self._network)), window.targets
+        each = head.each(logits, targets)
+        counts = known(targets) & window.counts
+        losses = plain = each.sum(-1).where(counts, 0)
+        if self.weights is not None:
+            losses = (each * self.weights(targets)).sum(-1).where(counts, 0)
+        window.sum(losses)  # here an adaptive truncation looks at them
+        rule, rows = self.rule, counts.shape[1]
+        return Answers(
+            logits,
+            targets,
+            losses,
+            plain,
+            counts,
+            self.source.sequences(window),
+            int(window.counts.sum()),
+            updates=1.0 if rule.regular else window.steps / rule.steps,
+            over=None if rule.mean_length is None else rule.mean_length * rows,
+        )
+
+    def _rerun(self, window: Window) -> Rerun:
+        def answer() -> Answers:
+            return self._answer(window)
+
+        def place(row: int, step: int | None) -> str:
+            named = f"row {row} of the window"
+            return named if step is None else f"step {step} of {named}"
+
+        return Rerun(answer, torch.get_rng_state(), place)
+
+    def _network(
+        self, numbers: Tensor, state: Any, **packing: Any
+    ) -> tuple[Tensor, Any]:
+        """Run the layers on what was read, ``(T, B, n)``."""
+        dtype = self.model.head.weight.dtype
+        own, *further = numbers.split(self._widths, -1)
+        names = zip(self.model.inputs.items(), further, strict=True)
+        inputs = {name: read.vectors(one, dtype) for (name, read), one in names}
+        x = self.model.reader.vectors(own, dtype)
+        return self.model.network(x, state, **packing, **inputs)
+
+
+class TextSource:
+    """A text in parallel streams, pass after pass.
+
+    Parameters
+    ----------
+    streams
+        The chunks of a pass.
+    """
+
+    def __init__(self, streams: TextStreams) -> None:
+        self.streams = streams
+        self._done = 0
+
+    def __iter__(self) -> Iterator[Chunk]:
+        for chunk in self.streams.after(self._done):
+            self._done += 1
+            inputs, targets = chunk.inputs[..., None], chunk.targets[..., None]
+            yield Chunk(inputs.double(), targets)
+        self._done = 0
+
+    def sequences(self, window: Window) -> int:
+        """Count the streams."""
+        return window.counts.shape[1]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Say which chunk comes next."""
+        return {"done": self._done}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from where `state_dict` was taken."""
+        self._done = state["done"]

@@ -1,0 +1,88 @@
+"""How weights start, change and are held back, from the command line."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from throughtime.cli import main
+
+QUICK = "--hidden-size 6 --epochs 2 --threads 1 --batch-size 2 --quiet".split()
+EVERYTHING = [
+    *"--optimizer AdamW --weight-decay 0.1 --optimizer-option betas=0.8,0.9".split(),
+    *"--optimizer-option amsgrad=true --optimizer-option eps=1e-6".split(),
+    *"--schedule step --schedule-factor 0.5 --schedule-epochs 1 --warmup 3".split(),
+    *"--clip 0.5 --clip-value 0.1 --accumulate 3".split(),
+    *"--average ema --ema-decay 0.9 --init orthogonal --forget-bias 1".split(),
+    *"--zoneout h=0.1,c=0.2 --drop-connect 0.1 --variational-dropout 0.1".split(),
+]
+
+
+def call(*words: str) -> Result:
+    return CliRunner().invoke(main, list(words))
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.txt").write_text("the quick brown fox jumps over a dog.\n" * 20)
+    return tmp_path
+
+
+def test_all_of_it_is_repeated_from_its_configuration() -> None:
+    first = call("train", "text.txt", *QUICK, *EVERYTHING, "--out", "first")
+    assert first.exit_code == 0, first.output
+    text = Path("first/config.toml").read_text()
+    for line in [
+        'optimizer = "adamw"',
+        "accumulate = 3",
+        "[optimizer_options]",
+        "amsgrad = true",
+        "[zoneout]",
+        "variational_dropout = 0.1",
+    ]:
+        assert line in text
+    again = call("train", "--config", "first/config.toml", "--out", "again")
+    assert again.exit_code == 0, again.output
+    assert Path("again/config.toml").read_text() == text
+    files = [Path(run, "model.safetensors").read_bytes() for run in ("first", "again")]
+    assert files[0] == files[1]
+    shown = call("inspect", "first")
+    assert "Zoneout" in shown.output
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--optimizer adagard", "did you mean 'adagrad'?"),
+        ("--optimizer lbfgs", "it computes the loss several times for one step"),
+        ("--optimizer-option betas", "'betas' is not NAME=VALUE"),
+        ("--optimizer-option beta=0.9,0.9", "did you mean 'betas'?"),
+        ("--optimizer-option eps=small", "of another kind"),
+        ("--zoneout h=much", "is no number, nor NAME=NUMBER"),
+        ("--zoneout k=0.1", "LSTM has no state 'k'"),
+        ("--cell elman --forget-bias 1", "--forget-bias 1.0 is asked of Elman"),
+        ("--schedule cosinus", "did you mean 'cosine'?"),
+        ("--average mean", "--average 'mean' is not known"),
+    ],
+)
+def test_what_cannot_be_obeyed(words: str, said: str) -> None:
+    refused = call("train", "text.txt", *QUICK, *words.split(), "--out", "run")
+    assert refused.exit_code == 2
+    assert said in refused.output
+    assert not Path("run").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("optimizer_options = 3", "a table"),
+        ("zoneout = true", "a number or a table of numbers"),
+        ("accumulate = 1.5", "a whole number"),
+    ],
+)
+def test_a_file_that_cannot_be_obeyed(content: str, said: str) -> None:
+    Path("my.toml").write_text(content)
+    refused = call("train", "text.txt", "--config", "my.toml")
+    assert refused.exit_code == 2
+    assert said in refused.output

@@ -1,0 +1,162 @@
+"""Two processes learn what one learns: real processes, started by torchrun."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tests.train.in_ranks import TRAININGS, found, trained
+from tests.train.processes import ENVIRONMENT, ROOT
+from tests.train.test_tasks import EVERY
+from throughtime.data import SequenceBatches, TextStreams
+from throughtime.errors import DeviceMissing, NotShared, RankLost, ResumesOther
+from throughtime.train.learning.checkpoints import read_checkpoint, write_checkpoint
+from throughtime.train.ranks import ALONE, Ranks, join
+from throughtime.train.ranks.ranks import lost
+from throughtime.train.settings import LARGEST_SEED
+
+WORLD = 2
+# Processes start slowly on a machine that is busy with other tests.
+pytestmark = pytest.mark.timeout(300)
+Told = list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """What each process found."""
+    out = tmp_path_factory.mktemp("ranks")
+    torchrun = ["torch.distributed.run", "--standalone", f"--nproc-per-node={WORLD}"]
+    ended = subprocess.run(
+        [sys.executable, "-m", *torchrun, "-m", "tests.train.in_ranks", str(out)],
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=250,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    # Of two commands, the first process alone says what came out.
+    assert json.loads(ended.stdout)["stopped"] == "epochs"
+    return [json.loads((out / f"{rank}.json").read_text()) for rank in range(WORLD)]
+
+
+@pytest.mark.parametrize("name", TRAININGS)
+def test_two_processes_find_what_one_finds(
+    name: str, told: Told, tmp_path: Path
+) -> None:
+    expected = found(trained(name, tmp_path))
+    for row, other in zip(told[0][name], expected, strict=True):
+        assert row == pytest.approx(other, rel=1e-9, abs=1e-12)
+    assert told[0][name] == told[1][name]
+
+
+def test_a_wish_of_one_process_stops_all_and_they_go_on_to_the_same_bits(
+    told: Told,
+) -> None:
+    prints = [each for one in told for each in one["fingerprints"]]
+    assert len(prints) == 2 * WORLD
+    assert len(set(prints)) == 1
+
+
+def test_all_processes_are_refused_with_the_same_words(told: Told) -> None:
+    rows, taken, other, diverged = told[0]["refused"]
+    assert "batch_size=1 cannot be shared by 2 processes" in rows
+    assert "holds something already" in taken
+    assert "The settings of process 1 differ from those of process 0" in other
+    assert "expected a finite number" in diverged
+    assert told[0]["refused"] == told[1]["refused"]
+
+
+@pytest.mark.parametrize("world", [2, 3, 7])
+def test_the_shares_of_sequences_are_all_of_them_once(world: int) -> None:
+    data = EVERY["classify per step"]
+    pieces = data.splits["train"]
+
+    def batches(share: slice) -> list[Any]:
+        order = torch.Generator().manual_seed(1)
+        return list(SequenceBatches(data.frames, pieces, 5, order, share=share))
+
+    shares = [batches(Ranks(rank, world).share) for rank in range(world)]
+    for whole, *parts in zip(batches(ALONE.share), *shares, strict=True):
+        given = torch.cat([part.pieces for part in parts])
+        assert sorted(given.tolist()) == sorted(whole.pieces.tolist())
+        for part in parts:
+            assert part.frames.shape[1] == len(part.lengths) == len(part.first) > 0
+            if not len(part.pieces):
+                assert (part.frames.shape[:2], part.lengths.tolist()) == ((1, 1), [0])
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_the_shares_of_a_text_are_its_streams(whole: bool) -> None:
+    symbols = np.arange(60)
+    everything = list(TextStreams(symbols, 5, 4, whole))
+    for rank in range(7):
+        share = Ranks(rank, 7).share
+        own = list(TextStreams(symbols, 5, 4, whole, share=share))
+        assert len(own) == (len(everything) if rank < 5 else 0)
+        for chunk, all_of_it in zip(own, everything, strict=False):
+            assert chunk.inputs.equal(all_of_it.inputs[:, share])
+            assert chunk.targets.equal(all_of_it.targets[:, share])
+            assert chunk.lengths.equal(all_of_it.lengths[share])
+
+
+def test_a_checkpoint_is_of_as_many_processes_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    write_checkpoint(path, {"model": 5, "training": 1, "epoch": 2, "begun": 3})
+    assert read_checkpoint(path)["loop"]["model"] == 5
+    stored = torch.load(path, weights_only=True)
+    torch.save({**stored, "ranks": 2 * stored["ranks"]}, path)
+    with pytest.raises(ResumesOther, match=r"processes=1 differs .* had 2"):
+        read_checkpoint(path)
+
+
+def test_who_is_alone_asks_nobody() -> None:
+    tensor = torch.ones(2)
+    ALONE.add_up([tensor])
+    ALONE.spread([tensor])
+    assert tensor.tolist() == [1, 1]
+    assert ALONE.any(True, False) == (True, False)
+    assert ALONE.gather(3) == ALONE.gather_first(3) == [3]
+    assert ALONE.from_first(lambda: 5) == 5
+
+
+def test_processes_of_one_machine_share_its_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    threads = torch.get_num_threads()
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert Ranks(0, 4, on_machine=4).threads() == threads
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert Ranks(0, 4, on_machine=4).threads() == max(1, threads // 4)
+    assert ALONE.threads() == threads
+
+
+def test_each_process_draws_masks_of_its_own() -> None:
+    seeds = {Ranks(rank, 3).seed(LARGEST_SEED - 1) for rank in range(3)}
+    assert seeds == {LARGEST_SEED - 1, LARGEST_SEED, 0}
+
+
+def test_where_processes_cannot_meet_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.delenv("MASTER_ADDR", raising=False)
+    with pytest.raises(RankLost, match="MASTER_ADDR expected"):
+        join()
+    with pytest.raises(NotShared, match="device='cuda:1' cannot be shared by 2"):
+        join("cuda:1")
+    monkeypatch.setenv("LOCAL_RANK", "99")
+    with pytest.raises(DeviceMissing, match="process 99 of this machine needs one"):
+        join("cuda")
+
+
+def test_what_is_said_of_a_lost_process_is_short() -> None:
+    said = "[/there/pair.cc:537] Read error [127.0.0.1]:60126: Reset. This is typical."
+    expected = "does not answer (Read error [127.0.0.1]:60126: Reset), expected all 2"
+    assert expected in str(lost(2, RuntimeError(said)))
+    assert "(RuntimeError)" in str(lost(2, RuntimeError()))

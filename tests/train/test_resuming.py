@@ -1,0 +1,310 @@
+"""A training that was cut off goes on to the bits of one that was not."""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+import torch
+
+import throughtime as tt
+from tests.train.conftest import SENTENCE, UNSAID, make_sequences
+from tests.train.test_tasks import EVERY
+from throughtime.data import Dataset, text_dataset
+from throughtime.errors import (
+    DamagedCheckpoint,
+    DataChanged,
+    ResumesNothing,
+    ResumesOther,
+    RunExists,
+)
+from throughtime.train.building import make_model
+from throughtime.train.defaults import settle
+from throughtime.train.interruption import Interruption
+from throughtime.train.learning import Loop
+from throughtime.train.learning.checkpoints import read_checkpoint, restore
+from throughtime.train.progress import Moment, Row
+from throughtime.train.storage import weights_of, write_weights
+from throughtime.train.tasks import make_task
+
+
+class CutOff(Exception):
+    """The end of the process, as far as the training can tell."""
+
+
+class Cutting:
+    """Shows nothing, and cuts a training off after so many updates."""
+
+    def __init__(self, after: int | None = None) -> None:
+        self.left = after
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        """Nothing was opened."""
+
+    def say(self, text: str) -> None:
+        """Show nothing."""
+
+    def batch(self, now: Moment) -> None:
+        """Count an update."""
+        if self.left is not None:
+            self.left -= 1
+            if self.left < 0:
+                raise CutOff
+
+    def epoch(self, row: Row) -> None:
+        """Show nothing."""
+
+
+def make_loop(
+    cell: tt.Cell, data: Dataset, folder: Path, cut: int | None, **asked: Any
+) -> Loop:
+    settings = settle(
+        data, {**UNSAID, "seed": 3, "save_every": 0.0, "epochs": 2, **asked}
+    )
+    torch.manual_seed(settings.seed)
+    model, task = make_model(cell, data, settings), make_task(data, settings)
+    folder.mkdir(exist_ok=True)
+    write_weights(folder / "model.safetensors", weights_of(model), 0)
+    return Loop(model, task, settings, folder, Cutting(cut), Interruption())
+
+
+Make = Callable[[Path, int | None], Loop]
+
+
+def of(cell: tt.Cell, data: Dataset, **asked: Any) -> Make:
+    return lambda folder, cut: make_loop(cell, data, folder, cut, **asked)
+
+
+TEXT = text_dataset(SENTENCE * 60, "text")
+CASES: dict[str, Make] = {
+    "classes of sequences": of(
+        tt.cells.GRU(), make_sequences(), hidden_size=4, batch_size=7
+    ),
+    "dropout between layers": of(
+        tt.cells.LSTM(),
+        make_sequences(),
+        hidden_size=4,
+        batch_size=7,
+        num_layers=2,
+        dropout=0.5,
+    ),
+    "masks in the cell": of(
+        tt.cells.Zoneout(tt.cells.LSTM(), h=0.3, c=0.3),
+        make_sequences(),
+        hidden_size=4,
+        batch_size=7,
+    ),
+    "labels of steps, cut anew": of(
+        tt.cells.GRU(), EVERY["classify per step"], hidden_size=3, steps=3, batch_size=2
+    ),
+    "several labels": of(
+        tt.cells.GRU(), EVERY["multilabel"], hidden_size=3, batch_size=2
+    ),
+    "a text": of(tt.cells.LSTM(), TEXT, hidden_size=5, batch_size=4, steps=20),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_cut_off_anywhere_it_ends_with_equal_bits(name: str, tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    whole = CASES[name](tmp_path / "whole", None)
+    outcome = whole.run()
+    updates = sum(row["updates"] for row in outcome.rows)
+    draw = random.Random(name)
+    for cut in sorted({1, updates - 1, *draw.sample(range(1, updates), 1)}):
+        folder = tmp_path / f"cut after {cut}"
+        with pytest.raises(CutOff):
+            CASES[name](folder, cut).run()
+        again = CASES[name](folder, None)
+        path = folder / "checkpoint.pt"
+        restore(path, read_checkpoint(path), again)
+        assert told(again.run().rows) == told(outcome.rows)
+        for file in ("model.safetensors", "metrics.jsonl"):
+            assert (folder / file).exists()
+        best = (folder / "model.safetensors").read_bytes()
+        assert best == (tmp_path / "whole" / "model.safetensors").read_bytes()
+        assert same(again.state_dict()["updates"], whole.state_dict()["updates"])
+
+
+def told(rows: list[Row]) -> list[Row]:
+    """Give what the rows say, but for how long it took."""
+    timed = {"seconds", "sequences_per_second", "steps_per_second"}
+    return [{k: v for k, v in row.items() if k not in timed} for row in rows]
+
+
+def same(one: Any, other: Any) -> bool:
+    if isinstance(one, torch.Tensor):
+        return torch.equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[k], other[k]) for k in one)
+    if isinstance(one, list | tuple):
+        return all(same(a, b) for a, b in zip(one, other, strict=True))
+    return one == other
+
+
+def command(*options: str) -> list[str]:
+    settings = ["--hidden-size", "16", "--epochs", "4", "--threads", "1", "--layers"]
+    shape = ["2", "--dropout", "0.3", "--steps", "20", "--batch-size", "8"]
+    main = [sys.executable, "-m", "throughtime", "train", "text.txt"]
+    return [*main, *settings, *shape, "--save-every", "0", *options]
+
+
+def killed_again_and_again(folder: Path, kills: int) -> None:
+    """Kill a training that goes on each time, at moments that are drawn."""
+    draw = random.Random(kills)
+    path = folder / "killed" / "checkpoint.pt"
+    for _ in range(kills):
+        before = path.stat().st_mtime_ns if path.exists() else 0
+        process = subprocess.Popen(
+            command("--out", "killed", "--resume", "--quiet"),
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        # Half of them before it goes on to learn, half while it does.
+        learning = draw.random() < 0.5
+        while learning and process.poll() is None:
+            if path.exists() and path.stat().st_mtime_ns != before:
+                break
+            time.sleep(0.001)
+        time.sleep(draw.uniform(0, 0.03 if learning else 3))
+        process.send_signal(signal.SIGKILL)
+        err = process.communicate(timeout=60)[1]
+        assert process.returncode in (0, -signal.SIGKILL), err
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize(
+    "kills", [3, pytest.param(50, marks=pytest.mark.slow)], ids=str
+)
+def test_killed_at_random_moments_it_ends_with_equal_bits(
+    kills: int, tmp_path: Path
+) -> None:
+    (tmp_path / "text.txt").write_text(SENTENCE * 100)
+    subprocess.run(command("--out", "whole", "--quiet"), cwd=tmp_path, check=True)
+    killed_again_and_again(tmp_path, kills)
+    last = command("--out", "killed", "--resume")
+    subprocess.run(last, cwd=tmp_path, check=True, capture_output=True)
+    for file in ("model.safetensors", "initial.safetensors", "config.toml"):
+        whole = (tmp_path / "whole" / file).read_bytes()
+        assert (tmp_path / "killed" / file).read_bytes() == whole
+    states = [
+        read_checkpoint(tmp_path / run / "checkpoint.pt")["loop"]
+        for run in ("whole", "killed")
+    ]
+    for part in ("model", "updates", "training", "best"):
+        assert same(states[0][part], states[1][part])
+
+
+OPTIONS: dict[str, Any] = {"hidden_size": 4, "threads": 1, "save_every": 0.0}
+
+
+def test_it_goes_on_with_more_epochs_where_the_step_width_is_constant(
+    tmp_path: Path,
+) -> None:
+    data, options = make_sequences(), {**OPTIONS, "schedule": "constant"}
+    once = tt.fit(tt.cells.GRU(), data, epochs=4, out=tmp_path / "once", **options)
+    twice = {"out": tmp_path / "twice", **options}
+    tt.fit(tt.cells.GRU(), data, epochs=2, **twice)
+    run = tt.fit(tt.cells.GRU(), data, epochs=4, resume=True, **twice)
+    assert told(run.metrics) == told(once.metrics)
+    files = [path / "model.safetensors" for path in (once.path, run.path)]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    assert "epochs = 4" in (run.path / "config.toml").read_text()
+
+
+def test_an_interrupted_training_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text(SENTENCE * 100)
+    subprocess.run(command("--out", "whole", "--quiet"), cwd=tmp_path, check=True)
+    process = subprocess.Popen(
+        command("--out", "run"), cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    path = tmp_path / "run" / "metrics.jsonl"
+    while not path.exists():
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    stored = json.loads((tmp_path / "run" / "model.json").read_text())
+    assert stored["training"]["stopped"] == "interrupted"
+    again = command("--out", "run", "--resume", "--quiet")
+    subprocess.run(again, cwd=tmp_path, check=True)
+    whole = (tmp_path / "whole" / "model.safetensors").read_bytes()
+    assert (tmp_path / "run" / "model.safetensors").read_bytes() == whole
+
+
+def test_what_would_be_another_training_is_refused(tmp_path: Path) -> None:
+    data, run = make_sequences(), tmp_path / "run"
+    tt.fit(tt.cells.GRU(), data, epochs=2, out=run, **OPTIONS)
+    files = {path: path.read_bytes() for path in run.iterdir()}
+
+    def going_on(cell: tt.Cell, data: Dataset, **changed: Any) -> None:
+        options = {"epochs": 2, "out": run, "resume": True, **OPTIONS, **changed}
+        tt.fit(cell, data, **options)
+
+    for changed, words in [
+        ({"hidden_size": 5}, "hidden_size=5 differs .* had 4"),
+        ({"epochs": 3}, "epochs=3 differs .* had 2"),
+        ({"threads": 2}, "threads=2 differs .* had 1"),
+        ({"seed": 1}, "seed=1 differs"),
+    ]:
+        with pytest.raises(ResumesOther, match=words):
+            going_on(tt.cells.GRU(), data, **changed)
+    with pytest.raises(ResumesOther, match=r"cell='LSTM' differs .* had 'GRU'"):
+        going_on(tt.cells.LSTM(), data)
+    with pytest.raises(DataChanged):
+        going_on(tt.cells.GRU(), make_sequences(seed=1))
+    with pytest.raises(ResumesNothing):
+        going_on(tt.cells.GRU(), data, out=None)
+    with pytest.raises(RunExists):
+        going_on(tt.cells.GRU(), data, resume=False)
+    assert {path: path.read_bytes() for path in run.iterdir()} == files
+
+
+def test_the_number_of_threads_is_taken_from_the_checkpoint(tmp_path: Path) -> None:
+    data, options = make_sequences(), {**OPTIONS, "schedule": "constant"}
+    tt.fit(tt.cells.GRU(), data, epochs=1, out=tmp_path / "run", **options)
+    options["threads"] = None
+    torch.set_num_threads(2)
+    try:
+        run = tt.fit(
+            tt.cells.GRU(),
+            data,
+            epochs=2,
+            out=tmp_path / "run",
+            resume=True,
+            **options,
+        )
+    finally:
+        torch.set_num_threads(1)
+    assert run.settings.threads == 1
+
+
+def test_only_a_folder_of_a_run_is_taken_for_one(tmp_path: Path) -> None:
+    data = make_sequences()
+    (tmp_path / "letters.txt").write_text("to someone")
+    with pytest.raises(RunExists):
+        tt.fit(tt.cells.GRU(), data, out=tmp_path, resume=True, **OPTIONS)
+    assert [path.name for path in tmp_path.iterdir()] == ["letters.txt"]
+
+
+def test_a_damaged_checkpoint_is_told(tmp_path: Path) -> None:
+    data, out = make_sequences(), tmp_path / "run"
+    tt.fit(tt.cells.GRU(), data, epochs=1, out=out, **OPTIONS)
+    path = out / "checkpoint.pt"
+    whole = path.read_bytes()
+    other = torch.save({"version": 99}, tmp_path / "other") or tmp_path / "other"
+    for content in (b"", whole[:1000], whole[: len(whole) // 2], other.read_bytes()):
+        path.write_bytes(content)
+        with pytest.raises(DamagedCheckpoint, match=r"checkpoint\.pt"):
+            tt.fit(tt.cells.GRU(), data, epochs=1, out=out, resume=True, **OPTIONS)
