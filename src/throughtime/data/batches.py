@@ -22,8 +22,8 @@ class SequenceBatch(NamedTuple):
 
     `frames` is `(T, B, C)`, raw, with zeros after the end of each piece; `lengths` and
     `first` are `(B,)`: how many steps each has, and from which of them on answers
-    count. `pieces` `(B,)` says which rows of the part they are,
-    `sequences` `(B,)` which sequences.
+    count. `pieces` `(B,)` says which rows of the part they are, `sequences` `(B,)` of
+    which sequences.
     """
 
     frames: torch.Tensor
@@ -91,8 +91,8 @@ class SequenceBatches:
             ]
         )
         first = torch.from_numpy(chosen[:, FIRST] - chosen[:, START])
-        whose = torch.from_numpy(chosen[:, SEQUENCE])
-        return SequenceBatch(frames, lengths, first, torch.from_numpy(rows), whose)
+        sequences = torch.from_numpy(chosen[:, SEQUENCE])
+        return SequenceBatch(frames, lengths, first, torch.from_numpy(rows), sequences)
 
     def _nothing(self) -> SequenceBatch:
         sequence, start, *_ = self.pieces[0].tolist()

@@ -200,8 +200,8 @@ class OfSequences:
             repeated = self._replicated(model, hidden, targets, batch.lengths)
             losses = replication * repeated + (1 - replication) * losses
         if self.dataset.weights is not None:
-            weights = self.dataset.weights[batch.sequences.numpy()]
-            losses = losses * losses.new_tensor(weights)
+            counted = self.dataset.weights[batch.sequences.numpy()]
+            losses = losses * losses.new_tensor(counted)
         counts, steps = known(targets), int(batch.lengths.sum())
         sequences = len(batch.pieces)
         return Answers(logits, targets, losses, plain, counts, sequences, steps)
