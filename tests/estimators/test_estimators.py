@@ -261,6 +261,24 @@ def test_taggers_regressors_and_forecasters_go_on_too() -> None:
         assert one.metrics_[-1]["loss"] < one.metrics_[0]["loss"]
 
 
+def test_settings_of_a_whole_training_leave_single_passes_alone() -> None:
+    settings = {**SETTINGS, "optimizer": "adamw", "weight_decay": 0.01}
+    course = {"warmup": 3, "average": "ema", "schedule": "cosine", "zoneout": 0.1}
+    model = SequenceClassifier("gru", **settings, **course).fit(X, Y)
+    before = model.predict_proba(X)
+    model.partial_fit(X, Y).partial_fit(X, Y)
+    assert len(model.metrics_) == settings["epochs"] + 2
+    assert not np.array_equal(model.predict_proba(X), before)
+
+
+def test_weights_are_refused_where_a_stream_is_learned() -> None:
+    steps = [np.where(one[:, 0] > 0, "up", "down") for one in X]
+    tagger = SequenceTagger("gru", tbptt="2:4", **SETTINGS)
+    assert len(tagger.fit(X, steps).predict(X)) == len(X)
+    with pytest.raises(UnusedSetting, match="tbptt"):
+        tagger.fit(X, steps, sample_weight=np.arange(60.0))
+
+
 def test_heavier_sequences_count_more() -> None:
     y = np.array(["a", "b"] * 30)  # nothing in X tells them apart
     settings = {**SETTINGS, "epochs": 8}
