@@ -28,6 +28,7 @@ from throughtime.errors import (
     OtherKindOfRun,
     RunExists,
     UnknownCell,
+    UnknownChoice,
     UnknownColumn,
     UnusedSetting,
 )
@@ -334,6 +335,7 @@ def test_gaps_are_filled_where_that_is_asked() -> None:
         ((X, Y), {"cell": "lsdm"}, UnknownCell),
         ((X, Y), {"validation": 1.0}, NumberOutOfRange),
         ((X, Y), {"steps": 4}, UnusedSetting),
+        ((X, Y), {"missing": "median"}, UnknownChoice),
         ((X, Y), {"hidden_size": 0}, NumberOutOfRange),
     ],
 )

@@ -3,9 +3,19 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from sklearn.model_selection import cross_val_score
 
 from tests.estimators.examples import SETTINGS, sequences
+from throughtime.errors import (
+    LengthsDiffer,
+    NoSymbols,
+    NumberOutOfRange,
+    OneSymbolText,
+    TextTooShort,
+    TooFarAhead,
+    UnknownPrompt,
+)
 from throughtime.estimators import Forecaster, SequenceTagger, SymbolModel
 
 X = sequences()
@@ -85,3 +95,33 @@ def test_a_model_of_symbols_takes_any_that_can_be_told_apart(tmp_path: Path) -> 
     assert np.all(np.diff(found) % 4 == 1)
     back = SymbolModel.load(model.save(tmp_path / "run"))
     assert back.sample(5, 0, random_state=0) == found
+
+
+def test_what_has_no_symbols_to_learn_is_refused() -> None:
+    model = SymbolModel(**SETTINGS)
+    for given, error in [
+        ("too short", TextTooShort),
+        ("a" * 100, OneSymbolText),
+        ([["a"], []], NoSymbols),
+        (5, NoSymbols),
+    ]:
+        with pytest.raises(error):
+            model.fit(given)
+    model.fit([["a", "b"] * 3] * 12)
+    with pytest.raises(NoSymbols, match="a text"):
+        model.score("abab")
+    with pytest.raises(UnknownPrompt, match="'q'"):
+        model.sample(3, prompt=["a", "q"])
+
+
+def test_answers_of_a_tagger_are_one_for_each_step() -> None:
+    for y in ([np.zeros(len(one) + 1) for one in X], [0] * len(X)):
+        with pytest.raises(LengthsDiffer, match=r"y\[0\]"):
+            SequenceTagger(**SETTINGS).fit(X, y)
+
+
+def test_a_forecast_nobody_can_check_is_refused() -> None:
+    with pytest.raises(TooFarAhead):
+        Forecaster(horizon=50, **SETTINGS).fit(X)
+    with pytest.raises(NumberOutOfRange):
+        Forecaster(horizon=0, **SETTINGS).fit(X)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, get_args
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from throughtime.data import Dataset, Per, Question
+from throughtime.data import Dataset, Missing, Per, Question
 from throughtime.data.types import IntegerArray, Split
 from throughtime.errors import (
     BadSampleWeight,
@@ -37,6 +37,7 @@ from throughtime.estimators.sequences import Array, Sequences, read_first, read_
 from throughtime.train import Model, fit
 from throughtime.train.continuing import ONE_PASS, go_on
 from throughtime.train.folder import passing, write
+from throughtime.train.settings import check_choice
 from throughtime.train.streaming import ModelStream
 from throughtime.train.tasks import OfSequences
 
@@ -180,6 +181,7 @@ class SequenceEstimator(BaseEstimator):
         """Read X to learn from; that there is a y is all that is asked of it here."""
         if y is None:
             raise TargetNeeded(estimator=type(self).__name__)
+        check_choice("missing", self._given("missing"), get_args(Missing))
         return read_first(self, X, gaps=self._given("missing") != "error")
 
     def _answers(self, X: Any) -> tuple[Sequences, list[Array]]:

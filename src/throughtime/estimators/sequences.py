@@ -137,12 +137,12 @@ def _is_cube(X: Any) -> bool:
 
 def _of_rows(rows: Array) -> Sequences:
     if rows.dtype.kind not in "fiub":
-        raise BadArrays(source="X", given=f"an array of dtype {rows.dtype}")
+        raise BadArrays(source="the arrays", given=f"an array of dtype {rows.dtype}")
     return Sequences(list(rows[:, :, None]), stacked=True, rows=True)
 
 
 def _of_arrays(arrays: list[Any], gaps: bool, *, stacked: bool) -> Sequences:
-    found = array_source("X", arrays, None).sequences
+    found = array_source("the arrays", arrays, None).sequences
     for place, one in enumerate(found):
         _checks.assert_all_finite(one, allow_nan=gaps, input_name=f"X[{place}]")
     return Sequences(found, stacked=stacked, rows=False)

@@ -22,7 +22,14 @@ from throughtime.data import (
 )
 from throughtime.data.text import text_card
 from throughtime.data.types import FloatArray, IntegerArray, Split
-from throughtime.errors import NoSymbols, NothingToHoldOut, PromptNeeded
+from throughtime.errors import (
+    NoSymbols,
+    NothingToHoldOut,
+    OneSymbolText,
+    PromptNeeded,
+    TextTooShort,
+    UnknownPrompt,
+)
 from throughtime.estimators.base import SequenceEstimator, threads
 from throughtime.estimators.datasets import all_of_it, share_of, split_steps
 from throughtime.estimators.parameters import parameters
@@ -37,6 +44,8 @@ _TEXT: Final = "the text"
 # A part of a text is cut into so many blocks of at least so many characters.
 _BLOCKS: Final = 20
 _BLOCK: Final = 5000
+# So that each block has a character and the one that follows it.
+_SHORTEST: Final = 2 * _BLOCKS
 
 
 @parameters(without=("inputs", "missing"))
@@ -180,6 +189,9 @@ class SymbolModel(SequenceEstimator):
         else:
             given = prompt or ("\n" if "\n" in known else known[1])
             start = self._places([given])[0]
+            unknown = [one for one in given if one not in known[int(self._text) :]]
+            if unknown:
+                raise UnknownPrompt(symbols=", ".join(map(repr, unknown)))
         drawn = draw(self._model, start, n, temperature, seed)
         names = {name: place for place, name in enumerate(self._model.labels)}
         symbols = [known[names[name]] for name in drawn]
@@ -188,7 +200,17 @@ class SymbolModel(SequenceEstimator):
 
     # --------------------------------------------------------------- symbols as data
     def _learned_text(self, text: str) -> TextDataset:
-        """Keep blocks of a text apart, spread over all of it."""
+        """Keep blocks of a text apart, spread over all of it.
+
+        Raises
+        ------
+        TextTooShort, OneSymbolText, NothingToHoldOut
+            There is nothing to learn, or too little.
+        """
+        if len(text) < _SHORTEST:
+            raise TextTooShort(source=_TEXT, length=len(text), needed=_SHORTEST)
+        if len(set(text)) < 2:
+            raise OneSymbolText(source=_TEXT, symbol=text[0])
         self._draw_seed()
         share = share_of(self._given("validation"))
         count = max(1, len(text) // (_BLOCKS * _BLOCK)) * _BLOCKS

@@ -113,7 +113,8 @@ def per_step(y: Any, lengths: Sequence[int]) -> list[Array]:
     check_consistent_length(lengths, steps)
     for place, (one, length) in enumerate(zip(steps, lengths, strict=True)):
         if one.shape[:1] != (length,):
-            raise LengthsDiffer(place=place, given=len(one), expected=length)
+            given = len(one) if one.ndim else "no"
+            raise LengthsDiffer(place=place, given=given, expected=length)
     return steps
 
 
