@@ -18,7 +18,7 @@ import rich_click as click
 
 import throughtime as tt
 from docs import drawing
-from throughtime.cli.cell_names import BUILT_IN
+from throughtime.cells.built_in import BUILT_IN
 from throughtime.cli.commands import main
 from throughtime.graph import trace
 from throughtime.graph.size_names import HIDDEN_STAND_IN, INPUT_STAND_IN

@@ -31,7 +31,10 @@ VISITS = "patient,hour,pulse,outcome\n" + "".join(
 QUICK = ["--hidden-size", "8", "--epochs", "1", "--threads", "1", "--quiet"]
 ROOMS = [
     "throughtime",
-    *(f"throughtime.{room}" for room in "math cells nn optim data train".split()),
+    *(
+        f"throughtime.{room}"
+        for room in "math cells nn optim data train estimators".split()
+    ),
 ]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from docs import drawing
 from throughtime.cells import GRU, LSTM
-from throughtime.cli.cell_names import BUILT_IN
+from throughtime.cells.built_in import BUILT_IN
 from throughtime.graph import Cell, Parameter, State, trace
 from throughtime.math import tanh
 

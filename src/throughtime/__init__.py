@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from throughtime.nn import CarriedState, cite, convert, explain
     from throughtime.train import fit, load
 
-    from . import bench, cells, data, errors, math, nn, optim, train
+    from . import bench, cells, data, errors, estimators, math, nn, optim, train
 
 __all__ = [
     "CarriedState",
@@ -32,6 +32,7 @@ __all__ = [
     "convert",
     "data",
     "errors",
+    "estimators",
     "explain",
     "fit",
     "load",

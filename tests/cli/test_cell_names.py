@@ -6,8 +6,9 @@ import pytest
 from click.testing import CliRunner
 
 from throughtime import cells
+from throughtime.cells.built_in import BUILT_IN
 from throughtime.cli import main
-from throughtime.cli.cell_names import BUILT_IN, find_cell
+from throughtime.cli.cell_names import find_cell
 from throughtime.errors import UnknownCell
 from throughtime.graph import trace
 

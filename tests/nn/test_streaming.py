@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import throughtime as tt
 from tests.cells.regularised import REGULARISED
 from throughtime import Cell, Input, Parameter, State
-from throughtime.cli.cell_names import BUILT_IN
+from throughtime.cells.built_in import BUILT_IN
 from throughtime.errors import (
     DtypeMismatch,
     NotATensor,

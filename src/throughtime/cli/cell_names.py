@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-from throughtime.cli.built_in import BUILT_IN
+from throughtime.cells.built_in import BUILT_IN, built_in
 from throughtime.data import read_text
 from throughtime.errors import (
     CellFileFails,
@@ -34,9 +34,9 @@ def find_cell(given: str) -> Cell:
     CellNotInFile, CellNeedsArguments
         There is none.
     """
-    built_in = {_plain(name): cell for name, cell in BUILT_IN.items()}
-    if _plain(given) in built_in:
-        return built_in[_plain(given)]
+    known = built_in(given)
+    if known is not None:
+        return known
     if given.endswith(".py"):
         raise _without_class(given)
     path, colon, name = given.rpartition(":")
@@ -46,11 +46,6 @@ def find_cell(given: str) -> Cell:
         )
     read_text(path)  # says clearly what is wrong with a file that cannot be read
     return _make(_class_of(_run_file(Path(path)), name, path), path)
-
-
-def _plain(name: str) -> str:
-    """Leave out how a name is written: `PeepholeLSTM` is `peephole-lstm`."""
-    return name.lower().replace("-", "").replace("_", "")
 
 
 def _without_class(path: str) -> CellWithoutClass:

@@ -22,13 +22,15 @@ class SequenceBatch(NamedTuple):
 
     `frames` is `(T, B, C)`, raw, with zeros after the end of each piece; `lengths` and
     `first` are `(B,)`: how many steps each has, and from which of them on answers
-    count. `pieces` `(B,)` says which rows of the part they are.
+    count. `pieces` `(B,)` says which rows of the part they are, `sequences` `(B,)` of
+    which sequences.
     """
 
     frames: torch.Tensor
     lengths: torch.Tensor
     first: torch.Tensor
     pieces: torch.Tensor
+    sequences: torch.Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,14 +91,15 @@ class SequenceBatches:
             ]
         )
         first = torch.from_numpy(chosen[:, FIRST] - chosen[:, START])
-        return SequenceBatch(frames, lengths, first, torch.from_numpy(rows))
+        sequences = torch.from_numpy(chosen[:, SEQUENCE])
+        return SequenceBatch(frames, lengths, first, torch.from_numpy(rows), sequences)
 
     def _nothing(self) -> SequenceBatch:
         sequence, start, *_ = self.pieces[0].tolist()
         like = self.frames.read(sequence, start, start)
         frames = np.zeros((1, 1, like.shape[1]), like.dtype)
         none = torch.zeros(1, dtype=torch.int64)
-        return SequenceBatch(torch.from_numpy(frames), none, none, none[:0])
+        return SequenceBatch(torch.from_numpy(frames), none, none, none[:0], none)
 
     def _draw(self) -> list[IntegerArray]:
         shuffled = torch.randperm(len(self.pieces), generator=self.generator).numpy()

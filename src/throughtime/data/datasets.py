@@ -38,6 +38,8 @@ class SequenceDataset:
         Origin, licence, trivial results; None for data that have none.
     missing
         What stands for a missing value of a feature, as `Reading` says it.
+    weights
+        `(N,)`, how much each sequence counts in losses and scales; None: all alike.
     """
 
     name: str
@@ -48,6 +50,7 @@ class SequenceDataset:
     splits: Mapping[Split, IntegerArray]
     card: Card | None = None
     missing: Missing = "error"
+    weights: FloatArray | None = None
 
     def part(self, split: Split) -> Part:
         """Return the features `(T_i, F)` of each piece of one part, in order."""
@@ -132,7 +135,7 @@ class TextDataset:
 
     def part(self, split: Split) -> IntegerArray:
         """Return the symbols of one part, its ranges joined in order."""
-        ranges = self.splits[split]
+        ranges = (range(0), *self.splits[split])  # there may be none
         return np.concatenate([self.symbols[r.start : r.stop] for r in ranges])
 
     def unknown(self, split: Split) -> int:

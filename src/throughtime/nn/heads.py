@@ -187,7 +187,10 @@ class Sigmoid(Head):
 
     def activate(self, logits: Tensor) -> Tensor:
         """Give the probability of each label ``(…, K)``."""
-        return torch.sigmoid(logits)
+        # A softmax of two has the same bits wherever a number stands; torch.sigmoid
+        # computes the last few of an array by other instructions than the others.
+        pairs = torch.stack([logits, torch.zeros_like(logits)], -1)
+        return torch.softmax(pairs, -1)[..., 0]
 
     def _each(self, logits: Tensor, target: Tensor) -> Tensor:
         """Give the binary cross-entropy of each label ``(…, K)``, in nats."""

@@ -98,7 +98,9 @@ class Conduct:
     def _finish(self, outcome: Outcome) -> Run:
         ranks = self.task.ranks
         document = ranks.from_first(lambda: self._write_document(outcome))
-        measured = measure(self.task, self.model, "test")
+        measured: dict[str, dict[str, float]] = {}
+        if len(self.dataset.splits["test"]):
+            measured["test"] = measure(self.task, self.model, "test")
         run = Run(
             self.folder,
             document,
@@ -108,13 +110,14 @@ class Conduct:
             dataset=self.dataset,
             backend=self.settings.backend,
             device=self.settings.device,
-            measured={"test": measured},
+            measured=measured,
         )
-        if ranks.first:
-            self._draw(run, measured[self.task.metric])
+        if ranks.first and measured:
+            self._draw(run, measured["test"][self.task.metric])
         return run
 
     def _draw(self, run: Run, result: float) -> None:
+        """Draw how it came to the result on the test part."""
         title = (
             f"{run.cell}, {self.settings.hidden_size} units, on {self.dataset.name}: "
             f"test {words(self.task.metric)} {result:.4g}"

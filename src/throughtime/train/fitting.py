@@ -109,9 +109,10 @@ def fit(
     """Train a cell on data, and write a run folder.
 
     The validation part says when to stop and which weights to keep; the test part is
-    measured once, at the end. Nothing is fitted on either of them. Ctrl-C ends the
-    training early and keeps the best weights so far; a second one ends it at once. The
-    same seed, settings, machine and number of threads give the same bits.
+    measured once, at the end, where there is one. Nothing is fitted on either of them.
+    Ctrl-C ends the training early and keeps the best weights so far; a second one ends
+    it at once. The same seed, settings, machine and number of threads give the same
+    bits.
 
     Started as one of several processes, by `torchrun` or in a process group, it trains
     with the others: each follows its share of every batch, all take the same updates,

@@ -2,6 +2,9 @@
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import count
 from pathlib import Path
 
@@ -20,6 +23,9 @@ TENSORBOARD = "tensorboard"
 
 _OWN = {MODEL, WEIGHTS, INITIAL, CHECKPOINT, METRICS, CURVE, COMMAND, CONFIG}
 _OWN |= {TENSORBOARD}
+
+# Whether what is written shall survive a crash of the machine.
+_LASTING = ContextVar("lasting", default=True)
 
 
 def make_folder(
@@ -74,6 +80,9 @@ def write(path: Path, content: bytes) -> None:
     """
     part = path.with_name(f".{path.name}.part")
     try:
+        if not _LASTING.get():
+            path.write_bytes(content)
+            return
         with part.open("wb") as file:
             file.write(content)
             file.flush()
@@ -82,6 +91,19 @@ def write(path: Path, content: bytes) -> None:
     except OSError as error:
         part.unlink(missing_ok=True)
         raise cannot_write(path, error) from None
+
+
+@contextmanager
+def passing() -> Iterator[None]:
+    """Write, for a while, what is read soon and then thrown away.
+
+    Nothing waits for the disk, which takes most of the time of a tiny training.
+    """
+    token = _LASTING.set(False)
+    try:
+        yield
+    finally:
+        _LASTING.reset(token)
 
 
 def check_run(path: str | os.PathLike[str]) -> Path:

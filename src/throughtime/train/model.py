@@ -1,7 +1,7 @@
 """A trained model: preprocessing, recurrent network and output in one module."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,9 @@ from throughtime.nn import Recurrent
 from throughtime.nn.heads import Head, Pooling, pool
 from throughtime.train.outputs import Output
 from throughtime.train.readers import Read
+
+if TYPE_CHECKING:
+    from throughtime.train.streaming import ModelStream
 
 
 class Model(nn.Module):
@@ -56,6 +59,23 @@ class Model(nn.Module):
     def labels(self) -> tuple[str, ...]:
         """Name the K numbers of an answer: classes, labels, columns or symbols."""
         return self.output.labels
+
+    def stream(self, batch: int | None = None) -> "ModelStream":
+        """Answer one time step at a time, with the bits that `forward` gives.
+
+        Parameters
+        ----------
+        batch
+            B, the sequences that run side by side; None: one, and no axis for it.
+
+        Raises
+        ------
+        TwoDirections
+            The network is bidirectional: its answers need the steps to come.
+        """
+        from throughtime.train.streaming import ModelStream
+
+        return ModelStream(self, batch)
 
     def read(self, input: Tensor, **inputs: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Make what the network takes of raw numbers, as `forward` is given them."""

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 import torch
 
 from throughtime.data import UNKNOWN, encode
+from throughtime.data.types import IntegerArray
 from throughtime.errors import DrawsNoSymbols, NumberOutOfRange, UnknownPrompt
+from throughtime.train.model import Model
 from throughtime.train.runs import Run
 from throughtime.train.settings import LARGEST_SEED, check_count
 
@@ -46,22 +48,59 @@ def sample(
     DrawsNoSymbols, NumberOutOfRange, UnknownPrompt
         The run or an argument cannot be used so.
     """
-    _check(run, length, temperature)
-    check_count("seed", seed, 0, LARGEST_SEED)
+    if not run.of_text:
+        raise DrawsNoSymbols(path=run.path, task=run.task)
     vocabulary = run.model.labels
     start = prompt or ("\n" if "\n" in vocabulary else vocabulary[1])
     unknown = sorted(set(start) - set(vocabulary))
     if unknown:
         raise UnknownPrompt(symbols=", ".join(map(repr, unknown)))
-    symbols = torch.from_numpy(encode(start, vocabulary))
-    return _draw(run, symbols, length, temperature, seed)
+    return draw(run.model, encode(start, vocabulary), length, temperature, seed)
+
+
+def draw(
+    model: Model,
+    start: IntegerArray,
+    length: int,
+    temperature: float = 1.0,
+    seed: int = 0,
+) -> Iterator[str]:
+    """Draw symbols from a model of the next one.
+
+    Parameters
+    ----------
+    model
+        It reads one column of symbols.
+    start
+        `(n,)`, the places of the symbols that come before; n is at least 1.
+    length, temperature, seed
+        As in `sample`.
+
+    Yields
+    ------
+    str
+        A symbol.
+
+    Raises
+    ------
+    NumberOutOfRange
+        An argument cannot be used so.
+    """
+    check_count("length", length, at_least=1)
+    check_count("seed", seed, 0, LARGEST_SEED)
+    if not math.isfinite(temperature) or temperature < 0:
+        raise NumberOutOfRange(
+            argument="temperature",
+            given=temperature,
+            expected="a finite number of at least 0",
+        )
+    return _draw(model, torch.from_numpy(start), length, temperature, seed)
 
 
 @torch.no_grad()
 def _draw(
-    run: Run, symbols: torch.Tensor, length: int, temperature: float, seed: int
+    model: Model, symbols: torch.Tensor, length: int, temperature: float, seed: int
 ) -> Iterator[str]:
-    model = run.model
     device = model.head.weight.device
     generator = torch.Generator().manual_seed(seed)
     state = None
@@ -69,7 +108,8 @@ def _draw(
         logits, state = model.logits(symbols[:, None, None].to(device), state)
         scores = logits[-1, 0].double().cpu()
         # No character stands behind it, and training never asked for it.
-        scores[model.labels.index(UNKNOWN)] = -math.inf
+        if UNKNOWN in model.labels:
+            scores[model.labels.index(UNKNOWN)] = -math.inf
         if temperature == 0:
             symbols = scores.argmax()[None]
         else:
@@ -77,15 +117,3 @@ def _draw(
             chances = ((scores - scores.max()) / temperature).softmax(-1)
             symbols = torch.multinomial(chances, 1, generator=generator)
         yield model.labels[int(symbols)]
-
-
-def _check(run: Run, length: int, temperature: float) -> None:
-    if not run.of_text:
-        raise DrawsNoSymbols(path=run.path, task=run.task)
-    check_count("length", length, at_least=1)
-    if not math.isfinite(temperature) or temperature < 0:
-        raise NumberOutOfRange(
-            argument="temperature",
-            given=temperature,
-            expected="a finite number of at least 0",
-        )

@@ -66,18 +66,29 @@ class Moments:
         self.highest = np.full(width, -np.inf)
         self.gaps = np.zeros(width, dtype=bool)
 
-    def add(self, rows: FloatArray) -> None:
-        """Take in rows `(N, n)`; NaN does not count, but is remembered as a gap."""
+    def add(self, rows: FloatArray, weights: FloatArray | None = None) -> None:
+        """Take in rows `(N, n)`; NaN does not count, but is remembered as a gap.
+
+        Parameters
+        ----------
+        rows
+            The numbers.
+        weights
+            `(N,)`, how much each row counts; None: 1.
+        """
         rows = rows.astype(np.float64)
-        known = ~np.isnan(rows)
-        count = known.sum(axis=0)
-        self.gaps |= count < len(rows)
+        weight = np.ones(len(rows)) if weights is None else weights
+        known = ~np.isnan(rows) & (weight > 0)[:, None]
+        self.gaps |= np.isnan(rows).any(axis=0)
+        weight = np.where(known, weight[:, None], 0)
+        count = weight.sum(axis=0)
         total = self.count + count
-        shift = np.where(known, rows, 0).sum(axis=0) / np.maximum(count, 1)
+        shift = (np.where(known, rows, 0) * weight).sum(axis=0) / _above_zero(count)
         shift = np.where(count > 0, shift - self.mean, 0)
         spread = np.where(known, rows - (self.mean + shift), 0)
-        share = count / np.maximum(total, 1)
-        self.squares += (spread**2).sum(axis=0) + shift**2 * self.count * share
+        share = count / _above_zero(total)
+        self.squares += (spread**2 * weight).sum(axis=0)
+        self.squares += shift**2 * self.count * share
         self.mean = self.mean + shift * share
         self.lowest = np.fmin(self.lowest, np.where(known, rows, np.inf).min(axis=0))
         self.highest = np.fmax(self.highest, np.where(known, rows, -np.inf).max(axis=0))
@@ -88,7 +99,7 @@ class Moments:
         constant = self.lowest >= self.highest
         # The mean of equal numbers may miss them by a rounding.
         mean = np.where(constant & (self.count > 0), self.lowest, self.mean)
-        std = np.sqrt(self.squares / np.maximum(self.count, 1))
+        std = np.sqrt(self.squares / _above_zero(self.count))
         std = np.where(constant | (std == 0), 1.0, std)
         return Scale(tuple(mean.tolist()), tuple(std.tolist()))
 
@@ -119,20 +130,26 @@ def measure_columns(dataset: SequenceDataset) -> Measured:
     """
     frames, pieces = dataset.frames, dataset.splits["train"]
     measured = Measured(Moments(frames.width), Moments(frames.width))
-    for rows in _chunks(frames, pieces):
-        measured.steps.add(rows)
+    weights = dataset.weights
+    weights = np.ones(len(frames.lengths)) if weights is None else weights
+    for rows, sequences in _chunks(frames, pieces):
+        measured.steps.add(rows, weights[sequences])
     per_sequence = dataset.question.per == "sequence"
     for sequence, start, stop, _ in pieces.tolist() if per_sequence else ():
         if stop > start:
-            measured.sequences.add(frames.read(sequence, start, start + 1))
+            first = frames.read(sequence, start, start + 1)
+            measured.sequences.add(first, weights[sequence : sequence + 1])
     if not len(pieces) or not (pieces[:, STOP] > pieces[:, START]).any():
         raise NoTrainingSteps
     return measured
 
 
-def _chunks(frames: Frames, pieces: IntegerArray) -> Iterator[FloatArray]:
-    """Give the rows of pieces, many short pieces or a part of a long one at once."""
+def _chunks(
+    frames: Frames, pieces: IntegerArray
+) -> Iterator[tuple[FloatArray, IntegerArray]]:
+    """Give rows, and whose they are: many short pieces or a part of a long one."""
     held: list[FloatArray] = []
+    whose: list[IntegerArray] = []
     size = 0
     for piece in pieces.tolist():
         for start in range(piece[START], piece[STOP], _ROWS):
@@ -140,13 +157,20 @@ def _chunks(frames: Frames, pieces: IntegerArray) -> Iterator[FloatArray]:
             rows = frames.read(piece[SEQUENCE], start, stop)
             _check_finite(rows, piece[SEQUENCE], start)
             held.append(rows)
+            whose.append(np.full(len(rows), piece[SEQUENCE]))
             size += len(rows)
             if size >= _ROWS:
-                yield np.concatenate(held)
+                yield np.concatenate(held), np.concatenate(whose)
                 held.clear()
+                whose.clear()
                 size = 0
     if held:
-        yield np.concatenate(held)
+        yield np.concatenate(held), np.concatenate(whose)
+
+
+def _above_zero(count: FloatArray) -> FloatArray:
+    """Give something to divide by where there is nothing."""
+    return np.where(count > 0, count, 1)
 
 
 def _check_finite(rows: FloatArray, sequence: int, start: int) -> None:

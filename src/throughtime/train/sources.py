@@ -102,6 +102,8 @@ def checksum(dataset: Dataset) -> str:
         return digest.hexdigest()
     asked = [dataset.schema.to_json(), asdict(dataset.question)]
     digest.update(json.dumps(asked).encode("utf-8", "surrogatepass"))
+    if dataset.weights is not None:
+        digest.update(dataset.weights.tobytes())
     for part, pieces in sorted(dataset.splits.items()):
         digest.update(f"{part} {len(pieces)}".encode())
         digest.update(pieces.tobytes())
@@ -118,8 +120,9 @@ def _source(data: Any, dataset: Dataset) -> str | None:
         return dataset.name
     if isinstance(data, _PATHS):
         return str(Path(data).resolve())
-    if isinstance(dataset, TextDataset):
-        return str(Path(dataset.name).resolve())  # the name of a text is its path
+    # The name of a text is its path, if it was read from a file.
+    if isinstance(dataset, TextDataset) and Path(dataset.name).exists():
+        return str(Path(dataset.name).resolve())
     return None
 
 

@@ -1,5 +1,6 @@
 """Which steps are learned from, and which are kept apart."""
 
+from fractions import Fraction
 from typing import Any, Final
 
 import numpy as np
@@ -39,8 +40,8 @@ def by_sequence(
         Nothing can be kept apart without taking a class from training.
     """
     drawn = np.random.default_rng(seed).permutation(len(lengths))
-    rest, test = _share(drawn, strata, SHARE)
-    train, validation = _share(rest, strata, SHARE - 1)
+    rest, test = hold_out(drawn, strata, Fraction(1, SHARE))
+    train, validation = hold_out(rest, strata, Fraction(1, SHARE - 1))
     return _parts(lengths, train, validation, test)
 
 
@@ -69,7 +70,7 @@ def as_given(
     train, validation, test = (np.flatnonzero(parts == place) for place in range(3))
     if not len(validation):
         drawn = np.random.default_rng(seed).permutation(train)
-        train, validation = _share(drawn, strata, SHARE)
+        train, validation = hold_out(drawn, strata, Fraction(1, SHARE))
     return _parts(lengths, train, validation, test)
 
 
@@ -107,21 +108,40 @@ def _parts(lengths: IntegerArray, *parts: IntegerArray) -> dict[Split, IntegerAr
     }
 
 
-def _share(
-    drawn: IntegerArray, strata: npt.NDArray[Any] | None, one_of: int
+def hold_out(
+    drawn: IntegerArray, strata: npt.NDArray[Any] | None, share: Fraction
 ) -> tuple[IntegerArray, IntegerArray]:
-    """Take one of so many from each class; each keeps one at least.
+    """Take a share, below 1, of each class; each keeps one sequence at least.
 
     What is left over of a class counts for the next one, so that the whole has its
     share, too.
+
+    Parameters
+    ----------
+    drawn
+        `(n,)`, the places of sequences in an order that was drawn.
+    strata
+        The class of each place; None: they are all of one.
+    share
+        How much of them.
+
+    Returns
+    -------
+    kept, apart : numpy.ndarray
+        The others, and those that were taken.
+
+    Raises
+    ------
+    OneSequencePerClass
+        Nothing can be taken without taking a class away.
     """
     classes = np.zeros(len(drawn)) if strata is None else strata[drawn]
     groups = [drawn[classes == value] for value in np.unique(classes)]
-    due, taken = 0, list[int]()
+    due, taken = Fraction(0), list[int]()
     for group in groups:
-        due += len(group)
-        count = min(due // one_of, len(group) - 1)
-        due -= count * one_of
+        due += len(group) * share
+        count = min(int(due), len(group) - 1)
+        due -= count
         taken.append(count)
     if not any(taken):
         largest = int(np.argmax([len(group) for group in groups]))

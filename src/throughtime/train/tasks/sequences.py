@@ -17,7 +17,7 @@ from throughtime.data import (
 )
 from throughtime.data.pieces import SEQUENCE, START, STOP
 from throughtime.data.types import IntegerArray
-from throughtime.errors import NotShared
+from throughtime.errors import NotShared, UnusedSetting
 from throughtime.train.measuring import Predicted
 from throughtime.train.model import Model
 from throughtime.train.outputs import asked_of
@@ -100,6 +100,11 @@ class OfSequences:
         rule, rows = self.settings.rule, self.settings.batch_size
         if rule is None:
             return Shuffled(self, model, order)
+        if self.dataset.weights is not None:
+            reason = "sequences that count differently"
+            raise UnusedSetting(
+                argument="tbptt", given=self.settings.tbptt, reason=reason
+            )
         count, world = len(self.dataset.splits["train"]), self.ranks.world
         if count < world:
             raise NotShared(
@@ -178,7 +183,10 @@ class OfSequences:
         return np.concatenate(cut)
 
     def _answer(
-        self, model: Model, batch: SequenceBatch, replication: float | None = None
+        self,
+        model: Model,
+        batch: SequenceBatch,
+        replication: float | None = None,
     ) -> Answers:
         features, inputs, truth = self._read(model, batch)
         hidden, _ = model.hidden(features, lengths=batch.lengths, **inputs)
@@ -191,6 +199,9 @@ class OfSequences:
         if replication is not None:
             repeated = self._replicated(model, hidden, targets, batch.lengths)
             losses = replication * repeated + (1 - replication) * losses
+        if self.dataset.weights is not None:
+            counted = self.dataset.weights[batch.sequences.numpy()]
+            losses = losses * losses.new_tensor(counted)
         counts, steps = known(targets), int(batch.lengths.sum())
         sequences = len(batch.pieces)
         return Answers(logits, targets, losses, plain, counts, sequences, steps)

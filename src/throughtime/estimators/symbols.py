@@ -1,0 +1,297 @@
+"""What symbol comes next: in a text, or in sequences of symbols."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final, Self
+
+import numpy as np
+import torch
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from throughtime.data import (
+    UNKNOWN,
+    Column,
+    Dataset,
+    FramesInMemory,
+    Question,
+    Schema,
+    SequenceDataset,
+    TextDataset,
+    encode,
+)
+from throughtime.data.text import text_card
+from throughtime.data.types import FloatArray, IntegerArray, Split
+from throughtime.errors import NoSymbols, NothingToHoldOut, PromptNeeded
+from throughtime.estimators.base import SequenceEstimator, threads
+from throughtime.estimators.datasets import all_of_it, share_of, split_steps
+from throughtime.estimators.parameters import parameters
+from throughtime.estimators.sequences import Array
+from throughtime.estimators.targets import name_of
+from throughtime.train.metrics import measure
+from throughtime.train.sampling import draw
+from throughtime.train.tasks import make_task
+
+_SYMBOL: Final = "symbol"
+_TEXT: Final = "the text"
+# A part of a text is cut into so many blocks of at least so many characters.
+_BLOCKS: Final = 20
+_BLOCK: Final = 5000
+
+
+@parameters(without=("inputs", "missing"))
+class SymbolModel(SequenceEstimator):
+    """The probability of the next symbol, whatever came before.
+
+    X is a text, of which every character is a symbol; or a list of sequences of
+    symbols: texts, or lists of words, numbers, events. A text is learned in parallel
+    streams whose state is carried on, sequences each from its beginning. Parameters
+    are those of `SequenceClassifier`, but for `inputs` and `missing`. A step of
+    `stream` is the place of a symbol in `symbols_`, ``(1,)``.
+
+    Attributes
+    ----------
+    symbols_ : numpy.ndarray
+        `(K,)`, the symbols of the training part; of a text the first, `UNKNOWN`, stands
+        for all others.
+    """
+
+    _tasks = ("next",)
+    _per = "step"
+
+    def fit(self, X: str | Sequence[Any], y: None = None) -> Self:
+        """Learn from a text, or from sequences of symbols.
+
+        Parameters
+        ----------
+        X
+            The text, or N sequences.
+        y
+            Nothing; scikit-learn passes it.
+        """
+        self._text = isinstance(X, str)
+        if isinstance(X, str):
+            return self._train(self._learned_text(X))
+        sequences = _listed(X)
+        lengths = np.array([len(one) for one in sequences])
+        splits = self._split(split_steps, lengths, True)
+        train = {piece[0]: piece[2] for piece in splits["train"].tolist()}
+        parts = [sequences[place][:stop] for place, stop in train.items()]
+        self.symbols_ = np.unique(np.concatenate([np.asarray(one) for one in parts]))
+        self._starts = self._places([one[:1] for one in parts])
+        return self._train(self._laid(sequences, splits))
+
+    def score(self, X: str | Sequence[Any], y: None = None) -> float:
+        """Give minus the bits per symbol: scikit-learn looks for the highest score.
+
+        It is the mean of log2 of the probability that each symbol had before it came,
+        never above 0.
+
+        Parameters
+        ----------
+        X
+            As in `fit`.
+        y
+            Nothing; scikit-learn passes it.
+        """
+        return -self.bits_per_symbol(X)
+
+    def bits_per_symbol(self, X: str | Sequence[Any]) -> float:
+        """Give the mean of -log2 of the probability of each symbol but the first.
+
+        A symbol that training never saw counts as `UNKNOWN` in a text, and not at all
+        in sequences.
+
+        Parameters
+        ----------
+        X
+            As in `fit`.
+        """
+        one_stream = replace(self._trained, batch_size=1)
+        task = make_task(self._asked(X), one_stream)
+        with threads(self._given("threads")):
+            return measure(task, self._model, "test")[task.metric]
+
+    def predict_proba(self, X: str | Sequence[Any]) -> Array:
+        """Give the probability of each symbol to come next, ``(N, K)``; of a text one.
+
+        Parameters
+        ----------
+        X
+            As in `fit`.
+        """
+        check_is_fitted(self, "_kept")
+        model, found = self._model, list[Array]()
+        for places in self._places([X] if self._text else _listed(X)):
+            symbols = torch.from_numpy(places)[:, None, None]
+            with torch.no_grad(), threads(self._given("threads")):
+                hidden, _ = model.hidden(symbols)
+                logits = model.head.logits(hidden[-1]).double()
+            found.append(model.head.activate(logits)[0].cpu().numpy())
+        return np.stack(found)
+
+    def predict(self, X: str | Sequence[Any]) -> Array:
+        """Give the likeliest symbol to come next, ``(N,)``; of a text one.
+
+        Parameters
+        ----------
+        X
+            As in `fit`.
+        """
+        return self.symbols_[self.predict_proba(X).argmax(axis=1)]
+
+    def sample(
+        self,
+        n: int,
+        temperature: float = 1.0,
+        *,
+        prompt: str | Sequence[Any] | None = None,
+        random_state: Any = None,
+    ) -> Any:
+        """Draw symbols, each after those before it.
+
+        Parameters
+        ----------
+        n
+            How many.
+        temperature
+            Logits are divided by it: below 1 the likely comes more often, at 0 the
+            likeliest always comes.
+        prompt
+            What comes before; it is not drawn again. None: of a text a new line, if it
+            has one; sequences begin as in training, which is the first of the n.
+        random_state
+            Of the drawing.
+
+        Returns
+        -------
+        str or list
+            As in `fit`.
+        """
+        check_is_fitted(self, "_kept")
+        generator = check_random_state(random_state)
+        seed, first = int(generator.randint(2**31 - 1)), list[Any]()
+        known = self.symbols_.tolist()
+        if prompt is None and not self._text:
+            if not len(self._starts):
+                raise PromptNeeded
+            start = self._starts[generator.randint(len(self._starts))]
+            first = [known[start[0]]]
+        else:
+            given = prompt or ("\n" if "\n" in known else known[1])
+            start = self._places([given])[0]
+        drawn = draw(self._model, start, n, temperature, seed)
+        names = {name: place for place, name in enumerate(self._model.labels)}
+        symbols = [known[names[name]] for name in drawn]
+        symbols = [*first, *symbols][:n]
+        return "".join(symbols) if self._text else symbols
+
+    # --------------------------------------------------------------- symbols as data
+    def _learned_text(self, text: str) -> TextDataset:
+        """Keep blocks of a text apart, spread over all of it."""
+        self._draw_seed()
+        share = share_of(self._given("validation"))
+        count = max(1, len(text) // (_BLOCKS * _BLOCK)) * _BLOCKS
+        edges = [block * len(text) // count for block in range(count + 1)]
+        ranges: dict[Split, list[range]] = {"train": [], "validation": []}
+        for block in range(count):
+            apart = int((block + 1) * share) > int(block * share)
+            part: Split = "validation" if apart else "train"
+            ranges[part].append(range(edges[block], edges[block + 1]))
+        apart = ranges["validation"] or ([] if share else ranges["train"])
+        if sum(map(len, apart)) < 2:
+            samples = f"a text of {len(text)} characters"
+            raise NothingToHoldOut(samples=samples, validation=float(share))
+        known = sorted({text[k] for one in ranges["train"] for k in one})
+        self.symbols_ = np.array([UNKNOWN, *known])
+        self._starts: list[IntegerArray] = []
+        splits: Mapping[Split, tuple[range, ...]] = {
+            "train": tuple(ranges["train"]),
+            "validation": tuple(apart),
+            "test": (),
+        }
+        return self._text_of(text, splits)
+
+    def _text_of(
+        self, text: str, splits: Mapping[Split, tuple[range, ...]]
+    ) -> TextDataset:
+        vocabulary = tuple(self.symbols_.tolist())
+        symbols, card = encode(text, vocabulary), text_card(text, _TEXT, vocabulary)
+        return TextDataset(_TEXT, symbols, vocabulary, splits, card)
+
+    def _asked(self, X: str | Sequence[Any]) -> Dataset:
+        """Make a data set of which everything is asked for."""
+        check_is_fitted(self, "_kept")
+        if isinstance(X, str) != self._text:
+            given, expected = "a text", "a list of sequences, as in training"
+            if not isinstance(X, str):
+                given, expected = "no text", "a text, as in training"
+            raise NoSymbols(given=given, expected=expected)
+        if isinstance(X, str):
+            everything = (range(len(X)),)
+            parts: Mapping[Split, tuple[range, ...]] = {
+                "train": everything,
+                "validation": everything,
+                "test": everything,
+            }
+            return self._text_of(X, parts)
+        sequences = _listed(X)
+        lengths = np.array([len(one) for one in sequences])
+        return self._laid(sequences, all_of_it(lengths))
+
+    def _laid(
+        self, sequences: Sequence[Any], splits: Mapping[Split, IntegerArray]
+    ) -> SequenceDataset:
+        names = tuple(name_of(one) for one in self.symbols_.tolist())
+        frames: list[FloatArray] = [
+            places.astype(np.float32)[:, None] for places in self._places(sequences)
+        ]
+        return SequenceDataset(
+            name="arrays",
+            schema=Schema((Column(_SYMBOL, "category", names),)),
+            question=Question("next", "step"),
+            frames=FramesInMemory(frames),
+            keys=[str(place) for place in range(len(frames))],
+            splits=splits,
+        )
+
+    def _places(self, sequences: Sequence[Any]) -> list[IntegerArray]:
+        """Return where each symbol stands among the known ones; -1: it does not."""
+        if self._text:
+            vocabulary = tuple(self.symbols_.tolist())
+            return [encode(one, vocabulary) for one in sequences]
+        known = {symbol: place for place, symbol in enumerate(self.symbols_.tolist())}
+        return [
+            np.array([known.get(symbol, -1) for symbol in _plain(one)], np.int64)
+            for one in sequences
+        ]
+
+    # -------------------------------------------------------------- files and pickle
+    def _facts(self) -> dict[str, Any]:
+        symbols = self.symbols_
+        told = {"values": symbols.tolist(), "dtype": symbols.dtype.str}
+        starts = [one.tolist() for one in self._starts]
+        return {**super()._facts(), "symbols": told, "starts": starts}
+
+    def _restore(self, facts: Mapping[str, Any]) -> None:
+        super()._restore(facts)
+        self._text = self._kept.document()["data"]["kind"] == "text"
+        told = facts.get("symbols", {"values": self._model.labels, "dtype": None})
+        self.symbols_ = np.array(told["values"], dtype=told["dtype"])
+        self._starts = [np.array(one) for one in facts.get("starts", [])]
+
+
+def _listed(X: Any) -> list[Any]:
+    """Return the sequences, and refuse what has no symbols in it."""
+    if isinstance(X, (str, bytes)) or not hasattr(X, "__len__"):
+        raise NoSymbols(given=type(X).__name__, expected="a list of sequences")
+    found = [list(_plain(one)) for one in X]
+    if not found or not all(found):
+        given = "an empty sequence" if found else "no sequence"
+        raise NoSymbols(given=given, expected="at least one symbol in each")
+    return found
+
+
+def _plain(sequence: Any) -> Any:
+    """Return symbols as Python has them, so that equal ones are found."""
+    return sequence.tolist() if isinstance(sequence, np.ndarray) else sequence
