@@ -105,6 +105,7 @@ DATA: dict[str, SequenceDataset] = {
     "gaps as means": gappy(EVERY["forecast of changes"], "mean"),
     "context": with_context(gappy(EVERY["forecast of seasons"])),
     "an input": fed(),
+    "weights": replace(fed(), weights=np.arange(24) / 7),
 }
 
 
