@@ -1,6 +1,6 @@
 """`python -m benchmarks.searching`: scikit-learn looks for settings, on ragged lists.
 
-Spoken digits, 2,400 recordings of 4 to 89 frames to search on, by cross-validation;
+Spoken digits, 2,400 recordings of 6 to 92 frames to search on, by cross-validation;
 the best settings are trained again on all of them and scored once on the 600 of the
 card's test part.
 """

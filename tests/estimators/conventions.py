@@ -25,7 +25,7 @@ SETTINGS = {
     "threads": 1,
 }
 # Enough for the accuracy that the checks ask for.
-EPOCHS = {"SequenceClassifier": 30, "SequenceRegressor": 60}
+EPOCHS = {"SequenceClassifier": 20, "SequenceRegressor": 45}
 
 
 def main(name: str) -> None:

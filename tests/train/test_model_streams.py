@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import throughtime as tt
-from throughtime.errors import GapInBatch, StreamMismatch, TwoDirections
+from throughtime.errors import StreamMismatch, TwoDirections, ValueMissing
 from throughtime.graph import Cell, Input, Parameter, State
 from throughtime.math import sigmoid, tanh
 from throughtime.train import Model
@@ -184,6 +184,6 @@ def test_what_cannot_be_answered_is_refused(tmp_path: Path) -> None:
     stream = ModelStream(model)
     with pytest.raises(StreamMismatch, match="shape"):
         stream(np.zeros(4))
-    with pytest.raises(GapInBatch):
+    with pytest.raises(ValueMissing):
         stream(np.full(3, np.nan))
     assert stream.state.steps == 0

@@ -47,9 +47,9 @@ class Answering(SequenceEstimator):
         """Go on learning from more sequences, in one pass over them.
 
         The first call, if `fit` was not called before, measures the scales of X, which
-        stay. Nothing is kept apart, and the step width stays what `learning_rate` says,
-        as nobody knows how many calls there will be; the state of the optimiser is
-        carried on from the second call on.
+        stay. Nothing is kept apart, the step width stays what `learning_rate` says, and
+        no weights are averaged, as nobody knows how many calls there will be; the state
+        of the optimiser is carried on from the second call on.
 
         Parameters
         ----------

@@ -35,7 +35,7 @@ from throughtime.estimators.keeping import ESTIMATOR, Kept
 from throughtime.estimators.parameters import SETTINGS, cell_of
 from throughtime.estimators.sequences import Array, Sequences, read_first, read_more
 from throughtime.train import Model, fit
-from throughtime.train.continuing import go_on
+from throughtime.train.continuing import ONE_PASS, go_on
 from throughtime.train.folder import passing, write
 from throughtime.train.streaming import ModelStream
 from throughtime.train.tasks import OfSequences
@@ -115,8 +115,7 @@ class SequenceEstimator(BaseEstimator):
             question,
             splits,
             sample_weight,
-            epochs=1,
-            schedule="constant",
+            **ONE_PASS,
         )
 
     def _go_on(

@@ -3,11 +3,12 @@
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Final
 
 import torch
 
 from throughtime.data import SequenceDataset
+from throughtime.train.descent.optimizers import load_optimizer
 from throughtime.train.folder import WEIGHTS, passing
 from throughtime.train.interruption import interruptible
 from throughtime.train.learning import Loop
@@ -17,8 +18,8 @@ from throughtime.train.settings import Settings
 from throughtime.train.storage import weights_of, write_weights
 from throughtime.train.tasks import make_task
 
-# A single pass has no course: the step width stays, and there is nothing to average.
-_AS_AT_FIRST: dict[str, Any] = {
+ONE_PASS: Final[dict[str, Any]] = {
+    "epochs": 1,
     "schedule": "constant",
     "schedule_factor": None,
     "schedule_epochs": None,
@@ -27,6 +28,7 @@ _AS_AT_FIRST: dict[str, Any] = {
     "ema_decay": None,
     "swa_start": None,
 }
+"""Settings of one pass among many: nothing falls or rises along it, or is averaged."""
 
 
 def go_on(
@@ -62,7 +64,7 @@ def go_on(
     TrainingDiverged
         A loss or gradient is not finite; the model is as it was.
     """
-    once = replace(settings, epochs=1, **_AS_AT_FIRST)
+    once = replace(settings, **ONE_PASS)
     before = {name: w.detach().clone() for name, w in model.state_dict().items()}
     with (
         TemporaryDirectory(prefix="throughtime-") as folder,
@@ -75,7 +77,7 @@ def go_on(
         task = make_task(dataset, once)
         loop = Loop(model, task, once, Path(folder), Silent(), interruption)
         if optimizer is not None:
-            loop.updates.optimizer.load_state_dict(optimizer)
+            load_optimizer(loop.updates.optimizer, optimizer)
         try:
             outcome = loop.run()
         except BaseException:

@@ -102,7 +102,7 @@ class ModelStream:
 
         Raises
         ------
-        StreamMismatch, GapInBatch
+        StreamMismatch, ValueMissing
             An array has another shape, a name is none, or a value is missing.
         """
         if inputs.keys() != self._model.inputs.keys():
@@ -134,7 +134,8 @@ class ModelStream:
     def _read(self, name: str, raw: Tensor) -> Tensor:
         """Give what the network takes, and keep what the next steps need."""
         reader, before = self._readers[name], self._before.get(name)
-        vector = reader(raw, self._model.head.weight.dtype, before)[0]
+        dtype = self._model.head.weight.dtype
+        vector = reader.vectors(reader.numbers(raw, before), dtype)[0]
         filled = reader.fill(raw, None if before is None else before[-1])
         known = filled if before is None else torch.cat([before, filled])
         self._before[name] = known[-max(1, reader.reach) :]
