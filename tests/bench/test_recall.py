@@ -71,7 +71,13 @@ def test_the_copy_is_learned_with_credit_of_its_lag(k: int, passes: int) -> None
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize(("bias", "passes"), [(0.9, 25), (0.5, 40), (0.1, 25)])
-def test_the_copy_is_learned_by_adaptive_truncation(bias: float, passes: int) -> None:
-    outcome = fixed_copy.learn(lambda module: AdaptiveTruncation(module, bias), passes)
+@pytest.mark.parametrize(
+    ("bias", "passes", "longest"), [(0.9, 25, 100), (0.5, 40, 100), (0.1, 40, 40)]
+)
+def test_the_copy_is_learned_by_adaptive_truncation(
+    bias: float, passes: int, longest: int
+) -> None:
+    outcome = fixed_copy.learn(
+        lambda module: AdaptiveTruncation(module, bias, longest=longest), passes
+    )
     assert outcome.perplexities[-1] <= 1.04

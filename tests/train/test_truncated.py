@@ -105,6 +105,7 @@ DATA: dict[str, SequenceDataset] = {
     "gaps as means": gappy(EVERY["forecast of changes"], "mean"),
     "context": with_context(gappy(EVERY["forecast of seasons"])),
     "an input": fed(),
+    "weights": replace(fed(), weights=np.arange(24) / 7),
 }
 
 
@@ -293,7 +294,7 @@ def test_what_suits_the_data_where_a_stream_is_learned() -> None:
     assert Settings.from_json(settings.to_json()) == settings
     for rule, steps in {
         "20:35": 35,
-        "random:40": 40,
+        "random:40": 1000,
         "auto": 100,
         "5:2000": 1000,
     }.items():

@@ -82,9 +82,14 @@ class Read(nn.Module):
         widths = [embedding or count for count in counts]
         self.size = len(self._plain) + sum(widths) + sum(self.gaps)
 
-    def forward(self, input: Tensor, dtype: torch.dtype) -> Tensor:
-        """Read ``(T, B, F)`` raw numbers: ``(T, B, size)`` of the given dtype."""
-        return self.vectors(self.numbers(input), dtype)
+    def forward(
+        self, input: Tensor, dtype: torch.dtype, before: Tensor | None = None
+    ) -> Tensor:
+        """Read ``(T, B, F)`` raw numbers: ``(T, B, size)`` of the given dtype.
+
+        `before` are those of the steps that these go on from, as in `numbers`.
+        """
+        return self.vectors(self.numbers(input, before), dtype)
 
     def numbers(self, input: Tensor, before: Tensor | None = None) -> Tensor:
         """Read as far as nothing is learned: ``(T, B, width)``, float64.

@@ -17,7 +17,7 @@ from throughtime.data import (
 )
 from throughtime.data.pieces import SEQUENCE, START, STOP
 from throughtime.data.types import IntegerArray
-from throughtime.errors import NotShared, UnusedSetting
+from throughtime.errors import NotShared
 from throughtime.train.measuring import Predicted
 from throughtime.train.model import Model
 from throughtime.train.outputs import asked_of
@@ -100,11 +100,6 @@ class OfSequences:
         rule, rows = self.settings.rule, self.settings.batch_size
         if rule is None:
             return Shuffled(self, model, order)
-        if self.dataset.weights is not None:
-            reason = "sequences that count differently"
-            raise UnusedSetting(
-                argument="tbptt", given=self.settings.tbptt, reason=reason
-            )
         count, world = len(self.dataset.splits["train"]), self.ranks.world
         if count < world:
             raise NotShared(

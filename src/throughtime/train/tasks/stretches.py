@@ -56,13 +56,14 @@ class PieceStream:
         layout = Layout(dataset, model)
         pieces = [Piece(layout, one) for one in dataset.splits["train"].tolist()]
         self._read, self._classes = layout.read, layout.classes
+        self.weighs = layout.weights is not None
         rows = min(rows, len(pieces))
         self._batches = StreamBatches(pieces, rows, steps, generator=order, share=share)
 
     def __iter__(self) -> Iterator[Chunk]:
-        """Give what is left of a pass: inputs are what is read, all in float64."""
+        """Give what is left of a pass: inputs are what is read, and what it counts."""
         for chunk in self._batches:
-            numbers, targets = chunk.inputs.tensor_split([self._read], -1)
+            numbers, targets = chunk.inputs.tensor_split([self._read + 1], -1)
             if self._classes:
                 targets = targets.long()
             yield Chunk(numbers, targets, chunk.lengths, chunk.resets)
@@ -105,15 +106,16 @@ class Layout:
         self.classes = isinstance(model.output, Classes)
         many = model.output.columns if self.classes else model.output.labels
         self.read = sum(reader.width for reader in self.readers)
-        self.width = self.read + len(many)
+        self.width = self.read + 1 + len(many)
+        self.weights = dataset.weights
 
 
 class Piece:
     """One piece of the data, in the numbers that a model reads and is compared with.
 
     Of each step `Read.numbers` of the features and of each further input of the cell,
-    then the targets of the loss: ``(T, n + G)``, float64. To slice it reads its steps,
-    best from the first to the last.
+    how much its sequence counts, then the targets of the loss: ``(T, n + 1 + G)``,
+    float64. To slice it reads its steps, best from the first to the last.
 
     Parameters
     ----------
@@ -166,7 +168,12 @@ class Piece:
         targets = self._targets(raw[0], truth)  # before the steps it looks at are gone
         numbers = [self._numbers(place, one) for place, one in enumerate(raw)]
         self._done = last
-        return torch.cat([*numbers, targets], -1)[:, 0]
+        weight = torch.full_like(targets[..., :1], self._weight())
+        return torch.cat([*numbers, weight, targets], -1)[:, 0]
+
+    def _weight(self) -> float:
+        weights = self.layout.weights
+        return 1.0 if weights is None else float(weights[self.piece[SEQUENCE]])
 
     def _numbers(self, place: int, raw: Tensor) -> Tensor:
         """Read ``(T, 1, F)`` raw numbers, and keep what the next stretch needs."""

@@ -18,8 +18,11 @@ from throughtime.train.truncation import Rule, Window
 class Source(Protocol):
     """The training part side by side, pass after pass, that knows where it is.
 
-    To iterate gives what is left of a pass, or the next one.
+    To iterate gives what is left of a pass, or the next one. The last input of a step
+    is how much its sequence counts, where it `weighs`.
     """
+
+    weighs: bool
 
     def __iter__(self) -> Iterator[Chunk]: ...
 
@@ -97,6 +100,8 @@ class Truncated:
         losses = plain = each.sum(-1).where(counts, 0)
         if self.weights is not None:
             losses = (each * self.weights(targets)).sum(-1).where(counts, 0)
+        if self.source.weighs:
+            losses = losses * window.inputs[-window.steps :, :, -1].to(losses)
         window.sum(losses)  # here an adaptive truncation looks at them
         rule, rows = self.rule, counts.shape[1]
         return Answers(
@@ -126,9 +131,10 @@ class Truncated:
     ) -> tuple[Tensor, Any]:
         """Run the layers on what was read, ``(T, B, n)``."""
         dtype = self.model.head.weight.dtype
-        own, *further = numbers.split(self._widths, -1)
-        names = zip(self.model.inputs.items(), further, strict=True)
-        inputs = {name: read.vectors(one, dtype) for (name, read), one in names}
+        read = numbers[..., : sum(self._widths)]
+        own, *further = read.split(self._widths, -1)
+        pairs = zip(self.model.inputs.items(), further, strict=True)
+        inputs = {name: reader.vectors(one, dtype) for (name, reader), one in pairs}
         x = self.model.reader.vectors(own, dtype)
         return self.model.network(x, state, **packing, **inputs)
 
@@ -141,6 +147,8 @@ class TextSource:
     streams
         The chunks of a pass.
     """
+
+    weighs = False
 
     def __init__(self, streams: TextStreams) -> None:
         self.streams = streams
