@@ -272,12 +272,15 @@ def test_settings_of_a_whole_training_leave_single_passes_alone() -> None:
     assert not np.array_equal(model.predict_proba(X), before)
 
 
-def test_weights_are_refused_where_a_stream_is_learned() -> None:
+def test_weights_act_where_a_stream_is_learned_too() -> None:
     steps = [np.where(one[:, 0] > 0, "up", "down") for one in X]
     tagger = SequenceTagger("gru", tbptt="2:4", **SETTINGS)
-    assert len(tagger.fit(X, steps).predict(X)) == len(X)
-    with pytest.raises(UnusedSetting, match="tbptt"):
-        tagger.fit(X, steps, sample_weight=np.arange(60.0))
+    plain, alike, uneven = (
+        np.concatenate(clone(tagger).fit(X, steps, sample_weight=w).predict_proba(X))
+        for w in (None, np.full(60, 3.0), np.arange(60.0))
+    )
+    np.testing.assert_allclose(alike, plain, rtol=1e-4)
+    assert abs(uneven - plain).max() > 1e-3
 
 
 def test_heavier_sequences_count_more() -> None:

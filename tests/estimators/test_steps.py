@@ -125,3 +125,22 @@ def test_a_forecast_nobody_can_check_is_refused() -> None:
         Forecaster(horizon=50, **SETTINGS).fit(X)
     with pytest.raises(NumberOutOfRange):
         Forecaster(horizon=0, **SETTINGS).fit(X)
+
+
+def test_folds_need_no_y_where_there_is_none() -> None:
+    walks = [(np.arange(5) + k) % 4 for k in range(40)]
+    settings = {**SETTINGS, "epochs": 2}
+    assert np.all(cross_val_score(SymbolModel("gru", **settings), walks, cv=2) < 0)
+    longer = sequences(40, seed=3)
+    longer = [np.concatenate([one, one, one]) for one in longer]
+    scores = cross_val_score(Forecaster("gru", **settings), longer, cv=2)
+    assert np.isfinite(scores).all()
+
+
+def test_streams_run_side_by_side() -> None:
+    y = [np.where(one[:, 0] > 0, "up", "down") for one in X]
+    model = SequenceTagger("gru", **SETTINGS).fit(X, y)
+    cube = np.stack([one[:1].repeat(4, 0) for one in X[:3]])
+    stream = model.stream(batch=3)
+    steps = np.stack([stream(cube[:, t]) for t in range(4)], axis=1)
+    assert np.array_equal(steps, model.predict_proba(cube))
