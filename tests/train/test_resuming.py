@@ -1,6 +1,5 @@
 """A training that was cut off goes on to the bits of one that was not."""
 
-import json
 import random
 import signal
 import subprocess
@@ -8,13 +7,14 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 import torch
 
 import throughtime as tt
 from tests.train.conftest import SENTENCE, UNSAID, make_sequences
+from tests.train.cutting import CutOff, Cutting
 from tests.train.test_tasks import EVERY
 from throughtime.data import Dataset, text_dataset
 from throughtime.errors import (
@@ -32,36 +32,6 @@ from throughtime.train.learning.checkpoints import read_checkpoint, restore
 from throughtime.train.progress import Moment, Row
 from throughtime.train.storage import weights_of, write_weights
 from throughtime.train.tasks import make_task
-
-
-class CutOff(Exception):
-    """The end of the process, as far as the training can tell."""
-
-
-class Cutting:
-    """Shows nothing, and cuts a training off after so many updates."""
-
-    def __init__(self, after: int | None = None) -> None:
-        self.left = after
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *details: object) -> None:
-        """Nothing was opened."""
-
-    def say(self, text: str) -> None:
-        """Show nothing."""
-
-    def batch(self, now: Moment) -> None:
-        """Count an update."""
-        if self.left is not None:
-            self.left -= 1
-            if self.left < 0:
-                raise CutOff
-
-    def epoch(self, row: Row) -> None:
-        """Show nothing."""
 
 
 def make_loop(
@@ -185,7 +155,7 @@ def killed_again_and_again(folder: Path, kills: int) -> None:
 
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize(
-    "kills", [3, pytest.param(50, marks=pytest.mark.slow)], ids=str
+    "kills", [2, pytest.param(50, marks=pytest.mark.slow)], ids=str
 )
 def test_killed_at_random_moments_it_ends_with_equal_bits(
     kills: int, tmp_path: Path
@@ -223,24 +193,38 @@ def test_it_goes_on_with_more_epochs_where_the_step_width_is_constant(
     assert "epochs = 4" in (run.path / "config.toml").read_text()
 
 
-def test_an_interrupted_training_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
-    (tmp_path / "text.txt").write_text(SENTENCE * 100)
-    subprocess.run(command("--out", "whole", "--quiet"), cwd=tmp_path, check=True)
-    process = subprocess.Popen(
-        command("--out", "run"), cwd=tmp_path, stderr=subprocess.PIPE, text=True
-    )
-    path = tmp_path / "run" / "metrics.jsonl"
-    while not path.exists():
-        assert process.poll() is None, process.communicate()[1]
-        time.sleep(0.005)
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
-    stored = json.loads((tmp_path / "run" / "model.json").read_text())
-    assert stored["training"]["stopped"] == "interrupted"
-    again = command("--out", "run", "--resume", "--quiet")
-    subprocess.run(again, cwd=tmp_path, check=True)
-    whole = (tmp_path / "whole" / "model.safetensors").read_bytes()
-    assert (tmp_path / "run" / "model.safetensors").read_bytes() == whole
+class Stopping(Cutting):
+    """Asks a training to stop after so many updates, as Ctrl-C does."""
+
+    def __init__(self, after: int, interruption: Interruption) -> None:
+        super().__init__(after)
+        self.interruption = interruption
+
+    def batch(self, now: Moment) -> None:
+        """Count an update."""
+        try:
+            super().batch(now)
+        except CutOff:
+            self.interruption.wanted = True
+
+
+@pytest.mark.parametrize("after", [2, 6])
+def test_an_interrupted_training_goes_on_as_if_it_had_not_been(
+    after: int, tmp_path: Path
+) -> None:
+    make = CASES["dropout between layers"]
+    whole = make(tmp_path / "whole", None)
+    whole.run()
+    stopped = make(tmp_path / "stopped", None)
+    stopped.reporter = Stopping(after, stopped.interruption)
+    # It is finished with what was learned of the epoch, and can be used.
+    assert stopped.run().stopped == "interrupted"
+    again = make(tmp_path / "stopped", None)
+    path = tmp_path / "stopped" / "checkpoint.pt"
+    restore(path, read_checkpoint(path), again)
+    assert told(again.run().rows) == told(whole.outcome.rows)
+    files = [tmp_path / run / "model.safetensors" for run in ("whole", "stopped")]
+    assert files[0].read_bytes() == files[1].read_bytes()
 
 
 def test_what_would_be_another_training_is_refused(tmp_path: Path) -> None:

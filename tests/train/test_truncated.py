@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 import throughtime as tt
 from tests.train.conftest import SENTENCE
+from tests.train.cutting import CutOff
 from tests.train.tables import drawn, numbers, table
 from tests.train.test_guards import timed
-from tests.train.test_resuming import CutOff, Make, of, same, told
+from tests.train.test_resuming import Make, of, same, told
 from tests.train.test_tasks import EVERY as QUESTIONS
 from tests.train.test_tasks import EXACT
 from throughtime.bench import delayed_recall

@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 
 import throughtime as tt
 from tests.train.conftest import UNSAID, make_sequences
+from tests.train.cutting import CutOff, Cutting
 from throughtime.cells import GRU
 from throughtime.data import Dataset, SequenceDataset, Split
 from throughtime.train.building import make_model
@@ -19,7 +20,6 @@ from throughtime.train.interruption import Interruption
 from throughtime.train.learning import Loop
 from throughtime.train.learning.checkpoints import read_checkpoint, restore
 from throughtime.train.model import Model
-from throughtime.train.progress import Moment, Silent
 from throughtime.train.regularising import regularised
 from throughtime.train.settings import Settings
 from throughtime.train.tasks import Answers, OfSequences, make_task
@@ -27,10 +27,6 @@ from throughtime.train.tasks import Answers, OfSequences, make_task
 SIGNS = make_sequences(105)  # 35 to learn from: with batches of 8 the last has 3
 SMALL = {"hidden_size": 4, "epochs": 2, "batch_size": 8, "dtype": "float64"}
 SMALL |= {"learning_rate": 0.02, "save_every": 0.0}
-
-
-class Cut(Exception):
-    """A training that ends in its midst."""
 
 
 class StoppedWhileValidated(OfSequences):
@@ -44,19 +40,6 @@ class StoppedWhileValidated(OfSequences):
         self.validations += 1
         self.interruption.wanted = self.validations == 2
         return super().evaluate(model, split)
-
-
-class Cutting(Silent):
-    """Lets a training end after so many batches."""
-
-    def __init__(self, after: int | None) -> None:
-        self.left = after
-
-    def batch(self, now: Moment) -> None:
-        if self.left is not None:
-            if not self.left:
-                raise Cut
-            self.left -= 1
 
 
 def settings_of(dataset: Dataset = SIGNS, **said: Any) -> Settings:
@@ -89,7 +72,7 @@ def learn(
             restore(path, read_checkpoint(path), loop)
         try:
             loop.run()
-        except Cut:
+        except CutOff:
             assert after is not None
     return read_checkpoint(path)["loop"]
 

@@ -1,0 +1,21 @@
+"""A training that is cut off, as by a lost machine, but in the same process."""
+
+from throughtime.train.progress import Moment, Silent
+
+
+class CutOff(Exception):
+    """The end of the process, as far as the training can tell."""
+
+
+class Cutting(Silent):
+    """Shows nothing, and cuts a training off behind so many batches; None: never."""
+
+    def __init__(self, after: int | None = None) -> None:
+        self.left = after
+
+    def batch(self, now: Moment) -> None:
+        """Count a batch."""
+        if self.left is not None:
+            if not self.left:
+                raise CutOff
+            self.left -= 1
