@@ -1,12 +1,15 @@
 """TRAINING: from a cell and data to a run folder, and back to a model.
 
-In reading order: `fitting` (`fit`, the whole of a training), `sources` (data and where
-they come from), `settings` and `defaults`; `building`, all that is fitted before the
-first step, of `scales`, `readers` and `outputs`; `model`, `truth`, `tasks` (batches of
-answers), `learning`, `metrics`, `progress`, `interruption` (Ctrl-C), `ranks` (several
-processes); `folder`, `documents`, `describing` and `storage` (files); `measuring` (how
-good answers are), `picture`, `runs` (`Run`, `load`), `judging`, `predicting`,
-`sampling`. For loops of your own: `truncation`.
+In reading order: `fitting` (`fit`, the whole of a training) and `conducting`; what was
+asked for: `asked`, `settings`, `defaults`, `configuration`, `sources` (data and where
+they come from); all that is there before the first step: `building`, of `scales`,
+`readers`, `outputs` and `regularising`; `model`; the training itself: `truth`, `tasks`
+(batches of answers), `learning` (the loop) and `descent` (optimisers), `ranks` (several
+processes), `metrics`; what a person sees of it: `progress`, `board`, `picture`,
+`interruption` (Ctrl-C); files: `folder`, `documents`, `describing`, `storage`,
+`resuming`; afterwards: `runs` (`Run`, `load`), `measuring` (how good answers are),
+`judging`, `predicting`, `sampling`, `streaming`, `continuing`. For loops of your own:
+`truncation`.
 
 May import `data`, `nn` and the rooms below. A loaded model is built from data alone:
 no pickle, no source of the cell.
