@@ -42,7 +42,7 @@ from throughtime.estimators import (
 from throughtime.graph import Cell, Input, Parameter, State
 from throughtime.math import sigmoid, tanh
 from throughtime.train import open_run, predict
-from throughtime.train.settings import Settings
+from throughtime.train.asking.settings import Settings
 
 
 class Decaying(Cell):

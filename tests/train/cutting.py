@@ -1,6 +1,6 @@
 """A training that is cut off, as by a lost machine, but in the same process."""
 
-from throughtime.train.progress import Moment, Silent
+from throughtime.train.showing.progress import Moment, Silent
 
 
 class CutOff(Exception):

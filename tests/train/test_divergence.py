@@ -14,7 +14,7 @@ from throughtime.data import Column, Question, SequenceDataset
 from throughtime.errors import TrainingDiverged
 from throughtime.math import exp, mask, sqrt, square, tanh, where
 from throughtime.train import fit, open_run
-from throughtime.train.folder import CHECKPOINT
+from throughtime.train.files.folder import CHECKPOINT
 
 LENGTHS = [9, 12, 10, 12, 3, 11, 12, 1]
 # exp(2⁷) is above all numbers of 32 bits, exp(2⁶) is not.

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from throughtime.errors import CannotWrite, NotARun, RunExists
-from throughtime.train.folder import check_run, make_folder, write
+from throughtime.train.files.folder import check_run, make_folder, write
 
 
 def test_folders_are_numbered_by_data_and_cell(
@@ -56,7 +56,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> Non
 import resource, sys
 from pathlib import Path
 from throughtime.errors import CannotWrite
-from throughtime.train.folder import write
+from throughtime.train.files.folder import write
 write(Path("weights"), b"old")
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:

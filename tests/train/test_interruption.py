@@ -16,8 +16,8 @@ import throughtime as tt
 from tests.train.conftest import SENTENCE
 from throughtime.data import SequenceDataset, Split
 from throughtime.train import Run, open_run
+from throughtime.train.files.storage import read_document
 from throughtime.train.interruption import interruptible
-from throughtime.train.storage import read_document
 
 
 def start(folder: Path, *options: str) -> subprocess.Popen[str]:

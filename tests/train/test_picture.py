@@ -5,7 +5,7 @@ import io
 import pytest
 from matplotlib.image import imread
 
-from throughtime.train.picture import draw_curve
+from throughtime.train.showing.picture import draw_curve
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 50])

@@ -12,7 +12,7 @@ from throughtime.cells import Elman
 from throughtime.data import SequenceDataset
 from throughtime.errors import ExtraMissing
 from throughtime.train import fit
-from throughtime.train.progress import Live, Moment, TimeLeft, lasting
+from throughtime.train.showing.progress import Live, Moment, TimeLeft, lasting
 
 SMALL: dict[str, Any] = {"hidden_size": 4, "threads": 1, "batch_size": 8}
 

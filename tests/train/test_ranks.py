@@ -15,10 +15,10 @@ from tests.train.processes import ENVIRONMENT, ROOT
 from tests.train.test_tasks import EVERY
 from throughtime.data import SequenceBatches, TextStreams
 from throughtime.errors import DeviceMissing, NotShared, RankLost, ResumesOther
+from throughtime.train.asking.settings import LARGEST_SEED
 from throughtime.train.learning.checkpoints import read_checkpoint, write_checkpoint
 from throughtime.train.ranks import ALONE, Ranks, join
 from throughtime.train.ranks.ranks import lost
-from throughtime.train.settings import LARGEST_SEED
 
 WORLD = 2
 # Processes start slowly on a machine that is busy with other tests.

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from throughtime.data import Column
 from throughtime.errors import FeatureCountMismatch, ValueMissing
-from throughtime.train.readers import Read, earlier, later, since
-from throughtime.train.scales import Moments, Scale
+from throughtime.train.preparing.readers import Read, earlier, later, since
+from throughtime.train.preparing.scales import Moments, Scale
 
 NAN = float("nan")
 NUMBER, FLAG = Column("x"), Column("flag", "boolean")

@@ -24,13 +24,13 @@ from throughtime.errors import (
     ResumesOther,
     RunExists,
 )
-from throughtime.train.building import make_model
-from throughtime.train.defaults import settle
+from throughtime.train.asking.defaults import settle
+from throughtime.train.files.storage import weights_of, write_weights
 from throughtime.train.interruption import Interruption
 from throughtime.train.learning import Loop
 from throughtime.train.learning.checkpoints import read_checkpoint, restore
-from throughtime.train.progress import Moment, Row
-from throughtime.train.storage import weights_of, write_weights
+from throughtime.train.preparing.building import make_model
+from throughtime.train.showing.progress import Moment, Row
 from throughtime.train.tasks import make_task
 
 

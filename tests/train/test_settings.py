@@ -8,8 +8,8 @@ from tests.train.conftest import SENTENCE, UNSAID, make_sequences
 from tests.train.tables import table
 from throughtime.data import Column, Question, text_dataset
 from throughtime.errors import DeviceMissing, NumberOutOfRange, SettingError
-from throughtime.train.defaults import settle
-from throughtime.train.settings import Settings
+from throughtime.train.asking.defaults import settle
+from throughtime.train.asking.settings import Settings
 
 
 def test_what_is_not_given_suits_the_data() -> None:

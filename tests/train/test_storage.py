@@ -29,9 +29,9 @@ from throughtime.errors import (
     UnknownChoice,
 )
 from throughtime.train import Run, fit, open_run
-from throughtime.train.describing import build, describe
+from throughtime.train.asking.sources import checksum
+from throughtime.train.files.describing import build, describe
 from throughtime.train.model import Model
-from throughtime.train.sources import checksum
 
 CELL = '''
 from throughtime import Cell, Parameter, State

@@ -14,11 +14,11 @@ from tests.train.tables import booleans, drawn, numbers, table
 from throughtime.cells import GRU, LSTM
 from throughtime.data import Column, Question, SequenceDataset
 from throughtime.train import Run, fit, open_run
-from throughtime.train.building import make_model
-from throughtime.train.defaults import settle
+from throughtime.train.asking.defaults import settle
 from throughtime.train.measuring import metrics
 from throughtime.train.metrics import measure
 from throughtime.train.model import Model
+from throughtime.train.preparing.building import make_model
 from throughtime.train.tasks import Answers, OfSequences, make_task
 
 EXACT: dict[str, Any] = {"rtol": 0, "atol": 1e-12}

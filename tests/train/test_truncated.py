@@ -40,11 +40,11 @@ from throughtime.errors import (
 from throughtime.graph import Value
 from throughtime.math import tanh
 from throughtime.train import fit
-from throughtime.train.building import make_model
-from throughtime.train.defaults import settle
+from throughtime.train.asking.defaults import settle
+from throughtime.train.asking.settings import Settings
 from throughtime.train.learning.checkpoints import read_checkpoint, restore
 from throughtime.train.model import Model
-from throughtime.train.settings import Settings
+from throughtime.train.preparing.building import make_model
 from throughtime.train.tasks import Answers, OfSequences, make_task
 from throughtime.train.tasks.stretches import Layout, Piece
 from throughtime.train.tasks.truncated import Truncated

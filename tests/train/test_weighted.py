@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from throughtime.train.scales import Moments
+from throughtime.train.preparing.scales import Moments
 
 
 def test_weights_mean_the_same_as_repetitions() -> None:

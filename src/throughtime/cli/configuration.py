@@ -32,7 +32,7 @@ def _take_in(context: click.Context, _: click.Parameter, path: str | None) -> No
     """Make the options of the file the defaults of this call."""
     if path is None:
         return
-    from throughtime.train.configuration import read_toml
+    from throughtime.train.asking.configuration import read_toml
 
     known = _names(context.command)
     options = {str(one.name): one for one in context.command.params}

@@ -60,7 +60,7 @@ def evaluate(
     set.
     """
     from throughtime.train import judge, open_run
-    from throughtime.train.folder import EVALUATION
+    from throughtime.train.files.folder import EVALUATION
     from throughtime.train.measuring import check_picture
 
     if new is not None:

@@ -63,7 +63,7 @@ def _run(folder: Path) -> tuple[dict[str, Any], list[str]]:
     from throughtime.data import read_text
     from throughtime.nn import explain
     from throughtime.train import open_run
-    from throughtime.train.folder import COMMAND
+    from throughtime.train.files.folder import COMMAND
 
     run = open_run(folder)
     model = run.model

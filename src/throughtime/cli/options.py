@@ -83,7 +83,7 @@ def use_threads(threads: int | None) -> None:
         return
     import torch
 
-    from throughtime.train.settings import check_threads
+    from throughtime.train.asking.settings import check_threads
 
     check_threads(threads)
     torch.set_num_threads(threads)

@@ -35,9 +35,9 @@ from throughtime.estimators.keeping import ESTIMATOR, Kept
 from throughtime.estimators.parameters import SETTINGS, cell_of
 from throughtime.estimators.sequences import Array, Sequences, read_first, read_more
 from throughtime.train import Model, fit
+from throughtime.train.asking.settings import check_choice
 from throughtime.train.continuing import ONE_PASS, go_on
-from throughtime.train.folder import passing, write
-from throughtime.train.settings import check_choice
+from throughtime.train.files.folder import passing, write
 from throughtime.train.streaming import ModelStream
 from throughtime.train.tasks import OfSequences
 

@@ -10,8 +10,8 @@ from throughtime.estimators.base import SequenceEstimator
 from throughtime.estimators.datasets import Targets, places_in, split_steps
 from throughtime.estimators.parameters import parameters
 from throughtime.estimators.sequences import Array
-from throughtime.train.outputs import Forecast
-from throughtime.train.settings import check_count
+from throughtime.train.asking.settings import check_count
+from throughtime.train.preparing.outputs import Forecast
 
 
 @parameters(horizon=1, difference=1)

@@ -16,9 +16,10 @@ import numpy as np
 
 from throughtime.errors import DamagedModel
 from throughtime.train import Model
-from throughtime.train.configuration import read_toml
-from throughtime.train.documents import read_metrics, read_settings
-from throughtime.train.folder import (
+from throughtime.train.asking.configuration import read_toml
+from throughtime.train.asking.settings import Settings
+from throughtime.train.files.documents import read_metrics, read_settings
+from throughtime.train.files.folder import (
     COMMAND,
     CONFIG,
     INITIAL,
@@ -30,8 +31,7 @@ from throughtime.train.folder import (
     passing,
     write,
 )
-from throughtime.train.settings import Settings
-from throughtime.train.storage import (
+from throughtime.train.files.storage import (
     load_model,
     one_line,
     read_document,

@@ -15,7 +15,7 @@ from throughtime.errors import UnknownCell
 from throughtime.errors.base import did_you_mean
 from throughtime.graph import Cell
 from throughtime.train import fit
-from throughtime.train.settings import Settings
+from throughtime.train.asking.settings import Settings
 
 # scikit-learn has its own name for it.
 _ELSEWHERE: Final = {"seed"}

@@ -1,15 +1,12 @@
 """TRAINING: from a cell and data to a run folder, and back to a model.
 
-In reading order: `fitting` (`fit`, the whole of a training) and `conducting`; what was
-asked for: `asked`, `settings`, `defaults`, `configuration`, `sources` (data and where
-they come from); all that is there before the first step: `building`, of `scales`,
-`readers`, `outputs` and `regularising`; `model`; the training itself: `truth`, `tasks`
-(batches of answers), `learning` (the loop) and `descent` (optimisers), `ranks` (several
-processes), `metrics`; what a person sees of it: `progress`, `board`, `picture`,
-`interruption` (Ctrl-C); files: `folder`, `documents`, `describing`, `storage`,
-`resuming`; afterwards: `runs` (`Run`, `load`), `measuring` (how good answers are),
-`judging`, `predicting`, `sampling`, `streaming`, `continuing`. For loops of your own:
-`truncation`.
+In reading order: `fitting` (`fit`, the whole of a training) and `conducting`; `asking`
+(what was asked for), `preparing` (all that is there before the first step), `model`,
+`tasks` (batches of answers), `learning` (the loop) with `descent` (optimisers) and
+`ranks` (several processes), `metrics`; `showing` (what a person sees), `interruption`
+(Ctrl-C), `files` (the folder of a run). Afterwards: `runs` (`Run`, `load`),
+`measuring` (how good answers are), `judging`, `predicting`, `sampling`, `streaming`,
+`continuing`. For loops of your own: `truncation`.
 
 May import `data`, `nn` and the rooms below. A loaded model is built from data alone:
 no pickle, no source of the cell.

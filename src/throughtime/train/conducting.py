@@ -7,8 +7,9 @@ from typing import Any
 import torch
 
 from throughtime.data import Dataset, describe_data
-from throughtime.train.documents import write_document
-from throughtime.train.folder import (
+from throughtime.train.asking.settings import Settings
+from throughtime.train.files.documents import write_document
+from throughtime.train.files.folder import (
     CHECKPOINT,
     COMMAND,
     CONFIG,
@@ -17,17 +18,16 @@ from throughtime.train.folder import (
     WEIGHTS,
     write,
 )
+from throughtime.train.files.resuming import check_same
+from throughtime.train.files.storage import weights_of, write_weights
 from throughtime.train.interruption import Interruption, interruptible
 from throughtime.train.learning import Loop, Outcome
 from throughtime.train.learning.checkpoints import restore
 from throughtime.train.metrics import measure
 from throughtime.train.model import Model
-from throughtime.train.picture import draw_curve
-from throughtime.train.progress import Reporter, words
-from throughtime.train.resuming import check_same
 from throughtime.train.runs import Run
-from throughtime.train.settings import Settings
-from throughtime.train.storage import weights_of, write_weights
+from throughtime.train.showing.picture import draw_curve
+from throughtime.train.showing.progress import Reporter, words
 from throughtime.train.tasks import Task
 
 

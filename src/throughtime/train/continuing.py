@@ -8,14 +8,14 @@ from typing import Any, Final
 import torch
 
 from throughtime.data import SequenceDataset
+from throughtime.train.asking.settings import Settings
 from throughtime.train.descent.optimizers import load_optimizer
-from throughtime.train.folder import WEIGHTS, passing
+from throughtime.train.files.folder import WEIGHTS, passing
+from throughtime.train.files.storage import weights_of, write_weights
 from throughtime.train.interruption import interruptible
 from throughtime.train.learning import Loop
 from throughtime.train.model import Model
-from throughtime.train.progress import Row, Silent
-from throughtime.train.settings import Settings
-from throughtime.train.storage import weights_of, write_weights
+from throughtime.train.showing.progress import Row, Silent
 from throughtime.train.tasks import make_task
 
 ONE_PASS: Final[dict[str, Any]] = {

@@ -11,28 +11,28 @@ import torch
 from throughtime.data import Missing
 from throughtime.graph import Cell
 from throughtime.nn.heads import Pooling
-from throughtime.train.asked import call_of, configuration_of, reading_of
-from throughtime.train.board import Board, check_tensorboard
-from throughtime.train.building import make_model
+from throughtime.train.asking.asked import call_of, configuration_of, reading_of
+from throughtime.train.asking.defaults import settle
+from throughtime.train.asking.settings import Settings
+from throughtime.train.asking.sources import describe_source, read
 from throughtime.train.conducting import Conduct
-from throughtime.train.defaults import settle
-from throughtime.train.describing import describe
-from throughtime.train.folder import (
+from throughtime.train.files.describing import describe
+from throughtime.train.files.folder import (
     make_folder,
 )
-from throughtime.train.memory import enough_memory
-from throughtime.train.model import Model
-from throughtime.train.progress import Live, Reporter, Silent
-from throughtime.train.ranks import Ranks, join
-from throughtime.train.regularising import regularised
-from throughtime.train.resuming import (
+from throughtime.train.files.resuming import (
     find_checkpoint,
     with_threads_of,
     words_on_resuming,
 )
+from throughtime.train.memory import enough_memory
+from throughtime.train.model import Model
+from throughtime.train.preparing.building import make_model
+from throughtime.train.preparing.regularising import regularised
+from throughtime.train.ranks import Ranks, join
 from throughtime.train.runs import Run
-from throughtime.train.settings import Settings
-from throughtime.train.sources import describe_source, read
+from throughtime.train.showing.board import Board, check_tensorboard
+from throughtime.train.showing.progress import Live, Reporter, Silent
 from throughtime.train.tasks import Task, make_task
 
 _SMALLER = "give a smaller hidden_size, num_layers or batch_size"

@@ -11,7 +11,7 @@ from torch import Tensor
 from throughtime.data import Split
 from throughtime.train.interruption import Interruption, Stopped
 from throughtime.train.model import Model
-from throughtime.train.outputs import Classes, Numbers
+from throughtime.train.preparing.outputs import Classes, Numbers
 from throughtime.train.ranks import ALONE, Ranks
 from throughtime.train.tasks import Answers, Task
 

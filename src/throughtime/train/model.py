@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from throughtime.data import Question, Schema
 from throughtime.nn import Recurrent
 from throughtime.nn.heads import Head, Pooling, pool
-from throughtime.train.outputs import Output
-from throughtime.train.readers import Read
+from throughtime.train.preparing.outputs import Output
+from throughtime.train.preparing.readers import Read
 
 if TYPE_CHECKING:
     from throughtime.train.streaming import ModelStream

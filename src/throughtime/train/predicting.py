@@ -22,7 +22,7 @@ from throughtime.data.pieces import SEQUENCE, STOP
 from throughtime.data.sources.paths import find_files
 from throughtime.errors import OverwritesData, PredictsNoText
 from throughtime.train.model import Model
-from throughtime.train.outputs import Classes, Labels
+from throughtime.train.preparing.outputs import Classes, Labels
 from throughtime.train.runs import Run
 from throughtime.train.tasks import OfSequences
 

@@ -21,19 +21,19 @@ from throughtime.errors import (
     DataMoved,
     DataOfMemory,
 )
-from throughtime.train.documents import read_metrics, read_settings
-from throughtime.train.folder import METRICS, MODEL, WEIGHTS
-from throughtime.train.measuring import Predicted
-from throughtime.train.metrics import accuracies, measure
-from throughtime.train.model import Model
-from throughtime.train.settings import Settings, check_choice
-from throughtime.train.sources import bundled, checksum, read, read_again
-from throughtime.train.storage import (
+from throughtime.train.asking.settings import Settings, check_choice
+from throughtime.train.asking.sources import bundled, checksum, read, read_again
+from throughtime.train.files.documents import read_metrics, read_settings
+from throughtime.train.files.folder import METRICS, MODEL, WEIGHTS
+from throughtime.train.files.storage import (
     load_model,
     one_line,
     read_document,
     read_epoch,
 )
+from throughtime.train.measuring import Predicted
+from throughtime.train.metrics import accuracies, measure
+from throughtime.train.model import Model
 from throughtime.train.tasks import Task, make_task
 
 SPLITS: dict[str, Split] = {

@@ -9,7 +9,7 @@ from torch import Tensor
 from throughtime.errors import StreamMismatch
 from throughtime.nn.streaming import Step, Stream
 from throughtime.train.model import Model
-from throughtime.train.outputs import Forecast
+from throughtime.train.preparing.outputs import Forecast
 
 
 class StreamState(NamedTuple):

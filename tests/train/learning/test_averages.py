@@ -18,10 +18,10 @@ from tests.train.learning.training import (
 )
 from throughtime.cells import GRU
 from throughtime.train import fit
-from throughtime.train.building import make_model
 from throughtime.train.descent.averages import Average
 from throughtime.train.metrics import measure
 from throughtime.train.model import Model
+from throughtime.train.preparing.building import make_model
 from throughtime.train.tasks import make_task
 
 PLAIN: dict[str, Any] = {"schedule": "constant", "clip": 0.0, "epochs": 4}

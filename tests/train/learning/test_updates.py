@@ -19,9 +19,9 @@ from tests.train.learning.training import (
 from tests.train.tables import drawn, numbers, table
 from throughtime.cells import GRU
 from throughtime.data import Question, SequenceBatches, SequenceDataset
-from throughtime.train.building import make_model
 from throughtime.train.learning.updates import NotFinite, Updates
 from throughtime.train.model import Model
+from throughtime.train.preparing.building import make_model
 from throughtime.train.tasks import OfSequences
 
 PLAIN: dict[str, Any] = {"optimizer": "sgd", "schedule": "constant", "epochs": 2}

@@ -13,15 +13,15 @@ from tests.train.conftest import UNSAID, make_sequences
 from tests.train.cutting import CutOff, Cutting
 from throughtime.cells import GRU
 from throughtime.data import Dataset, SequenceDataset, Split
-from throughtime.train.building import make_model
-from throughtime.train.defaults import settle
-from throughtime.train.folder import CHECKPOINT
+from throughtime.train.asking.defaults import settle
+from throughtime.train.asking.settings import Settings
+from throughtime.train.files.folder import CHECKPOINT
 from throughtime.train.interruption import Interruption
 from throughtime.train.learning import Loop
 from throughtime.train.learning.checkpoints import read_checkpoint, restore
 from throughtime.train.model import Model
-from throughtime.train.regularising import regularised
-from throughtime.train.settings import Settings
+from throughtime.train.preparing.building import make_model
+from throughtime.train.preparing.regularising import regularised
 from throughtime.train.tasks import Answers, OfSequences, make_task
 
 SIGNS = make_sequences(105)  # 35 to learn from: with batches of 8 the last has 3

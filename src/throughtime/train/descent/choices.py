@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from throughtime.errors import NumberOutOfRange, Pointless, UnusedSetting
+from throughtime.train.asking.settings import Settings
 from throughtime.train.descent.averages import AVERAGES
 from throughtime.train.descent.schedules import BY_EPOCHS, FALLING
-from throughtime.train.settings import Settings
 
 # The average of about the last hundred updates: data sets of one sitting have some
 # hundreds of them in all.

@@ -16,8 +16,8 @@ from throughtime.graph.names import FUNCTIONS, value_names
 from throughtime.nn import Recurrent
 from throughtime.nn.node_deltas import node_deltas
 from throughtime.nn.sequences import state_values
+from throughtime.train.asking.settings import Settings
 from throughtime.train.model import Model
-from throughtime.train.settings import Settings
 from throughtime.train.tasks import Answers, Rerun
 
 # So many standard deviations from the mean, a number of the data is worth a word.

@@ -11,9 +11,9 @@ from typing import Any, Final, Protocol
 import torch
 
 from throughtime.errors import DamagedCheckpoint, ResumesOther
-from throughtime.train.folder import write
+from throughtime.train.files.folder import write
+from throughtime.train.files.storage import one_line
 from throughtime.train.ranks import ALONE, Ranks
-from throughtime.train.storage import one_line
 
 VERSION: Final = 2
 MACHINE: Final = "machine"

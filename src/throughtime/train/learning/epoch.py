@@ -6,8 +6,8 @@ from typing import Any
 
 from throughtime.train.learning.updates import Update
 from throughtime.train.metrics import Meter
-from throughtime.train.progress import Counted, Row
 from throughtime.train.ranks import ALONE, Ranks
+from throughtime.train.showing.progress import Counted, Row
 from throughtime.train.tasks import Answers
 
 

@@ -13,8 +13,10 @@ import torch
 from torch import Tensor
 
 from throughtime.errors import TrainingDiverged
+from throughtime.train.asking.settings import Settings
 from throughtime.train.descent.averages import Average
-from throughtime.train.folder import CHECKPOINT, METRICS, WEIGHTS, write
+from throughtime.train.files.folder import CHECKPOINT, METRICS, WEIGHTS, write
+from throughtime.train.files.storage import read_weights, weights_of, write_weights
 from throughtime.train.interruption import Interruption, Stopped
 from throughtime.train.learning.blame import (
     advice,
@@ -27,9 +29,7 @@ from throughtime.train.learning.epoch import Epoch
 from throughtime.train.learning.updates import NotFinite, Update, Updates
 from throughtime.train.metrics import Meter, measure
 from throughtime.train.model import Model
-from throughtime.train.progress import Moment, Reporter, Row
-from throughtime.train.settings import Settings
-from throughtime.train.storage import read_weights, weights_of, write_weights
+from throughtime.train.showing.progress import Moment, Reporter, Row
 from throughtime.train.tasks import Answers, Task
 from throughtime.train.zeros import ZeroCounter
 

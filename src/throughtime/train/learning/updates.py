@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from throughtime.train.asking.settings import Settings
 from throughtime.train.descent.clipping import clip, divide
 from throughtime.train.descent.optimizers import load_optimizer, make_optimizer
 from throughtime.train.descent.schedules import Schedule
 from throughtime.train.model import Model
 from throughtime.train.ranks import ALONE, Ranks
 from throughtime.train.ranks.ranks import share_gradient
-from throughtime.train.settings import Settings
 from throughtime.train.tasks import Answers
 
 

@@ -9,9 +9,9 @@ from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.ticker import MaxNLocator
 
-from throughtime.train.look import QUIET, TRAINING, VALIDATION
 from throughtime.train.measuring.additive import best, surprise
 from throughtime.train.measuring.predicted import Array, Predicted
+from throughtime.train.showing.look import QUIET, TRAINING, VALIDATION
 
 INK: Final = "#374151"
 SHADES: Final = LinearSegmentedColormap.from_list(

@@ -10,8 +10,8 @@ from matplotlib.ticker import MaxNLocator
 
 from throughtime.data import Question
 from throughtime.data.types import IntegerArray
-from throughtime.train.look import QUIET, TRAINING, VALIDATION
 from throughtime.train.measuring.predicted import Predicted
+from throughtime.train.showing.look import QUIET, TRAINING, VALIDATION
 
 _MOST_CHARTS: Final = 3
 _MOST_STEPS: Final = 150

@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from throughtime.data import Question
-from throughtime.train.look import STYLE
 from throughtime.train.measuring.charts import (
     calibration,
     confusion,
@@ -20,6 +19,7 @@ from throughtime.train.measuring.charts import (
 )
 from throughtime.train.measuring.courses import courses
 from throughtime.train.measuring.predicted import Predicted, checked, form
+from throughtime.train.showing.look import STYLE
 
 #: Points of a picture to the inch.
 DPI: Final = 150

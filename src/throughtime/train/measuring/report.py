@@ -12,12 +12,12 @@ import numpy as np
 from throughtime.data import Question
 from throughtime.data.types import FloatArray
 from throughtime.errors import UnknownTableFormat
-from throughtime.train.folder import write
+from throughtime.train.files.folder import write
 from throughtime.train.measuring.intervals import Interval, interval
 from throughtime.train.measuring.metrics import main_metric, measure
 from throughtime.train.measuring.pictures import DPI, draw
 from throughtime.train.measuring.predicted import Predicted, checked
-from throughtime.train.progress import words
+from throughtime.train.showing.progress import words
 
 
 @dataclass(frozen=True)

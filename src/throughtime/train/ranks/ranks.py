@@ -12,7 +12,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from throughtime.errors import NotShared, RankLost, RanksDiffer, ThroughtimeError
-from throughtime.train.settings import LARGEST_SEED, Settings
+from throughtime.train.asking.settings import LARGEST_SEED, Settings
 
 Value = TypeVar("Value")
 

@@ -12,8 +12,8 @@ Next: `loop`, which learns from the answers.
 """
 
 from throughtime.data import Dataset, TextDataset
+from throughtime.train.asking.settings import Settings
 from throughtime.train.ranks import ALONE, Ranks
-from throughtime.train.settings import Settings
 from throughtime.train.tasks.answers import Answers, Rerun, Task, Training
 from throughtime.train.tasks.sequences import OfSequences
 from throughtime.train.tasks.text import NextSymbol

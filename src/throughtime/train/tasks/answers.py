@@ -9,8 +9,8 @@ from torch import Tensor
 from throughtime.data import Split
 from throughtime.train.measuring import Predicted
 from throughtime.train.model import Model
-from throughtime.train.progress import Counted
 from throughtime.train.ranks import Ranks
+from throughtime.train.showing.progress import Counted
 
 
 class Rerun(NamedTuple):

@@ -18,18 +18,18 @@ from throughtime.data import (
 from throughtime.data.pieces import SEQUENCE, START, STOP
 from throughtime.data.types import IntegerArray
 from throughtime.errors import NotShared
+from throughtime.train.asking.settings import Settings
 from throughtime.train.measuring import Predicted
 from throughtime.train.model import Model
-from throughtime.train.outputs import asked_of
-from throughtime.train.progress import Counted
+from throughtime.train.preparing.outputs import asked_of
+from throughtime.train.preparing.truth import truth_of
 from throughtime.train.ranks import ALONE, Ranks
-from throughtime.train.settings import Settings
+from throughtime.train.showing.progress import Counted
 from throughtime.train.tasks.answers import Answers, Rerun, Training, known
 from throughtime.train.tasks.collecting import Collected
 from throughtime.train.tasks.stretches import PieceStream
 from throughtime.train.tasks.truncated import Truncated
 from throughtime.train.tasks.weights import ClassWeights, check_weights
-from throughtime.train.truth import truth_of
 
 # Without gradients larger batches fit: fewer, larger products. But of long sequences
 # not so many.

@@ -16,10 +16,10 @@ from throughtime.data import SequenceDataset
 from throughtime.data.pieces import FIRST, SEQUENCE, START, STOP
 from throughtime.data.stream_batches import Chunk, StreamBatches
 from throughtime.train.model import Model
-from throughtime.train.outputs import Classes
-from throughtime.train.readers import Read
+from throughtime.train.preparing.outputs import Classes
+from throughtime.train.preparing.readers import Read
+from throughtime.train.preparing.truth import truth_of
 from throughtime.train.truncation import Window
-from throughtime.train.truth import truth_of
 
 # In the middle of a piece, what came before is read again in stretches of so many.
 _CATCHING_UP = 1024

@@ -10,8 +10,8 @@ from torch import Tensor
 from throughtime.data import Split, TextChunk, TextDataset, TextStreams
 from throughtime.train.measuring import Predicted
 from throughtime.train.model import Model
-from throughtime.train.progress import Counted
 from throughtime.train.ranks import ALONE, Ranks
+from throughtime.train.showing.progress import Counted
 from throughtime.train.tasks.answers import Answers, Rerun, Training, known
 from throughtime.train.tasks.truncated import TextSource, Truncated
 from throughtime.train.truncation import Rule

@@ -24,11 +24,11 @@ from throughtime.errors import (
     TooLargeForMemory,
     UnknownBackend,
 )
-from throughtime.train.describing import build, field
-from throughtime.train.folder import MODEL, WEIGHTS, check_run, write
+from throughtime.train.asking.settings import check_device
+from throughtime.train.files.describing import build, field
+from throughtime.train.files.folder import MODEL, WEIGHTS, check_run, write
 from throughtime.train.memory import enough_memory
 from throughtime.train.model import Model
-from throughtime.train.settings import check_device
 
 FORMAT: Final = "throughtime model"
 VERSION: Final = 3

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from throughtime.errors import DataChanged, ResumesNothing, ResumesOther
+from throughtime.train.asking.settings import Settings
 from throughtime.train.descent.choices import follows_epochs
-from throughtime.train.describing import describe
-from throughtime.train.folder import CHECKPOINT
+from throughtime.train.files.describing import describe
+from throughtime.train.files.folder import CHECKPOINT
+from throughtime.train.files.storage import read_document
 from throughtime.train.learning.checkpoints import (
     MACHINE,
     machine,
@@ -18,8 +20,6 @@ from throughtime.train.learning.checkpoints import (
 )
 from throughtime.train.model import Model
 from throughtime.train.ranks import ALONE, Ranks
-from throughtime.train.settings import Settings
-from throughtime.train.storage import read_document
 
 # They may differ: nothing that was learned depends on them.
 _FREE = {"save_every"}

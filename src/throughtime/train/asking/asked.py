@@ -9,8 +9,8 @@ import torch
 
 from throughtime.data import Dataset, Reading
 from throughtime.graph import Cell
-from throughtime.train.configuration import cell_words, to_toml
-from throughtime.train.settings import Settings
+from throughtime.train.asking.configuration import cell_words, to_toml
+from throughtime.train.asking.settings import Settings
 
 
 def reading_of(asked: Mapping[str, Any]) -> Reading:

@@ -12,11 +12,11 @@ import torch
 from throughtime.data import Column, Question, Schema
 from throughtime.graph.serialize import from_json, to_json
 from throughtime.nn import Recurrent
+from throughtime.train.asking.settings import DTYPES
 from throughtime.train.model import Model
-from throughtime.train.outputs import Forecast, Numbers, Output, make_output
-from throughtime.train.readers import Read, of_kind
-from throughtime.train.scales import Scale
-from throughtime.train.settings import DTYPES
+from throughtime.train.preparing.outputs import Forecast, Numbers, Output, make_output
+from throughtime.train.preparing.readers import Read, of_kind
+from throughtime.train.preparing.scales import Scale
 
 _POOLINGS = (None, "last", "mean", "max")
 _MISSING = ("error", "forward", "mean", "zero")

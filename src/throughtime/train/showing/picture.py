@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from throughtime.train.look import QUIET, STYLE, TRAINING, VALIDATION
 from throughtime.train.metrics import HIGHER_IS_BETTER
-from throughtime.train.progress import Row, words
+from throughtime.train.showing.look import QUIET, STYLE, TRAINING, VALIDATION
+from throughtime.train.showing.progress import Row, words
 
 
 def draw_curve(

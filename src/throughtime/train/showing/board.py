@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from throughtime.errors import ExtraMissing
-from throughtime.train.folder import TENSORBOARD, cannot_write
-from throughtime.train.progress import Moment, Reporter, Row
+from throughtime.train.files.folder import TENSORBOARD, cannot_write
+from throughtime.train.showing.progress import Moment, Reporter, Row
 
 _EPOCH = ("sequences_per_second", "steps_per_second", "clip_rate")
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from throughtime.data import Question
-from throughtime.train.readers import later
+from throughtime.train.preparing.readers import later
 
 
 def truth_of(values: Tensor, question: Question) -> Tensor:

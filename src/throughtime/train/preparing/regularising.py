@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from throughtime.cells import DropConnect, VariationalDropout, Zoneout
 from throughtime.graph import Cell, State
 from throughtime.graph.declarations import declarations
-from throughtime.train.settings import Settings, check_choice
+from throughtime.train.asking.settings import Settings, check_choice
 
 _PLACES = ("input", "hidden")
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from throughtime.data import Column, Missing
 from throughtime.data.tables.known import ABOUT_FEATURES
 from throughtime.errors import FeatureCountMismatch, ValueMissing
-from throughtime.train.scales import Scale, chosen
+from throughtime.train.preparing.scales import Scale, chosen
 
 # What holds the place of a category that is missing: as of one never seen, all zeros.
 _UNSEEN = -1.0

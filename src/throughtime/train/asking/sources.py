@@ -17,7 +17,7 @@ from throughtime.data import (
 )
 from throughtime.data import read as read_data
 from throughtime.errors import UnusedSetting
-from throughtime.train.settings import check_choice, check_count
+from throughtime.train.asking.settings import check_choice, check_count
 
 _READING = {entry.name for entry in fields(Reading)}
 _PATHS = (str, os.PathLike)

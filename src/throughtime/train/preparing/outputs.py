@@ -15,8 +15,8 @@ from throughtime.data import IGNORED, Column, Question, Schema
 from throughtime.errors import UnfitTarget
 from throughtime.nn import Linear, Sigmoid, Softmaxes
 from throughtime.nn.heads import Head
-from throughtime.train.readers import earlier
-from throughtime.train.scales import Scale
+from throughtime.train.preparing.readers import earlier
+from throughtime.train.preparing.scales import Scale
 
 Filled: TypeAlias = Callable[[], Tensor]
 

@@ -18,13 +18,13 @@ from throughtime.errors import CellInputMismatch, CellNeedsInput, InputWithoutCe
 from throughtime.graph import Cell
 from throughtime.nn import Recurrent, initialise
 from throughtime.nn.heads import Pooling
-from throughtime.train.defaults import unused
+from throughtime.train.asking.defaults import unused
+from throughtime.train.asking.settings import Settings
 from throughtime.train.model import Model
-from throughtime.train.outputs import Forecast, Output, make_output
-from throughtime.train.readers import Read, since
-from throughtime.train.scales import Moments, Scale, chosen, measure_columns
-from throughtime.train.settings import Settings
-from throughtime.train.truth import truth_of
+from throughtime.train.preparing.outputs import Forecast, Output, make_output
+from throughtime.train.preparing.readers import Read, since
+from throughtime.train.preparing.scales import Moments, Scale, chosen, measure_columns
+from throughtime.train.preparing.truth import truth_of
 
 SYMBOL = "symbol"
 # What a category has no use for.

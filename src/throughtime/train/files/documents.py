@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from throughtime.errors import DamagedModel
-from throughtime.train.describing import describe, field
-from throughtime.train.folder import MODEL, write
+from throughtime.train.asking.settings import Settings
+from throughtime.train.asking.sources import read_again
+from throughtime.train.files.describing import describe, field
+from throughtime.train.files.folder import MODEL, write
+from throughtime.train.files.storage import FORMAT, VERSION, one_line
 from throughtime.train.model import Model
-from throughtime.train.settings import Settings
-from throughtime.train.sources import read_again
-from throughtime.train.storage import FORMAT, VERSION, one_line
 from throughtime.train.tasks import Task
 
 
