@@ -16,6 +16,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 import throughtime as tt
 from tests.estimators.examples import SETTINGS, sequences, signs
+from tests.train.test_model_streams import Decaying
 from throughtime.errors import (
     BadArrays,
     BadSampleWeight,
@@ -39,25 +40,8 @@ from throughtime.estimators import (
     SequenceTagger,
     SymbolModel,
 )
-from throughtime.graph import Cell, Input, Parameter, State
-from throughtime.math import sigmoid, tanh
 from throughtime.train import open_run, predict
 from throughtime.train.asking.settings import Settings
-
-
-class Decaying(Cell):
-    """A tanh unit that forgets with the time since the step before."""
-
-    weight_ih = Parameter("hidden", "input")
-    weight_hh = Parameter("hidden", "hidden")
-    rate = Parameter("hidden", 1)
-    h = State("hidden")
-    gap = Input(1)
-
-    def step(self, x: Any, h: Any, gap: Any) -> Any:
-        kept = h * sigmoid(self.rate @ gap)
-        return tanh(self.weight_ih @ x + self.weight_hh @ kept)
-
 
 X, Y = sequences(), signs(sequences())
 

@@ -1,5 +1,8 @@
 """A training that is cut off, as by a lost machine, but in the same process."""
 
+from throughtime.train.files.folder import CHECKPOINT
+from throughtime.train.learning import Loop
+from throughtime.train.learning.checkpoints import read_checkpoint, restore
 from throughtime.train.showing.progress import Moment, Silent
 
 
@@ -19,3 +22,9 @@ class Cutting(Silent):
             if not self.left:
                 raise CutOff
             self.left -= 1
+
+
+def take_up(loop: Loop) -> None:
+    """Let a new loop go on from the last checkpoint in its folder."""
+    path = loop.folder / CHECKPOINT
+    restore(path, read_checkpoint(path), loop)

@@ -14,7 +14,7 @@ import torch
 
 import throughtime as tt
 from tests.train.conftest import SENTENCE, UNSAID, make_sequences
-from tests.train.cutting import CutOff, Cutting
+from tests.train.cutting import CutOff, Cutting, take_up
 from tests.train.test_tasks import EVERY
 from throughtime.data import Dataset, text_dataset
 from throughtime.errors import (
@@ -28,7 +28,7 @@ from throughtime.train.asking.defaults import settle
 from throughtime.train.files.storage import weights_of, write_weights
 from throughtime.train.interruption import Interruption
 from throughtime.train.learning import Loop
-from throughtime.train.learning.checkpoints import read_checkpoint, restore
+from throughtime.train.learning.checkpoints import read_checkpoint
 from throughtime.train.preparing.building import make_model
 from throughtime.train.showing.progress import Moment, Row
 from throughtime.train.tasks import make_task
@@ -95,8 +95,7 @@ def test_cut_off_anywhere_it_ends_with_equal_bits(name: str, tmp_path: Path) -> 
         with pytest.raises(CutOff):
             CASES[name](folder, cut).run()
         again = CASES[name](folder, None)
-        path = folder / "checkpoint.pt"
-        restore(path, read_checkpoint(path), again)
+        take_up(again)
         assert told(again.run().rows) == told(outcome.rows)
         for file in ("model.safetensors", "metrics.jsonl"):
             assert (folder / file).exists()
@@ -220,8 +219,7 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(
     # It is finished with what was learned of the epoch, and can be used.
     assert stopped.run().stopped == "interrupted"
     again = make(tmp_path / "stopped", None)
-    path = tmp_path / "stopped" / "checkpoint.pt"
-    restore(path, read_checkpoint(path), again)
+    take_up(again)
     assert told(again.run().rows) == told(whole.outcome.rows)
     files = [tmp_path / run / "model.safetensors" for run in ("whole", "stopped")]
     assert files[0].read_bytes() == files[1].read_bytes()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import throughtime as tt
 from tests.train.conftest import SENTENCE
-from tests.train.cutting import CutOff
+from tests.train.cutting import CutOff, take_up
 from tests.train.tables import drawn, numbers, table
 from tests.train.test_guards import timed
 from tests.train.test_resuming import Make, of, same, told
@@ -42,7 +42,6 @@ from throughtime.math import tanh
 from throughtime.train import fit
 from throughtime.train.asking.defaults import settle
 from throughtime.train.asking.settings import Settings
-from throughtime.train.learning.checkpoints import read_checkpoint, restore
 from throughtime.train.model import Model
 from throughtime.train.preparing.building import make_model
 from throughtime.train.tasks import Answers, OfSequences, make_task
@@ -261,8 +260,7 @@ def test_cut_off_after_any_update_it_ends_with_equal_bits(
         with pytest.raises(CutOff):
             CASES[name](folder, cut).run()
         again = CASES[name](folder, None)
-        path = folder / "checkpoint.pt"
-        restore(path, read_checkpoint(path), again)
+        take_up(again)
         assert told(again.run().rows) == told(outcome.rows)
         best = (folder / "model.safetensors").read_bytes()
         assert best == (tmp_path / "whole" / "model.safetensors").read_bytes()

@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 import throughtime as tt
 from tests.train.conftest import UNSAID, make_sequences
-from tests.train.cutting import CutOff, Cutting
+from tests.train.cutting import CutOff, Cutting, take_up
 from throughtime.cells import GRU
 from throughtime.data import Dataset, SequenceDataset, Split
 from throughtime.train.asking.defaults import settle
@@ -18,7 +18,7 @@ from throughtime.train.asking.settings import Settings
 from throughtime.train.files.folder import CHECKPOINT
 from throughtime.train.interruption import Interruption
 from throughtime.train.learning import Loop
-from throughtime.train.learning.checkpoints import read_checkpoint, restore
+from throughtime.train.learning.checkpoints import read_checkpoint
 from throughtime.train.model import Model
 from throughtime.train.preparing.building import make_model
 from throughtime.train.preparing.regularising import regularised
@@ -69,7 +69,7 @@ def learn(
         interruption = getattr(task, "interruption", Interruption())
         loop = Loop(model, task, settings, folder, Cutting(after), interruption)
         if path.is_file():
-            restore(path, read_checkpoint(path), loop)
+            take_up(loop)
         try:
             loop.run()
         except CutOff:
