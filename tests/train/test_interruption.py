@@ -12,12 +12,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import throughtime as tt
 from tests.train.conftest import SENTENCE
 from throughtime.data import SequenceDataset, Split
 from throughtime.train import Run, open_run
 from throughtime.train.files.storage import read_document
 from throughtime.train.interruption import interruptible
+from throughtime.train.learning.checkpoints import read_checkpoint
 
 
 def start(folder: Path, *options: str) -> subprocess.Popen[str]:
@@ -93,6 +96,14 @@ def agree(run: Run, data: SequenceDataset | None = None) -> None:
     assert abs(run.evaluate("validation")["loss"] - min(losses)) < 1e-6
 
 
+NINE: Mapping[str, Any] = {
+    "hidden_size": 4,
+    "threads": 1,
+    "patience": 9,
+    "epochs": 9,
+}
+
+
 class Signals(dict[Split, Any]):
     """Parts of the data; who looks up one of them for the n-th time sends a SIGINT."""
 
@@ -109,8 +120,7 @@ class Signals(dict[Split, Any]):
 
 def interrupted(signs: SequenceDataset, out: Path, part: Split, time: int) -> Run:
     data = replace(signs, splits=Signals(signs.splits, part, time))
-    options = {"hidden_size": 4, "threads": 1, "patience": 9, "epochs": 9}
-    return tt.fit(tt.cells.GRU(), data, out=out, **options)
+    return tt.fit(tt.cells.GRU(), data, out=out, **NINE)
 
 
 def test_ctrl_c_in_validation_stops_soon(
@@ -128,6 +138,29 @@ def test_ctrl_c_in_the_first_validation_keeps_what_was_learned(
 ) -> None:
     run = interrupted(signs, tmp_path, "validation", 1)
     assert (run.stopped, run.best_epoch) == ("interrupted", 1)
+
+
+@pytest.mark.parametrize("time", [1, 2, 4])
+def test_ctrl_c_at_the_end_of_an_epoch_leaves_a_checkpoint_of_it(
+    time: int, signs: SequenceDataset, tmp_path: Path
+) -> None:
+    """In the first validation, which is finished; in a glimpse, after validation."""
+    run = interrupted(signs, tmp_path / "stopped", "validation", time)
+    assert run.stopped == "interrupted"
+    loop = read_checkpoint(run.path / "checkpoint.pt")["loop"]
+    assert loop["rows"] == run.metrics
+    assert loop["epoch"]["number"] == len(run.metrics) + 1
+    whole = tt.fit(tt.cells.GRU(), signs, out=tmp_path / "whole", **NINE)
+    run = tt.fit(tt.cells.GRU(), signs, out=run.path, resume=True, **NINE)
+    files = [one.path / "model.safetensors" for one in (whole, run)]
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_ctrl_c_after_all_epochs_is_no_interruption(
+    signs: SequenceDataset, tmp_path: Path
+) -> None:
+    run = interrupted(signs, tmp_path, "validation", 2 * NINE["epochs"])
+    assert (run.stopped, len(run.metrics)) == ("epochs", NINE["epochs"])
 
 
 def test_ctrl_c_after_the_loop_does_not_cost_the_end(

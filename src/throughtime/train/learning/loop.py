@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from throughtime.errors import TrainingDiverged
 from throughtime.train.asking.settings import Settings
@@ -84,9 +83,9 @@ class Loop:
         order = torch.Generator().manual_seed(settings.seed)
         self.training = task.training(model, order)
         self.ranks = task.ranks
-        # Updates of an epoch; the last one may be of fewer batches.
-        self.expected = -(-task.batches() // settings.accumulate)
-        expected = settings.epochs * self.expected
+        self.batches = task.batches()
+        # Of an epoch the last update may be of fewer batches.
+        expected = settings.epochs * -(-self.batches // settings.accumulate)
         self.updates = Updates(model, settings, expected, self.ranks)
         self.average = Average(
             self.updates.parameters,
@@ -97,7 +96,7 @@ class Loop:
         self.zeros = ZeroCounter(model.network)
         self.outcome = Outcome()
         self.epoch = self._new_epoch(1)
-        self.best: dict[str, Tensor] | None = None
+        self.best = weights_of(model)
         self._saved = time.monotonic()
 
     def run(self) -> Outcome:
@@ -119,13 +118,14 @@ class Loop:
             except Stopped:
                 outcome.stopped = "interrupted"
                 break
+            whole = self.epoch.complete
             self._keep(row)
             self.reporter.epoch(row)
-            outcome.stopped = self._end()
-            if self._interrupted():
+            outcome.stopped = self._end() if whole else "interrupted"
+            if outcome.stopped is None and self._interrupted():
                 outcome.stopped = "interrupted"
-        if outcome.stopped != "interrupted":
-            self.save()
+            if whole and outcome.stopped is not None:
+                self.save()
         if self.ranks.first:
             read_weights(self.folder / WEIGHTS, self.model)
         self._align()
@@ -139,11 +139,7 @@ class Loop:
         TrainingDiverged
             A weight is not finite: the last checkpoint stays.
         """
-        weight = not_finite_weight(self.model)
-        if weight is not None:
-            where = "made so by this update"
-            update = self.epoch.updates
-            raise self._diverged(f"The weight {weight}", math.nan, where, update)
+        self._check_weights()
         write_checkpoint(self.folder / CHECKPOINT, self.state_dict(), self.ranks)
         self._saved = time.monotonic()
 
@@ -174,8 +170,7 @@ class Loop:
         self.epoch.load_state_dict(state["epoch"])
         self.outcome = Outcome(state["rows"], state["best_epoch"], state["best_loss"])
         self._write_metrics()
-        if self.best is not None:
-            self._write_best(self.best)
+        self._write_best()
 
     def _new_epoch(self, number: int) -> Epoch:
         return Epoch(number, Meter(self.task.metric, self.model), self.task.counted)
@@ -211,7 +206,11 @@ class Loop:
                 return
             if save:
                 self.save()
-        self.epoch.count(self._update(self.updates.finish, answers))
+        update = self._update(self.updates.finish, answers)
+        if update.made:
+            self.epoch.count(update)
+            self.reporter.batch(self._moment(update))
+        self._check_weights()  # or the loss of validation would hide it
         self.average.epoch(self.epoch.number)
         self.epoch.complete = True
 
@@ -219,7 +218,7 @@ class Loop:
         return Moment(
             epoch=self.epoch.number,
             done=round(self.epoch.done),
-            of=self.task.batches(),
+            of=self.batches,
             update=self.updates.count,
             loss=update.loss,
             norm=update.norm,
@@ -269,6 +268,12 @@ class Loop:
             self.average.update()
         return update
 
+    def _check_weights(self) -> None:
+        weight = not_finite_weight(self.model)
+        if weight is not None:
+            where, update = "made so by this update", self.epoch.updates
+            raise self._diverged(f"The weight {weight}", math.nan, where, update)
+
     def _diverged(
         self, what: str, given: float, where: str, update: int
     ) -> TrainingDiverged:
@@ -297,13 +302,13 @@ class Loop:
                 self.best = weights_of(self.model)
             outcome.best_loss = row["validation_loss"]
             outcome.best_epoch = row["epoch"]
-            self._write_best(self.best)
+            self._write_best()
         self.updates.schedule.epoch(row["validation_loss"])
         self.epoch = self._new_epoch(row["epoch"] + 1)
 
-    def _write_best(self, weights: dict[str, Tensor]) -> None:
+    def _write_best(self) -> None:
         if self.ranks.first:
-            write_weights(self.folder / WEIGHTS, weights, self.outcome.best_epoch)
+            write_weights(self.folder / WEIGHTS, self.best, self.outcome.best_epoch)
 
     def _write_metrics(self) -> None:
         if not self.ranks.first:
