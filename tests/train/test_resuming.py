@@ -23,9 +23,11 @@ from throughtime.errors import (
     ResumesNothing,
     ResumesOther,
     RunExists,
+    TrainingDiverged,
 )
+from throughtime.train import open_run
 from throughtime.train.asking.defaults import settle
-from throughtime.train.files.storage import weights_of, write_weights
+from throughtime.train.files.storage import read_epoch, weights_of, write_weights
 from throughtime.train.interruption import Interruption
 from throughtime.train.learning import Loop
 from throughtime.train.learning.checkpoints import read_checkpoint
@@ -225,6 +227,43 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
+def test_weights_and_metrics_of_half_an_epoch_do_not_outlast_it(
+    tmp_path: Path,
+) -> None:
+    stopped = CASES["a text"](tmp_path, None)
+    stopped.reporter = Stopping(2, stopped.interruption)
+    stopped.run()
+    weights, metrics = tmp_path / "model.safetensors", tmp_path / "metrics.jsonl"
+    assert (read_epoch(weights), len(metrics.read_text().splitlines())) == (1, 1)
+    take_up(CASES["a text"](tmp_path, None))
+    # As they are if it is killed now: of no epoch.
+    assert (read_epoch(weights), metrics.read_text()) == (0, "")
+
+
+def test_a_training_that_starts_anew_leaves_nothing_of_the_one_before(
+    tmp_path: Path,
+) -> None:
+    data, out = make_sequences(), tmp_path / "run"
+    tt.fit(tt.cells.GRU(), data, epochs=2, out=out, **OPTIONS)
+    (out / "checkpoint.pt").unlink()
+    diverging = {**OPTIONS, "optimizer": "sgd", "learning_rate": 1e300}
+    with pytest.raises(TrainingDiverged):
+        tt.fit(tt.cells.GRU(), data, out=out, resume=True, **diverging)
+    run = open_run(out)
+    assert (run.best_epoch, run.metrics, run.stopped) == (0, [], None)
+    assert not (out / "curve.png").exists()
+
+
+def test_a_run_with_something_beside_it_goes_on(tmp_path: Path) -> None:
+    data, out = make_sequences(), tmp_path / "run"
+    tt.fit(tt.cells.GRU(), data, epochs=2, out=out, **OPTIONS)
+    (out / "evaluation.png").write_bytes(b"")
+    (out / "notes.txt").write_text("mine")
+    longer = {**OPTIONS, "patience": 1, "save_every": 9}
+    tt.fit(tt.cells.GRU(), data, epochs=2, out=out, resume=True, **longer)
+    assert (out / "notes.txt").read_text() == "mine"
+
+
 def test_what_would_be_another_training_is_refused(tmp_path: Path) -> None:
     data, run = make_sequences(), tmp_path / "run"
     tt.fit(tt.cells.GRU(), data, epochs=2, out=run, **OPTIONS)
@@ -248,7 +287,7 @@ def test_what_would_be_another_training_is_refused(tmp_path: Path) -> None:
         going_on(tt.cells.GRU(), make_sequences(seed=1))
     with pytest.raises(ResumesNothing):
         going_on(tt.cells.GRU(), data, out=None)
-    with pytest.raises(RunExists):
+    with pytest.raises(RunExists, match="or resume=True to go on with the training"):
         going_on(tt.cells.GRU(), data, resume=False)
     assert {path: path.read_bytes() for path in run.iterdir()} == files
 

@@ -138,8 +138,8 @@ class UnknownOption(SettingError):
 
     message = (
         "The file '{path}' has the option '{name}', which is not known{hint}, expected "
-        "the options that `throughtime train --help` lists, but for --out, --json and "
-        "--quiet: mend or remove it."
+        "the options that `throughtime train --help` lists, but for --out, --resume, "
+        "--json and --quiet: mend or remove it."
     )
 
 
@@ -259,7 +259,7 @@ class RunExists(RunError):
 
     message = (
         "out='{path}' holds something already, expected a new or empty folder: give "
-        "another one, so that nothing is overwritten."
+        "another one, so that nothing is overwritten{more}."
     )
 
 

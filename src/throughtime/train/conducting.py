@@ -15,7 +15,9 @@ from throughtime.train.files.folder import (
     CONFIG,
     CURVE,
     INITIAL,
+    METRICS,
     WEIGHTS,
+    remove,
     write,
 )
 from throughtime.train.files.resuming import check_same
@@ -52,6 +54,8 @@ class Conduct:
             self._begin(command, configuration)
 
     def _begin(self, command: bytes, configuration: bytes) -> None:
+        for name in (METRICS, CURVE):  # of a training that left no checkpoint
+            remove(self.folder / name)
         write(self.folder / COMMAND, command)
         write(self.folder / CONFIG, configuration)
         weights = weights_of(self.model)

@@ -17,9 +17,7 @@ from throughtime.train.asking.settings import Settings
 from throughtime.train.asking.sources import describe_source, read
 from throughtime.train.conducting import Conduct
 from throughtime.train.files.describing import describe
-from throughtime.train.files.folder import (
-    make_folder,
-)
+from throughtime.train.files.folder import make_folder
 from throughtime.train.files.resuming import (
     find_checkpoint,
     with_threads_of,
@@ -236,9 +234,9 @@ def fit(
         diverges; the message says why and what to do.
     """
     asked = {**locals()}
-    if tensorboard:
-        check_tensorboard()
     ranks = join(device)
+    if tensorboard:
+        ranks.from_first(check_tensorboard)
     reading = reading_of(asked)
     dataset = read(data, reading)
     earlier = find_checkpoint(out, resume, ranks)

@@ -23,6 +23,8 @@ TENSORBOARD = "tensorboard"
 
 _OWN = {MODEL, WEIGHTS, INITIAL, CHECKPOINT, METRICS, CURVE, COMMAND, CONFIG}
 _OWN |= {TENSORBOARD}
+# What every run begins with.
+_FIRST = {COMMAND, CONFIG, INITIAL}
 
 # Whether what is written shall survive a crash of the machine.
 _LASTING = ContextVar("lasting", default=True)
@@ -59,15 +61,20 @@ def make_folder(
     except (OSError, ValueError) as error:
         raise cannot_write(path, error) from None
     if taken:
-        raise RunExists(path=path)
+        goes_on = not resume and (path / CHECKPOINT).is_file()
+        more = ", or resume=True to go on with the training in it" if goes_on else ""
+        raise RunExists(path=path, more=more)
     return path
 
 
 def _free(path: Path, resume: bool) -> bool:
     """Whether a training may write here: only over files of its own, if any."""
     found = {entry.name for entry in path.iterdir()}
+    if not resume:
+        return not found
+    # A run may have answers, pictures and notes beside its own files.
     parts = {f".{name}.part" for name in _OWN}
-    return found <= (_OWN | parts if resume else set())
+    return found >= _FIRST or found <= _OWN | parts
 
 
 def write(path: Path, content: bytes) -> None:
@@ -90,6 +97,20 @@ def write(path: Path, content: bytes) -> None:
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
+        raise cannot_write(path, error) from None
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if there is one.
+
+    Raises
+    ------
+    CannotWrite
+        The system does not let us.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
         raise cannot_write(path, error) from None
 
 

@@ -21,10 +21,9 @@ from throughtime.train.learning.checkpoints import (
 from throughtime.train.model import Model
 from throughtime.train.ranks import ALONE, Ranks
 
-# They may differ: nothing that was learned depends on them.
-_FREE = {"save_every"}
-# Nor on these, unless something is spread over all epochs.
-_LONGER = {"epochs", "patience"}
+# They may differ: nothing that was learned depends on them. The number of threads is
+# that of the checkpoint.
+_FREE = {"save_every", "patience", "threads"}
 
 
 def find_checkpoint(
@@ -80,9 +79,10 @@ def check_same(
     if stored["data"]["checksum"] != source["checksum"]:
         raise DataChanged(path=source["name"])
     was, given = stored["settings"], _as_stored(settings.to_json())
-    free = _FREE | (set() if follows_epochs(settings) else _LONGER)
-    for argument in given.keys() - free - {"threads"}:
-        if given[argument] != was.get(argument):
+    # Nor does it on the epochs, unless something is spread over all of them.
+    free = _FREE | (set() if follows_epochs(settings) else {"epochs"})
+    for argument in given:
+        if argument not in free and given[argument] != was.get(argument):
             raise ResumesOther(
                 argument=argument,
                 given=given[argument],
