@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 import torch
+from torch import Tensor
 
 from throughtime.errors import DamagedCheckpoint, ResumesOther
 from throughtime.train.files.folder import write
@@ -42,7 +43,7 @@ def write_checkpoint(path: Path, loop: dict[str, Any], ranks: Ranks = ALONE) -> 
     own = {
         "loop": {name: loop[name] for name in _OWN},
         "random": torch.get_rng_state(),
-        "random_cuda": torch.cuda.get_rng_state_all(),
+        "random_cuda": _random_of_gpus(),
         "threads": torch.get_num_threads(),
         MACHINE: machine(),
     }
@@ -100,10 +101,21 @@ def restore(path: Path, checkpoint: dict[str, Any], loop: Resumable) -> None:
     try:
         loop.load_state_dict(checkpoint["loop"])
         torch.set_rng_state(checkpoint["random"])
-        if checkpoint["random_cuda"]:
-            torch.cuda.set_rng_state_all(checkpoint["random_cuda"])
+        # Where there are fewer GPUs, none of the others is used.
+        count = torch.cuda.device_count()
+        for place, state in enumerate(checkpoint["random_cuda"][:count]):
+            torch.cuda.set_rng_state(state, place)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise DamagedCheckpoint(path=path, reason=one_line(error)) from None
+
+
+def _random_of_gpus() -> list[Tensor]:
+    """Give the state of each GPU's generator; to a training on the CPU they are none.
+
+    To ask for one would take memory of a GPU.
+    """
+    used = torch.cuda.is_initialized()
+    return torch.cuda.get_rng_state_all() if used else []
 
 
 def _packed(state: dict[str, Any]) -> bytes:
