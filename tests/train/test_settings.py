@@ -72,6 +72,8 @@ def test_settings_survive_json_and_come_back_to_the_cpu() -> None:
         ("learning_rate", 0.0, r"learning_rate=0\.0, expected a finite number above 0"),
         ("learning_rate", float("nan"), "learning_rate=nan"),
         ("clip", -0.1, r"clip=-0\.1, expected a finite number of at least 0"),
+        ("swa_start", 1, "swa_start=1, expected a number from 0 to below 1"),
+        ("ema_decay", 1.0, r"ema_decay=1\.0, expected a number from 0 to below 1"),
         ("optimizer", "adagard", "optimizer='adagard'.*did you mean 'adagrad'"),
         ("schedule", "cosinus", "schedule='cosinus'.*did you mean 'cosine'"),
         ("dtype", "float16", "dtype='float16'.*'float64'"),
@@ -91,6 +93,13 @@ def test_steps_of_a_text_are_counted() -> None:
     assert settle(text, {**UNSAID, "steps": 9}).steps == 9
     with pytest.raises(NumberOutOfRange, match="steps=0"):
         settle(text, {**UNSAID, "steps": 0})
+
+
+def test_what_is_no_number_of_steps_is_refused_where_chrono_looks_at_it() -> None:
+    question = Question("forecast", "step", 1, 1)
+    data = table([np.zeros((50, 1))] * 6, question, [Column("x")])
+    with pytest.raises(NumberOutOfRange, match="steps='5'"):
+        settle(data, {**UNSAID, "steps": "5", "init": "chrono"})
 
 
 def test_a_device_goes_by_name_or_as_torchs_own() -> None:

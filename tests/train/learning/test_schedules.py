@@ -110,6 +110,12 @@ def test_updates_beyond_those_expected_have_the_last_step_width() -> None:
         assert optimizer.param_groups[0]["lr"] == pytest.approx(last)
 
 
+def test_a_factor_of_zero_is_obeyed() -> None:
+    optimizer = sgd()
+    Schedule(optimizer, "exponential", RATE, 3, 0.0).epoch(1.0)
+    assert optimizer.param_groups[0]["lr"] == 0
+
+
 def test_warmup_longer_than_the_training_never_ends() -> None:
     optimizer = sgd()
     schedule = Schedule(optimizer, "cosine", RATE, 3, warmup=10)

@@ -126,7 +126,8 @@ def _longest(dataset: Dataset, steps: Any, tbptt: Any) -> int | None:
         return steps
     pieces = dataset.splits["train"]
     longest = int((pieces[:, STOP] - pieces[:, START]).max(initial=0))
-    return longest if steps is None else min(longest, steps)
+    # What is no number of steps is refused with all other settings.
+    return min(longest, steps) if isinstance(steps, int) else longest
 
 
 def _check_use(dataset: Dataset, settings: Settings) -> None:

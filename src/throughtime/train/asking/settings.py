@@ -19,12 +19,12 @@ from throughtime.errors.base import did_you_mean
 from throughtime.nn.checkpointing import read_budget
 from throughtime.nn.heads import Pooling
 from throughtime.nn.settings import check_flag
+from throughtime.nn.starting import WAYS
 from throughtime.train.descent.averages import AVERAGES
 from throughtime.train.descent.optimizers import OPTIMIZERS, check_optimizer
 from throughtime.train.descent.schedules import SCHEDULES
 from throughtime.train.truncation import Rule, read_rule
 
-INITIALISATIONS = ("default", "orthogonal", "identity", "chrono")
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 # What PyTorch takes as a seed, and as a size. More threads than that no machine has:
@@ -36,7 +36,7 @@ _CHOICES: Mapping[str, Collection[str | None]] = {
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
     "average": (None, *AVERAGES),
-    "init": INITIALISATIONS,
+    "init": WAYS,
     "dtype": DTYPES,
     "pool": (None, "last", "mean", "max"),
 }
@@ -219,6 +219,12 @@ class Settings:
         for argument in ("schedule_factor", "ema_decay", "swa_start"):
             if getattr(self, argument) is not None:
                 _check_share(argument, getattr(self, argument))
+        for argument in ("ema_decay", "swa_start"):
+            if getattr(self, argument) == 1:  # no weights would ever be averaged
+                expected = "a number from 0 to below 1"
+                raise NumberOutOfRange(
+                    argument=argument, given=getattr(self, argument), expected=expected
+                )
         if self.schedule_epochs is not None:
             check_count("schedule_epochs", self.schedule_epochs, at_least=1)
         check_count("warmup", self.warmup, at_least=0)

@@ -51,7 +51,8 @@ class Schedule:
     ) -> None:
         self.optimizer, self.name = optimizer, name
         self.learning_rate, self.expected = learning_rate, expected
-        self.factor, self.epochs, self.warmup = factor or 1.0, epochs or 1, warmup
+        self.factor = 1.0 if factor is None else factor
+        self.epochs, self.warmup = epochs or 1, warmup
         # Updates and epochs that are done, cuts of the step width, and for the
         # plateau the best loss, and how many epochs it is ago.
         self._done = 0.0
