@@ -22,6 +22,7 @@ from tests.train.processes import (
     write_text,
 )
 from throughtime.cli import main
+from throughtime.cli.processes import one_of_several
 
 LONG = ["--epochs", "12", "--patience", "99", "--layers", "2", "--dropout", "0.2"]
 TWO = ["--devices", "2", "--save-every", "0"]
@@ -124,6 +125,18 @@ def test_one_of_several_starts_no_others(monkeypatch: pytest.MonkeyPatch) -> Non
     result = CliRunner().invoke(main, ["train", "shakespeare", "--devices", "2"])
     assert result.exit_code == 2
     assert "--devices 2 for process 3 of 4 that were started together" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("world", "rank", "speaks"), [("1", "3", True), ("4", "3", False), ("4", "0", True)]
+)
+def test_the_first_of_several_speaks_and_whoever_is_alone(
+    world: str, rank: str, speaks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", world)
+    monkeypatch.setenv("RANK", rank)
+    with one_of_several() as found:
+        assert found == speaks
 
 
 def ip(*words: str) -> None:

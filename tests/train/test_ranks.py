@@ -10,15 +10,20 @@ import numpy as np
 import pytest
 import torch
 
+from tests.train.conftest import SENTENCE, UNSAID
 from tests.train.in_ranks import TRAININGS, found, trained
 from tests.train.processes import ENVIRONMENT, ROOT
 from tests.train.test_tasks import EVERY
-from throughtime.data import SequenceBatches, TextStreams
+from throughtime.cells import GRU
+from throughtime.data import SequenceBatches, TextStreams, text_dataset
 from throughtime.errors import DeviceMissing, NotShared, RankLost, ResumesOther
+from throughtime.train.asking.defaults import settle
 from throughtime.train.asking.settings import LARGEST_SEED
 from throughtime.train.learning.checkpoints import read_checkpoint, write_checkpoint
+from throughtime.train.preparing.building import make_model
 from throughtime.train.ranks import ALONE, Ranks, join
 from throughtime.train.ranks.ranks import lost
+from throughtime.train.tasks import make_task
 
 WORLD = 2
 # Processes start slowly on a machine that is busy with other tests.
@@ -140,6 +145,26 @@ def test_processes_of_one_machine_share_its_threads(
 def test_each_process_draws_masks_of_its_own() -> None:
     seeds = {Ranks(rank, 3).seed(LARGEST_SEED - 1) for rank in range(3)}
     assert seeds == {LARGEST_SEED - 1, LARGEST_SEED, 0}
+
+
+def test_more_processes_than_sequences_to_follow_are_refused_at_once() -> None:
+    data = EVERY["regress per step"]
+    count = len(data.splits["train"])
+    settings = settle(data, {**UNSAID, "tbptt": 4, "batch_size": 99})
+    with pytest.raises(NotShared, match=f"of which there are {count}"):
+        make_task(data, settings, Ranks(0, count + 1))
+
+
+def test_a_stream_is_named_as_in_one_process() -> None:
+    text = text_dataset(SENTENCE * 4, "text")
+    settings = settle(text, {**UNSAID, "hidden_size": 3, "batch_size": 5, "steps": 7})
+    model = make_model(GRU(), text, settings)
+    task = make_task(text, settings, Ranks(1, 2))
+    first, second, *_ = task.training(model, torch.Generator())
+    assert first.rerun is not None
+    assert second.rerun is not None
+    assert first.rerun.place(0, 3) == "step 3 of stream 1"
+    assert second.rerun.place(1, 3) == "step 10 of stream 3"
 
 
 def test_where_processes_cannot_meet_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -189,7 +189,8 @@ def one_of_several() -> Iterator[bool]:
     if _STARTED in os.environ:
         _end_with_parent()
     try:
-        yield os.environ.get("RANK", "0") == "0"
+        alone = os.environ.get("WORLD_SIZE", "1") == "1"
+        yield alone or os.environ.get("RANK", "0") == "0"
     except RankLost:
         if _STARTED not in os.environ:
             raise

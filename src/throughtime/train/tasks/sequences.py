@@ -69,6 +69,8 @@ class OfSequences:
         schema, question = dataset.schema, dataset.question
         self.asked = asked_of(schema, question)
         check_weights(settings.class_weights, self.asked)
+        if settings.tbptt is not None:
+            _check_rows(len(dataset.splits["train"]), settings, ranks)
         self.name: str = question.task
         if question.task == "next":
             symbols = self.asked[0].kind == "category"
@@ -100,14 +102,6 @@ class OfSequences:
         rule, rows = self.settings.rule, self.settings.batch_size
         if rule is None:
             return Shuffled(self, model, order)
-        count, world = len(self.dataset.splits["train"]), self.ranks.world
-        if count < world:
-            raise NotShared(
-                argument="tbptt",
-                given=self.settings.tbptt,
-                world=world,
-                expected=f"a sequence for each of them, of which there are {count}",
-            )
         source = PieceStream(
             self.dataset, model, rows, rule.steps, order, self.ranks.share
         )
@@ -238,6 +232,17 @@ class OfSequences:
         if given is None:
             return None
         return ClassWeights.of(given, self.dataset, self.asked)
+
+
+def _check_rows(count: int, settings: Settings, ranks: Ranks) -> None:
+    """Refuse a stream of fewer sequences than ranks."""
+    if count < ranks.world:
+        raise NotShared(
+            argument="tbptt",
+            given=settings.tbptt,
+            world=ranks.world,
+            expected=f"a sequence for each of them, of which there are {count}",
+        )
 
 
 class Shuffled:

@@ -133,7 +133,8 @@ class Streamed:
             return _answer(self.model, chunk, state)[0]
 
         def place(row: int, step: int | None) -> str:
-            named = f"stream {row}"
+            streams = range(self.streams.batch_size)[self.streams.share]
+            named = f"stream {streams[row]}"
             return named if step is None else f"step {start + step} of {named}"
 
         return Rerun(answer, torch.get_rng_state(), place)
