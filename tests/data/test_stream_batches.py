@@ -187,6 +187,12 @@ def test_a_share_of_the_rows_is_what_the_whole_has_there(rows: int) -> None:
         assert sum(b - a for one in far for a, b in one.asked) == 2 * given_steps
 
 
+def test_a_chunk_takes_no_more_memory_than_its_steps() -> None:
+    (chunk,) = StreamBatches([torch.ones(5, 1), torch.ones(3, 1)], 1, 10**9)
+    assert chunk.inputs.shape == (8, 1, 1)
+    assert chunk.resets[:, 0].nonzero().flatten().tolist() == [0, 5]
+
+
 def test_symbols_and_targets_of_their_own_shape() -> None:
     symbols = [torch.arange(5), torch.arange(10, 13)]
     targets = [one.double()[:, None] / 2 for one in symbols]

@@ -161,14 +161,15 @@ class StreamBatches:
 
     def _chunk(self) -> Chunk:
         """Fill the rows of one chunk, and go on behind it."""
-        shape = self.steps, len(self._columns)
+        pieces = list(self._pieces())
+        # Of all rows, also of those that are not given.
+        steps = max((start + count for _, start, count, *_ in pieces), default=0)
+        shape = steps, len(self._columns)
         inputs = _zeros(self._sequences[0], shape)
         targets = None if self._targets is None else _zeros(self._targets[0], shape)
         resets = torch.zeros(shape, dtype=torch.bool)
         places = torch.full(shape, -1)
-        last = 0  # of all rows, also of those that are not given
-        for row, start, count, place, step in self._pieces():
-            last = max(last, start + count)
+        for row, start, count, place, step in pieces:
             if row not in self._columns:
                 continue
             own = slice(start, start + count), self._columns[row]
@@ -179,9 +180,7 @@ class StreamBatches:
             places[own] = place
             resets[own][0] = step == 0
         lengths = (places >= 0).sum(0)
-        if targets is not None:
-            targets = targets[:last]
-        return Chunk(inputs[:last], targets, lengths, resets[:last], places[:last])
+        return Chunk(inputs, targets, lengths, resets, places)
 
     def _pieces(self) -> Iterator[tuple[int, int, int, int, int]]:
         """Each piece's row and step in the chunk, its length, sequence and start.
