@@ -221,7 +221,7 @@ def test_a_number_of_the_data_that_is_far_out_is_named(tmp_path: Path) -> None:
 def test_weights_that_an_update_broke_are_named_and_not_saved(tmp_path: Path) -> None:
     data = marked([(3, 2)])
     cell = tt.cells.GRU()
-    found = diverging(cell, data, tmp_path, learning_rate=1e39, epochs=3)
+    found = diverging(cell, data, tmp_path, learning_rate=1e39, batch_size=4)
     assert (
         "the last update has made the weight network.weight_ih_l0 not finite" in found
     )
@@ -233,6 +233,9 @@ def test_weights_that_an_update_broke_are_named_and_not_saved(tmp_path: Path) ->
     assert found.startswith("The weight network.weight_ih_l0 is nan at update 1 of")
     assert "or a smaller clip than 3" in found
     assert not (tmp_path / "other/run" / CHECKPOINT).exists()
+    # By the last update of all, after which no loss would tell.
+    found = diverging(cell, data, tmp_path / "last", learning_rate=1e39, epochs=1)
+    assert found.startswith("The weight network.weight_ih_l0 is nan at update 1 of")
 
 
 def test_a_batch_is_run_again_with_its_masks_and_what_was_good_stays(
@@ -273,6 +276,16 @@ def test_finite_outputs_whose_loss_is_not(per: Any, tmp_path: Path) -> None:
     assert (
         ", for step 3 of sequence '" if per == "step" else ", for sequence '"
     ) in found
+
+
+def test_a_loss_of_the_newest_steps_of_a_window(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    matrices = [draw.normal(size=(5, 2)) for _ in range(8)]
+    data = table(matrices, Question("regress", "step"), numbers("x"), numbers("y"))
+    found = diverging(Jumps(), data, tmp_path, tbptt="2:4")
+    # The second window counts two steps, and runs the two before them again.
+    assert found.startswith("The loss is inf at update 2 of epoch 1 (")
+    assert ", for step 3 of row " in found
 
 
 def test_a_further_input(tmp_path: Path) -> None:

@@ -59,7 +59,8 @@ def blame_values(model: Model, answers: Answers | None) -> str | None:
     if not rows.any():
         return "every answer has a finite loss, but not all of them together"
     found = _first_of_values(model, calls, rows, answers.rerun)
-    return found or _in_output(again, answers.rerun)
+    steps = sum(len(call.input) for call in calls)
+    return found or _in_output(again, answers.rerun, steps)
 
 
 def blame_gradient(model: Model, answers: Answers | None) -> str | None:
@@ -274,13 +275,15 @@ def _first(bad: Tensor, rows: Tensor) -> tuple[int, int] | None:
     return None if not len(places) else (int(places[0, 0]), int(places[0, 1]))
 
 
-def _in_output(answers: Answers, rerun: Rerun) -> str:
-    """Say it of what follows the network."""
+def _in_output(answers: Answers, rerun: Rerun, steps: int) -> str:
+    """Say it of what follows the network, which ran so many steps."""
     whole = answers.losses.dim() == 1
     bad = ~answers.losses.isfinite()
     step, row = (0, int(bad.nonzero()[0, 0])) if whole else bad.nonzero()[0].tolist()
     logits = answers.logits[row] if whole else answers.logits[step, row]
-    place = rerun.place(row, None if whole else step)
+    # Of a window, the newest steps alone have losses.
+    before = 0 if whole else steps - len(bad)
+    place = rerun.place(row, None if whole else before + step)
     if not logits.isfinite().all():
         return f"first in the output layer, for {place}"
     largest = float(logits.detach().abs().max())
