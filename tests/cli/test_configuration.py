@@ -50,6 +50,7 @@ def test_what_is_given_beside_the_file_comes_first(folder: Path) -> None:
     [
         ("hiden_size = 3", ["'hiden_size'", "did you mean 'hidden_size'?", "my.toml"]),
         ('out = "x"', ["'out'", "not known"]),
+        ("resume = true", ["'resume'", "but for --out, --resume, --json"]),
         ("epochs = 1\nclip = \nseed = 2", ["my.toml", "line 2"]),
         ('epochs = "many"', ["epochs = 'many'", "my.toml", "a whole number"]),
         ("epochs = 1.5", ["epochs = 1.5", "a whole number"]),
@@ -60,7 +61,7 @@ def test_what_is_given_beside_the_file_comes_first(folder: Path) -> None:
         ("features = 3", ["features = 3", "a list of texts"]),
         ("features = [1, 2]", ["features = [1, 2]", "a list of texts"]),
         ("sequence = ['id']", ["sequence = ['id']", "a text"]),
-        ("inputs = ['s=x']", ["inputs = ['s=x']", "a table"]),
+        ("inputs = ['s=x']", ["inputs = ['s=x']", "a table of NAME = COLUMN"]),
         ("difference = 1.5", ["difference = 1.5", "a whole number"]),
         ("class_weights = 3", ["= 3", "a table of numbers"]),
     ],

@@ -76,7 +76,7 @@ def test_what_cannot_be_obeyed(words: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("optimizer_options = 3", "a table"),
+        ("optimizer_options = 3", "a table of NAME = VALUE"),
         ("zoneout = true", "a number or a table of numbers"),
         ("accumulate = 1.5", "a whole number"),
     ],

@@ -74,7 +74,8 @@ def _expected(parameter: click.Parameter, value: Any) -> str | None:
     if getattr(parameter, "is_flag", False):
         fits, expected = isinstance(value, bool), "true or false"
     elif parameter.multiple:
-        fits, expected = isinstance(value, dict), "a table of NAME = COLUMN"
+        metavar = str(parameter.metavar).replace("=", " = ")
+        fits, expected = isinstance(value, dict), f"a table of {metavar}"
     else:
         kinds, expected = _KINDS[parameter.type.name]
         fits = isinstance(value, kinds) and not isinstance(value, bool)
