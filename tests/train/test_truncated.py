@@ -21,7 +21,7 @@ from tests.train.test_resuming import Make, of, same, told
 from tests.train.test_tasks import EVERY as QUESTIONS
 from tests.train.test_tasks import EXACT
 from throughtime.bench import delayed_recall
-from throughtime.cells import GRU, LSTM
+from throughtime.cells import GRU, LSTM, Zoneout
 from throughtime.data import (
     Column,
     FramesInMemory,
@@ -243,6 +243,12 @@ CASES: dict[str, Make] = {
     for kind in ("a text", "context", "an input")
     for rule in ("7", "5:12", "random:6", "auto")
 }
+CASES["masks, several windows to an update, a mean of the weights"] = of(
+    Zoneout(LSTM(), h=0.3, c=0.3),
+    TEXT,
+    **{"tbptt": "5:12", "hidden_size": 3, "batch_size": 3, "accumulate": 3},
+    average="ema",
+)
 
 
 @pytest.mark.parametrize("name", CASES)
