@@ -20,11 +20,11 @@ from throughtime.train.files.folder import (
     remove,
     write,
 )
-from throughtime.train.files.resuming import check_same
 from throughtime.train.files.storage import weights_of, write_weights
 from throughtime.train.interruption import Interruption, interruptible
 from throughtime.train.learning import Loop, Outcome
 from throughtime.train.learning.checkpoints import restore
+from throughtime.train.learning.resuming import check_same
 from throughtime.train.metrics import measure
 from throughtime.train.model import Model
 from throughtime.train.runs import Run

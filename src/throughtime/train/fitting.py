@@ -18,7 +18,7 @@ from throughtime.train.asking.sources import describe_source, read
 from throughtime.train.conducting import Conduct
 from throughtime.train.files.describing import describe
 from throughtime.train.files.folder import make_folder
-from throughtime.train.files.resuming import (
+from throughtime.train.learning.resuming import (
     find_checkpoint,
     with_threads_of,
     words_on_resuming,

@@ -9,9 +9,9 @@ import torch
 from throughtime.data import Dataset, SequenceDataset, TextDataset
 from throughtime.data.pieces import START, STOP
 from throughtime.errors import LooksAhead, UnusedSetting
+from throughtime.train.asking.choices import check_choices, suited
 from throughtime.train.asking.reach import check_reach
 from throughtime.train.asking.settings import Settings
-from throughtime.train.descent.choices import check_choices, suited
 from throughtime.train.descent.optimizers import find_optimizer, first_rate
 from throughtime.train.truncation import Rule, read_rule
 

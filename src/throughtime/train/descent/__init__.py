@@ -2,9 +2,8 @@
 
 `optimizers` are those of PyTorch, with what they may be told; `schedules` say how the
 step width changes from update to update; `averages` keep a mean of the weights beside
-them; `choices` is what suits, and what has nothing to act on; `clipping` makes a
-gradient smaller before it is used.
+them; `clipping` makes a gradient smaller before it is used.
 
-May import torch and `errors`; nothing of `train` but its `settings`.
+May import torch and `errors`; nothing of `train`.
 Next: `learning`, which takes the steps.
 """

@@ -2,9 +2,9 @@
 
 `folder` names them and writes; `describing` makes a model what JSON can hold, and back;
 `documents` and `storage` read and write `model.json`, metrics and weights, and trust
-nothing that they read; `resuming` finds what a training goes on from.
+nothing that they read.
 
-May import what `train` may, `asking`, `preparing` and `model`.
+May import what `train` may, `asking`, `preparing`, `model` and what a task is.
 
 Next: `runs`, which opens a folder.
 """

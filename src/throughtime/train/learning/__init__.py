@@ -2,9 +2,12 @@
 
 `loop` goes through epochs, validates, keeps the best weights and stops; `epoch` is what
 is known of the one that goes on; `updates` makes new weights of losses; `checkpoints`
-are all of it in one file, from which a training goes on as if it had never stopped.
+are all of it in one file, from which a training goes on as if it had never stopped;
+`resuming` finds it, and refuses what would be another training; `blame` finds where a
+number that is not finite came from.
 
-May import what `train` may, and its `model`, `tasks` and `metrics`.
+May import what `train` may, all rooms before it, `descent`, `ranks`, `metrics` and
+`showing`.
 
 Next: `fitting`, which calls the loop.
 """

@@ -6,7 +6,8 @@ columns (classes, labels, numbers, the next step, forecasts), `text` that of a t
 part by part; `weights` lets rare classes count more. A loss is that of an answer; what
 training makes small is the mean over the answers of a batch that count.
 
-May import what `train` may, and its `model`, `truth` and `ranks`.
+May import what `train` may, `asking`, `preparing`, `model`, `truncation`, `ranks`, and
+of `measuring` and `showing` what answers are called there.
 
 Next: `loop`, which learns from the answers.
 """

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from throughtime.errors import DataChanged, ResumesNothing, ResumesOther
+from throughtime.train.asking.choices import follows_epochs
 from throughtime.train.asking.settings import Settings
-from throughtime.train.descent.choices import follows_epochs
 from throughtime.train.files.describing import describe
 from throughtime.train.files.folder import CHECKPOINT
 from throughtime.train.files.storage import read_document
