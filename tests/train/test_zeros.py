@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from throughtime.cells import Elman
+from throughtime.cells import Elman, Zoneout
 from throughtime.nn import Recurrent
 from throughtime.train.zeros import ZeroCounter
 
@@ -28,3 +28,14 @@ def test_fractions_are_those_of_each_stack_of_layers(bidirectional: bool) -> Non
         expected.append((living == 0).double().mean().item())
     assert counter.fractions(x, lengths) == expected
     assert all(0 < fraction < 1 for fraction in expected)
+
+
+def test_where_the_cell_has_masks_none_is_drawn() -> None:
+    torch.manual_seed(0)
+    network = Recurrent(Zoneout(Elman("relu"), h=0.5), 3, 5)
+    counter, x = ZeroCounter(network), torch.randn(4, 2, 3)
+    before = torch.get_rng_state()
+    found = counter.fractions(x, torch.tensor([4, 4]))
+    assert torch.equal(torch.get_rng_state(), before)
+    output, _ = network.eval()(x)
+    assert found == [(output == 0).double().mean().item()]

@@ -64,4 +64,4 @@ def _layers(network: Recurrent) -> Iterator[Recurrent]:
         for name, _ in list(layer.named_parameters()):
             _, weight = next(own)  # layer by layer, in the same order
             setattr(layer, name, weight)
-        yield layer
+        yield layer.eval()  # nor is one where the cell has masks
