@@ -192,6 +192,8 @@ def test_it_goes_on_with_more_epochs_where_the_step_width_is_constant(
     files = [path / "model.safetensors" for path in (once.path, run.path)]
     assert files[0].read_bytes() == files[1].read_bytes()
     assert "epochs = 4" in (run.path / "config.toml").read_text()
+    with pytest.raises(ResumesOther, match=r"epochs=3 differs .* had 4"):
+        tt.fit(tt.cells.GRU(), data, epochs=3, resume=True, **twice)
 
 
 class Stopping(Cutting):
@@ -238,6 +240,26 @@ def test_weights_and_metrics_of_half_an_epoch_do_not_outlast_it(
     take_up(CASES["a text"](tmp_path, None))
     # As they are if it is killed now: of no epoch.
     assert (read_epoch(weights), metrics.read_text()) == (0, "")
+
+
+def test_it_says_whether_it_starts_anew_or_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "run" / "checkpoint.pt"
+    asked = {**OPTIONS, "epochs": 1, "out": path.parent, "resume": True}
+
+    def said() -> str:
+        tt.fit(tt.cells.GRU(), make_sequences(), quiet=False, **asked)
+        return capsys.readouterr().err
+
+    assert "run' has no checkpoint yet: the training starts anew" in said()
+    again = said()
+    assert "goes on in epoch 2 after 0 updates of it" in again
+    assert "bits may differ" not in again
+    stored = torch.load(path, weights_only=True)
+    stored["ranks"][0]["machine"] = "another machine"
+    torch.save(stored, path)
+    assert "it began with another machine, here is PyTorch" in said()
 
 
 def test_a_training_that_starts_anew_leaves_nothing_of_the_one_before(

@@ -63,11 +63,11 @@ class Conduct:
         write_weights(self.folder / WEIGHTS, weights, epoch=0)
         self._write_document(Outcome())
 
-    def go_on(self, configuration: bytes) -> None:
+    def go_on(self, configuration: bytes, earlier: Mapping[str, Any]) -> None:
         """See that the folder is of this training, and let it say that it goes on."""
 
         def check() -> None:
-            check_same(self.folder, self.model, self.settings, self.source)
+            check_same(self.folder, self.model, self.settings, self.source, earlier)
             write(self.folder / CONFIG, configuration)
             self._write_document(Outcome())
 

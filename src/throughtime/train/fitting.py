@@ -259,7 +259,7 @@ def fit(
             said = command or call_of(cell, dataset, settings)
             training.begin(_one_line(said), configuration)
         else:
-            training.go_on(configuration)
+            training.go_on(configuration, earlier)
         if not ranks.first:  # what is drawn from here on are masks
             torch.manual_seed(ranks.seed(settings.seed))
         silent = quiet or not ranks.first

@@ -66,9 +66,15 @@ def with_threads_of(
 
 
 def check_same(
-    folder: Path, model: Model, settings: Settings, source: Mapping[str, Any]
+    folder: Path,
+    model: Model,
+    settings: Settings,
+    source: Mapping[str, Any],
+    checkpoint: Mapping[str, Any],
 ) -> None:
     """Refuse to go on with other data, another cell or other settings.
+
+    Where the number of epochs is free, it is still no less than are done.
 
     Raises
     ------
@@ -79,7 +85,7 @@ def check_same(
     if stored["data"]["checksum"] != source["checksum"]:
         raise DataChanged(path=source["name"])
     was, given = stored["settings"], _as_stored(settings.to_json())
-    # Nor does it on the epochs, unless something is spread over all of them.
+    # There may be more epochs, unless something is spread over all of them.
     free = _FREE | (set() if follows_epochs(settings) else {"epochs"})
     for argument in given:
         if argument not in free and given[argument] != was.get(argument):
@@ -89,6 +95,11 @@ def check_same(
                 was=was.get(argument),
                 path=folder,
             )
+    done = checkpoint["loop"]["epoch"]["number"] - 1
+    if settings.epochs < done:
+        raise ResumesOther(
+            argument="epochs", given=settings.epochs, was=done, path=folder
+        )
     cells = [_as_stored(describe(model))["graphs"], stored["model"]["graphs"]]
     if cells[0] != cells[1]:
         names = [graphs[0]["cell"] for graphs in cells]
