@@ -209,8 +209,8 @@ def fit(
         The folder of the run, new or empty. None: ``runs/<data>-<cell>-<n>``.
     resume
         Go on with the training in `out`, with the same data, cell and settings;
-        `epochs` and `patience` may differ where nothing is spread over them. Where it
-        has no checkpoint yet it starts anew, and says so.
+        `patience` and `save_every` may differ, and `epochs` where nothing is spread
+        over them. Where it has no checkpoint yet it starts anew, and says so.
     tensorboard
         Write the course of the training into the run's folder `tensorboard`, for
         TensorBoard to show; it needs the extra of that name.
