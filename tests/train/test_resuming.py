@@ -22,11 +22,13 @@ from throughtime.errors import (
     DataChanged,
     ResumesNothing,
     ResumesOther,
+    RunBusy,
     RunExists,
     TrainingDiverged,
 )
 from throughtime.train import open_run
 from throughtime.train.asking.defaults import settle
+from throughtime.train.files.folder import held
 from throughtime.train.files.storage import read_epoch, weights_of, write_weights
 from throughtime.train.interruption import Interruption
 from throughtime.train.learning import Loop
@@ -353,3 +355,13 @@ def test_a_damaged_checkpoint_is_told(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(DamagedCheckpoint, match=r"checkpoint\.pt"):
             tt.fit(tt.cells.GRU(), data, epochs=1, out=out, resume=True, **OPTIONS)
+
+
+def test_one_training_at_a_time_writes_into_a_folder(tmp_path: Path) -> None:
+    data, out = make_sequences(), tmp_path / "run"
+    tt.fit(tt.cells.GRU(), data, epochs=1, out=out, **OPTIONS)
+    files = {path: path.read_bytes() for path in out.iterdir()}
+    with held(out), pytest.raises(RunBusy, match="another training"):
+        tt.fit(tt.cells.GRU(), data, epochs=1, out=out, resume=True, **OPTIONS)
+    assert {path: path.read_bytes() for path in out.iterdir()} == files
+    tt.fit(tt.cells.GRU(), data, epochs=1, out=out, resume=True, **OPTIONS)

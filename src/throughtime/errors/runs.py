@@ -272,6 +272,15 @@ class DamagedCheckpoint(RunError):
     )
 
 
+class RunBusy(RunError):
+    """A folder into which another training is writing right now."""
+
+    message = (
+        "'{path}' is written by another training that still goes on, expected one at a "
+        "time: wait for its end, stop it, or give another folder as out."
+    )
+
+
 class ResumesNothing(RunError):
     """A training that is to go on, with no folder said where it is."""
 

@@ -1,6 +1,7 @@
 """From a model to a finished run folder."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from throughtime.train.files.folder import (
     INITIAL,
     METRICS,
     WEIGHTS,
+    held,
     remove,
     write,
 )
@@ -47,6 +49,23 @@ class Conduct:
     ) -> None:
         self.model, self.task, self.settings = model, task, settings
         self.folder, self.dataset, self.source = folder, dataset, source
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Let no other training write into the folder meanwhile.
+
+        Raises
+        ------
+        RunBusy
+            Another one does.
+        """
+        with ExitStack() as stack:
+
+            def hold() -> None:
+                stack.enter_context(held(self.folder))
+
+            self.task.ranks.from_first(hold)
+            yield
 
     def begin(self, command: bytes, configuration: bytes) -> None:
         """Make the folder one that loads from its first moment on."""

@@ -255,21 +255,22 @@ def fit(
         )
         training = Conduct(model, learned, settings, folder, dataset, source)
         configuration = configuration_of(cell, named, source, settings)
-        if earlier is None:
-            said = command or call_of(cell, dataset, settings)
-            training.begin(_one_line(said), configuration)
-        else:
-            training.go_on(configuration, earlier)
-        if not ranks.first:  # what is drawn from here on are masks
-            torch.manual_seed(ranks.seed(settings.seed))
-        silent = quiet or not ranks.first
-        reporter: Reporter = Silent() if silent else _live(settings, learned)
-        if tensorboard and ranks.first:
-            reporter = Board(reporter, folder, learned.metric, earlier)
-        if resume:
-            for line in words_on_resuming(earlier, folder):
-                reporter.say(line)
-        return training.run(reporter, earlier)
+        with training.holding():
+            if earlier is None:
+                said = command or call_of(cell, dataset, settings)
+                training.begin(_one_line(said), configuration)
+            else:
+                training.go_on(configuration, earlier)
+            if not ranks.first:  # what is drawn from here on are masks
+                torch.manual_seed(ranks.seed(settings.seed))
+            silent = quiet or not ranks.first
+            reporter: Reporter = Silent() if silent else _live(settings, learned)
+            if tensorboard and ranks.first:
+                reporter = Board(reporter, folder, learned.metric, earlier)
+            if resume:
+                for line in words_on_resuming(earlier, folder):
+                    reporter.say(line)
+            return training.run(reporter, earlier)
 
 
 def _check_same(

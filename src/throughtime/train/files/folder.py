@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from itertools import count
 from pathlib import Path
 
-from throughtime.errors import CannotWrite, NotARun, RunExists
+from throughtime.errors import CannotWrite, NotARun, RunBusy, RunExists
 
 MODEL = "model.json"
 WEIGHTS = "model.safetensors"
@@ -125,6 +125,35 @@ def passing() -> Iterator[None]:
         yield
     finally:
         _LASTING.reset(token)
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Let no other training write into a folder, until this process lets go or ends.
+
+    Where the system has no such locks, nothing is held.
+
+    Raises
+    ------
+    RunBusy
+        Another one does.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunBusy(path=folder) from None
+        except OSError:  # a file system without locks
+            pass
+        yield
+    finally:
+        os.close(opened)
 
 
 def check_run(path: str | os.PathLike[str]) -> Path:
