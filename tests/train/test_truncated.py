@@ -395,3 +395,17 @@ def test_sequences_of_no_step_and_rows_without_a_sequence(tmp_path: Path) -> Non
         threads=1,
     )
     assert np.isfinite(run.evaluate()["loss"])
+
+
+def test_a_model_that_followed_a_stream_answers_new_rows(tmp_path: Path) -> None:
+    data = EVERY["classify per step"]
+    small = {"hidden_size": 3, "epochs": 1, "threads": 1, "out": tmp_path / "run"}
+    run = tt.fit(tt.cells.GRU(), data, tbptt="3:5", **small)
+    none, everything = data.splits["train"][:0], data.splits["test"]
+    parts = {"train": none, "validation": none, "test": everything}
+    new = replace(data, splits=parts)
+    answers = make_task(new, run.settings).predict(run.model, "test")
+    same = run.answers("test")
+    assert len(answers) == len(same) == 2
+    for one, other in zip(answers, same, strict=True):
+        assert np.array_equal(one.outputs, other.outputs)

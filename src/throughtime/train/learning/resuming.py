@@ -116,7 +116,11 @@ def words_on_resuming(
         yield f"'{folder}' has no checkpoint yet: the training starts anew"
         return
     epoch = checkpoint["loop"]["epoch"]
-    yield f"goes on in epoch {epoch['number']} after {epoch['updates']} updates of it"
+    number, updates = epoch["number"], epoch["updates"]
+    if updates:
+        yield f"goes on in epoch {number} after {updates} updates of it"
+    else:
+        yield f"goes on after epoch {number - 1}"
     if checkpoint[MACHINE] != machine():
         yield (
             f"it began with {checkpoint[MACHINE]}, here is {machine()}: from here on "

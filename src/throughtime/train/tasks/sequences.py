@@ -69,7 +69,7 @@ class OfSequences:
         schema, question = dataset.schema, dataset.question
         self.asked = asked_of(schema, question)
         check_weights(settings.class_weights, self.asked)
-        if settings.tbptt is not None:
+        if settings.tbptt is not None and not ranks.alone:
             _check_rows(len(dataset.splits["train"]), settings, ranks)
         self.name: str = question.task
         if question.task == "next":
