@@ -159,6 +159,11 @@ def test_inspect_says_what_is_in_data_and_in_a_run() -> None:
     assert seen.exit_code == 0, seen.output
     assert "12 of " in seen.stdout
     assert "classify, an answer per step" in seen.stdout
+    assert "--missing" not in seen.stdout
+    gaps = frame().with_columns(pl.when(pl.col("y") > -1).then("y").alias("y"))
+    gaps.write_csv("gaps.csv")
+    told = call("inspect", "gaps.csv", "--sequence", "who", "--target", "mood")
+    assert "train refuses missing values until --missing says" in told.stdout
     Path("own.txt").write_text("to be or not to be\n" * 20)
     text = call("inspect", "own.txt")
     assert text.exit_code == 0, text.output

@@ -44,16 +44,25 @@ def _refuse_options() -> None:
             raise UnusedSetting(argument=name, given=given, reason=reason)
 
 
+_MISSING = (
+    "train refuses missing values until --missing says what stands for them: forward, "
+    "mean or zero"
+)
+
+
 def _data(source: str, options: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     from throughtime.data import Reading, describe_data, read
     from throughtime.data.sources.opening import is_table
 
     seed = options.pop("split_seed")
-    if options["missing"] == "error" and is_table(source):
+    unsaid = options["missing"] == "error" and is_table(source)
+    if unsaid:
         options["missing"] = "mean"  # who looks wants to know what is missing
     dataset = read(source, Reading(**options, seed=seed))
     description = describe_data(dataset)
     lines = str(description).splitlines()
+    if unsaid and dict(description.rows).get("missing") != "none":
+        lines.append(_MISSING)
     if dataset.card is not None and dataset.card.baselines:
         lines += ["", *str(dataset.card).splitlines()]
     return {"data": source, **dict(description.rows)}, lines
