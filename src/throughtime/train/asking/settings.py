@@ -159,12 +159,6 @@ class Settings:
             check_threads(self.threads)
         check_count("seed", self.seed, 0, LARGEST_SEED)
         _check_real("learning_rate", self.learning_rate, zero=False)
-        largest = torch.finfo(self.torch_dtype).max
-        if self.learning_rate > largest:
-            expected = f"a number of at most {largest:.3g}, the largest {self.dtype}"
-            raise NumberOutOfRange(
-                argument="learning_rate", given=self.learning_rate, expected=expected
-            )
         _check_real("clip", self.clip, zero=True)
         _check_real("save_every", self.save_every, zero=True)
         _check_share("dropout", self.dropout)
