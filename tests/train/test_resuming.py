@@ -272,7 +272,7 @@ def test_a_training_that_starts_anew_leaves_nothing_of_the_one_before(
     data, out = make_sequences(), tmp_path / "run"
     tt.fit(tt.cells.GRU(), data, epochs=2, out=out, **OPTIONS)
     (out / "checkpoint.pt").unlink()
-    diverging = {**OPTIONS, "optimizer": "sgd", "learning_rate": 1e300}
+    diverging = {**OPTIONS, "learning_rate": 1e39}
     with pytest.raises(TrainingDiverged):
         tt.fit(tt.cells.GRU(), data, out=out, resume=True, **diverging)
     run = open_run(out)
