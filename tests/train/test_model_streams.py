@@ -158,6 +158,17 @@ def test_a_step_comes_back_as_what_it_was(tmp_path: Path) -> None:
     assert np.array_equal(array, tensor.numpy())
 
 
+def test_one_array_may_hold_step_after_step(tmp_path: Path) -> None:
+    model = trained(
+        tmp_path, tt.cells.GRU(), sequences(2), task="forecast", difference=1
+    )
+    input = batch(2)[:, 0].numpy()
+    stream, step = model.stream(), np.empty(2)
+    for t, answer in enumerate(whole(model, batch(2))[:, 0].numpy()):
+        step[:] = input[t]
+        assert np.array_equal(stream(step), answer)
+
+
 def test_a_state_is_saved_and_restored(tmp_path: Path) -> None:
     model = trained(
         tmp_path, tt.cells.LSTM(), sequences(2), task="forecast", missing="forward"

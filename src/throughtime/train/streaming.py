@@ -136,9 +136,9 @@ class ModelStream:
         reader, before = self._readers[name], self._before.get(name)
         dtype = self._model.head.weight.dtype
         vector = reader.vectors(reader.numbers(raw, before), dtype)[0]
-        filled = reader.fill(raw, None if before is None else before[-1])
-        known = filled if before is None else torch.cat([before, filled])
-        self._before[name] = known[-max(1, reader.reach) :]
+        # A copy: the caller may write its next step into the same array.
+        kept = reader.known(raw, before)[-max(1, reader.reach) :]
+        self._before[name] = kept.clone()
         return vector if self._batch is not None else vector[0]
 
     def _so_far(self, hidden: Tensor) -> Tensor:

@@ -82,14 +82,9 @@ class Read(nn.Module):
         widths = [embedding or count for count in counts]
         self.size = len(self._plain) + sum(widths) + sum(self.gaps)
 
-    def forward(
-        self, input: Tensor, dtype: torch.dtype, before: Tensor | None = None
-    ) -> Tensor:
-        """Read ``(T, B, F)`` raw numbers: ``(T, B, size)`` of the given dtype.
-
-        `before` are those of the steps that these go on from, as in `numbers`.
-        """
-        return self.vectors(self.numbers(input, before), dtype)
+    def forward(self, input: Tensor, dtype: torch.dtype) -> Tensor:
+        """Read ``(T, B, F)`` raw numbers: ``(T, B, size)`` of the given dtype."""
+        return self.vectors(self.numbers(input), dtype)
 
     def numbers(self, input: Tensor, before: Tensor | None = None) -> Tensor:
         """Read as far as nothing is learned: ``(T, B, width)``, float64.
@@ -97,10 +92,11 @@ class Read(nn.Module):
         Where these steps go on from others, `before` are the filled numbers of the last
         of those, ``(n, B, F)``: as many as `reach` says, or all if there are fewer.
         """
-        filled = self.fill(input, None if before is None else before[-1])
-        parts = [self._scaled(filled, before)] if self._plain else []
+        known = self.known(input, before)
+        first = len(known) - len(input)
+        parts = [self._scaled(known, first)] if self._plain else []
         if self._categories:
-            parts.append(filled[..., self._categories])
+            parts.append(known[first:, ..., self._categories])
         if any(self.gaps):
             parts.append(input.isnan()[..., _true(self.gaps)].double())
         return parts[0] if len(parts) == 1 else torch.cat(parts, -1)
@@ -186,16 +182,21 @@ class Read(nn.Module):
         last = torch.where(missing, 0, step).cummax(0).values
         return torch.cat([first[None], values]).gather(0, last)
 
-    def _scaled(self, filled: Tensor, before: Tensor | None) -> Tensor:
-        # In float64, so that no feature loses digits.
-        known = filled if before is None else torch.cat([before, filled])
+    def known(self, input: Tensor, before: Tensor | None = None) -> Tensor:
+        """Fill gaps: ``(n + T, B, F)``, `before` as in `numbers` and then these."""
+        if before is None:
+            return self.fill(input)
+        return torch.cat([before, self.fill(input, before[-1])])
+
+    def _scaled(self, known: Tensor, first: int) -> Tensor:
+        """Scale the filled numbers from this step on, in float64: none loses digits."""
         values = known[..., self._plain]
         mean, std = values.new_tensor(self._mean), values.new_tensor(self._std)
         if self.changes is not None:
             changes = torch.tensor(self._changes, device=values.device)
             values = torch.where(changes, since(values, self.difference), values)
             values = torch.where(values.isnan(), mean, values)
-        return (values[len(known) - len(filled) :] - mean) / std
+        return (values[first:] - mean) / std
 
     def _category(self, number: int, places: Tensor) -> Tensor:
         """Give the vectors of ``(T, B)`` places of a column; of -1 all zeros."""

@@ -181,15 +181,8 @@ class Piece:
         reader.check(raw)
         numbers = reader.numbers(raw, before)
         if reader.reach:
-            self._before[place] = self._filled(place, raw)[-reader.reach :]
+            self._before[place] = reader.known(raw, before)[-reader.reach :]
         return numbers
-
-    def _filled(self, place: int, raw: Tensor) -> Tensor:
-        """Give ``(n + T, 1, F)`` filled numbers, n of them of the steps before."""
-        reader, before = self.layout.readers[place], self._before[place]
-        if before is None:
-            return reader.fill(raw)
-        return torch.cat([before, reader.fill(raw, before[-1])])
 
     def _truth(self, frame: Tensor, first: int, last: int) -> Tensor:
         """What is true at each step, NaN before the piece's first one that counts."""
@@ -199,7 +192,7 @@ class Piece:
         return truth.where(step >= self.piece[FIRST], torch.nan)
 
     def _targets(self, features: Tensor, truth: Tensor) -> Tensor:
-        filled = self._filled(0, features)
+        filled = self.layout.readers[0].known(features, self._before[0])
         more = len(filled) - len(truth)
         truth = torch.cat(
             [torch.full_like(truth[:1], torch.nan).tile(more, 1, 1), truth]
