@@ -5,7 +5,7 @@ from os import PathLike
 from typing import Any, Final
 
 from throughtime.data.datasets import Dataset, SequenceDataset, TextDataset
-from throughtime.data.loading import cards, load
+from throughtime.data.loading import is_bundled, load
 from throughtime.data.reading import Reading
 from throughtime.data.sources.opening import is_table, open_source
 from throughtime.data.tables.assembling import assemble
@@ -49,11 +49,10 @@ def read(data: Any, reading: Reading | None = None) -> Dataset:
         return _as_it_is(data, reading)
     if not isinstance(data, _PATH):
         return assemble(*open_source(data, reading))
-    bundled = data in {card.name for card in cards()}
-    if is_table(data) and not bundled:
-        return assemble(*open_source(data, reading))
-    if bundled:
+    if is_bundled(data):
         return _as_it_is(load(data), reading)
+    if is_table(data):
+        return assemble(*open_source(data, reading))
     text = load(data, split=reading.split)
     return _as_it_is(text, replace(reading, split=None))
 

@@ -15,6 +15,8 @@ from throughtime.data import (
     TextDataset,
     trivial_baselines,
 )
+from throughtime.data.loading import is_bundled
+from throughtime.data.sources.paths import is_pattern
 from throughtime.errors import (
     DamagedModel,
     DataChanged,
@@ -22,7 +24,7 @@ from throughtime.errors import (
     DataOfMemory,
 )
 from throughtime.train.asking.settings import Settings, check_choice
-from throughtime.train.asking.sources import bundled, checksum, read, read_again
+from throughtime.train.asking.sources import checksum, read, read_again
 from throughtime.train.files.documents import read_metrics, read_settings
 from throughtime.train.files.folder import METRICS, MODEL, WEIGHTS
 from throughtime.train.files.storage import (
@@ -355,4 +357,4 @@ def load(
 
 def _is_there(name: str) -> bool:
     """Whether data may be read from a bundled name, a path or a pattern."""
-    return bundled(name) or Path(name).exists() or any(sign in name for sign in "*?[")
+    return is_bundled(name) or Path(name).exists() or is_pattern(name)

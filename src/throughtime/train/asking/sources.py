@@ -13,9 +13,9 @@ from throughtime.data import (
     Missing,
     Reading,
     TextDataset,
-    cards,
 )
 from throughtime.data import read as read_data
+from throughtime.data.loading import is_bundled
 from throughtime.errors import UnusedSetting
 from throughtime.train.asking.settings import check_choice, check_count
 
@@ -70,11 +70,6 @@ def describe_source(data: Any, dataset: Dataset, reading: Reading) -> dict[str, 
     }
 
 
-def bundled(name: str) -> bool:
-    """Whether a data set of this name comes with the package."""
-    return name in {card.name for card in cards()}
-
-
 def read_again(stored: Mapping[str, Any]) -> Reading:
     """Read what `describe_source` said of the reading.
 
@@ -116,7 +111,7 @@ def checksum(dataset: Dataset) -> str:
 
 def _source(data: Any, dataset: Dataset) -> str | None:
     """Give a name, or a whole path; None: the data were given in memory."""
-    if bundled(dataset.name):
+    if is_bundled(dataset.name):
         return dataset.name
     if isinstance(data, _PATHS):
         return str(Path(data).resolve())
