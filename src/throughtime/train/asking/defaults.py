@@ -75,7 +75,7 @@ def settle(dataset: Dataset, given: Mapping[str, Any]) -> Settings:
     defaults |= _defaults(dataset, asked)
     if asked.get("init") == "chrono":
         steps = asked.get("steps", defaults["steps"])
-        defaults["chrono_steps"] = _longest(dataset, steps, asked.get("tbptt"))
+        defaults["chrono_steps"] = _longest(dataset, steps, _rule(asked))
     asked["optimizer"] = find_optimizer(asked["optimizer"])
     rates = defaults["learning_rate"]
     defaults["learning_rate"] = first_rate(asked["optimizer"], rates)
@@ -115,13 +115,13 @@ def _rule(asked: Mapping[str, Any]) -> Rule | None:
     return read_rule(tbptt, "tbptt") if isinstance(tbptt, str) else None
 
 
-def _longest(dataset: Dataset, steps: Any, tbptt: Any) -> int | None:
+def _longest(dataset: Dataset, steps: Any, rule: Rule | None) -> int | None:
     """Give the longest stretch of steps that error flows through; None: there is none.
 
     That is of a text without end whose truncation is of random length.
     """
-    if isinstance(tbptt, str):
-        steps = read_rule(tbptt, "tbptt").credit
+    if rule is not None:
+        steps = rule.credit
     if isinstance(dataset, TextDataset):
         return steps
     pieces = dataset.splits["train"]
