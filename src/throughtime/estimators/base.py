@@ -40,6 +40,7 @@ from throughtime.train.continuing import ONE_PASS, go_on
 from throughtime.train.files.folder import passing, write
 from throughtime.train.streaming import ModelStream
 from throughtime.train.tasks import OfSequences
+from throughtime.train.threads import using_threads
 
 
 class SequenceEstimator(BaseEstimator):
@@ -138,7 +139,7 @@ class SequenceEstimator(BaseEstimator):
         )
         epoch = len(self.metrics_) + 1
         settings = replace(self._trained, seed=self._trained.seed + epoch)
-        with threads(self._given("threads")):
+        with using_threads(self._given("threads")):
             row, self._optimizer = go_on(model, dataset, settings, self._optimizer)
         self.metrics_ = [*self.metrics_, {**row, "epoch": epoch}]
         self._kept.put_pass(model, self.metrics_)
@@ -198,7 +199,7 @@ class SequenceEstimator(BaseEstimator):
         )
         task = OfSequences(dataset, self._trained)
         answers: list[Array] = [np.empty(0)] * len(sequences.arrays)
-        with threads(self._given("threads")):
+        with using_threads(self._given("threads")):
             for pieces, outputs, _ in task.answered(model, "test"):
                 found = outputs.cpu().numpy()
                 for place, (sequence, _, stop, _) in enumerate(pieces.tolist()):
@@ -358,14 +359,3 @@ def _weights(sequences: Sequences, given: Any) -> Array | None:
     if not weights.any():
         raise NothingCounts
     return weights / weights.mean()
-
-
-@contextmanager
-def threads(count: int | None) -> Iterator[None]:
-    """Use so many threads for a while; None: as many as there are."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -30,7 +30,7 @@ from throughtime.errors import (
     TextTooShort,
     UnknownPrompt,
 )
-from throughtime.estimators.base import SequenceEstimator, threads
+from throughtime.estimators.base import SequenceEstimator
 from throughtime.estimators.datasets import all_of_it, share_of, split_steps
 from throughtime.estimators.parameters import parameters
 from throughtime.estimators.sequences import Array
@@ -38,6 +38,7 @@ from throughtime.estimators.targets import name_of
 from throughtime.train.metrics import measure
 from throughtime.train.sampling import draw
 from throughtime.train.tasks import make_task
+from throughtime.train.threads import using_threads
 
 _SYMBOL: Final = "symbol"
 _TEXT: Final = "the text"
@@ -118,7 +119,7 @@ class SymbolModel(SequenceEstimator):
         """
         one_stream = replace(self._trained, batch_size=1)
         task = make_task(self._asked(X), one_stream)
-        with threads(self._given("threads")):
+        with using_threads(self._given("threads")):
             return measure(task, self._model, "test")[task.metric]
 
     def predict_proba(self, X: str | Sequence[Any]) -> Array:
@@ -133,7 +134,7 @@ class SymbolModel(SequenceEstimator):
         model, found = self._model, list[Array]()
         for places in self._places([X] if self._text else _listed(X)):
             symbols = torch.from_numpy(places)[:, None, None]
-            with torch.no_grad(), threads(self._given("threads")):
+            with torch.no_grad(), using_threads(self._given("threads")):
                 hidden, _ = model.hidden(symbols)
                 logits = model.head.logits(hidden[-1]).double()
             found.append(model.head.activate(logits)[0].cpu().numpy())

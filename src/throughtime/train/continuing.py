@@ -65,7 +65,7 @@ def go_on(
         A loss or gradient is not finite; the model is as it was.
     """
     once = replace(settings, **ONE_PASS)
-    before = {name: w.detach().clone() for name, w in model.state_dict().items()}
+    before = weights_of(model)
     with (
         TemporaryDirectory(prefix="throughtime-") as folder,
         passing(),
@@ -73,7 +73,7 @@ def go_on(
         interruptible() as interruption,
     ):
         torch.manual_seed(settings.seed)
-        write_weights(Path(folder) / WEIGHTS, weights_of(model), epoch=0)
+        write_weights(Path(folder) / WEIGHTS, before, epoch=0)
         task = make_task(dataset, once)
         loop = Loop(model, task, once, Path(folder), Silent(), interruption)
         if optimizer is not None:

@@ -32,6 +32,7 @@ from throughtime.train.runs import Run
 from throughtime.train.showing.board import Board, check_tensorboard
 from throughtime.train.showing.progress import Live, Reporter, Silent
 from throughtime.train.tasks import Task, make_task
+from throughtime.train.threads import using_threads
 
 _SMALLER = "give a smaller hidden_size, num_layers or batch_size"
 
@@ -286,15 +287,11 @@ def _check_same(
 @contextmanager
 def _numbers(settings: Settings, ranks: Ranks) -> Iterator[None]:
     """Set seed and threads for a while; the caller's own come back afterwards."""
-    threads = torch.get_num_threads()
     devices = [settings.device] if settings.device.startswith("cuda") else []
-    with torch.random.fork_rng(devices=devices):
+    count = settings.threads or ranks.threads()
+    with torch.random.fork_rng(devices=devices), using_threads(count):
         torch.manual_seed(settings.seed)
-        torch.set_num_threads(settings.threads or ranks.threads())
-        try:
-            yield
-        finally:
-            torch.set_num_threads(threads)
+        yield
 
 
 def _live(settings: Settings, task: Task) -> Live:
