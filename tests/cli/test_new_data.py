@@ -286,4 +286,12 @@ def test_a_folder_that_is_not_there_is_said_before_anything_is_predicted() -> No
     run = trained("mood", "run")
     done = call("predict", run, "table.csv", "--out", "nowhere/answers.csv")
     assert done.exit_code == 2
-    assert "cannot be written (there is no folder 'nowhere'" in done.stderr
+    assert "cannot be written: there is no folder 'nowhere'; make it" in done.stderr
+
+
+def test_rows_without_the_time_that_ordered_them_in_training_are_refused() -> None:
+    run = trained("mood", "run")
+    frame(seed=1).drop("when").write_csv("new.csv")
+    done = call("predict", run, "new.csv", "--out", "answers.csv")
+    assert done.exit_code == 2
+    assert "new.csv has no column 'when'" in done.stderr

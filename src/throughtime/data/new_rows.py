@@ -143,10 +143,13 @@ def read_like(
     """
     reading = Reading() if reading is None else reading
     separate = [c for c in schema.targets if c not in schema.features]
-    source, reading = open_known(data, schema, reading, separate if targets else [])
+    source, known = open_known(data, schema, reading, separate if targets else [])
+    # A source that says itself what its sequences are has their steps in order.
+    in_order, reading = known is not reading, known
     difference = _difference(source, schema)
     left_out = [] if targets else separate
-    roles = _roles(source, schema, reading, left_out, difference is not None)
+    timeless = in_order and difference is None
+    roles = _roles(source, schema, reading, left_out, timeless)
     coder = KnownCoder(source, schema, left_out, difference, reading.missing)
     memory = read_memory(reading.memory)
     laid = lay(source, roles, coder, memory, keep_rows=True)
@@ -179,9 +182,9 @@ def _roles(
     schema: Schema,
     reading: Reading,
     left_out: list[Column],
-    needs_time: bool,
+    timeless: bool,
 ) -> Roles:
-    """Return what is read; the time may be missing where rows are in order."""
+    """Return what is read; the time may be missing where nothing needs it."""
 
     def names(columns: tuple[Column, ...]) -> tuple[str, ...]:
         known = (c.name for c in columns if c not in left_out)
@@ -189,7 +192,7 @@ def _roles(
 
     sequence = reading.sequence or schema.sequence
     time = reading.time or schema.time
-    if time not in source.dtypes and reading.time is None and not needs_time:
+    if timeless and time not in source.dtypes and reading.time is None:
         time = None
     for name in (sequence, time):
         if name is not None and name not in source.dtypes:

@@ -9,7 +9,7 @@ import polars as pl
 from polars.exceptions import PolarsError
 from polars.io.plugins import register_io_source
 
-from throughtime.errors import CannotWrite, UnknownTableFormat
+from throughtime.errors import CannotWrite, FolderMissing, UnknownTableFormat
 
 _WRITERS: dict[str, Callable[[pl.LazyFrame, Path], object]] = {
     ".csv": pl.LazyFrame.sink_csv,
@@ -24,14 +24,14 @@ def check_ending(path: str | os.PathLike[str]) -> Path:
 
     Raises
     ------
-    UnknownTableFormat, CannotWrite
+    UnknownTableFormat, FolderMissing
         It is so.
     """
     file = Path(path)
     if file.suffix.lower() not in _WRITERS:
         raise UnknownTableFormat(path=file, known=", ".join(_WRITERS))
     if not file.parent.is_dir():
-        raise CannotWrite(path=file, reason=f"there is no folder '{file.parent}'")
+        raise FolderMissing(path=file, folder=file.parent)
     return file
 
 
@@ -53,8 +53,8 @@ def write_table(
 
     Raises
     ------
-    UnknownTableFormat, CannotWrite
-        The ending is not known, or the system does not let us.
+    UnknownTableFormat, FolderMissing, CannotWrite
+        The ending is not known, there is no such folder, or the system does not let us.
     """
     file = check_ending(path)
     part = file.with_name(f".{file.name}.part")

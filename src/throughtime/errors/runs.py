@@ -308,6 +308,15 @@ class CannotWrite(RunError):
     )
 
 
+class FolderMissing(RunError):
+    """A file to write into a folder that is not there."""
+
+    message = (
+        "'{path}' cannot be written: there is no folder '{folder}'; make it, or give "
+        "another out."
+    )
+
+
 class OverwritesData(RunError):
     """A file to write that is one of those that are read."""
 

@@ -250,7 +250,7 @@ def fit(
         learned = make_task(dataset, settings, ranks)
         source = describe_source(data, dataset, reading)
         _check_same(ranks, model, settings, source)
-        name = model.network.graphs[0].cell
+        name = type(cell).__name__
         folder = ranks.from_first(
             lambda: make_folder(out, dataset.name, name, resume=resume)
         )

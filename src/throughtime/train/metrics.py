@@ -144,22 +144,6 @@ class _Auroc:
 
 
 @torch.no_grad()
-def accuracies(task: Task, model: Model, split: Split) -> dict[str, float]:
-    """Return the share of right classes of each target, by its name."""
-    assert isinstance(model.output, Classes)
-    model.eval()
-    means = [_Mean() for _ in model.output.sizes]
-    for answers in task.evaluate(model, split):
-        groups = answers.logits.split(model.output.sizes, -1)
-        for mean, group, truth in zip(
-            means, groups, answers.targets.unbind(-1), strict=True
-        ):
-            mean.add(group.argmax(-1) == truth, truth >= 0)
-    names = [column.name for column in model.output.columns]
-    return {name: mean.result() for name, mean in zip(names, means, strict=True)}
-
-
-@torch.no_grad()
 def measure(
     task: Task, model: Model, split: Split, interruption: Interruption | None = None
 ) -> dict[str, float]:

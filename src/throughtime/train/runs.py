@@ -34,7 +34,8 @@ from throughtime.train.files.storage import (
     read_epoch,
 )
 from throughtime.train.measuring import Predicted
-from throughtime.train.metrics import accuracies, measure
+from throughtime.train.measuring.additive import accuracy
+from throughtime.train.metrics import measure
 from throughtime.train.model import Model
 from throughtime.train.tasks import Task, make_task
 
@@ -190,11 +191,13 @@ class Run:
 
         Of any other question nothing: `evaluate` says its one number.
         """
-        check_choice("split", split, SPLITS)
-        self._check_labels()
-        if self.task != "classify" or len(self.model.output.columns) < 2:
+        columns = self.model.output.columns
+        if self.task != "classify" or len(columns) < 2:
             return {}
-        return accuracies(self._task(), self.model, SPLITS[split])
+        answers = zip(columns, self.answers(split), strict=True)
+        return {
+            column.name: accuracy(predicted).value() for column, predicted in answers
+        }
 
     def predicted(self, split: str = "test", target: str | None = None) -> Predicted:
         """Give all answers of the best weights to one part of the data.

@@ -81,7 +81,8 @@ def _ratio(sums: Array) -> Array:
         return sums[..., 0] / sums[..., 1]
 
 
-def _accuracy(predicted: Predicted) -> Additive:
+def accuracy(predicted: Predicted) -> Additive:
+    """Which answers are the true class."""
     return _mean(best(predicted) == predicted.targets, share=True)
 
 
@@ -275,7 +276,7 @@ Builder: TypeAlias = Callable[[Predicted], Additive]
 
 BUILDERS: Final[Mapping[str, Mapping[str, Builder]]] = {
     "classes": {
-        "accuracy": _accuracy,
+        "accuracy": accuracy,
         "f1_macro": _f1_of_classes,
         "auroc": _area_of_two,
         "auroc_macro": _area_of_each,
@@ -297,7 +298,7 @@ BUILDERS: Final[Mapping[str, Mapping[str, Builder]]] = {
     "symbols": {
         "bits_per_symbol": _bits,
         "perplexity": _perplexity,
-        "accuracy": _accuracy,
+        "accuracy": accuracy,
     },
     "numbers": {"mae": _mae, "rmse": _rmse, "r2": _r2},
 }
