@@ -229,7 +229,7 @@ def test_options_of_answers_per_sequence_reach_the_training(folder: Path) -> Non
         --per step"""
     refused = call("train", "table.csv", *words.split(), *QUICK)
     assert refused.exit_code == 2
-    assert "--pool 'max', expected None" in refused.stderr
+    assert "--pool 'max', expected none" in refused.stderr
     lines = Path("table.csv").read_text().splitlines()
     kinds = ["big" if int(line.split(",")[0]) % 2 else "small" for line in lines[1:]]
     with_kinds = [f"{a},{b}" for a, b in zip(lines, ["kind", *kinds], strict=True)]

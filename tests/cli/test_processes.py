@@ -105,8 +105,8 @@ def test_a_mistake_is_told_once(tmp_path: Path) -> None:
     ("words", "said"),
     [
         ("--devices 0", "--devices 0, expected a whole number of at least 1"),
-        ("--node-rank 0", "--node-rank 0, expected None for a single machine"),
-        ("--master a:1", "--master 'a:1', expected None for a single machine"),
+        ("--node-rank 0", "--node-rank 0, expected none for a single machine"),
+        ("--master a:1", "--master 'a:1', expected none for a single machine"),
         ("--nodes 2", "--node-rank None, expected a whole number from 0 to 1"),
         ("--nodes 2 --node-rank 2", "--node-rank 2, expected a whole number from 0"),
         ("--nodes 2 --node-rank 1", "--master None, expected HOST:PORT"),

@@ -183,9 +183,9 @@ def test_inputs_that_are_not_those_of_the_cell_are_refused(tmp_path: Path) -> No
 
 
 REFUSED: list[tuple[str, dict[str, Any], type[ThroughtimeError], str]] = [
-    ("regress per step", {"pool": "mean"}, UnusedSetting, "pool='mean', expected None"),
+    ("regress per step", {"pool": "mean"}, UnusedSetting, "pool='mean', expected none"),
     ("next symbol", {"target_replication": 0.5}, UnusedSetting, "one answer per step"),
-    ("classify per sequence", {"steps": 9}, UnusedSetting, "steps=9, expected None"),
+    ("classify per sequence", {"steps": 9}, UnusedSetting, "steps=9, expected none"),
     (
         "classify per sequence",
         {"pool": "max", "target_replication": 0.5},
@@ -197,7 +197,7 @@ REFUSED: list[tuple[str, dict[str, Any], type[ThroughtimeError], str]] = [
     ("multilabel", {"dropout": 0.5}, UnusedSetting, "a single layer"),
     ("multilabel", {"class_weights": {"c": 1}}, UnknownChoice, "weights='c' is.*a, b"),
     ("next labels", {"bidirectional": True}, LooksAhead, "leave bidirectional out"),
-    ("next labels", {"horizon": 3}, UnusedSetting, "horizon=3, expected None"),
+    ("next labels", {"horizon": 3}, UnusedSetting, "horizon=3, expected none"),
     ("multilabel", {"pool": "least"}, ThroughtimeError, "pool='least' is not known"),
     ("multilabel", {"target_replication": 2.0}, ThroughtimeError, "from 0 to 1"),
     ("multilabel", {"class_weights": "even"}, ThroughtimeError, "class_weights='even'"),

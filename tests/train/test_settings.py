@@ -58,7 +58,7 @@ def test_settings_survive_json_and_come_back_to_the_cpu() -> None:
         ("epochs", True, "epochs=True"),
         ("patience", -1, "patience=-1"),
         ("batch_size", 0, "batch_size=0"),
-        ("steps", 5, "steps=5, expected None for 'signs'.*leave steps out"),
+        ("steps", 5, "steps=5, expected none for 'signs'.*leave steps out"),
         ("threads", 0, "threads=0"),
         ("threads", 10**11, "threads=100000000000, .* at most 1024"),
         ("seed", 2**64, "seed=18446744073709551616"),

@@ -100,7 +100,7 @@ class UnknownSplit(DataError):
     """A split that a text does not have."""
 
     message = (
-        "split={given!r} is no split of the text {source}, expected 'time' or None: "
+        "split={given!r} is no split of the text {source}, expected 'time' or none: "
         "give one of these."
     )
 

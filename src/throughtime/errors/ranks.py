@@ -27,7 +27,7 @@ class StartedAlready(SettingError):
 
     message = (
         "{argument}={given!r} for process {rank} of {world} that were started "
-        "together, expected None: leave {argument} out, or start the command alone."
+        "together, expected none: leave {argument} out, or start the command alone."
     )
 
 

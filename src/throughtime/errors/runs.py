@@ -34,7 +34,7 @@ class HeadSizeMismatch(SettingError):
 class UnusedSetting(SettingError):
     """A setting that has nothing to act on."""
 
-    message = "{argument}={given!r}, expected None for {reason}: leave {argument} out."
+    message = "{argument}={given!r}, expected none for {reason}: leave {argument} out."
 
 
 class TruncatedTwice(SettingError):

@@ -159,7 +159,7 @@ def test_the_first_step_width_is_that_of_the_family() -> None:
         ({"clip_value": -1.0}, "clip_value=-1.0"),
         ({"accumulate": 0}, "accumulate=0"),
         ({"average": "mean"}, "average='mean' is not known"),
-        ({"ema_decay": 0.9}, "ema_decay=0.9.*average=None"),
+        ({"ema_decay": 0.9}, "ema_decay=0.9.*expected none for weights as they are"),
         ({"average": "ema", "swa_start": 0.5}, "swa_start=0.5.*average='ema'"),
         ({"average": "ema", "ema_decay": 1.1}, "from 0 to 1"),
         ({"init": "xavier"}, "init='xavier' is not known"),

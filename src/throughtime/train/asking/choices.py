@@ -79,7 +79,9 @@ def _needs(settings: Settings) -> Iterator[tuple[str, bool, str]]:
     yield "schedule_epochs", settings.schedule in _EPOCHS, schedule
     init = f"init={settings.init!r}"
     yield "chrono_steps", settings.init == "chrono", init
-    average = f"average={settings.average!r}"
+    average = (
+        f"average={settings.average!r}" if settings.average else "weights as they are"
+    )
     for argument, kind in zip(("ema_decay", "swa_start"), AVERAGES, strict=True):
         yield argument, settings.average == kind, average
 
