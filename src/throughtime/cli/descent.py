@@ -1,13 +1,13 @@
 """Options of `throughtime train`: how weights start, change, and are held back."""
 
-from throughtime.cli.option_types import Chances, Setting
+from throughtime.cli.option_types import Setting, Table
 from throughtime.cli.panels import option, table
 
 STARTING = [
     option(
         "Network",
         "--zoneout",
-        type=Chances(),
+        type=Table("chances", float),
         metavar="P|STATE=P,…",
         help="Chance that a unit of a state, or of all, keeps its last value.",
     ),
@@ -23,7 +23,7 @@ STARTING = [
     option(
         "Network",
         "--variational-dropout",
-        type=Chances(),
+        type=Table("chances", float),
         metavar="P|input=P,hidden=P",
         help="Chance that a unit is zeroed at all steps of a sequence: of what the "
         "cell reads, and of its state in recurrent connections.",
