@@ -112,7 +112,7 @@ def _defaults(dataset: Dataset, asked: Mapping[str, Any]) -> dict[str, Any]:
 
 def _rule(asked: Mapping[str, Any]) -> Rule | None:
     tbptt = asked.get("tbptt")
-    return read_rule(tbptt, "tbptt") if isinstance(tbptt, str) else None
+    return None if tbptt is None else read_rule(tbptt, "tbptt")
 
 
 def _longest(dataset: Dataset, steps: Any, rule: Rule | None) -> int | None:
