@@ -91,9 +91,21 @@ DESCENT = [
         "--schedule",
         default="cosine",
         show_default=True,
-        metavar="cosine|constant|linear|exponential|step|onecycle|plateau",
+        metavar="cosine|constant|linear|exponential|step|onecycle|plateau|NAME",
         help="How the step width changes: cosine and linear fall to 0 over the epochs, "
-        "onecycle rises first; exponential, step and plateau multiply it.",
+        "onecycle rises first; exponential, step and plateau multiply it. Or any of "
+        "torch.optim.lr_scheduler that takes numbers.",
+    ),
+    option(
+        "Learning",
+        "--schedule-option",
+        "schedule_options",
+        multiple=True,
+        type=Setting(),
+        callback=table,
+        metavar="NAME=VALUE",
+        help="An argument of a schedule of torch, such as milestones=5,8; may be "
+        "given several times.",
     ),
     option(
         "Learning",
