@@ -253,9 +253,9 @@ def fit(
         weight = model.head.weight
         model.network.choice(weight.dtype, weight.device)  # the backend must serve
         learned = make_task(dataset, settings, ranks)
-        check_updates(settings, learned.batches())
         source = describe_source(data, dataset, reading)
         _check_same(ranks, model, settings, source)
+        check_updates(settings, learned.batches())
         name = model.network.graphs[0].cell
         folder = ranks.from_first(
             lambda: make_folder(out, dataset.name, name, resume=resume)

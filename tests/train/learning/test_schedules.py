@@ -247,6 +247,14 @@ def test_options_that_do_not_fit_are_refused_by_name(
         settings_of(schedule=name, schedule_options=options, dtype="float32")
 
 
+def test_a_whole_number_is_a_share_as_well() -> None:
+    whole, share = (
+        TorchSchedule(sgd(), "onecyclelr", RATE, ALL, {"pct_start": one})
+        for one in (1, 1.0)
+    )
+    assert followed(whole) == followed(share)
+
+
 def test_a_step_width_that_grows_too_large_ends_the_training() -> None:
     schedule = TorchSchedule(sgd(), "exponentiallr", RATE, 9, {"gamma": 1e20})
     schedule.epoch(1.0)

@@ -246,7 +246,11 @@ def _make(
     expected: int,
     options: Mapping[str, Any],
 ) -> LRScheduler:
-    said = dict(options)
+    # PyTorch takes 1 for no share.
+    said = {
+        option: float(value) if is_number(value) and option not in _AT_LEAST else value
+        for option, value in options.items()
+    }
     if isinstance(said.get("milestones"), int):
         said["milestones"] = [said["milestones"]]
     if name in BY_UPDATES:
