@@ -248,7 +248,7 @@ def test_options_of_answers_per_sequence_reach_the_training(folder: Path) -> Non
     ("words", "told"),
     [
         ("--input gap", "is not NAME=COLUMN"),
-        ("--class-weights up=much", "'much' is no weight"),
+        ("--class-weights up=much", "is no number, nor NAME=NUMBER"),
         ("--target-replication 2", "--target-replication 2.0, expected a number"),
         ("--checkpoint often", "checkpoint"),
         ("--difference week", "'week' is no number of steps"),

@@ -51,6 +51,19 @@ def test_all_of_it_is_repeated_from_its_configuration() -> None:
     assert "Zoneout" in shown.output
 
 
+def test_a_schedule_of_torch_is_repeated_from_its_configuration() -> None:
+    asked = "--schedule MultiStepLR --schedule-option milestones=1,5 --clip 0"
+    first = call("train", "text.txt", *QUICK, *asked.split(), "--out", "first")
+    assert first.exit_code == 0, first.output
+    text = Path("first/config.toml").read_text()
+    assert 'schedule = "multisteplr"' in text
+    assert "[schedule_options]\nmilestones = [\n    1,\n    5,\n]" in text
+    again = call("train", "--config", "first/config.toml", "--out", "again")
+    assert again.exit_code == 0, again.output
+    files = [Path(run, "model.safetensors").read_bytes() for run in ("first", "again")]
+    assert files[0] == files[1]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -62,7 +75,13 @@ def test_all_of_it_is_repeated_from_its_configuration() -> None:
         ("--zoneout h=much", "is no number, nor NAME=NUMBER"),
         ("--zoneout k=0.1", "LSTM has no state 'k'"),
         ("--cell elman --forget-bias 1", "--forget-bias 1.0 is asked of Elman"),
+        ("--optimizer sgd --learning-rate 1e39", "--learning-rate 1e+39 does not fit"),
         ("--schedule cosinus", "did you mean 'cosine'?"),
+        ("--schedule lambdalr", "it takes a function, and no option can hold one"),
+        ("--schedule-option T_max=3", "expected None for --schedule 'cosine'"),
+        ("--schedule steplr", "--schedule-option {} lacks step_size"),
+        ("--warmup 9999", "--warmup 9999, expected a whole number of at most"),
+        ("--accumulate 9999", "--accumulate 9999, expected a whole number of at most"),
         ("--average mean", "--average 'mean' is not known"),
     ],
 )

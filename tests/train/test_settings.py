@@ -48,6 +48,9 @@ def test_settings_survive_json_and_come_back_to_the_cpu() -> None:
     assert Settings.from_json(settings.to_json()) == settings
     elsewhere = {**settings.to_json(), "device": "cuda:3"}
     assert Settings.from_json(elsewhere) == settings
+    older = settings.to_json()
+    del older["schedule_options"]
+    assert Settings.from_json(older) == settings
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,13 @@
 """Options of `throughtime train`: how weights start, change, and are held back."""
 
-from throughtime.cli.option_types import Chances, Setting
+from throughtime.cli.option_types import Setting, Table
 from throughtime.cli.panels import option, table
 
 STARTING = [
     option(
         "Network",
         "--zoneout",
-        type=Chances(),
+        type=Table("chances", float),
         metavar="P|STATE=P,…",
         help="Chance that a unit of a state, or of all, keeps its last value.",
     ),
@@ -23,7 +23,7 @@ STARTING = [
     option(
         "Network",
         "--variational-dropout",
-        type=Chances(),
+        type=Table("chances", float),
         metavar="P|input=P,hidden=P",
         help="Chance that a unit is zeroed at all steps of a sequence: of what the "
         "cell reads, and of its state in recurrent connections.",
@@ -91,9 +91,21 @@ DESCENT = [
         "--schedule",
         default="cosine",
         show_default=True,
-        metavar="cosine|constant|linear|exponential|step|onecycle|plateau",
+        metavar="cosine|constant|linear|exponential|step|onecycle|plateau|NAME",
         help="How the step width changes: cosine and linear fall to 0 over the epochs, "
-        "onecycle rises first; exponential, step and plateau multiply it.",
+        "onecycle rises first; exponential, step and plateau multiply it. Or any of "
+        "torch.optim.lr_scheduler that takes numbers.",
+    ),
+    option(
+        "Learning",
+        "--schedule-option",
+        "schedule_options",
+        multiple=True,
+        type=Setting(),
+        callback=table,
+        metavar="NAME=VALUE",
+        help="An argument of a schedule of torch, such as milestones=5,8; may be "
+        "given several times.",
     ),
     option(
         "Learning",

@@ -54,11 +54,11 @@ def _data(source: str, options: dict[str, Any]) -> tuple[dict[str, Any], list[st
     from throughtime.data import Reading, describe_data, read
     from throughtime.data.sources.opening import is_table
 
-    seed = options.pop("split_seed")
+    seed, inputs = options.pop("split_seed"), options.pop("inputs") or {}
     unsaid = options["missing"] == "error" and is_table(source)
     if unsaid:
         options["missing"] = "mean"  # who looks wants to know what is missing
-    dataset = read(source, Reading(**options, seed=seed))
+    dataset = read(source, Reading(**options, inputs=inputs, seed=seed))
     description = describe_data(dataset)
     lines = str(description).splitlines()
     if unsaid and dict(description.rows).get("missing") != "none":

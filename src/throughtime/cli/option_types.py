@@ -21,59 +21,74 @@ class Names(_Type):
         return tuple(name.strip() for name in value.split(",") if name.strip())
 
 
-class Weights(_Type):
-    """`balanced`, or a weight for some classes: `a=2,b=0.5`."""
+class Table(_Type):
+    """A number for each of some names, `a=2,b=0.5`, or what stands for all of them.
 
-    name = "weights"
+    Parameters
+    ----------
+    name
+        What this kind of option is called.
+    alone
+        Reads what has no names: `float`, or `str` for a word.
+    """
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        """Read a weight for each class, or leave the word."""
-        if not isinstance(value, str) or "=" not in value:
-            return value
-        weights: dict[str, float] = {}
-        for entry in value.split(","):
-            name, _, weight = entry.rpartition("=")
-            try:
-                weights[name.strip()] = float(weight)
-            except ValueError:
-                self.fail(f"{weight!r} is no weight: write CLASS=WEIGHT.", param, ctx)
-        return weights
-
-
-class Chances(_Type):
-    """A probability, or one for each of some names: `h=0.05,c=0.5`."""
-
-    name = "chances"
+    def __init__(self, name: str, alone: type[float | str]) -> None:
+        self.name, self._alone = name, alone
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        """Read a number, or one for each name; of a file they are that already."""
+        """Read a number for each name, or for all; of a file they are that already."""
         if not isinstance(value, str):
             return value
         try:
             if "=" not in value:
-                return float(value)
+                return self._alone(value)
             pairs = [entry.rpartition("=") for entry in value.split(",")]
-            return {name.strip(): float(chance) for name, _, chance in pairs}
+            return {name.strip(): float(number) for name, _, number in pairs}
         except ValueError:
             self.fail(f"{value!r} is no number, nor NAME=NUMBER,….", param, ctx)
 
 
-class Setting(_Type):
-    """`NAME=VALUE`: a number, several with commas between them, true or false."""
+class _Named(_Type):
+    """A name, `=`, and what is given for it."""
 
-    name = "setting"
+    given = "VALUE"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, Any]:
-        """Return the name and its value; of a file they are that already."""
+        """Return the name and what is given; of a file they are that already."""
         if not isinstance(value, str):
             return (value[0], value[1])
         name, equals, text = value.partition("=")
         if not equals or not name or not text:
-            self.fail(f"{value!r} is not NAME=VALUE.", param, ctx)
+            self.fail(f"{value!r} is not NAME={self.given}.", param, ctx)
+        return name.strip(), self.read(text)
+
+    def read(self, text: str) -> Any:
+        """Read what is behind the `=`."""
+        raise NotImplementedError
+
+
+class Setting(_Named):
+    """`NAME=VALUE`: a number, several with commas between them, true or false."""
+
+    name = "setting"
+
+    def read(self, text: str) -> Any:
+        """Read a value; what is none of JSON is a word."""
         try:
-            return name.strip(), json.loads(f"[{text}]" if "," in text else text)
+            return json.loads(f"[{text}]" if "," in text else text)
         except ValueError:
-            return name.strip(), text
+            return text
+
+
+class Feed(_Named):
+    """`NAME=COLUMN`, or several columns with commas between them."""
+
+    name, given = "feed", "COLUMN"
+
+    def read(self, text: str) -> list[str] | str:
+        """Read the names of columns."""
+        several = [column.strip() for column in text.split(",")]
+        return several if len(several) > 1 else several[0]
 
 
 class Spacing(_Type):
@@ -98,19 +113,3 @@ class Season(_Type):
         except (ValueError, TypeError):
             words = f"{value!r} is no number of steps, nor none."
             raise click.BadParameter(words, ctx, param) from None
-
-
-class Feed(_Type):
-    """`NAME=COLUMN`, or several columns with commas between them."""
-
-    name = "feed"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, Any]:
-        """Return the name and its columns; of a file they are that already."""
-        if not isinstance(value, str):
-            return (value[0], value[1])
-        name, equals, columns = value.partition("=")
-        if not equals or not name or not columns:
-            self.fail(f"{value!r} is not NAME=COLUMN.", param, ctx)
-        several = [column.strip() for column in columns.split(",")]
-        return name.strip(), several if len(several) > 1 else several[0]

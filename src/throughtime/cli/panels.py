@@ -15,6 +15,6 @@ def option(group: str, *names: str, **settings: Any) -> Callable[[Command], Comm
 
 def table(
     context: click.Context, parameter: click.Parameter, given: Any
-) -> dict[str, Any]:
-    """Make one table of all that is given."""
-    return dict(given)
+) -> dict[str, Any] | None:
+    """Make one table of all that is given; None: nothing is."""
+    return dict(given) or None

@@ -5,9 +5,8 @@ from typing import Any, TypeVar
 
 from throughtime.cli.built_in import CELL_HELP
 from throughtime.cli.descent import DESCENT, STARTING
-from throughtime.cli.option_types import Feed, Names, Season, Spacing, Weights
-from throughtime.cli.panels import option as _option
-from throughtime.cli.panels import table
+from throughtime.cli.option_types import Feed, Names, Season, Spacing, Table
+from throughtime.cli.panels import option, table
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -15,28 +14,28 @@ _BY_DATA = "By default what suits the data."
 
 
 _DATA = [
-    _option(
+    option(
         "Data",
         "--sequence",
         metavar="COLUMN",
         help="Says to which sequence a row belongs.",
     ),
-    _option("Data", "--time", metavar="COLUMN", help="Says when a row was."),
-    _option(
+    option("Data", "--time", metavar="COLUMN", help="Says when a row was."),
+    option(
         "Data",
         "--features",
         type=Names(),
         metavar="COLUMN,…",
         help="Columns to learn from; by default all that nothing else names.",
     ),
-    _option(
+    option(
         "Data",
         "--target",
         type=Names(),
         metavar="COLUMN,…",
         help="Columns to predict; by default the features' own future.",
     ),
-    _option(
+    option(
         "Data",
         "--input",
         "inputs",
@@ -46,7 +45,7 @@ _DATA = [
         metavar="NAME=COLUMN",
         help="Feeds an Input of the cell; may be given several times.",
     ),
-    _option(
+    option(
         "Data",
         "--missing",
         default="error",
@@ -54,20 +53,20 @@ _DATA = [
         metavar="error|forward|mean|zero",
         help="What stands for a missing value: the last one, the mean, 0.",
     ),
-    _option(
+    option(
         "Data",
         "--time-difference",
         is_flag=True,
         help="One more feature: the time since the step before.",
     ),
-    _option(
+    option(
         "Data",
         "--split",
         metavar="sequence|time|COLUMN",
         help="How training, validation and test are apart; of a text time: its last "
         f"10 %. {_BY_DATA}",
     ),
-    _option(
+    option(
         "Data",
         "--split-seed",
         type=int,
@@ -75,7 +74,7 @@ _DATA = [
         show_default=True,
         help="Draws which sequence is in which part.",
     ),
-    _option(
+    option(
         "Data",
         "--memory",
         default="256MB",
@@ -84,21 +83,21 @@ _DATA = [
     ),
 ]
 _QUESTION = [
-    _option(
+    option(
         "Question",
         "--task",
         metavar="classify|multilabel|regress|next|forecast",
         help="What is learned. By default it follows from the target.",
     ),
-    _option(
+    option(
         "Question",
         "--per",
         metavar="step|sequence",
         help="One answer per step or per sequence. By default it follows from the "
         "target.",
     ),
-    _option("Question", "--horizon", type=int, help="Steps ahead of a forecast."),
-    _option(
+    option("Question", "--horizon", type=int, help="Steps ahead of a forecast."),
+    option(
         "Question",
         "--difference",
         type=Season(),
@@ -108,21 +107,21 @@ _QUESTION = [
     ),
 ]
 _ANSWER = [
-    _option(
+    option(
         "Question",
         "--pool",
         metavar="last|mean|max",
         help="Makes one answer of all steps. By default last; of a cell without "
         "states, mean.",
     ),
-    _option(
+    option(
         "Question",
         "--class-weights",
-        type=Weights(),
+        type=Table("weights", str),
         metavar="balanced|CLASS=WEIGHT,…",
         help="balanced: all classes weigh the same in all; or weights for some.",
     ),
-    _option(
+    option(
         "Question",
         "--target-replication",
         type=float,
@@ -131,7 +130,7 @@ _ANSWER = [
     ),
 ]
 _NETWORK = [
-    _option(
+    option(
         "Network",
         "--cell",
         default="lstm",
@@ -139,8 +138,8 @@ _NETWORK = [
         metavar="NAME",
         help=CELL_HELP,
     ),
-    _option("Network", "--hidden-size", type=int, help=f"Units of a layer. {_BY_DATA}"),
-    _option(
+    option("Network", "--hidden-size", type=int, help=f"Units of a layer. {_BY_DATA}"),
+    option(
         "Network",
         "--layers",
         "num_layers",
@@ -149,17 +148,15 @@ _NETWORK = [
         show_default=True,
         help="Layers.",
     ),
-    _option(
-        "Network", "--bidirectional", is_flag=True, help="Read in both directions."
-    ),
-    _option(
+    option("Network", "--bidirectional", is_flag=True, help="Read in both directions."),
+    option(
         "Network",
         "--embedding",
         type=int,
         metavar="SIZE",
         help="Learn a vector for each category. By default 64 for a text, none else.",
     ),
-    _option(
+    option(
         "Network",
         "--heads",
         type=int,
@@ -167,13 +164,13 @@ _NETWORK = [
         show_default=True,
         help="Parts of a layer that see themselves alone.",
     ),
-    _option(
+    option(
         "Network",
         "--residual",
         is_flag=True,
         help="Layers above the first add what they read.",
     ),
-    _option(
+    option(
         "Network",
         "--dropout",
         type=float,
@@ -181,7 +178,7 @@ _NETWORK = [
         show_default=True,
         help="Chance that a value between two layers is zeroed.",
     ),
-    _option(
+    option(
         "Network",
         "--checkpoint",
         type=Spacing(),
@@ -190,45 +187,45 @@ _NETWORK = [
     ),
 ]
 _LEARNING = [
-    _option(
+    option(
         "Learning",
         "--epochs",
         type=int,
         help=f"Passes over the data at most. {_BY_DATA}",
     ),
-    _option(
+    option(
         "Learning",
         "--patience",
         type=int,
         help=f"Epochs without a better validation loss before it stops. {_BY_DATA}",
     ),
-    _option(
+    option(
         "Learning",
         "--batch-size",
         type=int,
         help=f"Sequences, or streams of a text, per update. {_BY_DATA}",
     ),
-    _option(
+    option(
         "Learning",
         "--steps",
         type=int,
         help="Steps of a text between two updates, or the longest stretch of steps "
         f"that is learned at once. {_BY_DATA}",
     ),
-    _option(
+    option(
         "Learning",
         "--tbptt",
         metavar="K1:K2|K|random:L0|auto",
         help="Truncates error along a stream whose state is carried on, in place of "
         "--steps: every K1 steps back over K2, at random places, or as far as needed.",
     ),
-    _option(
+    option(
         "Learning",
         "--learning-rate",
         type=float,
         help=f"Largest step width. {_BY_DATA}",
     ),
-    _option(
+    option(
         "Learning",
         "--save-every",
         type=float,
@@ -237,7 +234,7 @@ _LEARNING = [
         metavar="SECONDS",
         help="Time between two checkpoints, from which --resume goes on.",
     ),
-    _option(
+    option(
         "Learning",
         "--seed",
         type=int,
@@ -245,7 +242,7 @@ _LEARNING = [
         show_default=True,
         help="Of first weights and order.",
     ),
-    _option(
+    option(
         "Learning",
         "--dtype",
         default="float32",
@@ -260,13 +257,13 @@ _TRAINING = [*_NETWORK, *STARTING, *_LEARNING, *DESCENT]
 
 def training(command: Command) -> Command:
     """Add what a training can be asked for."""
-    for option in reversed([*_DATA, *_QUESTION, *_ANSWER, *_TRAINING]):
-        command = option(command)
+    for add in reversed([*_DATA, *_QUESTION, *_ANSWER, *_TRAINING]):
+        command = add(command)
     return command
 
 
 def reading(command: Command) -> Command:
     """Add what may be said of data and of the question."""
-    for option in reversed([*_DATA, *_QUESTION]):
-        command = option(command)
+    for add in reversed([*_DATA, *_QUESTION]):
+        command = add(command)
     return command

@@ -3,21 +3,29 @@
 from throughtime.errors.runs import SettingError
 
 
-class UnfitOptimizer(SettingError):
-    """An optimiser that cannot take the steps of this training."""
+class UnfitChoice(SettingError):
+    """An optimiser or schedule of PyTorch that cannot serve a training."""
 
     message = (
-        "optimizer={given!r} cannot be used here ({reason}), expected one of {known}: "
+        "{argument}={given!r} cannot be used here ({reason}), expected one of {known}: "
         "give one of these."
     )
 
 
 class UnfitOption(SettingError):
-    """A name or value that an optimiser does not take."""
+    """A name or value that an optimiser or schedule does not take."""
 
     message = (
-        "{argument}={given!r} does not fit optimizer={optimizer!r} ({reason}), "
-        "expected {expected}: mend it, or leave it out."
+        "{argument}={given!r} does not fit {of} ({reason}), expected {expected}: "
+        "mend it, or leave it out."
+    )
+
+
+class OptionMissing(SettingError):
+    """An option without which a schedule cannot be."""
+
+    message = (
+        "{argument}={given!r} lacks {option} of {of}, expected {expected}: give it."
     )
 
 

@@ -23,6 +23,7 @@ ONE_PASS: Final[dict[str, Any]] = {
     "schedule": "constant",
     "schedule_factor": None,
     "schedule_epochs": None,
+    "schedule_options": None,
     "warmup": 0,
     "average": None,
     "ema_decay": None,

@@ -12,6 +12,7 @@ from throughtime.data import Missing
 from throughtime.graph import Cell
 from throughtime.nn.heads import Pooling
 from throughtime.train.asking.asked import call_of, configuration_of, reading_of
+from throughtime.train.asking.choices import check_updates
 from throughtime.train.asking.defaults import settle
 from throughtime.train.asking.settings import Settings
 from throughtime.train.asking.sources import describe_source, read
@@ -85,6 +86,7 @@ def fit(
     schedule: str = "cosine",
     schedule_factor: float | None = None,
     schedule_epochs: int | None = None,
+    schedule_options: Mapping[str, Any] | None = None,
     warmup: int = 0,
     clip: float = 1.0,
     clip_value: float = 0.0,
@@ -182,8 +184,11 @@ def fit(
         How it changes. `"cosine"`: it falls to 0 over the epochs along half a cosine.
         `"constant"`, `"linear"`, `"onecycle"`; `"exponential"`, `"step"` and
         `"plateau"` multiply it by a factor, after each epoch, after so many, or after
-        so many without a better validation loss. It rises to the first one over
-        `warmup` updates.
+        so many without a better validation loss. Or any of
+        `torch.optim.lr_scheduler` by its name. It rises to the first one over `warmup`
+        updates.
+    schedule_options
+        Arguments of a schedule of PyTorch, such as ``{"milestones": [5, 8]}``.
     clip, clip_value
         The norm of the gradient at most, and the magnitude of each of its numbers; 0
         lets every gradient pass.
@@ -250,6 +255,7 @@ def fit(
         learned = make_task(dataset, settings, ranks)
         source = describe_source(data, dataset, reading)
         _check_same(ranks, model, settings, source)
+        check_updates(settings, learned.batches())
         name = type(cell).__name__
         folder = ranks.from_first(
             lambda: make_folder(out, dataset.name, name, resume=resume)

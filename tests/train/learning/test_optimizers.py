@@ -21,7 +21,7 @@ from throughtime.errors import (
     NumberOutOfRange,
     Pointless,
     SettingError,
-    UnfitOptimizer,
+    UnfitChoice,
 )
 from throughtime.train.descent.optimizers import OPTIMIZERS
 from throughtime.train.model import Model
@@ -39,9 +39,9 @@ def test_every_one_of_torch_is_known_or_refused_with_a_reason() -> None:
     refused = {"lbfgs", "muon", "optimizer", "sparseadam"}
     assert set(OPTIMIZERS) == KINDS.keys() - refused
     for name in refused - {"optimizer"}:
-        with pytest.raises(UnfitOptimizer, match=f"optimizer='{name}'.*expected one"):
+        with pytest.raises(UnfitChoice, match=f"optimizer='{name}'.*expected one"):
             settings_of(optimizer=name)
-    with pytest.raises(UnfitOptimizer, match="sparse gradients"):
+    with pytest.raises(UnfitChoice, match="sparse gradients"):
         settings_of(optimizer="LazySGD")
 
 
@@ -139,15 +139,24 @@ def test_the_first_step_width_is_that_of_the_family() -> None:
         (
             {
                 "optimizer": "adagrad",
+                "dtype": "float32",
                 "optimizer_options": {"initial_accumulator_value": 1e300},
             },
-            "does not fit optimizer='adagrad'",
+            "accumulator_value.*does not fit optimizer='adagrad'.*largest float32",
         ),
         ({"optimizer_options": {"betas": [0.9, 7]}}, "Invalid beta"),
         ({"optimizer_options": [1]}, "a value for each"),
         (
             {"optimizer": "sgd", "optimizer_options": {"nesterov": True}},
             "Nesterov momentum requires",
+        ),
+        (
+            {"optimizer": "sgd", "learning_rate": 1e39, "dtype": "float32"},
+            r"learning_rate=1e.39 .*'sgd' \(its steps are beyond 3\.4e.38.*float32",
+        ),
+        (
+            {"optimizer": "sgd", "weight_decay": 1e39, "dtype": "float32"},
+            "weight_decay=1e.39 does not fit optimizer='sgd'.*beyond",
         ),
         ({"weight_decay": -0.1}, "weight_decay=-0.1, expected a finite number"),
         ({"optimizer": None}, "optimizer=None is not known"),
@@ -161,7 +170,7 @@ def test_the_first_step_width_is_that_of_the_family() -> None:
         ({"average": "mean"}, "average='mean' is not known"),
         ({"ema_decay": 0.9}, "ema_decay=0.9.*expected none for weights as they are"),
         ({"average": "ema", "swa_start": 0.5}, "swa_start=0.5.*average='ema'"),
-        ({"average": "ema", "ema_decay": 1.1}, "from 0 to 1"),
+        ({"average": "ema", "ema_decay": 1.1}, "from 0 to below 1"),
         ({"init": "xavier"}, "init='xavier' is not known"),
         ({"chrono_steps": 9}, "chrono_steps=9.*init='default'"),
         ({"init": "chrono", "chrono_steps": 1}, "chrono_steps=1.*at least 2"),
@@ -180,6 +189,7 @@ def test_what_does_not_fit_is_refused_by_name(said: dict[str, Any], words: str) 
         {"optimizer": "rprop"},
         {"optimizer": "rprop", "schedule": "constant", "warmup": 3},
         {"schedule": "onecycle", "warmup": 3},
+        {"schedule": "OneCycleLR", "warmup": 3},
     ],
 )
 def test_what_another_setting_leaves_without_effect(said: dict[str, Any]) -> None:
@@ -190,6 +200,7 @@ def test_what_another_setting_leaves_without_effect(said: dict[str, Any]) -> Non
 def test_what_is_not_said_is_none_where_it_does_nothing() -> None:
     settings = settings_of()
     assert settings.schedule_factor is settings.ema_decay is settings.swa_start is None
+    assert settings.schedule_options is None
     assert settings_of(schedule="step").schedule_epochs == 5
     assert settings_of(average="swa").swa_start == 0.75
     assert settings_of(init="chrono").chrono_steps == 7  # the longest to learn from

@@ -54,6 +54,18 @@ def test_every_schedule(name: str, tmp_path: Path) -> None:
     check(tmp_path, schedule=name, warmup=warmup)
 
 
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("multisteplr", {"milestones": 1}),
+        ("cycliclr", {"base_lr": 0.001, "step_size_up": 3}),
+        ("reducelronplateau", {"patience": 0, "threshold": 0.9}),
+    ],
+)
+def test_schedules_of_torch(name: str, options: dict[str, Any], tmp_path: Path) -> None:
+    check(tmp_path, schedule=name, schedule_options=options, warmup=3, epochs=3)
+
+
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("after", [1, 7])
 def test_every_way_at_any_moment(way: str, after: int, tmp_path: Path) -> None:
@@ -88,8 +100,10 @@ def test_an_epoch_of_which_all_but_its_end_was_saved(tmp_path: Path) -> None:
         ({"schedule": "constant"}, True),
         ({"schedule": "plateau"}, True),
         ({"schedule": "constant", "average": "ema"}, True),
+        ({"schedule": "StepLR", "schedule_options": {"step_size": 1}}, True),
         ({"schedule": "cosine"}, False),
         ({"schedule": "onecycle"}, False),
+        ({"schedule": "onecyclelr"}, False),
         ({"schedule": "constant", "average": "swa"}, False),
     ],
 )

@@ -7,6 +7,7 @@ from throughtime.errors import NumberOutOfRange, Pointless, UnusedSetting
 from throughtime.train.asking.settings import Settings
 from throughtime.train.descent.averages import AVERAGES
 from throughtime.train.descent.schedules import BY_EPOCHS, FALLING
+from throughtime.train.descent.torch_schedules import OF_TORCH
 
 # The average of about the last hundred updates: data sets of one sitting have some
 # hundreds of them in all.
@@ -14,17 +15,20 @@ _EMA_DECAY = 0.99
 _SWA_START = 0.75
 _FACTORS = {"exponential": 0.9, "step": 0.5, "plateau": 0.5}
 _EPOCHS = {"step": 5, "plateau": 2}
+_ONE_CYCLE = ("onecycle", "onecyclelr")
+_SPREAD = (*FALLING, "onecyclelr")
 
 
 def suited(asked: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is done if nothing is said, by what is said."""
-    schedule, average = str(asked.get("schedule")), asked.get("average")
+    schedule, average = asked.get("schedule"), asked.get("average")
     return {
         "optimizer_options": {},
         "weight_decay": None,
         "momentum": None,
-        "schedule_factor": _FACTORS.get(schedule),
-        "schedule_epochs": _EPOCHS.get(schedule),
+        "schedule_factor": _FACTORS.get(str(schedule)),
+        "schedule_epochs": _EPOCHS.get(str(schedule)),
+        "schedule_options": {} if schedule in OF_TORCH else None,
         "average": None,
         "ema_decay": _EMA_DECAY if average == "ema" else None,
         "forget_bias": None,
@@ -37,7 +41,7 @@ def suited(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 def follows_epochs(settings: Settings) -> bool:
     """Whether more epochs would have made the first ones others."""
-    return settings.schedule in FALLING or settings.average == "swa"
+    return settings.schedule in _SPREAD or settings.average == "swa"
 
 
 def check_choices(settings: Settings) -> None:
@@ -68,8 +72,31 @@ def check_choices(settings: Settings) -> None:
         )
     if settings.warmup and settings.optimizer == "rprop":
         raise _no_warmup(settings, own_steps)
-    if settings.warmup and settings.schedule == "onecycle":
-        raise _no_warmup(settings, "schedule='onecycle', which has its own")
+    if settings.warmup and settings.schedule in _ONE_CYCLE:
+        reason = f"schedule={settings.schedule!r}, which has its own"
+        raise _no_warmup(settings, reason)
+
+
+def check_updates(settings: Settings, batches: int) -> None:
+    """Refuse what a training cannot come to with so many batches an epoch.
+
+    Raises
+    ------
+    NumberOutOfRange, UnfitOption
+        The message names it.
+    """
+    updates = settings.updates(batches)
+    for argument, most, what in [
+        ("accumulate", batches, "the batches of an epoch"),
+        ("warmup", updates, "all updates of the training"),
+    ]:
+        if getattr(settings, argument) > most:
+            raise NumberOutOfRange(
+                argument=argument,
+                given=getattr(settings, argument),
+                expected=f"a whole number of at most {most}, {what}",
+            )
+    settings.check_schedule(updates)
 
 
 def _needs(settings: Settings) -> Iterator[tuple[str, bool, str]]:
@@ -77,6 +104,7 @@ def _needs(settings: Settings) -> Iterator[tuple[str, bool, str]]:
     schedule = f"schedule={settings.schedule!r}"
     yield "schedule_factor", settings.schedule in BY_EPOCHS, schedule
     yield "schedule_epochs", settings.schedule in _EPOCHS, schedule
+    yield "schedule_options", settings.schedule in OF_TORCH, schedule
     init = f"init={settings.init!r}"
     yield "chrono_steps", settings.init == "chrono", init
     average = (

@@ -13,6 +13,7 @@ from throughtime.train.asking.choices import check_choices, suited
 from throughtime.train.asking.reach import check_reach
 from throughtime.train.asking.settings import Settings
 from throughtime.train.descent.optimizers import find_optimizer, first_rate
+from throughtime.train.descent.torch_schedules import find_schedule
 from throughtime.train.truncation import Rule, read_rule
 
 # Found by experiments with LSTM and GRU on the bundled data.
@@ -71,12 +72,13 @@ def settle(dataset: Dataset, given: Mapping[str, Any]) -> Settings:
         asked["device"] = str(asked["device"])
     if type(asked.get("tbptt")) is int:
         asked["tbptt"] = str(asked["tbptt"])
+    asked["optimizer"] = find_optimizer(asked["optimizer"])
+    asked["schedule"] = find_schedule(asked["schedule"])
     defaults: dict[str, Any] = {"tbptt": None, "threads": None, **suited(asked)}
     defaults |= _defaults(dataset, asked)
     if asked.get("init") == "chrono":
         steps = asked.get("steps", defaults["steps"])
         defaults["chrono_steps"] = _longest(dataset, steps, _rule(asked))
-    asked["optimizer"] = find_optimizer(asked["optimizer"])
     rates = defaults["learning_rate"]
     defaults["learning_rate"] = first_rate(asked["optimizer"], rates)
     settings = Settings(**(defaults | asked))
@@ -112,7 +114,7 @@ def _defaults(dataset: Dataset, asked: Mapping[str, Any]) -> dict[str, Any]:
 
 def _rule(asked: Mapping[str, Any]) -> Rule | None:
     tbptt = asked.get("tbptt")
-    return read_rule(tbptt, "tbptt") if isinstance(tbptt, str) else None
+    return None if tbptt is None else read_rule(tbptt, "tbptt")
 
 
 def _longest(dataset: Dataset, steps: Any, rule: Rule | None) -> int | None:

@@ -1,14 +1,14 @@
 """What a training can be asked for."""
 
+import math
 import sys
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any, Final, NamedTuple, Self
 
 import torch
 
 from throughtime.errors import (
-    BadTruncation,
     DeviceMissing,
     NumberOutOfRange,
     TruncatedTwice,
@@ -23,6 +23,7 @@ from throughtime.nn.starting import WAYS
 from throughtime.train.descent.averages import AVERAGES
 from throughtime.train.descent.optimizers import OPTIMIZERS, check_optimizer
 from throughtime.train.descent.schedules import SCHEDULES
+from throughtime.train.descent.torch_schedules import OF_TORCH, check_schedule
 from throughtime.train.truncation import Rule, read_rule
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
@@ -34,7 +35,7 @@ _LARGEST_SIZE = 2**31 - 1
 _MOST_THREADS = 1024
 _CHOICES: Mapping[str, Collection[str | None]] = {
     "optimizer": OPTIMIZERS,
-    "schedule": SCHEDULES,
+    "schedule": (*SCHEDULES, *OF_TORCH),
     "average": (None, *AVERAGES),
     "init": WAYS,
     "dtype": DTYPES,
@@ -42,7 +43,40 @@ _CHOICES: Mapping[str, Collection[str | None]] = {
 }
 
 
-@dataclass(frozen=True)
+class _Range(NamedTuple):
+    """Numbers that a setting may be; both ends are among them."""
+
+    words: str
+    least: float
+    most: float = sys.float_info.max
+
+
+_FINITE: Final = _Range("a finite number", -sys.float_info.max)
+_FROM_0: Final = _Range("a finite number of at least 0", 0)
+_ABOVE_0: Final = _Range("a finite number above 0", math.ulp(0.0))
+_SHARE: Final = _Range("a number from 0 to 1", 0, 1)
+_BELOW_1: Final = _Range("a number from 0 to below 1", 0, math.nextafter(1, 0))
+_NUMBERS: Final = {
+    "learning_rate": _ABOVE_0,
+    "clip": _FROM_0,
+    "clip_value": _FROM_0,
+    "save_every": _FROM_0,
+    "dropout": _SHARE,
+    "drop_connect": _SHARE,
+}
+_NUMBERS_OR_NONE: Final = {
+    "target_replication": _SHARE,
+    "forget_bias": _FINITE,
+    "weight_decay": _FROM_0,
+    "momentum": _FROM_0,
+    "schedule_factor": _SHARE,
+    # With 1 no weights would ever be averaged.
+    "ema_decay": _BELOW_1,
+    "swa_start": _BELOW_1,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """Everything that shapes a training beside its cell and its data.
 
@@ -81,6 +115,8 @@ class Settings:
         takes it; None: at pieces of so many `steps`.
     learning_rate, schedule, schedule_factor, schedule_epochs, warmup
         The largest step width, and how it changes, as in `Schedule`.
+    schedule_options
+        Of a schedule of PyTorch, as in `TorchSchedule`; None: it is none.
     clip, clip_value
         The gradient's norm at most, and the magnitude of each of its numbers; 0 lets
         every gradient pass.
@@ -127,6 +163,7 @@ class Settings:
     schedule: str
     schedule_factor: float | None
     schedule_epochs: int | None
+    schedule_options: Mapping[str, Any] | None = None  # older runs have none
     warmup: int
     clip: float
     clip_value: float
@@ -148,25 +185,22 @@ class Settings:
         check_flag("residual", self.residual)
         for argument in ("epochs", "patience", "heads", "accumulate"):
             check_count(argument, getattr(self, argument), at_least=1)
+        if self.schedule_epochs is not None:
+            check_count("schedule_epochs", self.schedule_epochs, at_least=1)
+        check_count("warmup", self.warmup, at_least=0)
         for argument in ("hidden_size", "num_layers", "batch_size"):
             check_count(argument, getattr(self, argument), 1, _LARGEST_SIZE)
-        for argument in ("steps", "embedding"):
+        for argument, least in (("steps", 1), ("embedding", 1), ("chrono_steps", 2)):
             if getattr(self, argument) is not None:
-                check_count(argument, getattr(self, argument), 1, _LARGEST_SIZE)
+                check_count(argument, getattr(self, argument), least, _LARGEST_SIZE)
         if self.tbptt is not None:
-            self._check_truncation()
+            self._check_truncation(self.tbptt)
         if self.threads is not None:
             check_threads(self.threads)
         check_count("seed", self.seed, 0, LARGEST_SEED)
-        _check_real("learning_rate", self.learning_rate, zero=False)
-        _check_real("clip", self.clip, zero=True)
-        _check_real("save_every", self.save_every, zero=True)
-        _check_share("dropout", self.dropout)
-        if self.target_replication is not None:
-            _check_share("target_replication", self.target_replication)
+        self._check_numbers()
         _check_weights(self.class_weights)
         read_budget(self.checkpoint)
-        self._check_start()
         self._check_descent()
         check_device(self.device)
 
@@ -175,60 +209,52 @@ class Settings:
         """How error is truncated along a stream; None: it is not."""
         return None if self.tbptt is None else read_rule(self.tbptt, "tbptt")
 
-    def _check_truncation(self) -> None:
-        """Refuse what is no truncation, or what it cannot go together with."""
-        if not isinstance(self.tbptt, str):
-            raise BadTruncation(
-                argument="tbptt",
-                given=self.tbptt,
-                expected="'K1:K2', 'K', 'random:L0' or 'auto'",
-                advice="give it as a text",
+    def updates(self, batches: int) -> int:
+        """Count the updates there will be at most, by the batches of an epoch."""
+        # Of an epoch the last update may be of fewer batches.
+        return self.epochs * -(-batches // self.accumulate)
+
+    def check_schedule(self, updates: int | None = None) -> None:
+        """Refuse options of a schedule; how many updates there are may be known."""
+        if self.schedule in OF_TORCH:
+            check_schedule(
+                self.schedule,
+                self.learning_rate,
+                self.schedule_options or {},
+                self.epochs,
+                self.torch_dtype,
+                updates,
             )
-        read_rule(self.tbptt, "tbptt")
+
+    def _check_truncation(self, tbptt: str) -> None:
+        """Refuse what is no truncation, or what it cannot go together with."""
+        read_rule(tbptt, "tbptt")
         if self.steps is not None:
-            raise TruncatedTwice(steps=self.steps, tbptt=self.tbptt)
+            raise TruncatedTwice(steps=self.steps, tbptt=tbptt)
         if self.bidirectional:
             reason = "a bidirectional network, which has to read a sequence to its end"
-            raise UnusedSetting(argument="tbptt", given=self.tbptt, reason=reason)
+            raise UnusedSetting(argument="tbptt", given=tbptt, reason=reason)
 
-    def _check_start(self) -> None:
-        _check_share("drop_connect", self.drop_connect)
-        if self.forget_bias is not None:
-            _check_finite("forget_bias", self.forget_bias)
-        if self.chrono_steps is not None:
-            check_count("chrono_steps", self.chrono_steps, 2, _LARGEST_SIZE)
+    def _check_numbers(self) -> None:
+        for argument, expected in _NUMBERS.items():
+            _check_number(argument, getattr(self, argument), expected)
+        for argument, expected in _NUMBERS_OR_NONE.items():
+            if getattr(self, argument) is not None:
+                _check_number(argument, getattr(self, argument), expected)
 
     def _check_descent(self) -> None:
-        for argument in ("weight_decay", "momentum"):
-            if getattr(self, argument) is not None:
-                _check_real(argument, getattr(self, argument), zero=True)
-        if not isinstance(self.optimizer_options, Mapping):
-            raise UnknownChoice(
-                argument="optimizer_options",
-                given=self.optimizer_options,
-                hint="",
-                known="a value for each of some options",
-            )
+        _check_table("optimizer_options", self.optimizer_options)
+        if self.schedule_options is not None:
+            _check_table("schedule_options", self.schedule_options)
         check_optimizer(
             self.optimizer,
             self.learning_rate,
             self.weight_decay,
             self.momentum,
             self.optimizer_options,
+            self.torch_dtype,
         )
-        for argument in ("schedule_factor", "ema_decay", "swa_start"):
-            if getattr(self, argument) is not None:
-                _check_share(argument, getattr(self, argument))
-        for argument in ("ema_decay", "swa_start"):
-            if getattr(self, argument) == 1:  # no weights would ever be averaged
-                expected = "a number from 0 to below 1"
-                raise NumberOutOfRange(
-                    argument=argument, given=getattr(self, argument), expected=expected
-                )
-        if self.schedule_epochs is not None:
-            check_count("schedule_epochs", self.schedule_epochs, at_least=1)
-        check_count("warmup", self.warmup, at_least=0)
-        _check_real("clip_value", self.clip_value, zero=True)
+        self.check_schedule()
 
     def to_json(self) -> dict[str, Any]:
         """Return what JSON can hold."""
@@ -282,31 +308,17 @@ def check_threads(given: object) -> None:
     check_count("threads", given, 1, _MOST_THREADS)
 
 
-def _check_real(argument: str, given: object, zero: bool) -> None:
+def _check_number(argument: str, given: object, expected: _Range) -> None:
     real = isinstance(given, int | float) and not isinstance(given, bool)
     # Compared, not converted: a whole number may be too large for a float.
-    if not real or not 0 <= given <= sys.float_info.max or (given == 0 and not zero):
-        raise NumberOutOfRange(
-            argument=argument,
-            given=given,
-            expected="a finite number " + ("of at least 0" if zero else "above 0"),
-        )
+    if not real or not expected.least <= given <= expected.most:
+        raise NumberOutOfRange(argument=argument, given=given, expected=expected.words)
 
 
-def _check_finite(argument: str, given: object) -> None:
-    real = isinstance(given, int | float) and not isinstance(given, bool)
-    if not real or not abs(given) <= sys.float_info.max:
-        raise NumberOutOfRange(
-            argument=argument, given=given, expected="a finite number"
-        )
-
-
-def _check_share(argument: str, given: object) -> None:
-    real = isinstance(given, int | float) and not isinstance(given, bool)
-    if not real or not 0 <= given <= 1:
-        raise NumberOutOfRange(
-            argument=argument, given=given, expected="a number from 0 to 1"
-        )
+def _check_table(argument: str, given: object) -> None:
+    if not isinstance(given, Mapping):
+        known = "a value for each of some options"
+        raise UnknownChoice(argument=argument, given=given, hint="", known=known)
 
 
 def _check_weights(given: object) -> None:
@@ -320,7 +332,7 @@ def _check_weights(given: object) -> None:
             known="'balanced' or a weight for each of some classes",
         )
     for name, weight in given.items():
-        _check_real(f"class_weights[{name!r}]", weight, zero=True)
+        _check_number(f"class_weights[{name!r}]", weight, _FROM_0)
 
 
 def check_device(given: str | torch.device) -> None:

@@ -1,16 +1,22 @@
 """The optimisers of PyTorch, by name."""
 
 import inspect
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from throughtime.errors import UnfitOptimizer, UnfitOption, UnknownChoice
-from throughtime.errors.base import did_you_mean
+from throughtime.errors import UnfitOption
+from throughtime.train.descent.by_name import (
+    classes,
+    find,
+    is_number,
+    largest,
+    options_of,
+    unknown_option,
+)
 
 _SPARSE = "it waits for the rows of sparse gradients, and those of a network are dense"
 _REFUSED = {
@@ -24,17 +30,7 @@ _REFUSED = {
 }
 
 
-def _known() -> dict[str, type[Optimizer]]:
-    kinds = [one for one in vars(torch.optim).values() if isinstance(one, type)]
-    found = {
-        kind.__name__.lower(): kind
-        for kind in kinds
-        if issubclass(kind, Optimizer) and kind is not Optimizer
-    }
-    return {name: found[name] for name in sorted(found.keys() - _REFUSED.keys())}
-
-
-OPTIMIZERS = _known()
+OPTIMIZERS = classes(torch.optim, Optimizer, _REFUSED)
 # Their first step widths, by whose they are like; all others have PyTorch's own.
 LIKE = {
     "adamax": "adam",
@@ -56,17 +52,10 @@ def find_optimizer(given: object) -> str:
 
     Raises
     ------
-    UnfitOptimizer, UnknownChoice
+    UnfitChoice, UnknownChoice
         It is none, or none that can be used.
     """
-    name = given.lower() if isinstance(given, str) else ""
-    if name in OPTIMIZERS:
-        return name
-    known = ", ".join(map(repr, OPTIMIZERS))
-    if name in _REFUSED:
-        raise UnfitOptimizer(given=given, reason=_REFUSED[name], known=known)
-    hint = did_you_mean(str(given), OPTIMIZERS)
-    raise UnknownChoice(argument="optimizer", given=given, hint=hint, known=known)
+    return find("optimizer", given, OPTIMIZERS, _REFUSED)
 
 
 def first_rate(name: str, rates: Mapping[str, float]) -> float:
@@ -152,6 +141,7 @@ def check_optimizer(
     weight_decay: float | None,
     momentum: float | None,
     options: Mapping[str, Any],
+    dtype: torch.dtype,
 ) -> None:
     """Refuse what an optimiser does not take, or what it cannot be.
 
@@ -164,51 +154,65 @@ def check_optimizer(
     for argument, value in said.items():
         if value is not None and argument not in _arguments(name):
             raise _unfit(argument, value, name, "it has none", "None")
-    known = _options(name)
+    known = options_of(OPTIMIZERS[name], _ELSEWHERE | _HOW)
     for option, value in options.items():
         one = {option: value}
         if option not in known:
-            reason = f"it takes none of that name{did_you_mean(str(option), known)}"
-            raise _unfit(_FURTHER, one, name, reason, _words(known))
-        default = known[option]
-        if not _of_kind(value, default):
-            expected = f"such as {default!r}"
+            raise unknown_option(_FURTHER, one, _named(name), known)
+        if not _of_kind(value, known[option]):
+            expected = f"such as {known[option]!r}"
             raise _unfit(_FURTHER, one, name, "of another kind", expected)
-    some = [nn.Parameter(torch.zeros(1, 1)), nn.Parameter(torch.zeros(1))]
+    some = [nn.Parameter(torch.zeros(n, dtype=dtype)) for n in [(1, 1), (1,)]]
     try:
-        make_optimizer(name, some, learning_rate, weight_decay, momentum, options)
-    except (ValueError, RuntimeError) as error:
+        _try(make_optimizer(name, some, learning_rate, weight_decay, momentum, options))
+    except (ValueError, ZeroDivisionError) as error:
         given = {n: v for n, v in {**said, **options}.items() if v is not None}
         reason, expected = str(error).rstrip("."), "values in their ranges"
         raise _unfit(_FURTHER, given, name, reason, expected) from None
+    except (RuntimeError, OverflowError):
+        # PyTorch's own words name none of the numbers.
+        most, words = largest(dtype)
+        given = {"learning_rate": learning_rate}
+        for argument, value in {**said, **options}.items():
+            if any(abs(one) > most for one in _numbers(value)):
+                given = {argument: value}
+        reason, expected = f"its steps are beyond {words}", "a smaller number"
+        (argument, value), *_ = given.items()
+        if argument in options:
+            argument, value = _FURTHER, given
+        raise _unfit(argument, value, name, reason, expected) from None
+
+
+def _try(optimizer: Optimizer) -> None:
+    """Take two steps: the second one has all that an optimiser keeps of the first."""
+    for group in optimizer.param_groups:
+        for one in group["params"]:
+            one.grad = torch.ones_like(one)
+    optimizer.step()
+    optimizer.step()
+
+
+def _numbers(value: Any) -> Iterable[Any]:
+    several = value if isinstance(value, Sequence) else [value]
+    return filter(is_number, several)
 
 
 def _arguments(name: str) -> Mapping[str, inspect.Parameter]:
     return inspect.signature(OPTIMIZERS[name]).parameters
 
 
-def _options(name: str) -> dict[str, Any]:
-    """Give the further arguments of an optimiser, and their defaults."""
-    elsewhere = _ELSEWHERE | _HOW
-    return {
-        option: argument.default
-        for option, argument in _arguments(name).items()
-        if option not in elsewhere
-    }
-
-
-def _words(known: Mapping[str, Any]) -> str:
-    return "some of " + ", ".join(known) if known else "none"
-
-
 def _of_kind(value: object, default: object) -> bool:
     """Whether a value is of the kind of the default one; a number is finite."""
-    if isinstance(default, bool) or isinstance(value, bool):
-        return isinstance(default, bool) and isinstance(value, bool)
+    if isinstance(default, bool):
+        return isinstance(value, bool)
     if isinstance(default, tuple):
         several = isinstance(value, Sequence) and len(value) == len(default)
-        return several and all(_of_kind(one, 0.0) for one in value)
-    return isinstance(value, int | float) and abs(value) <= sys.float_info.max
+        return several and all(map(is_number, value))
+    return is_number(value)
+
+
+def _named(name: str) -> str:
+    return f"optimizer={name!r}"
 
 
 def _unfit(
@@ -217,7 +221,7 @@ def _unfit(
     return UnfitOption(
         argument=argument,
         given=value,
-        optimizer=name,
+        of=_named(name),
         reason=reason,
         expected=expected,
     )

@@ -84,8 +84,7 @@ class Loop:
         self.training = task.training(model, order)
         self.ranks = task.ranks
         self.batches = task.batches()
-        # Of an epoch the last update may be of fewer batches.
-        expected = settings.epochs * -(-self.batches // settings.accumulate)
+        expected = settings.updates(self.batches)
         self.updates = Updates(model, settings, expected, self.ranks)
         self.average = Average(
             self.updates.parameters,

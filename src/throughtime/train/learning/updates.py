@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from torch import Tensor
+from torch.optim import Optimizer
 
 from throughtime.train.asking.settings import Settings
 from throughtime.train.descent.clipping import clip, divide
 from throughtime.train.descent.optimizers import load_optimizer, make_optimizer
 from throughtime.train.descent.schedules import Schedule
+from throughtime.train.descent.torch_schedules import OF_TORCH, TorchSchedule
 from throughtime.train.model import Model
 from throughtime.train.ranks import ALONE, Ranks
 from throughtime.train.ranks.ranks import share_gradient
@@ -69,15 +71,7 @@ class Updates:
             settings.momentum,
             settings.optimizer_options,
         )
-        self.schedule = Schedule(
-            self.optimizer,
-            settings.schedule,
-            settings.learning_rate,
-            expected,
-            settings.schedule_factor,
-            settings.schedule_epochs,
-            settings.warmup,
-        )
+        self.schedule = _schedule(self.optimizer, settings, expected)
         self.count = 0
         # Of an update that is not made yet: its batches, how many they were expected
         # to be, their answers, and the sum of their losses.
@@ -172,6 +166,24 @@ class Updates:
         loss = share_gradient(self.ranks, self.parameters, sums[0], sums[1])
         _check_loss(loss)
         return loss.item()
+
+
+def _schedule(
+    optimizer: Optimizer, settings: Settings, expected: int
+) -> Schedule | TorchSchedule:
+    name, rate = settings.schedule, settings.learning_rate
+    if name in OF_TORCH:
+        options = settings.schedule_options or {}
+        return TorchSchedule(optimizer, name, rate, expected, options, settings.warmup)
+    return Schedule(
+        optimizer,
+        name,
+        rate,
+        expected,
+        settings.schedule_factor,
+        settings.schedule_epochs,
+        settings.warmup,
+    )
 
 
 _OF_BATCHES = ("batches", "expected", "weight", "loss")

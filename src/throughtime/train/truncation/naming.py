@@ -45,7 +45,7 @@ class Rule:
     credit: int | None = None
 
 
-def read_rule(name: str, argument: str = "truncation") -> Rule:
+def read_rule(name: object, argument: str = "truncation") -> Rule:
     """Read what a name stands for.
 
     Parameters
@@ -60,11 +60,12 @@ def read_rule(name: str, argument: str = "truncation") -> Rule:
     BadTruncation
         There is none.
     """
-    if found := re.fullmatch(r"(\d{1,9})(?::(\d{1,9}))?", name):
+    text = name if isinstance(name, str) else ""
+    if found := re.fullmatch(r"(\d{1,9})(?::(\d{1,9}))?", text):
         k1, k2 = int(found[1]), int(found[2] or found[1])
         check_numbers(k1, k2)
         return Rule(lambda module, _: TBPTT(module, k1, k2), k1, credit=k2)
-    if found := re.fullmatch(r"random:(\d{1,9}(?:\.\d{1,9})?)", name):
+    if found := re.fullmatch(r"random:(\d{1,9}(?:\.\d{1,9})?)", text):
         length = float(found[1])
         every = max(1, int(length / _PLACES))
         check_mean(length, every)
@@ -76,7 +77,7 @@ def read_rule(name: str, argument: str = "truncation") -> Rule:
             regular=False,
             mean_length=length,
         )
-    if name == "auto":
+    if text == "auto":
         return Rule(
             lambda module, _: AdaptiveTruncation(module),
             LONGEST,
