@@ -78,7 +78,7 @@ def test_a_schedule_of_torch_is_repeated_from_its_configuration() -> None:
         ("--optimizer sgd --learning-rate 1e39", "--learning-rate 1e+39 does not fit"),
         ("--schedule cosinus", "did you mean 'cosine'?"),
         ("--schedule lambdalr", "it takes a function, and no option can hold one"),
-        ("--schedule-option T_max=3", "expected None for --schedule 'cosine'"),
+        ("--schedule-option T_max=3", "expected none for --schedule 'cosine'"),
         ("--schedule steplr", "--schedule-option {} lacks step_size"),
         ("--warmup 9999", "--warmup 9999, expected a whole number of at most"),
         ("--accumulate 9999", "--accumulate 9999, expected a whole number of at most"),

@@ -1,6 +1,6 @@
 """Options of `throughtime train`: how weights start, change, and are held back."""
 
-from throughtime.cli.option_types import Setting, Table
+from throughtime.cli.option_types import Named, Table, setting
 from throughtime.cli.panels import option, table
 
 STARTING = [
@@ -80,7 +80,7 @@ DESCENT = [
         "--optimizer-option",
         "optimizer_options",
         multiple=True,
-        type=Setting(),
+        type=Named("VALUE", setting),
         callback=table,
         metavar="NAME=VALUE",
         help="A further argument of the optimiser, such as betas=0.9,0.99; may be "
@@ -101,7 +101,7 @@ DESCENT = [
         "--schedule-option",
         "schedule_options",
         multiple=True,
-        type=Setting(),
+        type=Named("VALUE", setting),
         callback=table,
         metavar="NAME=VALUE",
         help="An argument of a schedule of torch, such as milestones=5,8; may be "

@@ -1,6 +1,7 @@
 """What the options of a training are read as."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import rich_click as click
@@ -48,10 +49,21 @@ class Table(_Type):
             self.fail(f"{value!r} is no number, nor NAME=NUMBER,….", param, ctx)
 
 
-class _Named(_Type):
-    """A name, `=`, and what is given for it."""
+class Named(_Type):
+    """A name, `=`, and what is given for it.
 
-    given = "VALUE"
+    Parameters
+    ----------
+    given
+        What stands behind the `=`, in capitals.
+    read
+        Reads it.
+    """
+
+    name = "named"
+
+    def __init__(self, given: str, read: Callable[[str], Any]) -> None:
+        self._given, self._read = given, read
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, Any]:
         """Return the name and what is given; of a file they are that already."""
@@ -59,36 +71,22 @@ class _Named(_Type):
             return (value[0], value[1])
         name, equals, text = value.partition("=")
         if not equals or not name or not text:
-            self.fail(f"{value!r} is not NAME={self.given}.", param, ctx)
-        return name.strip(), self.read(text)
-
-    def read(self, text: str) -> Any:
-        """Read what is behind the `=`."""
-        raise NotImplementedError
+            self.fail(f"{value!r} is not NAME={self._given}.", param, ctx)
+        return name.strip(), self._read(text)
 
 
-class Setting(_Named):
-    """`NAME=VALUE`: a number, several with commas between them, true or false."""
-
-    name = "setting"
-
-    def read(self, text: str) -> Any:
-        """Read a value; what is none of JSON is a word."""
-        try:
-            return json.loads(f"[{text}]" if "," in text else text)
-        except ValueError:
-            return text
+def setting(text: str) -> Any:
+    """Read a number, several with commas between them, true or false, or a word."""
+    try:
+        return json.loads(f"[{text}]" if "," in text else text)
+    except ValueError:
+        return text
 
 
-class Feed(_Named):
-    """`NAME=COLUMN`, or several columns with commas between them."""
-
-    name, given = "feed", "COLUMN"
-
-    def read(self, text: str) -> list[str] | str:
-        """Read the names of columns."""
-        several = [column.strip() for column in text.split(",")]
-        return several if len(several) > 1 else several[0]
+def columns(text: str) -> list[str] | str:
+    """Read the name of a column, or several with commas between them."""
+    several = [column.strip() for column in text.split(",")]
+    return several if len(several) > 1 else several[0]
 
 
 class Spacing(_Type):

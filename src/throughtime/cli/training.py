@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from throughtime.cli.built_in import CELL_HELP
 from throughtime.cli.descent import DESCENT, STARTING
-from throughtime.cli.option_types import Feed, Names, Season, Spacing, Table
+from throughtime.cli.option_types import Named, Names, Season, Spacing, Table, columns
 from throughtime.cli.panels import option, table
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -40,7 +40,7 @@ _DATA = [
         "--input",
         "inputs",
         multiple=True,
-        type=Feed(),
+        type=Named("COLUMN", columns),
         callback=table,
         metavar="NAME=COLUMN",
         help="Feeds an Input of the cell; may be given several times.",
