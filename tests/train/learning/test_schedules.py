@@ -237,7 +237,7 @@ def test_an_update_may_count_as_less_or_more_than_one() -> None:
         ("constantlr", {"factor": 0.0, "total_iters": 1}, "division by zero"),
         ("exponentiallr", {"gamma": 1e200}, "width of 2e.198, beyond 3.4e.38"),
         ("exponentiallr", [1], "a value for each of some options"),
-        ("cosine", {"T_max": 3}, "expected None for schedule='cosine'"),
+        ("cosine", {"T_max": 3}, "expected none for schedule='cosine'"),
     ],
 )
 def test_options_that_do_not_fit_are_refused_by_name(

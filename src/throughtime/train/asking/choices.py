@@ -49,9 +49,10 @@ def check_choices(settings: Settings) -> None:
 
     Raises
     ------
-    UnusedSetting, Pointless, NumberOutOfRange
+    UnusedSetting, Pointless, NumberOutOfRange, UnfitOption, OptionMissing
         The message names it.
     """
+    settings.check_descent()
     for argument, needed, reason in _needs(settings):
         given = getattr(settings, argument)
         if given is not None and not needed:

@@ -201,7 +201,9 @@ class Settings:
         self._check_numbers()
         _check_weights(self.class_weights)
         read_budget(self.checkpoint)
-        self._check_descent()
+        _check_table("optimizer_options", self.optimizer_options)
+        if self.schedule_options is not None:
+            _check_table("schedule_options", self.schedule_options)
         check_device(self.device)
 
     @property
@@ -213,6 +215,22 @@ class Settings:
         """Count the updates there will be at most, by the batches of an epoch."""
         # Of an epoch the last update may be of fewer batches.
         return self.epochs * -(-batches // self.accumulate)
+
+    def check_descent(self) -> None:
+        """Refuse what the optimiser or the schedule does not take.
+
+        Both are tried for that, which loads much of PyTorch: it is left to those who
+        train.
+        """
+        check_optimizer(
+            self.optimizer,
+            self.learning_rate,
+            self.weight_decay,
+            self.momentum,
+            self.optimizer_options,
+            self.torch_dtype,
+        )
+        self.check_schedule()
 
     def check_schedule(self, updates: int | None = None) -> None:
         """Refuse options of a schedule; how many updates there are may be known."""
@@ -241,20 +259,6 @@ class Settings:
         for argument, expected in _NUMBERS_OR_NONE.items():
             if getattr(self, argument) is not None:
                 _check_number(argument, getattr(self, argument), expected)
-
-    def _check_descent(self) -> None:
-        _check_table("optimizer_options", self.optimizer_options)
-        if self.schedule_options is not None:
-            _check_table("schedule_options", self.schedule_options)
-        check_optimizer(
-            self.optimizer,
-            self.learning_rate,
-            self.weight_decay,
-            self.momentum,
-            self.optimizer_options,
-            self.torch_dtype,
-        )
-        self.check_schedule()
 
     def to_json(self) -> dict[str, Any]:
         """Return what JSON can hold."""
