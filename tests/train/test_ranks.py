@@ -155,16 +155,23 @@ def test_more_processes_than_sequences_to_follow_are_refused_at_once() -> None:
         make_task(data, settings, Ranks(0, count + 1))
 
 
-def test_a_stream_is_named_as_in_one_process() -> None:
-    text = text_dataset(SENTENCE * 4, "text")
-    settings = settle(text, {**UNSAID, "hidden_size": 3, "batch_size": 5, "steps": 7})
+@pytest.mark.parametrize("cut", [{"steps": 1}, {"tbptt": "1:3"}])
+def test_a_character_is_named_where_it_stands_in_the_text(cut: dict[str, Any]) -> None:
+    # Each character but once, so that what is to come next says where it stands.
+    text = text_dataset("".join(map(chr, range(1000, 2200))), "text")
+    settings = settle(text, {**UNSAID, "hidden_size": 3, "batch_size": 5, **cut})
     model = make_model(GRU(), text, settings)
-    task = make_task(text, settings, Ranks(1, 2))
-    first, second, *_ = task.training(model, torch.Generator())
-    assert first.rerun is not None
-    assert second.rerun is not None
-    assert first.rerun.place(0, 3) == "step 3 of stream 1"
-    assert second.rerun.place(1, 3) == "step 10 of stream 3"
+    task = make_task(text, settings, Ranks(0, 2))
+    read = [place for own in text.splits["train"] for place in own]
+    seen = 0
+    for answers in task.training(model, torch.Generator()):
+        assert answers.rerun is not None
+        for row, target in enumerate(answers.targets[-1, :, 0].tolist()):
+            after = read.index(text.symbols.tolist().index(target))
+            expected = f"character {read[after - 1]} of the text"
+            assert answers.rerun.place(row, -1) == expected
+            seen += read[after - 1] != read[after] - 1
+    assert seen
 
 
 def test_where_processes_cannot_meet_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
