@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.train.conftest import SENTENCE, UNSAID
+from tests.train.conftest import UNSAID
 from tests.train.in_ranks import TRAININGS, found, trained
 from tests.train.processes import ENVIRONMENT, ROOT
 from tests.train.test_tasks import EVERY

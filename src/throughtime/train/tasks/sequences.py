@@ -258,6 +258,8 @@ class Shuffled:
         Draws the order.
     """
 
+    tbptt = None
+
     def __init__(self, task: OfSequences, model: Model, order: torch.Generator) -> None:
         self.task, self.model, self.order = task, model, order
         # Of an epoch that goes on: how much was done, and what its order is drawn from.

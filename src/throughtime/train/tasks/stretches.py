@@ -123,7 +123,8 @@ class Piece:
 
     Of each step `Read.numbers` of the features and of each further input of the cell,
     its sequence, its step in it, how much that counts, then the targets of the loss:
-    ``(T, n + 3 + G)``, float64. To slice it reads its steps, best from the first to the last.
+    ``(T, n + 3 + G)``, float64. To slice it reads its steps, best from the first to the
+    last.
 
     Parameters
     ----------

@@ -122,6 +122,8 @@ class Streamed:
         Names a symbol of them.
     """
 
+    tbptt = None
+
     def __init__(
         self, model: Model, streams: TextStreams, named: Callable[[int], str]
     ) -> None:

@@ -76,6 +76,11 @@ class Truncated:
             yield rerun.answer()._replace(rerun=rerun)
         self.truncation.reset()
 
+    @property
+    def tbptt(self) -> str | None:
+        """The truncation that was chosen last; None: it is what was asked for."""
+        return self.truncation.chosen
+
     def state_dict(self) -> dict[str, Any]:
         """Say which steps come next, and all that was read and is needed for them."""
         return {
