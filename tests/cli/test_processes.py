@@ -18,6 +18,7 @@ from tests.train.processes import (
     children,
     end,
     start,
+    state,
     wait_for_epochs,
     write_text,
 )
@@ -88,6 +89,36 @@ def test_ctrl_c_reaches_all_and_whoever_is_killed_takes_all_along(
     process.communicate()
     until = time.monotonic() + 30
     while any(alive(child) for child in processes):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+@linux
+def test_ctrl_z_stops_all_until_they_are_to_go_on(tmp_path: Path) -> None:
+    write_text(tmp_path)
+    words = ["--out", "run", "--epochs", "9999", "--patience", "9999", *TWO]
+    process = start(tmp_path, *words)
+    wait_for_epochs(1, tmp_path / "run", process)
+    everyone = [process.pid, *children(process.pid)]
+    process.send_signal(signal.SIGTSTP)
+    wait_for_states("T", everyone)
+    done = len(rows(tmp_path / "run"))
+    time.sleep(1)
+    assert len(rows(tmp_path / "run")) == done
+    process.send_signal(signal.SIGCONT)
+    wait_for_epochs(done + 1, tmp_path / "run", process)
+    assert "T" not in map(state, everyone)
+    process.send_signal(signal.SIGTSTP)  # a second time
+    wait_for_states("T", everyone)
+    process.send_signal(signal.SIGCONT)
+    process.send_signal(signal.SIGTERM)
+    assert end(process)[0] == 128 + signal.SIGTERM
+    assert not any(alive(one) for one in everyone[1:])
+
+
+def wait_for_states(expected: str, processes: list[int]) -> None:
+    until = time.monotonic() + 60
+    while any(state(one) != expected for one in processes):
         assert time.monotonic() < until
         time.sleep(0.05)
 

@@ -67,7 +67,7 @@ def as_json(value: Any) -> Any:
     """Say a value as JSON can hold it: a number that is not finite is null."""
     if isinstance(value, Mapping):
         return {name: as_json(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return [as_json(one) for one in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 

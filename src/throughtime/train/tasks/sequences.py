@@ -258,7 +258,7 @@ class Shuffled:
         Draws the order.
     """
 
-    tbptt = None
+    tbptt: str | None = None
 
     def __init__(self, task: OfSequences, model: Model, order: torch.Generator) -> None:
         self.task, self.model, self.order = task, model, order

@@ -122,7 +122,7 @@ class Streamed:
         Names a symbol of them.
     """
 
-    tbptt = None
+    tbptt: str | None = None
 
     def __init__(
         self, model: Model, streams: TextStreams, named: Callable[[int], str]
