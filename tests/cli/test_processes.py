@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from click.testing import CliRunner
 
 import throughtime as tt
 from tests.train.processes import (
+    ENVIRONMENT,
     alive,
     children,
     end,
@@ -94,26 +96,32 @@ def test_ctrl_c_reaches_all_and_whoever_is_killed_takes_all_along(
 
 
 @linux
-def test_ctrl_z_stops_all_until_they_are_to_go_on(tmp_path: Path) -> None:
-    write_text(tmp_path)
-    words = ["--out", "run", "--epochs", "9999", "--patience", "9999", *TWO]
-    process = start(tmp_path, *words)
-    wait_for_epochs(1, tmp_path / "run", process)
+def test_ctrl_z_halts_all_until_they_are_to_go_on(tmp_path: Path) -> None:
+    worker = tmp_path / "worker"
+    worker.write_text("#!/bin/sh\nexec sleep 300\n")
+    worker.chmod(0o755)
+    script = (
+        "import sys; from throughtime.cli.processes import Processes, start; "
+        "sys.executable = sys.argv[1]; start([], Processes(2, None, None, None))"
+    )
+    words = [sys.executable, "-c", script, str(worker)]
+    process = subprocess.Popen(words, env=ENVIRONMENT)
+    until = time.monotonic() + 60
+    while len(children(process.pid)) < 2:
+        assert time.monotonic() < until
+        time.sleep(0.05)
     everyone = [process.pid, *children(process.pid)]
-    process.send_signal(signal.SIGTSTP)
-    wait_for_states("T", everyone)
-    done = len(rows(tmp_path / "run"))
-    time.sleep(1)
-    assert len(rows(tmp_path / "run")) == done
-    process.send_signal(signal.SIGCONT)
-    wait_for_epochs(done + 1, tmp_path / "run", process)
-    assert "T" not in map(state, everyone)
-    process.send_signal(signal.SIGTSTP)  # a second time
-    wait_for_states("T", everyone)
-    process.send_signal(signal.SIGCONT)
-    process.send_signal(signal.SIGTERM)
-    assert end(process)[0] == 128 + signal.SIGTERM
-    assert not any(alive(one) for one in everyone[1:])
+    try:
+        for _ in range(2):
+            process.send_signal(signal.SIGTSTP)
+            wait_for_states("T", everyone)
+            process.send_signal(signal.SIGCONT)
+            wait_for_states("S", everyone)
+    finally:
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+    assert process.wait(60) == 128 + signal.SIGTERM
+    assert not any(map(alive, everyone))
 
 
 def wait_for_states(expected: str, processes: list[int]) -> None:
