@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 import throughtime as tt
 from throughtime.cli import main
+from throughtime.estimators import SequenceRegressor, SymbolModel
 from throughtime.train import judge, open_run, predict
 
 QUICK = "--hidden-size 6 --epochs 2 --threads 1 --quiet --dtype float64".split()
@@ -192,6 +193,24 @@ def test_measuring_rows_without_their_truth_names_the_command_that_needs_none() 
     assert "row 1, column 'mood' has no value" in told
     assert "`throughtime predict` needs no truth" in told
     assert call("predict", run, "new.csv", "--out", "o.csv").exit_code == 0
+
+
+def test_of_data_that_were_in_memory_it_says_what_a_command_can_measure() -> None:
+    drawn = np.random.default_rng(0)
+    X = [drawn.standard_normal((4, 2)) for _ in range(20)]
+    y = [matrix.sum() for matrix in X]
+    small = {"hidden_size": 2, "epochs": 1, "threads": 1}
+    SequenceRegressor(**small).fit(X, y).save("run")
+    refused = call("evaluate", "run")
+    assert refused.exit_code == 2
+    assert "give a table with the columns sequence, x0, x1, target" in refused.stderr
+    assert "open_run" not in refused.stderr
+    columns = {"sequence": np.repeat(range(20), 4), "target": np.repeat(y, 4)}
+    features = {f"x{k}": np.concatenate(X)[:, k] for k in range(2)}
+    pl.DataFrame(columns | features).write_csv("new.csv")
+    assert call("evaluate", "run", "new.csv").exit_code == 0
+    SymbolModel(**small).fit("to be or not to be " * 20).save("text")
+    assert "to measure: give a text after the run" in call("evaluate", "text").stderr
 
 
 def test_the_data_of_the_training_are_no_new_data_and_that_is_said() -> None:

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +15,12 @@ from click.testing import CliRunner
 
 import throughtime as tt
 from tests.train.processes import (
+    ENVIRONMENT,
     alive,
     children,
     end,
     start,
+    state,
     wait_for_epochs,
     write_text,
 )
@@ -88,6 +91,42 @@ def test_ctrl_c_reaches_all_and_whoever_is_killed_takes_all_along(
     process.communicate()
     until = time.monotonic() + 30
     while any(alive(child) for child in processes):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+@linux
+def test_ctrl_z_halts_all_until_they_are_to_go_on(tmp_path: Path) -> None:
+    worker = tmp_path / "worker"
+    worker.write_text("#!/bin/sh\nexec sleep 300\n")
+    worker.chmod(0o755)
+    script = (
+        "import sys; from throughtime.cli.processes import Processes, start; "
+        "sys.executable = sys.argv[1]; start([], Processes(2, None, None, None))"
+    )
+    words = [sys.executable, "-c", script, str(worker)]
+    process = subprocess.Popen(words, env=ENVIRONMENT)
+    until = time.monotonic() + 60
+    while len(children(process.pid)) < 2:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    everyone = [process.pid, *children(process.pid)]
+    try:
+        for _ in range(2):
+            process.send_signal(signal.SIGTSTP)
+            wait_for_states("T", everyone)
+            process.send_signal(signal.SIGCONT)
+            wait_for_states("S", everyone)
+    finally:
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+    assert process.wait(60) == 128 + signal.SIGTERM
+    assert not any(map(alive, everyone))
+
+
+def wait_for_states(expected: str, processes: list[int]) -> None:
+    until = time.monotonic() + 60
+    while any(state(one) != expected for one in processes):
         assert time.monotonic() < until
         time.sleep(0.05)
 

@@ -14,6 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 import throughtime as tt
 from tests.train.conftest import SENTENCE
 from tests.train.test_tasks import EVERY
@@ -22,7 +24,7 @@ from throughtime.data import Frames, SequenceDataset, text_dataset
 from throughtime.errors import ThroughtimeError
 from throughtime.train import Run
 from throughtime.train.learning.checkpoints import read_checkpoint
-from throughtime.train.ranks import Ranks
+from throughtime.train.ranks import Ranks, joined
 
 # Of the 12 sequences of training, batches of 11 leave one of 1: the second process has
 # no row of it.
@@ -128,11 +130,19 @@ def refused(out: Path, rank: int) -> list[str]:
     return said
 
 
+def patience() -> float:
+    """For how many seconds one process waits for another that lives."""
+    with joined() as ranks:
+        cpu = ranks.group._get_backend(torch.device("cpu"))
+        return cpu.options._timeout.total_seconds()
+
+
 def main(out: Path) -> None:
     rank = int(os.environ["RANK"])
     told: dict[str, Any] = {name: found(trained(name, out)) for name in TRAININGS}
     told["fingerprints"] = interrupted_and_whole(out, rank)
     told["refused"] = refused(out, rank)
+    told["patience"] = patience()
     (out / "words.txt").write_text(SENTENCE * 25)
     options = ["--hidden-size", "4", "--epochs", "1", "--threads", "1", "--quiet"]
     words = ["train", str(out / "words.txt"), "--batch-size", "9", *options, "--json"]

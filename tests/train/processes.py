@@ -53,9 +53,14 @@ def children(parent: int) -> list[int]:
     return [int(child) for child in found.split()]
 
 
-def alive(process: int) -> bool:
+def state(process: int) -> str:
+    """What Linux calls it: T where it is stopped; Z where it has ended, or is gone."""
     try:
-        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2]
+        said = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2]
     except FileNotFoundError:
-        return False
-    return state.split()[0] != "Z"
+        return "Z"
+    return said.split()[0]
+
+
+def alive(process: int) -> bool:
+    return state(process) != "Z"

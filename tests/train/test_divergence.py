@@ -1,6 +1,7 @@
 """A training that diverges says where the first number was that is not finite."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -178,7 +179,7 @@ def test_a_state_that_is_carried_through_a_text(tmp_path: Path) -> None:
     text.write_text("the quick brown fox jumps over the lazy dog.\n" * 25)
     found = diverging(Divides(13), text, tmp_path, steps=5, batch_size=2)
     assert found.startswith("The loss is nan at update 3 of epoch 1 (")
-    assert "first in layer 0: quotient is inf at step 12 of stream 0)" in found
+    assert "first in layer 0: quotient is inf at character 12 of the text)" in found
     assert "smaller learning_rate" in found
 
 
@@ -188,9 +189,17 @@ def test_windows_of_a_stream(tmp_path: Path) -> None:
     found = diverging(Divides(13), text, tmp_path, tbptt="4:6", batch_size=2)
     # The fourth window counts the steps 12 to 15, and runs 10 and 11 again before.
     assert found.startswith("The loss is nan at update 4 of epoch 1 (")
-    assert (
-        "first in layer 0: quotient is inf at step 2 of row 0 of the window)" in found
-    )
+    assert "first in layer 0: quotient is inf at character 12 of the text)" in found
+
+
+@pytest.mark.parametrize("tbptt", [None, "2:4", "random:3", "auto"])
+def test_of_a_stream_a_sequence_is_named_as_of_a_batch(
+    tbptt: str | None, tmp_path: Path
+) -> None:
+    data = marked([(6, 5)], value=1e6)
+    data = replace(data, question=Question("classify", "step"))
+    found = diverging(Exponential(), data, tmp_path, tbptt=tbptt, batch_size=3)
+    assert "grown (exp) is inf at step 5 of sequence '6', where column" in found
 
 
 @pytest.mark.parametrize("layers", [1, 2])
@@ -286,7 +295,7 @@ def test_a_loss_of_the_newest_steps_of_a_window(tmp_path: Path) -> None:
     found = diverging(Jumps(), data, tmp_path, tbptt="2:4")
     # The second window counts two steps, and runs the two before them again.
     assert found.startswith("The loss is inf at update 2 of epoch 1 (")
-    assert ", for step 3 of row " in found
+    assert ", for step 3 of sequence '" in found
 
 
 def test_a_further_input(tmp_path: Path) -> None:

@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 import throughtime as tt
 from tests.train.conftest import SENTENCE
+from tests.train.in_ranks import Interrupting
+from throughtime.cli import main
 from throughtime.data import SequenceDataset, Split
 from throughtime.train import Run, open_run
 from throughtime.train.files.storage import read_document
@@ -154,6 +157,28 @@ def test_ctrl_c_at_the_end_of_an_epoch_leaves_a_checkpoint_of_it(
     run = tt.fit(tt.cells.GRU(), signs, out=run.path, resume=True, **NINE)
     files = [one.path / "model.safetensors" for one in (whole, run)]
     assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_an_epoch_that_was_cut_short_is_marked(
+    signs: SequenceDataset, tmp_path: Path
+) -> None:
+    counting: Any = Interrupting(signs.frames, 0)
+    data = replace(signs, frames=counting)
+    whole = tt.fit(tt.cells.GRU(), data, out=tmp_path / "whole", **NINE)
+    # The last ones read are test, the glimpse, validation, and the end of training.
+    parts = [len(signs.splits[part]) for part in ("validation", "test")]
+    time = -counting.time - sum(parts) - whole.settings.batch_size - 10
+    frames: Any = Interrupting(signs.frames, time)
+    data = replace(signs, frames=frames)
+    run = tt.fit(tt.cells.GRU(), data, out=tmp_path / "stopped", **NINE)
+    marks = [row["interrupted"] for row in run.metrics]
+    assert marks == [False] * (len(marks) - 1) + [True]
+    assert run.metrics[-1]["updates"] < whole.metrics[0]["updates"]
+    assert [row["interrupted"] for row in open_run(run.path).metrics] == marks
+    said = CliRunner().invoke(main, ["inspect", str(run.path)]).stdout
+    assert "ended by interrupted, the last cut short" in said
+    run = tt.fit(tt.cells.GRU(), signs, out=run.path, resume=True, **NINE)
+    assert not any(row["interrupted"] for row in run.metrics)
 
 
 def test_ctrl_c_after_all_epochs_is_no_interruption(

@@ -18,6 +18,7 @@ def test_it_is_a_picture_for_any_number_of_epochs(epochs: int, metric: str) -> N
             "validation_loss": 1.1 / k,
             metric: 1 - 0.5 / k,
             f"validation_{metric}": 0.9 - 0.5 / k,
+            "interrupted": False,
         }
         for k in range(1, epochs + 1)
     ]
@@ -26,4 +27,7 @@ def test_it_is_a_picture_for_any_number_of_epochs(epochs: int, metric: str) -> N
     assert picture.shape[0] > 400 < picture.shape[1]
     colours = {tuple(pixel) for pixel in picture.reshape(-1, 4)}
     assert len(colours) > 10
-    assert draw_curve(rows, metric, "a title", 0, {}) != drawn
+    whole = draw_curve(rows, metric, "a title", 0, {})
+    assert whole != drawn
+    rows[-1]["interrupted"] = True
+    assert draw_curve(rows, metric, "a title", 0, {}) != whole

@@ -3,14 +3,16 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch.distributed import DistNetworkError, HashStore
 
-from tests.train.conftest import SENTENCE, UNSAID
+from tests.train.conftest import UNSAID
 from tests.train.in_ranks import TRAININGS, found, trained
 from tests.train.processes import ENVIRONMENT, ROOT
 from tests.train.test_tasks import EVERY
@@ -21,8 +23,10 @@ from throughtime.train.asking.defaults import settle
 from throughtime.train.asking.settings import LARGEST_SEED
 from throughtime.train.learning.checkpoints import read_checkpoint, write_checkpoint
 from throughtime.train.preparing.building import make_model
-from throughtime.train.ranks import ALONE, Ranks, join
+from throughtime.train.ranks import ALONE, Ranks, joined
+from throughtime.train.ranks.joining import own_gpus
 from throughtime.train.ranks.ranks import lost
+from throughtime.train.ranks.watching import Watch, _looks
 from throughtime.train.tasks import make_task
 
 WORLD = 2
@@ -67,6 +71,12 @@ def test_a_wish_of_one_process_stops_all_and_they_go_on_to_the_same_bits(
     prints = [each for one in told for each in one["fingerprints"]]
     assert len(prints) == 2 * WORLD
     assert len(set(prints)) == 1
+
+
+def test_a_slow_process_is_waited_for_longer_than_a_long_text_takes(
+    told: Told,
+) -> None:
+    assert told[0]["patience"] == told[1]["patience"] > 24 * 60 * 60
 
 
 def test_all_processes_are_refused_with_the_same_words(told: Told) -> None:
@@ -155,29 +165,113 @@ def test_more_processes_than_sequences_to_follow_are_refused_at_once() -> None:
         make_task(data, settings, Ranks(0, count + 1))
 
 
-def test_a_stream_is_named_as_in_one_process() -> None:
-    text = text_dataset(SENTENCE * 4, "text")
-    settings = settle(text, {**UNSAID, "hidden_size": 3, "batch_size": 5, "steps": 7})
+@pytest.mark.parametrize("cut", [{"steps": 1}, {"tbptt": "1:3"}])
+def test_a_character_is_named_where_it_stands_in_the_text(cut: dict[str, Any]) -> None:
+    # Each character but once, so that what is to come next says where it stands.
+    text = text_dataset("".join(map(chr, range(1000, 2200))), "text")
+    settings = settle(text, {**UNSAID, "hidden_size": 3, "batch_size": 5, **cut})
     model = make_model(GRU(), text, settings)
-    task = make_task(text, settings, Ranks(1, 2))
-    first, second, *_ = task.training(model, torch.Generator())
-    assert first.rerun is not None
-    assert second.rerun is not None
-    assert first.rerun.place(0, 3) == "step 3 of stream 1"
-    assert second.rerun.place(1, 3) == "step 10 of stream 3"
+    task = make_task(text, settings, Ranks(0, 2))
+    read = [place for own in text.splits["train"] for place in own]
+    seen = 0
+    for answers in task.training(model, torch.Generator()):
+        assert answers.rerun is not None
+        for row, target in enumerate(answers.targets[-1, :, 0].tolist()):
+            after = read.index(text.symbols.tolist().index(target))
+            expected = f"character {read[after - 1]} of the text"
+            assert answers.rerun.place(row, -1) == expected
+            seen += read[after - 1] != read[after] - 1
+    assert seen
 
 
 def test_where_processes_cannot_meet_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "0")
     monkeypatch.delenv("MASTER_ADDR", raising=False)
-    with pytest.raises(RankLost, match="MASTER_ADDR expected"):
-        join()
-    with pytest.raises(NotShared, match="device='cuda:1' cannot be shared by 2"):
-        join("cuda:1")
-    monkeypatch.setenv("LOCAL_RANK", "99")
-    with pytest.raises(DeviceMissing, match="process 99 of this machine needs one"):
-        join("cuda")
+    with pytest.raises(RankLost, match="MASTER_ADDR expected"), joined():
+        pass
+    refused = pytest.raises(NotShared, match="device='cuda:1' cannot be shared by 2")
+    with refused, joined("cuda:1"):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("seen", "own"),
+    [
+        ("ab ab", "a b"),  # two processes of a machine
+        ("abc abc abc xyz xyz", "a b c x y"),  # of two machines
+        ("a b", "a b"),  # each was shown one of its own
+        ("ab ba", "a b"),  # each has chosen one before
+        ("ba ab", "b a"),
+        ("ba bac ab", "b a None"),
+        ("ab", "a"),
+    ],
+)
+def test_each_process_takes_a_gpu_of_its_own(seen: str, own: str) -> None:
+    if "None" not in own:
+        assert own_gpus(seen.split()) == own.split()
+        return
+    with pytest.raises(DeviceMissing, match="process 2 needs one of its own of the 2"):
+        own_gpus(seen.split())
+
+
+def test_a_machine_without_gpus_says_so_for_all() -> None:
+    with pytest.raises(DeviceMissing, match="process 0 needs one of its own of the 0"):
+        own_gpus([(), ()])
+
+
+class Watched:
+    """Some processes that watch each other, for some looks."""
+
+    def __init__(self, store: Any, world: int = 3) -> None:
+        self.said: list[str] = []
+        self.keep = [
+            Watch(store, rank, world, self.hear, every=0.01, missed=50).kept()
+            for rank in range(world)
+        ]
+
+    def hear(self, lost: RankLost) -> None:
+        self.said.append(str(lost))
+
+    def look(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while not self.said and time.monotonic() < until:
+            time.sleep(0.02)
+
+
+def test_who_is_slow_is_waited_for_and_who_is_silent_is_lost() -> None:
+    watched = Watched(HashStore())
+    first, second, third = watched.keep
+    with first, second:
+        with third:
+            watched.look(1.5)
+            assert not watched.said
+        watched.look(1.5)  # the third has done all that there was to do
+        assert not watched.said
+    watched = Watched(HashStore())
+    first, second, third = watched.keep
+    with first, second:
+        with pytest.raises(KeyError), third:
+            raise KeyError
+        watched.look(20)
+    expected = "(process 2 has given no sign of life for 0.5 s), expected all 3 until"
+    assert expected in watched.said[0]
+
+
+def test_where_nobody_can_be_heard_it_is_the_same() -> None:
+    class Gone:
+        def add(self, key: str, count: int) -> int:
+            raise DistNetworkError(key)
+
+    watched = Watched(Gone(), world=1)
+    with watched.keep[0]:
+        watched.look(20)
+    assert "no sign of life" in watched.said[0]
+
+
+def test_who_is_stopped_with_all_others_is_not_silent() -> None:
+    """Signs are counted: however long nobody looks, nobody is missed."""
+    assert _looks([3, 3, 3], [5, 5, 5], [6, 5, 2**40]) == [0, 4, 0]
 
 
 def test_what_is_said_of_a_lost_process_is_short() -> None:

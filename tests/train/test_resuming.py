@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -263,7 +264,10 @@ def test_it_says_whether_it_starts_anew_or_goes_on(
     stored = torch.load(path, weights_only=True)
     stored["ranks"][0]["machine"] = "another machine"
     torch.save(stored, path)
-    assert "it began with another machine, here is PyTorch" in said()
+    found = said()
+    assert "it began with another machine, here is throughtime" in found
+    for package in ("throughtime", "llvmlite", "torch"):
+        assert version(package).partition("+")[0] in found
 
 
 def test_a_training_that_starts_anew_leaves_nothing_of_the_one_before(

@@ -1,21 +1,26 @@
 """A saved model: the same answers in any process, and no trust in damaged files."""
 
 import json
+import math
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load, save
 
 import throughtime as tt
 from tests.train.conftest import SENTENCE, make_sequences
+from tests.train.tables import booleans, numbers, table
 from throughtime.cells import LSTM, Elman
-from throughtime.data import text_dataset
+from throughtime.cli import main
+from throughtime.data import Question, text_dataset
 from throughtime.errors import (
     BackendCannotServe,
     DamagedModel,
@@ -218,6 +223,28 @@ def test_a_newer_version_is_named(copy: Path) -> None:
     (copy / "model.json").write_text(json.dumps({**document, "version": 99}))
     with pytest.raises(DamagedModel, match="its version is 99, this package reads"):
         tt.load(copy)
+
+
+def test_a_number_that_is_not_finite_is_null_in_the_file(tmp_path: Path) -> None:
+    """All labels of validation and test are alike: they have no such area."""
+    matrices = [np.full((3, 2), number % 2 * (number < 8)) for number in range(16)]
+    question = Question("multilabel", "sequence")
+    data = table(matrices, question, numbers("x"), booleans("y"))
+    options = {"hidden_size": 2, "epochs": 2, "threads": 1, "out": tmp_path / "run"}
+    rows = fit(LSTM(), data, **options).metrics
+    name = "validation_auroc_micro"
+    assert all(math.isnan(row[name]) for row in rows)
+
+    def refuse(word: str) -> None:
+        raise AssertionError(word)
+
+    for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines():
+        assert json.loads(line, parse_constant=refuse)[name] is None
+    again = open_run(tmp_path / "run").metrics
+    assert all(math.isnan(row.pop(name)) for row in [*rows, *again])
+    assert again == rows
+    said = CliRunner().invoke(main, ["inspect", str(tmp_path / "run"), "--json"])
+    assert json.loads(said.stdout, parse_constant=refuse)["best"][name] is None
 
 
 def test_damaged_metrics_are_refused(copy: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +23,7 @@ from tests.train.test_tasks import EVERY as QUESTIONS
 from tests.train.test_tasks import EXACT
 from throughtime.bench import delayed_recall
 from throughtime.cells import GRU, LSTM, Zoneout
+from throughtime.cli import main
 from throughtime.data import (
     Column,
     FramesInMemory,
@@ -42,6 +44,7 @@ from throughtime.math import tanh
 from throughtime.train import fit
 from throughtime.train.asking.defaults import settle
 from throughtime.train.asking.settings import Settings
+from throughtime.train.learning.checkpoints import read_checkpoint
 from throughtime.train.model import Model
 from throughtime.train.preparing.building import make_model
 from throughtime.train.tasks import Answers, OfSequences, make_task
@@ -358,6 +361,28 @@ def recall(lag: int) -> SequenceDataset:
     sequences = list(values.unbind(1))
     matrices = [one.numpy() for one in sequences]
     return table(matrices, question, numbers("bit", "marked", "asked"), [answer])
+
+
+def test_what_auto_has_chosen_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "text.txt").write_text(SENTENCE * 25)
+    run = fit(
+        GRU(),
+        tmp_path / "text.txt",
+        out=tmp_path / "run",
+        tbptt="auto",
+        hidden_size=4,
+        epochs=1,
+        threads=1,
+        quiet=False,
+    )
+    path = run.path / "checkpoint.pt"
+    k = read_checkpoint(path)["loop"]["training"]["truncation"]["k"]
+    assert run.metrics[-1]["tbptt"] == f"{k}:{2 * k - 1}"
+    assert f"  tbptt {k}:{2 * k - 1}" in capsys.readouterr().err
+    said = CliRunner().invoke(main, ["inspect", str(run.path)]).stdout
+    assert f"{k}:{2 * k - 1} as auto chose it last" in said
 
 
 @pytest.mark.parametrize(("rule", "learned"), [("2:5", False), ("2:9", True)])

@@ -15,9 +15,10 @@ from throughtime.cli.options import (
     use_threads,
     where,
 )
-from throughtime.errors import UnusedSetting
+from throughtime.errors import DataOfMemory, NewDataNeeded, UnusedSetting
 
 if TYPE_CHECKING:
+    from throughtime.train import Run
     from throughtime.train.measuring import Evaluation
 
 
@@ -71,7 +72,10 @@ def evaluate(
     opened = open_run(run, backend=backend, device=device, data=data)
     note_untrained(opened.best_epoch)
     _note_learned(new, opened.data)
-    found = judge(opened, split, data=new)
+    try:
+        found = judge(opened, split, data=new)
+    except DataOfMemory:
+        raise NewDataNeeded(run=run, expected=_readable(opened)) from None
     part = split if new is None else new
     trivial = opened.baselines() if new is None and split == "test" else {}
     lines = [line for one in found for line in one.lines(part)]
@@ -102,6 +106,15 @@ def _note_learned(new: str | None, learned: str) -> None:
             "DATA are those of the training, learned rows included: the test part is "
         )
         click.echo(f"{note}measured without DATA", err=True)
+
+
+def _readable(run: "Run") -> str:
+    """Say what file holds new data for a run."""
+    if run.of_text:
+        return "a text"
+    schema = run.model.schema
+    names = [schema.sequence, schema.time, *(one.name for one in schema.columns)]
+    return f"a table with the columns {', '.join(filter(None, names))}"
 
 
 def _save(found: "Sequence[Evaluation]", chosen: Path | None) -> list[str]:

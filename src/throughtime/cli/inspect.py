@@ -98,6 +98,8 @@ def _run(folder: Path) -> tuple[dict[str, Any], list[str]]:
         "epochs": len(run.metrics),
         "best_epoch": run.best_epoch,
         "stopped": run.stopped,
+        "interrupted": [row["epoch"] for row in run.metrics if row.get("interrupted")],
+        "tbptt": run.metrics[-1].get("tbptt") if run.metrics else None,
         "best": best[0] if best else None,
     }
     equations = explain(model.network).equations()
@@ -115,8 +117,11 @@ def _facts(result: dict[str, Any]) -> Iterator[str]:
         "parameters": f"{result['parameters']:,}",
         **{f"  {name}": " × ".join(map(str, s)) for name, s in result["sizes"].items()},
         "command": result["command"],
-        "epochs": f"{result['epochs']}, ended by {result['stopped'] or 'nothing yet'}",
+        "epochs": f"{result['epochs']}, ended by {result['stopped'] or 'nothing yet'}"
+        + (", the last cut short" if result["interrupted"] else ""),
     }
+    if result["tbptt"] is not None:
+        rows["tbptt"] = f"{result['tbptt']} as auto chose it last"
     best = result["best"]
     if best is not None:
         measured = {k: v for k, v in best.items() if k.startswith("validation_")}

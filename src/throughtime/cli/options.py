@@ -51,7 +51,10 @@ def show(
 ) -> None:
     """Print a result for a machine, or for a person."""
     if as_json:
-        click.echo(json.dumps(result, ensure_ascii=False))
+        from throughtime.train.files import documents
+
+        said = documents.as_json(result)
+        click.echo(json.dumps(said, ensure_ascii=False, allow_nan=False))
     if not (as_json and quiet):
         for line in lines:
             click.echo(line, err=as_json)

@@ -1,8 +1,9 @@
 """`--devices N --nodes M`: the same command in several processes.
 
 What is started here is what `torchrun` would start: each process finds its rank, the
-number of all and where they meet in its environment. This one waits, passes on Ctrl-C,
-and when a process ends too early it ends the others and says why. It loads no torch.
+number of all and where they meet in its environment. This one waits, passes on Ctrl-C
+and Ctrl-Z, and when a process ends too early it ends the others and says why. It loads
+no torch.
 """
 
 import os
@@ -266,12 +267,22 @@ def _judge(started: Sequence[_Started], world: int) -> None:
 
 @contextmanager
 def _passing_on(started: Sequence[_Started]) -> Iterator[None]:
-    """Pass Ctrl-C on to all processes; they know what to do."""
+    """Pass Ctrl-C and Ctrl-Z on to all processes; they know what to do."""
 
-    def interrupt(*_: object) -> None:
+    def pass_on(number: int) -> None:
         for one in started:
             if one.code is None:
-                one.process.send_signal(signal.SIGINT)
+                one.process.send_signal(number)
+
+    def interrupt(*_: object) -> None:
+        pass_on(signal.SIGINT)
+
+    def stop(*_: object) -> None:
+        pass_on(signal.SIGSTOP)
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGTSTP)  # here this process stands still
+        signal.signal(signal.SIGTSTP, stop)
+        pass_on(signal.SIGCONT)
 
     def terminate(*_: object) -> None:
         sys.exit(128 + signal.SIGTERM)  # and the processes are ended on the way
@@ -279,10 +290,12 @@ def _passing_on(started: Sequence[_Started]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {
-        signal.SIGINT: signal.signal(signal.SIGINT, interrupt),
-        signal.SIGTERM: signal.signal(signal.SIGTERM, terminate),
+    handlers = {
+        signal.SIGINT: interrupt,
+        signal.SIGTERM: terminate,
+        signal.SIGTSTP: stop,
     }
+    before = {n: signal.signal(n, handler) for n, handler in handlers.items()}
     try:
         yield
     finally:

@@ -138,6 +138,14 @@ class TextDataset:
         ranges = (range(0), *self.splits[split])  # there may be none
         return np.concatenate([self.symbols[r.start : r.stop] for r in ranges])
 
+    def place(self, split: Split, symbol: int) -> int:
+        """Say where in the text a symbol of one part stands."""
+        for own in self.splits[split]:
+            if symbol < len(own):
+                return own[symbol]
+            symbol -= len(own)
+        raise IndexError(symbol)
+
     def unknown(self, split: Split) -> int:
         """Count the characters of one part that training never saw."""
         return int(np.count_nonzero(self.part(split) == 0))

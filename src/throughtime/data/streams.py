@@ -23,12 +23,14 @@ class TextChunk(NamedTuple):
 
     `inputs` and `targets` are `(T, B)`: symbols, and the symbol after each.
     `lengths` `(B,)` says how many steps of each row count; after them the input is 0
-    and the target `IGNORED`.
+    and the target `IGNORED`. `places` `(T, B)` says which symbol of the text each
+    step reads.
     """
 
     inputs: torch.Tensor
     targets: torch.Tensor
     lengths: torch.Tensor
+    places: torch.Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +99,7 @@ class TextStreams:
                 torch.from_numpy(inputs),
                 torch.from_numpy(targets),
                 torch.from_numpy((sizes - first).clip(0, last - first)),
+                torch.from_numpy(place),
             )
 
     def _sizes(self) -> IntegerArray:

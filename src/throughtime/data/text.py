@@ -45,8 +45,9 @@ SPLIT_NOTES: Final = (
 #: How a text is split in time, as its card says it.
 IN_TIME: Final = "the first 90 % training, then 5 % validation, the last 5 % test"
 
-# Each part must hold a character and the one that follows it: 5 % of 40 is 2.
-_SHORTEST = 40
+#: Each part must hold a character and the one that follows it: 5 % of 40 is 2.
+SHORTEST: Final = 40
+
 _BLOCK = 5000
 _CYCLE: tuple[tuple[Split, int, int], ...] = (
     ("train", 0, 9),
@@ -121,8 +122,8 @@ def text_dataset(
     training = "".join(text[r.start : r.stop] for r in splits["train"]) or text
     if len(set(training)) < 2:
         raise OneSymbolText(source=name, symbol=training[:1])
-    if len(text) < _SHORTEST:
-        raise TextTooShort(source=name, length=len(text), needed=_SHORTEST)
+    if len(text) < SHORTEST:
+        raise TextTooShort(source=name, length=len(text), needed=SHORTEST)
     vocabulary = (UNKNOWN, *sorted(set(training)))
     return TextDataset(
         name=name,
@@ -190,16 +191,22 @@ def decode(symbols: Iterable[int], vocabulary: Sequence[str]) -> str:
     return "".join(written)
 
 
+def blocks_of(length: int) -> list[range]:
+    """Cut a text into equal blocks, a multiple of 20, to be shared out among parts."""
+    count = max(1, length // (_CYCLE_BLOCKS * _BLOCK)) * _CYCLE_BLOCKS
+    edges = [block * length // count for block in range(count + 1)]
+    return [range(*edge) for edge in pairwise(edges)]
+
+
 def _split(length: int) -> dict[Split, tuple[range, ...]]:
     # A few blocks for each part, spread over the text: one stretch at its end may be
     # another work than all that was learned from.
-    cycles = max(1, length // (_CYCLE_BLOCKS * _BLOCK))
-    blocks = cycles * _CYCLE_BLOCKS
-    edges = [block * length // blocks for block in range(blocks + 1)]
+    blocks = blocks_of(length)
     splits: dict[Split, list[range]] = {"train": [], "validation": [], "test": []}
-    for first in range(0, blocks, _CYCLE_BLOCKS):
+    for first in range(0, len(blocks), _CYCLE_BLOCKS):
         for part, start, stop in _CYCLE:
-            splits[part].append(range(edges[first + start], edges[first + stop]))
+            own = blocks[first + start : first + stop]
+            splits[part].append(range(own[0].start, own[-1].stop))
     return {part: tuple(ranges) for part, ranges in splits.items()}
 
 

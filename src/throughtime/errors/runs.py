@@ -354,6 +354,16 @@ class DataOfMemory(RunError):
     )
 
 
+class NewDataNeeded(RunError):
+    """A run whose own data no command can read, asked for its result on them."""
+
+    message = (
+        "'{run}' has learned data that were given in memory, which no command can "
+        "read again, expected new DATA to measure: give {expected} after the run, "
+        "truth included."
+    )
+
+
 class DrawsNoSymbols(RunError):
     """A model of another task, asked to draw symbols."""
 

@@ -16,7 +16,6 @@ from throughtime.estimators.targets import (
     class_targets,
     known_classes,
     label_targets,
-    name_of,
 )
 
 _HALF = 0.5
@@ -116,7 +115,7 @@ class Answering(SequenceEstimator):
         weights = self._given("class_weights")
         settings = super()._settings()
         if isinstance(weights, Mapping) and not self._labels:
-            named = {name_of(one): weight for one, weight in weights.items()}
+            named = {str(one): weight for one, weight in weights.items()}
             settings["class_weights"] = named
         return settings
 

@@ -17,7 +17,7 @@ from throughtime.data import (
     whole,
 )
 from throughtime.data.sources.arrays import SEQUENCE
-from throughtime.data.tables.splitting import hold_out
+from throughtime.data.tables.splitting import CONTEXT, hold_out
 from throughtime.data.types import IntegerArray, Split
 from throughtime.errors import NothingToHoldOut, NumberOutOfRange, UnknownColumn
 from throughtime.errors.base import did_you_mean
@@ -25,8 +25,6 @@ from throughtime.estimators.sequences import Array, Sequences
 
 # So many sequences make a draw worth having; fewer are cut by time.
 _ENOUGH: Final = 10
-# So many steps before the counted ones are read, that the state may know the past.
-_CONTEXT: Final = 1000
 _NOTHING: Final = np.empty((0, 4), np.int64)
 
 
@@ -212,7 +210,7 @@ def split_steps(
         train.append((sequence, 0, cut, 0))
         if cut < length:
             first = cut - ahead
-            apart.append((sequence, max(0, cut - _CONTEXT), length, first))
+            apart.append((sequence, max(0, cut - CONTEXT), length, first))
     if not apart:
         samples = f"{len(lengths)} sequences of at most {lengths.max()} steps"
         raise NothingToHoldOut(samples=samples, validation=validation)

@@ -18,7 +18,11 @@ from throughtime.errors import DamagedModel
 from throughtime.train import Model
 from throughtime.train.asking.configuration import read_toml
 from throughtime.train.asking.settings import Settings
-from throughtime.train.files.documents import read_metrics, read_settings
+from throughtime.train.files.documents import (
+    metrics_lines,
+    read_metrics,
+    read_settings,
+)
 from throughtime.train.files.folder import (
     COMMAND,
     CONFIG,
@@ -112,11 +116,10 @@ class Kept:
 
     def put_pass(self, model: Model, metrics: Sequence[Mapping[str, Any]]) -> None:
         """Keep the weights after one more pass, and what all passes brought."""
-        lines = "".join(json.dumps(row) + "\n" for row in metrics)
         with self._unpacked() as folder, passing():
             write_weights(folder / WEIGHTS, weights_of(model), len(metrics))
             self.files[WEIGHTS] = (folder / WEIGHTS).read_bytes()
-        self.files[METRICS] = lines.encode()
+        self.files[METRICS] = metrics_lines(metrics)
 
     def put_facts(self, facts: Mapping[str, Any]) -> None:
         """Keep what only an estimator knows."""

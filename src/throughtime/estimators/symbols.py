@@ -20,7 +20,7 @@ from throughtime.data import (
     TextDataset,
     encode,
 )
-from throughtime.data.text import text_card
+from throughtime.data.text import SHORTEST, blocks_of, text_card
 from throughtime.data.types import FloatArray, IntegerArray, Split
 from throughtime.errors import (
     NoSymbols,
@@ -34,7 +34,6 @@ from throughtime.estimators.base import SequenceEstimator
 from throughtime.estimators.datasets import all_of_it, share_of, split_steps
 from throughtime.estimators.parameters import parameters
 from throughtime.estimators.sequences import Array
-from throughtime.estimators.targets import name_of
 from throughtime.train.metrics import measure
 from throughtime.train.sampling import draw
 from throughtime.train.tasks import make_task
@@ -42,11 +41,6 @@ from throughtime.train.threads import using_threads
 
 _SYMBOL: Final = "symbol"
 _TEXT: Final = "the text"
-# A part of a text is cut into so many blocks of at least so many characters.
-_BLOCKS: Final = 20
-_BLOCK: Final = 5000
-# So that each block has a character and the one that follows it.
-_SHORTEST: Final = 2 * _BLOCKS
 
 
 @parameters(without=("inputs", "missing"))
@@ -208,19 +202,16 @@ class SymbolModel(SequenceEstimator):
         TextTooShort, OneSymbolText, NothingToHoldOut
             There is nothing to learn, or too little.
         """
-        if len(text) < _SHORTEST:
-            raise TextTooShort(source=_TEXT, length=len(text), needed=_SHORTEST)
+        if len(text) < SHORTEST:
+            raise TextTooShort(source=_TEXT, length=len(text), needed=SHORTEST)
         if len(set(text)) < 2:
             raise OneSymbolText(source=_TEXT, symbol=text[0])
         self._draw_seed()
         share = share_of(self._given("validation"))
-        count = max(1, len(text) // (_BLOCKS * _BLOCK)) * _BLOCKS
-        edges = [block * len(text) // count for block in range(count + 1)]
         ranges: dict[Split, list[range]] = {"train": [], "validation": []}
-        for block in range(count):
-            apart = int((block + 1) * share) > int(block * share)
-            part: Split = "validation" if apart else "train"
-            ranges[part].append(range(edges[block], edges[block + 1]))
+        for number, block in enumerate(blocks_of(len(text))):
+            apart = int((number + 1) * share) > int(number * share)
+            ranges["validation" if apart else "train"].append(block)
         apart = ranges["validation"] or ([] if share else ranges["train"])
         if sum(map(len, apart)) < 2:
             samples = f"a text of {len(text)} characters"
@@ -265,7 +256,7 @@ class SymbolModel(SequenceEstimator):
     def _laid(
         self, sequences: Sequence[Any], splits: Mapping[Split, IntegerArray]
     ) -> SequenceDataset:
-        names = tuple(name_of(one) for one in self.symbols_.tolist())
+        names = tuple(map(str, self.symbols_.tolist()))
         frames: list[FloatArray] = [
             places.astype(np.float32)[:, None] for places in self._places(sequences)
         ]

@@ -62,7 +62,7 @@ def known_classes(y: Array) -> Array:
 def class_targets(y: Array, classes: Array, column: str = TARGET) -> Targets:
     """Make targets of classes, one for each sequence."""
     places = places_of(y, classes)
-    names = tuple(name_of(one) for one in classes.tolist())
+    names = tuple(map(str, classes.tolist()))
     return Targets((Column(column, "category", names),), _each(places), places)
 
 
@@ -94,11 +94,6 @@ def places_of(y: Array, classes: Array) -> npt.NDArray[np.float32]:
         raise ClassesChanged(argument="y", given=given, known=classes.tolist())
     # Whole numbers of this size are exact, and X keeps its dtype beside them.
     return places.astype(np.float32)
-
-
-def name_of(value: Any) -> str:
-    """Name a class as a model does."""
-    return str(value)
 
 
 def per_step(y: Any, lengths: Sequence[int]) -> list[Array]:

@@ -28,7 +28,7 @@ from throughtime.train.memory import enough_memory
 from throughtime.train.model import Model
 from throughtime.train.preparing.building import make_model
 from throughtime.train.preparing.regularising import regularised
-from throughtime.train.ranks import Ranks, join
+from throughtime.train.ranks import Ranks, joined
 from throughtime.train.runs import Run
 from throughtime.train.showing.board import Board, check_tensorboard
 from throughtime.train.showing.progress import Live, Reporter, Silent
@@ -240,7 +240,14 @@ def fit(
         diverges; the message says why and what to do.
     """
     asked = {**locals()}
-    ranks = join(device)
+    with joined(device) as ranks:
+        return _fit(asked, ranks)
+
+
+def _fit(asked: Mapping[str, Any], ranks: Ranks) -> Run:
+    """Do what `fit` was asked for, with all ranks."""
+    cell, data, named = asked["cell"], asked["data"], asked["named"]
+    out, resume, tensorboard = asked["out"], asked["resume"], asked["tensorboard"]
     if tensorboard:
         ranks.from_first(check_tensorboard)
     reading = reading_of(asked)
@@ -264,13 +271,13 @@ def fit(
         configuration = configuration_of(cell, named, source, settings)
         with training.holding():
             if earlier is None:
-                said = command or call_of(cell, dataset, settings)
+                said = asked["command"] or call_of(cell, dataset, settings)
                 training.begin(_one_line(said), configuration)
             else:
                 training.go_on(configuration, earlier)
             if not ranks.first:  # what is drawn from here on are masks
                 torch.manual_seed(ranks.seed(settings.seed))
-            silent = quiet or not ranks.first
+            silent = asked["quiet"] or not ranks.first
             reporter: Reporter = Silent() if silent else _live(settings, learned)
             if tensorboard and ranks.first:
                 reporter = Board(reporter, folder, learned.metric, earlier)

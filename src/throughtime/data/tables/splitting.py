@@ -16,8 +16,8 @@ PARTS: Final[tuple[Split, ...]] = ("train", "validation", "test")
 #: One of so many is in validation, and one in test.
 SHARE: Final = 10
 
-# So many steps before the counted ones are read, that the state may know the past.
-_CONTEXT: Final = 1000
+#: So many steps before the counted ones are read, that the state may know the past.
+CONTEXT: Final = 1000
 
 
 def by_sequence(
@@ -93,7 +93,7 @@ def by_time(lengths: IntegerArray, *, ahead: bool = False) -> dict[Split, Intege
         kept = length // SHARE
         edges = (0, length - 2 * kept, length - kept, length)
         parts["train"].append((sequence, 0, edges[1], 0))
-        context = max(_CONTEXT, kept)
+        context = max(CONTEXT, kept)
         for place in (1, 2) if kept else ():
             first, stop = edges[place], edges[place + 1]
             piece = (sequence, max(0, first - context), stop, first - ahead)

@@ -1,7 +1,8 @@
 """What the files of a run say beside its model: data, settings, epochs."""
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +63,23 @@ def read_settings(document: dict[str, Any]) -> Settings:
     return settings
 
 
+def as_json(value: Any) -> Any:
+    """Say a value as JSON can hold it: a number that is not finite is null."""
+    if isinstance(value, Mapping):
+        return {name: as_json(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [as_json(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def metrics_lines(rows: Iterable[Mapping[str, Any]]) -> bytes:
+    """Say a line per epoch, as `metrics.jsonl` holds them."""
+    lines = [json.dumps(as_json(row), allow_nan=False) for row in rows]
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Read a line per epoch; none if not one epoch was finished."""
+    """Read a line per epoch, null as NaN; none if not one epoch was finished."""
     if not path.exists():
         return []
     try:
@@ -74,4 +90,10 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
             field(row, "best", bool)
     except (OSError, ValueError, RecursionError) as error:
         raise DamagedModel(path=path, reason=one_line(error)) from None
-    return rows
+    return [{name: _number(value) for name, value in row.items()} for row in rows]
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_number(one) for one in value]
+    return math.nan if value is None else value

@@ -5,6 +5,7 @@ It holds tensors, numbers and texts: to read it runs no code.
 
 import io
 import pickle
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -16,7 +17,7 @@ from throughtime.train.files.folder import write
 from throughtime.train.files.storage import one_line
 from throughtime.train.ranks import ALONE, Ranks
 
-VERSION: Final = 2
+VERSION: Final = 3
 MACHINE: Final = "machine"
 
 # What each rank has of its own of a loop; all else is the same on all ranks.
@@ -131,4 +132,7 @@ def _unpacked(content: bytes) -> dict[str, Any]:
 
 def machine() -> str:
     """Name what bits depend on, beside the number of threads."""
-    return f"PyTorch {torch.__version__} for {torch.backends.cpu.get_cpu_capability()}"
+    versions = {name: version(name) for name in ("throughtime", "llvmlite")}
+    versions["PyTorch"] = torch.__version__
+    told = ", ".join(f"{name} {number}" for name, number in versions.items())
+    return f"{told} for {torch.backends.cpu.get_cpu_capability()}"

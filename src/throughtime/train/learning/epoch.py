@@ -70,6 +70,7 @@ class Epoch:
             "sequences_per_second": sequences / seconds,
             "steps_per_second": steps / seconds,
             "clip_rate": self.clipped / max(self.updates, 1),
+            "interrupted": not self.complete,
         }
 
     def state_dict(self) -> dict[str, Any]:

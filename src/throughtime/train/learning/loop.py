@@ -1,6 +1,5 @@
 """The loop: epochs, updates, early stopping, the best weights kept."""
 
-import json
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -14,6 +13,7 @@ import torch
 from throughtime.errors import TrainingDiverged
 from throughtime.train.asking.settings import Settings
 from throughtime.train.descent.averages import Average
+from throughtime.train.files.documents import metrics_lines
 from throughtime.train.files.folder import CHECKPOINT, METRICS, WEIGHTS, write
 from throughtime.train.files.storage import read_weights, weights_of, write_weights
 from throughtime.train.interruption import Interruption, Stopped
@@ -237,7 +237,12 @@ class Loop:
             self.save()
             raise
         row = epoch.row(after, seconds, self.ranks)
-        return {**row, "zero_fraction": zeros}
+        chosen = self.training.tbptt
+        return {
+            **row,
+            "zero_fraction": zeros,
+            **({"tbptt": chosen} if chosen else {}),
+        }
 
     def _may_stop_validation(self) -> Interruption | None:
         """Give what may stop it: no wish that came before, as its epoch shall count."""
@@ -310,10 +315,8 @@ class Loop:
             write_weights(self.folder / WEIGHTS, self.best, self.outcome.best_epoch)
 
     def _write_metrics(self) -> None:
-        if not self.ranks.first:
-            return
-        lines = "".join(json.dumps(row) + "\n" for row in self.outcome.rows)
-        write(self.folder / METRICS, lines.encode())
+        if self.ranks.first:
+            write(self.folder / METRICS, metrics_lines(self.outcome.rows))
 
     @torch.no_grad()
     def _zero_fractions(self) -> list[float]:

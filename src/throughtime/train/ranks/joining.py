@@ -4,26 +4,34 @@ import os
 import socket
 import struct
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import torch
 import torch.distributed as dist
 
 from throughtime.errors import DeviceMissing, NotShared
 from throughtime.train.ranks.ranks import ALONE, Ranks, lost
+from throughtime.train.ranks.watching import Watch
 
-# A machine that vanishes closes no connection; a process that ends does, at once.
-_LONGEST_WAIT: Final = timedelta(minutes=10)
+# For all to come.
+_GATHERING: Final = timedelta(minutes=10)
+# Once they are here, for one that is slow, or while all are stopped: the end of a
+# process is noticed at once, and a silent one by the watch.
+_LONGEST_WAIT: Final = timedelta(days=7)
 # Linux's number for "which address has this network".
 _ADDRESS_OF: Final = 0x8915
 
 
-def join(device: object = "cpu") -> Ranks:
-    """Meet the other processes of this training, if there are any.
+@contextmanager
+def joined(device: object = "cpu") -> Iterator[Ranks]:
+    """Be with the other processes of this training, if there are any, for a while.
 
     They are known by the environment that `torchrun` sets up, or by a process group
-    that exists already. A group that is made here lives as long as the process.
+    that exists already. A group that is made here lives as long as the process, and so
+    long `"cuda"` stands for the GPU that this one has taken.
 
     Parameters
     ----------
@@ -37,36 +45,57 @@ def join(device: object = "cpu") -> Ranks:
     NotShared, DeviceMissing
         There is no GPU for each process of this machine.
     """
-    if not dist.is_available():
-        return ALONE
+    world = _world()
+    if world == 1:
+        yield ALONE
+        return
     cuda = str(device).startswith("cuda")
-    backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
-    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if cuda and str(device) != "cuda":
+        raise NotShared(
+            argument="device",
+            given=str(device),
+            world=world,
+            expected="'cuda', of which each takes a GPU of its own",
+        )
     if not dist.is_initialized():
-        if world == 1:
-            return ALONE
-        if cuda:
-            _take_gpu(device, world)
-        _meet(backend, world)
-        group = dist.group.WORLD
-    elif dist.get_world_size() == 1:
-        return ALONE
-    else:
-        group = dist.new_group(backend=backend, timeout=_LONGEST_WAIT)
+        _meet(world)
+    backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
+    group = dist.new_group(backend=backend, timeout=_LONGEST_WAIT)
     here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    return Ranks(dist.get_rank(), dist.get_world_size(), here, group)
+    ranks = Ranks(dist.get_rank(), world, here, group)
+    with Watch(_store_of(group), ranks.rank, world).kept():
+        if cuda:
+            _take_gpu(ranks)
+        yield ranks
 
 
-def _meet(backend: str, world: int) -> None:
+def _world() -> int:
+    """Count the processes."""
+    if not dist.is_available():
+        return 1
+    if dist.is_initialized():
+        return dist.get_world_size()
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def _meet(world: int) -> None:
     master, port = os.environ.get("MASTER_ADDR"), os.environ.get("MASTER_PORT")
     name = _network_to(master, port) if master and port else None
     if name is not None:
         # By itself gloo takes the address of the host's name, which may lead nowhere.
         os.environ.setdefault("GLOO_SOCKET_IFNAME", name)
     try:
-        dist.init_process_group(backend, timeout=_LONGEST_WAIT)
+        dist.init_process_group("gloo", timeout=_GATHERING)
     except (RuntimeError, ValueError) as error:
         raise lost(world, error) from error
+
+
+def _store_of(group: Any) -> Any:
+    """Give what all processes write to, a part of it for this group alone."""
+    # Loaded here: not every PyTorch has it.
+    from torch.distributed.distributed_c10d import _get_default_store
+
+    return dist.PrefixStore(f"throughtime/{group.group_name}", _get_default_store())
 
 
 def _network_to(host: str, port: str) -> str | None:
@@ -92,17 +121,37 @@ def _network_to(host: str, port: str) -> str | None:
     return None
 
 
-def _take_gpu(device: object, world: int) -> None:
+def _take_gpu(ranks: Ranks) -> None:
     """Make this process's own GPU what `"cuda"` stands for."""
-    if str(device) != "cuda":
-        raise NotShared(
-            argument="device",
-            given=str(device),
-            world=world,
-            expected="'cuda', of which each takes a GPU of its own",
-        )
-    place, found = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
-    if place >= found:
-        reason = f"process {place} of this machine needs one of its own of {found}"
-        raise DeviceMissing(given="cuda", reason=reason)
-    torch.cuda.set_device(place)
+    places = list(range(torch.cuda.device_count()))
+    names = [str(torch.cuda.get_device_properties(place).uuid) for place in places]
+    # Whoever has chosen one before keeps it, if no other process has chosen the same.
+    places.sort(key=lambda place: place != torch.cuda.current_device())
+    seen = ranks.gather([names[place] for place in places])
+    torch.cuda.set_device(names.index(own_gpus(seen)[ranks.rank]))
+
+
+def own_gpus(seen: Sequence[Sequence[str]]) -> list[str]:
+    """Give each process a GPU of its own.
+
+    So the processes of a machine, which see the same GPUs, take one after the other,
+    and a process that was shown a single one takes that.
+
+    Parameters
+    ----------
+    seen
+        The names of the GPUs that each process sees, the one it likes best first.
+
+    Raises
+    ------
+    DeviceMissing
+        There are too few.
+    """
+    taken: list[str] = []
+    for rank, names in enumerate(seen):
+        free = [name for name in names if name not in taken]
+        if not free:
+            reason = f"process {rank} needs one of its own of the {len(names)} it sees"
+            raise DeviceMissing(given="cuda", reason=reason)
+        taken.append(free[0])
+    return taken

@@ -76,6 +76,15 @@ def _draw(axes: Axes, rows: Sequence[Row], name: str, best_epoch: int) -> None:
             label=f"kept: epoch {best_epoch}",
             zorder=3,
         )
+    if rows[-1].get("interrupted"):  # none comes after it
+        axes.plot(
+            epochs[-1],
+            training[-1],
+            "x",
+            color=TRAINING,
+            label=f"interrupted: epoch {epochs[-1]}",
+            zorder=3,
+        )
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 

@@ -145,6 +145,8 @@ class Live:
             f"epoch {row['epoch']:>3}  loss {row['loss']:.4f}  validation loss "
             f"{row['validation_loss']:.4f} {words(self.metric)} {value:.4f}  "
             f"{row[PER_SECOND[self.counted]]:,.0f} {self.counted}/s"
+            + (f"  tbptt {row['tbptt']}" if "tbptt" in row else "")
+            + ("  interrupted" if row["interrupted"] else "")
             + ("  best" if row["best"] else "")
             + (f"  {left} at most" if left else "")
         )

@@ -84,6 +84,13 @@ class Answers(NamedTuple):
 class Training(Protocol):
     """The training part, epoch after epoch, that knows where it is."""
 
+    @property
+    def tbptt(self) -> str | None:
+        """The truncation that was chosen last, as one would ask for it.
+
+        None: none is chosen.
+        """
+
     def __iter__(self) -> Iterator[Answers]:
         """Give what is left of this epoch, or the next one, batch by batch.
 

@@ -27,7 +27,7 @@ from throughtime.train.ranks import ALONE, Ranks
 from throughtime.train.showing.progress import Counted
 from throughtime.train.tasks.answers import Answers, Rerun, Training, known
 from throughtime.train.tasks.collecting import Collected
-from throughtime.train.tasks.stretches import PieceStream
+from throughtime.train.tasks.stretches import PieceStream, place_in
 from throughtime.train.tasks.truncated import Truncated
 from throughtime.train.tasks.weights import ClassWeights, check_weights
 
@@ -258,6 +258,8 @@ class Shuffled:
         Draws the order.
     """
 
+    tbptt: str | None = None
+
     def __init__(self, task: OfSequences, model: Model, order: torch.Generator) -> None:
         self.task, self.model, self.order = task, model, order
         # Of an epoch that goes on: how much was done, and what its order is drawn from.
@@ -278,8 +280,8 @@ class Shuffled:
 
         def place(row: int, step: int | None) -> str:
             sequence, start = pieces[row, [SEQUENCE, START]].tolist()
-            named = f"sequence '{self.task.dataset.keys[sequence]}'"
-            return named if step is None else f"step {start + step} of {named}"
+            within = None if step is None else start + step
+            return place_in(self.task.dataset, sequence, within)
 
         return Rerun(answer, torch.get_rng_state(), place)
 

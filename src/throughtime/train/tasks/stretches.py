@@ -55,22 +55,29 @@ class PieceStream:
     ) -> None:
         layout = Layout(dataset, model)
         pieces = [Piece(layout, one) for one in dataset.splits["train"].tolist()]
-        self._read, self._classes = layout.read, layout.classes
-        self.weighs = layout.weights is not None
+        self._inputs, self._classes = layout.inputs, layout.classes
+        self._dataset, self.weighs = dataset, layout.weights is not None
         rows = min(rows, len(pieces))
         self._batches = StreamBatches(pieces, rows, steps, generator=order, share=share)
 
     def __iter__(self) -> Iterator[Chunk]:
-        """Give what is left of a pass: inputs are what is read, and what it counts."""
+        """Give what is left of a pass.
+
+        Inputs are what is read, the place of the step, and how much it counts.
+        """
         for chunk in self._batches:
-            numbers, targets = chunk.inputs.tensor_split([self._read + 1], -1)
+            inputs, targets = chunk.inputs.tensor_split([self._inputs], -1)
             if self._classes:
                 targets = targets.long()
-            yield Chunk(numbers, targets, chunk.lengths, chunk.resets)
+            yield Chunk(inputs, targets, chunk.lengths, chunk.resets)
 
     def sequences(self, window: Window) -> int:
         """Count the sequences that begin in the newest steps of a window."""
         return int(window.resets[-window.steps :].sum())
+
+    def place(self, step: Tensor) -> str:
+        """Name the sequence and step that were read."""
+        return place_in(self._dataset, *step[-3:-1].long().tolist())
 
     def state_dict(self) -> dict[str, Any]:
         """Say which steps come next."""
@@ -105,8 +112,9 @@ class Layout:
             self.ahead = self.question.horizon
         self.classes = isinstance(model.output, Classes)
         many = model.output.columns if self.classes else model.output.labels
-        self.read = sum(reader.width for reader in self.readers)
-        self.width = self.read + 1 + len(many)
+        # Beside what is read: the sequence, its step, and how much it counts.
+        self.inputs = sum(reader.width for reader in self.readers) + 3
+        self.width = self.inputs + len(many)
         self.weights = dataset.weights
 
 
@@ -114,8 +122,9 @@ class Piece:
     """One piece of the data, in the numbers that a model reads and is compared with.
 
     Of each step `Read.numbers` of the features and of each further input of the cell,
-    how much its sequence counts, then the targets of the loss: ``(T, n + 1 + G)``,
-    float64. To slice it reads its steps, best from the first to the last.
+    its sequence, its step in it, how much that counts, then the targets of the loss:
+    ``(T, n + 3 + G)``, float64. To slice it reads its steps, best from the first to the
+    last.
 
     Parameters
     ----------
@@ -168,8 +177,11 @@ class Piece:
         targets = self._targets(raw[0], truth)  # before the steps it looks at are gone
         numbers = [self._numbers(place, one) for place, one in enumerate(raw)]
         self._done = last
-        weight = torch.full_like(targets[..., :1], self._weight())
-        return torch.cat([*numbers, weight, targets], -1)[:, 0]
+        own = targets.new_empty(len(targets), 1, 3)
+        own[..., 0] = self.piece[SEQUENCE]
+        own[:, 0, 1] = torch.arange(start + first, start + last)
+        own[..., 2] = self._weight()
+        return torch.cat([*numbers, own, targets], -1)[:, 0]
 
     def _weight(self) -> float:
         weights = self.layout.weights
@@ -198,6 +210,12 @@ class Piece:
             [torch.full_like(truth[:1], torch.nan).tile(more, 1, 1), truth]
         )
         return self.layout.output.encode(truth, lambda: filled)[more:].double()
+
+
+def place_in(dataset: SequenceDataset, sequence: int, step: int | None) -> str:
+    """Name a step of a sequence; None: the sequence."""
+    named = f"sequence '{dataset.keys[sequence]}'"
+    return named if step is None else f"step {step} of {named}"
 
 
 def readers_of(model: Model) -> list[Read]:

@@ -1,6 +1,6 @@
 """The next symbol of a text."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -60,8 +60,9 @@ class NextSymbol:
     def training(self, model: Model, order: torch.Generator) -> Training:
         """Give passes over the text; its order is its own."""
         if self.rule is None:
-            return Streamed(model, self.streams)
-        return Truncated(model, TextSource(self.streams), self.rule, order)
+            return Streamed(model, self.streams, self._place)
+        source = TextSource(self.streams, self._place)
+        return Truncated(model, source, self.rule, order)
 
     def evaluate(self, model: Model, split: Split) -> Iterator[Answers]:
         """Answer every symbol of one part but the first, in one stream or a few.
@@ -83,6 +84,10 @@ class NextSymbol:
         symbols = self.dataset.part("validation")
         chunk = next(iter(TextStreams(symbols, 1, self.streams.steps, whole=True)))
         return chunk.inputs[..., None], {}, chunk.lengths
+
+    def _place(self, symbol: int) -> str:
+        """Name a symbol of the training part."""
+        return f"character {self.dataset.place('train', symbol)} of the text"
 
     @torch.no_grad()
     def predict(self, model: Model, split: Split) -> list[Predicted]:
@@ -113,29 +118,34 @@ class Streamed:
         What answers.
     streams
         The chunks of a pass.
+    named
+        Names a symbol of them.
     """
 
-    def __init__(self, model: Model, streams: TextStreams) -> None:
-        self.model, self.streams = model, streams
+    tbptt: str | None = None
+
+    def __init__(
+        self, model: Model, streams: TextStreams, named: Callable[[int], str]
+    ) -> None:
+        self.model, self.streams, self.named = model, streams, named
         self._done = 0
         self._state: list[Tensor] | None = None
 
     def __iter__(self) -> Iterator[Answers]:
         for chunk in self.streams.after(self._done):
-            rerun = self._rerun(chunk, self._state, self._done * self.streams.steps)
+            rerun = self._rerun(chunk, self._state)
             answers, self._state = _answer(self.model, chunk, self._state)
             self._done += 1
             yield answers._replace(rerun=rerun)
         self._done, self._state = 0, None
 
-    def _rerun(self, chunk: TextChunk, state: Any, start: int) -> Rerun:
+    def _rerun(self, chunk: TextChunk, state: Any) -> Rerun:
         def answer() -> Answers:
             return _answer(self.model, chunk, state)[0]
 
         def place(row: int, step: int | None) -> str:
-            streams = range(self.streams.batch_size)[self.streams.share]
-            named = f"stream {streams[row]}"
-            return named if step is None else f"step {start + step} of {named}"
+            assert step is not None  # each has its answer
+            return self.named(int(chunk.places[step, row]))
 
         return Rerun(answer, torch.get_rng_state(), place)
 

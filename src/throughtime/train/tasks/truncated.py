@@ -1,6 +1,6 @@
 """The training part as a stream without end: truncated backpropagation through time."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 import torch
@@ -28,6 +28,9 @@ class Source(Protocol):
 
     def sequences(self, window: Window) -> int:
         """Count the sequences of a window."""
+
+    def place(self, step: Tensor) -> str:
+        """Name what a step with the inputs ``(n,)`` has read."""
 
     def state_dict(self) -> dict[str, Any]: ...
 
@@ -72,6 +75,11 @@ class Truncated:
             rerun = self._rerun(window)
             yield rerun.answer()._replace(rerun=rerun)
         self.truncation.reset()
+
+    @property
+    def tbptt(self) -> str | None:
+        """The truncation that was chosen last; None: it is what was asked for."""
+        return self.truncation.chosen
 
     def state_dict(self) -> dict[str, Any]:
         """Say which steps come next, and all that was read and is needed for them."""
@@ -121,8 +129,8 @@ class Truncated:
             return self._answer(window)
 
         def place(row: int, step: int | None) -> str:
-            named = f"row {row} of the window"
-            return named if step is None else f"step {step} of {named}"
+            assert step is not None  # each has its answer
+            return self.source.place(window.inputs[step, row])
 
         return Rerun(answer, torch.get_rng_state(), place)
 
@@ -146,24 +154,30 @@ class TextSource:
     ----------
     streams
         The chunks of a pass.
+    named
+        Names a symbol of them.
     """
 
     weighs = False
 
-    def __init__(self, streams: TextStreams) -> None:
-        self.streams = streams
+    def __init__(self, streams: TextStreams, named: Callable[[int], str]) -> None:
+        self.streams, self.named = streams, named
         self._done = 0
 
     def __iter__(self) -> Iterator[Chunk]:
         for chunk in self.streams.after(self._done):
             self._done += 1
-            inputs, targets = chunk.inputs[..., None], chunk.targets[..., None]
-            yield Chunk(inputs.double(), targets)
+            inputs = torch.stack([chunk.inputs, chunk.places], -1).double()
+            yield Chunk(inputs, chunk.targets[..., None])
         self._done = 0
 
     def sequences(self, window: Window) -> int:
         """Count the streams."""
         return window.counts.shape[1]
+
+    def place(self, step: Tensor) -> str:
+        """Name the symbol that a step has read."""
+        return self.named(int(step[-1]))
 
     def state_dict(self) -> dict[str, Any]:
         """Say which chunk comes next."""

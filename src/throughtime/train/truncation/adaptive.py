@@ -75,6 +75,11 @@ class AdaptiveTruncation(Truncation):
         self._behind = self.period
         self._measures = False
 
+    @property
+    def chosen(self) -> str:
+        """The truncation of the windows until the next measurement, by its name."""
+        return f"{self.k}:{2 * self.k - 1}"
+
     def state_dict(self) -> dict[str, Any]:
         kept = super().state_dict()
         known = None if self.norms is None else self.norms.clone()

@@ -72,6 +72,11 @@ class Truncation(ABC):
         self._settle()
         return self._state
 
+    @property
+    def chosen(self) -> str | None:
+        """The truncation that it has come to, by its name; None: it never changes."""
+        return None
+
     def windows(self, chunks: Chunk | Iterable[Chunk]) -> Iterator[Window]:
         """Give the windows of a stream, each when the one before was run.
 
