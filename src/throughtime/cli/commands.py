@@ -1,6 +1,7 @@
 """The command `throughtime`, and how its mistakes are told."""
 
 import re
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any, NoReturn
 
@@ -45,6 +46,18 @@ def in_options(sentence: str, command: click.Command) -> str:
     return sentence
 
 
+def _written(facts: Mapping[str, object], sentence: str) -> str:
+    """Say `a=1,b=2` where Python says `{'a': 1, 'b': 2}`."""
+    given = facts.get("given")
+    if not isinstance(given, Mapping):
+        return sentence
+    words = ",".join(
+        f"{name}={','.join(map(str, one)) if isinstance(one, list) else one}"
+        for name, one in given.items()
+    )
+    return sentence.replace(repr(given), words)
+
+
 class Commands(click.RichGroup):
     """A group whose commands may raise the package's own errors."""
 
@@ -61,12 +74,12 @@ class Commands(click.RichGroup):
         try:
             return super().invoke(ctx)
         except ThroughtimeError as error:
-            # Unwrapped, however long, so that logs and searches find it whole.
-            sentence = " ".join(str(error).split())
+            sentence = str(error)
             if not isinstance(error, _OF_THE_USERS_FILE):
                 command = self.commands[str(ctx.invoked_subcommand)]
-                sentence = in_options(sentence, command)
-            _end(ctx, sentence)
+                sentence = in_options(_written(error.facts, sentence), command)
+            # Unwrapped, however long, so that logs and searches find it whole.
+            _end(ctx, " ".join(sentence.split()))
         except click.UsageError as error:
             self._refuse(ctx, error)
 
