@@ -35,6 +35,7 @@ from throughtime.graph.simplify import (
     ordered_nodes,
     simplify,
 )
+from throughtime.graph.zeros import mark_zeros
 
 RULES = (*EXPANSION, *ALGEBRA, *SPLITTING)
 
@@ -169,6 +170,8 @@ class _Forward:
                 self.operands,
                 self.widths,
             )
+        marked, contractions, _ = mark_zeros((*forward, *backward), contractions, ())
+        forward, backward = marked[: len(forward)], marked[len(forward) :]
         return Plan(
             graph=graph,
             nodes=tuple(self.nodes),

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from llvmlite import ir
 
+from throughtime.backends.llvm.by_pattern import ByPattern
 from throughtime.backends.llvm.layout import Batch, Sweep, has_products
 from throughtime.backends.llvm.options import Options
 from throughtime.backends.llvm.pairs import write_row
@@ -13,7 +14,15 @@ from throughtime.backends.llvm.pointwise import Pointwise
 from throughtime.backends.llvm.random_numbers import Draws
 from throughtime.backends.llvm.row_values import RowValues, source_of
 from throughtime.backends.llvm.schedule import SCRATCH, Location, Schedule, Write
-from throughtime.backends.llvm.tiles import HELD, ZERO, Tiles, TileShape
+from throughtime.backends.llvm.tiles import (
+    HELD,
+    LISTED,
+    WHOLE,
+    ZERO,
+    ZEROS,
+    Tiles,
+    TileShape,
+)
 from throughtime.backends.llvm.vector_math import VectorMath
 from throughtime.backends.llvm.writer import Writer, index
 from throughtime.graph.nodes import Node
@@ -46,6 +55,7 @@ class SweepWriter:
         tiles_of: Callable[[ir.Value], tuple[ir.Value, ir.Value]] | None,
         options: Options,
         draws: Draws | None,
+        iteration: ir.Value | None,
     ) -> None:
         self.draws = draws
         self.tiles_of = tiles_of
@@ -67,6 +77,11 @@ class SweepWriter:
         self.sums = sums
         self.pointwise = Pointwise(writer, math)
         self.roots = {a.root: p for p, a in enumerate(self.group.accumulators)}
+        self.by_pattern = {
+            batch: ByPattern(self, batch, iteration)
+            for batch in sweep.batches
+            if any(part.listing for part in batch.parts)
+        }
 
     def write(self, active: ir.Value) -> None:
         """All units of so many rows."""
@@ -78,11 +93,13 @@ class SweepWriter:
     def _write_tiles(self, active: ir.Value) -> None:
         """All tiles of units, within each all blocks of rows."""
         self._round_operands(active)
+        for choice in self.by_pattern.values():
+            choice.prepare(active)
         if self.group.reductions:
             with self.writer.loop(index(0), active) as row:
                 self._clear_partials(row)
         with self._tiles() as (tile, first):
-            for row, height in self._blocks(active):
+            for row, height in self.blocks(active):
                 self._block(tile, first, row, height)
         if self.group.reductions:
             with self.writer.loop(index(0), active) as row:
@@ -109,7 +126,7 @@ class SweepWriter:
         with self.writer.loop(low, high) as tile:
             yield tile, self.writer.times(tile, self.sweep.vectors * self.writer.lanes)
 
-    def _blocks(self, active: ir.Value) -> Iterator[tuple[ir.Value, ir.Value]]:
+    def blocks(self, active: ir.Value) -> Iterator[tuple[ir.Value, ir.Value]]:
         """Blocks of rows: first row and height, within a loop over them.
 
         Even ones are ``⌈rows left / blocks left⌉`` high: a low last block would use
@@ -221,6 +238,25 @@ class SweepWriter:
         tile: ir.Value,
         extent: tuple[ir.Value, ir.Value, ir.Value],
     ) -> None:
+        """Add all products of a batch, whole or by lists."""
+        if batch not in self.by_pattern:
+            self._tile(batch, begun, tile, extent, listed=False)
+            return
+        listed = self.by_pattern[batch].listed()
+        with self.builder.if_else(listed) as branches:
+            for way, branch in zip((True, False), branches, strict=True):
+                with branch:
+                    self._tile(batch, begun, tile, extent, listed=way)
+
+    def _tile(
+        self,
+        batch: Batch,
+        begun: set[int],
+        tile: ir.Value,
+        extent: tuple[ir.Value, ir.Value, ir.Value],
+        *,
+        listed: bool,
+    ) -> None:
         """Call the tile function for the rows there are."""
         w, sweep = self.writer, self.sweep
         first, row, height = extent
@@ -231,13 +267,17 @@ class SweepWriter:
         )
         width = len(slots) * w.lanes
         operands: list[ir.Value] = []
-        parts: list[tuple[int, int]] = []
+        parts: list[tuple[int, int, int]] = []
         for part in batch.parts:
             panel = w.times(tile, part.words * width)
-            operand = part.pairs or part.location
+            operand, kind = part.pairs or part.location, WHOLE
+            if part.zeros:
+                kind = ZEROS
+            if listed and part.listing is not None:
+                operand, kind = part.listing.place, LISTED
             operands.append(w.at(self.panels, panel, part.panel))
             operands.append(self.address(operand, row))
-            parts.append((self.strides[operand.place], part.words))
+            parts.append((self.strides[operand.place], part.words, kind))
         starts, addresses = self._starts(batch, begun, first, row)
         shape = TileShape(0, slots, sweep.block, tuple(parts), starts)
         self._call_for_height(shape, height, [self.sums, *operands, *addresses])

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from llvmlite import ir
 
 from throughtime.backends.llvm.pairs import add_dot
+from throughtime.backends.llvm.patterns import entry_of, length_of
 from throughtime.backends.llvm.vector_math import VectorMath
 from throughtime.backends.llvm.writer import (
+    BYTE,
     INDEX,
     POINTER,
     Writer,
@@ -23,6 +25,8 @@ from throughtime.backends.llvm.writer import (
 HELD = -1
 ZERO = -2
 """Starts of an accumulator: what it holds already, nothing."""
+WHOLE, ZEROS, LISTED = range(3)
+"""Kinds of operands: any; one with many zeros; one with many zeros, as lists."""
 
 
 @dataclass(frozen=True)
@@ -30,15 +34,15 @@ class TileShape:
     """Everything that a tile function is made for.
 
     ``slots`` are the accumulators it adds to, of ``block`` rows each. ``parts`` are
-    pairs: the distance of an operand's rows, the length of the sum, both in words
-    where products are of bfloat16. ``starts`` say
+    triples: the distance of an operand's rows, the length of the sum, both in words
+    where products are of bfloat16, and the kind of operand. ``starts`` say
     for each slot where it starts from: `HELD`, `ZERO`, or the distance between rows.
     """
 
     rows: int
     slots: tuple[int, ...]
     block: int
-    parts: tuple[tuple[int, int], ...]
+    parts: tuple[tuple[int, int, int], ...]
     starts: tuple[int, ...]
 
 
@@ -89,9 +93,16 @@ class Tiles:
             for slot in shape.slots
         ]
         totals = self._start(w, shape, places, starts)
-        for number, (stride, terms) in enumerate(shape.parts):
+        for number, (stride, terms, kind) in enumerate(shape.parts):
             panel, operand = operands[2 * number : 2 * number + 2]
-            totals = self._part(w, panel, operand, (stride, terms), totals, shape.rows)
+            if kind == LISTED:
+                totals = self._listed(w, panel, operand, stride, totals, shape.rows)
+            else:
+                extent = stride, terms
+                totals = self._part(w, panel, operand, extent, totals, shape.rows)
+            if kind != WHOLE:
+                # Sums over all units and those by lists differ in the sign of 0 alone.
+                totals = [builder.fadd(total, w.constant(0.0)) for total in totals]
         for value, place in zip(totals, places, strict=True):
             builder.store(value, place, align=self.item_bytes)
         builder.ret_void()
@@ -148,6 +159,50 @@ class Tiles:
         builder.cbranch(more, loop, behind)
         builder.position_at_end(behind)
         return added
+
+    def _listed(
+        self,
+        w: Writer,
+        panel: ir.Value,
+        lists: ir.Value,
+        stride: int,
+        start: Sequence[ir.Value],
+        rows: int,
+    ) -> list[ir.Value]:
+        """Add one product by the rows' lists, which are of one length."""
+        builder, function = w.builder, w.builder.function
+        entry, loop = builder.block, function.append_basic_block("entries")
+        behind = function.append_basic_block("behind")
+        length = length_of(w, lists)
+        some = builder.icmp_signed(">", length, index(0))
+        builder.cbranch(some, loop, behind)
+        builder.position_at_end(loop)
+        place = builder.phi(INDEX, "place")
+        place.add_incoming(index(0), entry)
+        totals = [builder.phi(w.vector) for _ in start]
+        added: list[ir.Value] = []
+        vectors = len(start) // rows
+        for row in range(rows):
+            distance, value = entry_of(w, lists, place, row * stride)
+            weights = builder.gep(panel, [distance], source_etype=BYTE)
+            repeated = w.splat(value)
+            for vector in range(vectors):
+                weight = w.load(w.at(weights, vector * w.lanes))
+                total = totals[row * vectors + vector]
+                added.append(self.math.fma(builder, weight, repeated, total))
+        following = builder.add(place, index(1), flags=["nsw", "nuw"])
+        place.add_incoming(following, loop)
+        builder.cbranch(builder.icmp_signed("<", following, length), loop, behind)
+        builder.position_at_end(behind)
+        found = [builder.phi(w.vector) for _ in start]
+        for before, total, value, result in zip(
+            start, totals, added, found, strict=True
+        ):
+            total.add_incoming(before, entry)
+            total.add_incoming(value, loop)
+            result.add_incoming(before, entry)
+            result.add_incoming(value, loop)
+        return found
 
     def _terms(
         self,
