@@ -5,7 +5,7 @@ result, so every number is the same sum in the same order however the result is
 divided among threads, and long sums lose little accuracy.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from llvmlite import ir
@@ -14,6 +14,7 @@ from throughtime.backends.llvm.edges import sum_rows
 from throughtime.backends.llvm.layout import (
     COUNT,
     ROWS,
+    SCRATCH,
     SEGMENTS,
     STEPS,
     TABLE,
@@ -21,6 +22,7 @@ from throughtime.backends.llvm.layout import (
 )
 from throughtime.backends.llvm.outer import BLOCK, OuterShape, OuterTiles
 from throughtime.backends.llvm.target import Target
+from throughtime.backends.llvm.thin_contraction import Thin, ThinWriter
 from throughtime.backends.llvm.writer import INDEX, POINTER, VOID, Writer, index
 from throughtime.graph.programs import OUTPUT, SUMS, Contraction, Source, Span, meet
 
@@ -68,7 +70,9 @@ class ContractionWriter:
         arguments: Arguments,
         widths: dict[str, int],
         columns: Sequence[int],
+        most_by_pattern: float,
     ) -> None:
+        self.most_by_pattern = most_by_pattern
         self.tiles = tiles
         self.target = target
         self.lanes = tiles.lanes
@@ -82,6 +86,12 @@ class ContractionWriter:
 
     def write(self, contractions: Sequence[Contraction]) -> ir.Function:
         self._all = contractions
+        rooms = [
+            self._thin(one).room(self.lanes, self.tiles.item_bytes)
+            for one in contractions
+            if self._may_leave_out(one)
+        ]
+        self.room = max(rooms, default=0)
         sums = [c for c in contractions if c.right is None or c.unitwise]
         for product in contractions:
             if product.right is None or product.unitwise:
@@ -187,58 +197,106 @@ class ContractionWriter:
         if contraction.right is None or contraction.unitwise:
             self._sum_alone(contraction, lefts, segment)
             return
-        left, right = contraction.left.span, self._right(contraction)
-        left_stride, right_stride = self.widths[left.buffer], self.widths[right.buffer]
+        left = contraction.left.span
         rights = self._rows_of(contraction.right, segment)
-        width = min(self.target.largest_tile, -(-right.size // self.lanes))
-        height = balanced_height(left.size, width, self.target.rows(width))
-        first, last = self._share_of_product(contraction, height)
-        panel = PANEL_BYTES // (right.size * self.tiles.item_bytes * height)
-        for_cache = height * max(1, panel)
+        thin = self._thin(contraction)
+        first, last = self._share_of_product(contraction, thin.height)
         with (
-            w.loop(first, last, for_cache) as low,
+            w.loop(first, last, thin.units) as low,
             w.loop(index(0), segment.rows, BLOCK) as block,
         ):
-            high = w.minimum(builder.add(low, index(for_cache)), last)
+            high = w.minimum(builder.add(low, index(thin.units)), last)
             count = w.minimum(builder.sub(segment.rows, block), index(BLOCK))
-            own_left = w.at(lefts, w.times(block, left_stride))
-            own_right = w.at(rights, w.times(block, right_stride))
+            own_left = w.at(lefts, w.times(block, thin.left_stride))
+            own_right = w.at(rights, w.times(block, thin.right_stride))
             extent = (low, high, count)
             self._sums_beside(left, (own_left, block), segment, extent)
             own = (own_left, own_right, self._result(contraction))
-            self._block(contraction, own, extent, (height, width))
+            self._product(contraction, own, extent)
+
+    def _thin(self, contraction: Contraction) -> Thin:
+        """Tiles of a product, and how many stay in the L2 cache."""
+        left, right = contraction.left.span, self._right(contraction)
+        width = min(self.target.largest_tile, -(-right.size // self.lanes))
+        height = balanced_height(left.size, width, self.target.rows(width))
+        panel = PANEL_BYTES // (right.size * self.tiles.item_bytes * height)
+        tiles = min(max(1, panel), -(-left.size // height))
+        return Thin(
+            height,
+            width,
+            tiles * height,
+            right.size,
+            self.widths[left.buffer],
+            self.widths[right.buffer],
+            self.columns[contraction.operand],
+        )
+
+    def _may_leave_out(self, contraction: Contraction) -> bool:
+        if contraction.right is None or contraction.unitwise:
+            return False
+        many = contraction.left.zeros and bool(self.most_by_pattern)
+        return many and self._thin(contraction).worthwhile
+
+    def _product(
+        self,
+        contraction: Contraction,
+        addresses: tuple[ir.Value, ir.Value, ir.Value],
+        extent: tuple[ir.Value, ir.Value, ir.Value],
+    ) -> None:
+        """Add one block of rows to a part of the result, whole or by lists."""
+        if not self._may_leave_out(contraction):
+            self._block(contraction, addresses, extent, None)
+            return
+        w, thin = self.writer, self._thin(contraction)
+        memory = w.pointer(self.function.args[0], SCRATCH)
+        memory = w.at(memory, w.times(self.function.args[1], self.room))
+        lists = ThinWriter(w, self.tiles, thin, memory)
+        lefts, rights, _ = addresses
+        chosen = lists.chosen(lefts, rights, extent, self.most_by_pattern)
+        with w.builder.if_else(chosen) as branches:
+            for way, branch in zip((lists, None), branches, strict=True):
+                with branch:
+                    self._block(contraction, addresses, extent, way)
 
     def _block(
         self,
         contraction: Contraction,
         addresses: tuple[ir.Value, ir.Value, ir.Value],
         extent: tuple[ir.Value, ir.Value, ir.Value],
-        tile: tuple[int, int],
+        lists: ThinWriter | None,
     ) -> None:
-        """Add one block of rows to a part of the result, tile by tile."""
+        """Add a block tile by tile."""
         w, builder = self.writer, self.writer.builder
-        left, right = contraction.left.span, self._right(contraction)
         own_left, own_right, result = addresses
         low, high, count = extent
-        height, width = tile
-        columns = self.columns[contraction.operand]
+        thin = self._thin(contraction)
+        columns = thin.result_stride
         corner = contraction.rows[0] * columns + contraction.columns[0]
         target = w.at(result, corner)
-        strides = (self.widths[left.buffer], self.widths[right.buffer], columns)
-        for start, vectors, masked in self._columns(right.size, width):
-            with w.loop(*start) as column, w.loop(low, high, height) as row:
-                self._call_tiles(
-                    OuterShape(height, vectors, masked, *strides),
-                    left.size,
-                    (
-                        w.at(own_left, row),
-                        w.at(own_right, column),
-                        w.at(target, w.times(row, columns), column),
-                    ),
-                    builder.sub(high, row),
-                    count,
-                    builder.sub(index(right.size), column),
-                )
+        strides = thin.left_stride, thin.right_stride, columns
+        for start, vectors, masked in self._columns(thin.columns, thin.width):
+            with w.loop(*start) as column, w.loop(low, high, thin.height) as row:
+                own = w.at(target, w.times(row, columns), column)
+                left = builder.sub(index(thin.columns), column)
+                places = w.at(own_left, row), w.at(own_right, column), own
+
+                def call(
+                    shape: OuterShape,
+                    row: ir.Value = row,
+                    column: ir.Value = column,
+                    places: tuple[ir.Value, ...] = places,
+                    left: ir.Value = left,
+                ) -> None:
+                    if lists is None:
+                        tile = self.tiles.function(shape)
+                        builder.call(tile, [*places, count, left])
+                    else:
+                        unit = builder.sub(row, low)
+                        lists.call_tile(shape, unit, column, places[2], left)
+
+                shape = OuterShape(thin.height, vectors, masked, *strides)
+                rows = builder.sub(high, row)
+                self._call_tiles(shape, contraction.left.span.size, rows, call)
 
     @staticmethod
     def _right(contraction: Contraction) -> Span:
@@ -266,24 +324,20 @@ class ContractionWriter:
         self,
         shape: OuterShape,
         size: int,
-        addresses: tuple[ir.Value, ir.Value, ir.Value],
         rows: ir.Value,
-        count: ir.Value,
-        columns: ir.Value,
+        call: Callable[[OuterShape], None],
     ) -> None:
         """Full tiles by one function, the last columns of the left by another."""
         builder = self.writer.builder
         rest = size % shape.height
         if not rest:
-            tile = self.tiles.function(shape)
-            builder.call(tile, [*addresses, count, columns])
+            call(shape)
             return
         full = builder.icmp_signed(">=", rows, index(shape.height))
         with builder.if_else(full) as branches:
             for height, branch in zip((shape.height, rest), branches, strict=True):
                 with branch:
-                    tile = self.tiles.function(replace(shape, height=height))
-                    builder.call(tile, [*addresses, count, columns])
+                    call(replace(shape, height=height))
 
     def _sums_beside(
         self,

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
+from throughtime.backends.llvm.patterns import entry_of, length_of
 from throughtime.backends.llvm.vector_math import VectorMath
 from throughtime.backends.llvm.writer import (
+    BYTE,
     INDEX,
     POINTER,
     Writer,
@@ -94,6 +96,59 @@ class OuterTiles:
             self._write(function, shape)
         return self._made[shape]
 
+    def listed(self, shape: OuterShape, stride: int) -> ir.Function:
+        """``tile(lists, packed right, result, columns)``: rows that lists name.
+
+        One list for each column of the left, all of one length, ``stride`` apart.
+        """
+        name = f"listed.{shape.height}x{shape.vectors}.{shape.masked}"
+        name = f"{name}.{shape.result_stride}.{stride}"
+        if name in self.module.globals:
+            return self.module.globals[name]
+        arguments = [POINTER, POINTER, POINTER, INDEX]
+        function = internal_function(self.module, name, arguments, apart=3)
+        builder = ir.IRBuilder(function.append_basic_block("entry"))
+        w = Writer(builder, self.element, self.lanes, self.item_bytes)
+        lists, right, result, columns = function.args
+        length = length_of(w, lists)
+
+        def added(place: ir.Value, totals: list[ir.Value]) -> list[ir.Value]:
+            found = []
+            for unit in range(shape.height):
+                distance, value = entry_of(w, lists, place, unit * stride)
+                row = builder.gep(right, [distance], source_etype=BYTE)
+                repeated = w.splat(value)
+                for v in range(shape.vectors):
+                    total = totals[unit * shape.vectors + v]
+                    vector = w.load(w.at(row, v * self.lanes))
+                    found.append(self.math.fma(builder, vector, repeated, total))
+            return found
+
+        with builder.if_then(builder.icmp_signed(">", length, index(0))):
+            totals = _over_rows(w, length, shape.height * shape.vectors, added)
+            self._add(w, shape, result, totals, columns)
+        builder.ret_void()
+        return function
+
+    def _add(
+        self,
+        w: Writer,
+        shape: OuterShape,
+        result: ir.Value,
+        totals: list[ir.Value],
+        columns: ir.Value,
+    ) -> None:
+        """Add sums to the result."""
+        mask = None
+        if shape.masked:
+            mask = w.mask(w.builder.sub(index(self.lanes), columns), self.lanes)
+        for unit in range(shape.height):
+            for v in range(shape.vectors):
+                place = w.at(result, unit * shape.result_stride + v * self.lanes)
+                own = totals[unit * shape.vectors + v]
+                total = w.builder.fadd(w.load(place, mask), own)
+                w.store(total, place, mask)
+
     def sums(
         self, vectors: int, stride: int, other_stride: int | None = None
     ) -> ir.Function:
@@ -145,13 +200,7 @@ class OuterTiles:
             return self._terms(w, shape, left, right, row, totals, mask)
 
         totals = _over_rows(w, rows, shape.height * shape.vectors, added)
-        for unit in range(shape.height):
-            for v in range(shape.vectors):
-                place = w.at(result, unit * shape.result_stride + v * self.lanes)
-                total = builder.fadd(
-                    w.load(place, mask), totals[unit * shape.vectors + v]
-                )
-                w.store(total, place, mask)
+        self._add(w, shape, result, totals, columns)
         builder.ret_void()
 
     def _terms(

@@ -6,7 +6,8 @@ of the whole sum; what it leaves out are zeros, which change no sum but the sign
 that is 0 itself.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from llvmlite import ir
 
@@ -85,19 +86,11 @@ def list_function(w: Writer) -> ir.Function:
         length = _counter(own)
 
         def visit(first: ir.Value, bits: ir.Value) -> None:
-            before = builder.load(length)
-            ahead = builder.ctpop(bits)
-            left = _counter(own)
-            builder.store(bits, left)
-            with own.loop(before, builder.add(before, ahead)) as place:
-                rest = builder.load(left)
-                lowest = builder.cttz(rest, ir.Constant(ir.IntType(1), 1))
-                # Without its lowest bit.
-                builder.store(builder.and_(rest, builder.sub(rest, index(1))), left)
-                unit = builder.add(first, lowest)
+            with _each_bit(own, bits) as lowest:
+                unit, place = builder.add(first, lowest), builder.load(length)
                 value = own.number(own.at(source, unit))
                 write_entry(own, target, place, builder.mul(unit, scale), value)
-            builder.store(builder.add(before, ahead), length)
+                _raise(own, length, index(1))
 
         _over_units(own, source, terms, visit)
         found = builder.load(length)
@@ -105,6 +98,32 @@ def list_function(w: Writer) -> ir.Function:
         builder.ret(found)
 
     return _made_once(w, "list", [POINTER, POINTER, INDEX, INDEX], write)
+
+
+def spread_function(w: Writer, stride: int) -> ir.Function:
+    """``spread(source, lists, terms, distance)``: one row into the lists of its units.
+
+    Each unit that is not 0 gets an entry, with a distance that is the row's.
+    """
+
+    def write(own: Writer, function: ir.Function) -> None:
+        source, lists, terms, distance = function.args
+        builder = own.builder
+
+        def visit(first: ir.Value, bits: ir.Value) -> None:
+            with _each_bit(own, bits) as lowest:
+                unit = builder.add(first, lowest)
+                list_ = own.at(lists, own.times(unit, stride))
+                length = length_of(own, list_)
+                value = own.number(own.at(source, unit))
+                write_entry(own, list_, length, distance, value)
+                set_length(own, list_, builder.add(length, index(1)))
+
+        _over_units(own, source, terms, visit)
+        builder.ret(terms)
+
+    arguments = [POINTER, POINTER, INDEX, INDEX]
+    return _made_once(w, f"spread.{stride}", arguments, write)
 
 
 def lengthen_function(w: Writer) -> ir.Function:
@@ -149,6 +168,18 @@ def _counter(w: Writer) -> ir.Value:
 
 def _raise(w: Writer, counter: ir.Value, by: ir.Value) -> None:
     w.builder.store(w.builder.add(w.builder.load(counter), by), counter)
+
+
+@contextmanager
+def _each_bit(w: Writer, bits: ir.Value) -> Iterator[ir.Value]:
+    """A loop over the bits that are set, from the lowest one on: their numbers."""
+    builder = w.builder
+    left = _counter(w)
+    builder.store(bits, left)
+    with w.loop(index(0), builder.ctpop(bits)):
+        rest = builder.load(left)
+        builder.store(builder.and_(rest, builder.sub(rest, index(1))), left)
+        yield builder.cttz(rest, ir.Constant(ir.IntType(1), 1))
 
 
 def _over_units(
