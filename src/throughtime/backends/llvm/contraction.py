@@ -22,28 +22,10 @@ from throughtime.backends.llvm.layout import (
 )
 from throughtime.backends.llvm.outer import BLOCK, OuterShape, OuterTiles
 from throughtime.backends.llvm.target import Target
-from throughtime.backends.llvm.thin_contraction import Thin, ThinWriter
+from throughtime.backends.llvm.thin_contraction import ThinWriter
+from throughtime.backends.llvm.tiling import Tiling, tiling_of
 from throughtime.backends.llvm.writer import INDEX, POINTER, VOID, Writer, index
 from throughtime.graph.programs import OUTPUT, SUMS, Contraction, Source, Span, meet
-
-PANEL_BYTES = 200_000
-"""Of the result, taken through all rows before the next part: it stays in the L2
-cache, beside the rows of two blocks."""
-
-
-def balanced_height(size: int, width: int, most: int) -> int:
-    """Rows of a tile so that two threads with whole tiles have the least to do."""
-
-    def cost(height: int) -> tuple[int, int]:
-        tiles = -(-size // height)
-        own = tiles - tiles // 2
-        last = size - (tiles - 1) * height
-        several = (tiles // 2) * (height * width + 1)
-        rest = (own - 1) * (height * width + 1) + last * width + 1
-        return max(several, rest), -height
-
-    return min(range(-(-most // 2), most + 1), key=cost)
-
 
 @dataclass(frozen=True)
 class Segment:
@@ -86,16 +68,11 @@ class ContractionWriter:
 
     def write(self, contractions: Sequence[Contraction]) -> ir.Function:
         self._all = contractions
-        rooms = [
-            self._thin(one).room(self.lanes, self.tiles.item_bytes)
-            for one in contractions
-            if self._may_leave_out(one)
-        ]
-        self.room = max(rooms, default=0)
-        sums = [c for c in contractions if c.right is None or c.unitwise]
-        for product in contractions:
-            if product.right is None or product.unitwise:
-                continue
+        products = [c for c in contractions if not _is_sum(c)]
+        thin = [self._tiling(product).thin for product in products]
+        self.room = max((one.size for one in thin if one), default=0)
+        sums = [c for c in contractions if _is_sum(c)]
+        for product in products:
             # Rows that a product has just read are at hand for a sum as well.
             self._beside = [
                 one for c in sums if not self._rivals(c) for one in _turned(c, product)
@@ -199,43 +176,30 @@ class ContractionWriter:
             return
         left = contraction.left.span
         rights = self._rows_of(contraction.right, segment)
-        thin = self._thin(contraction)
-        first, last = self._share_of_product(contraction, thin.height)
+        tiling = self._tiling(contraction)
+        first, last = self._share_of_product(contraction, tiling.step)
         with (
-            w.loop(first, last, thin.units) as low,
+            w.loop(first, last, tiling.panel) as low,
             w.loop(index(0), segment.rows, BLOCK) as block,
         ):
-            high = w.minimum(builder.add(low, index(thin.units)), last)
+            high = w.minimum(builder.add(low, index(tiling.panel)), last)
             count = w.minimum(builder.sub(segment.rows, block), index(BLOCK))
-            own_left = w.at(lefts, w.times(block, thin.left_stride))
-            own_right = w.at(rights, w.times(block, thin.right_stride))
+            own_left = w.at(lefts, w.times(block, tiling.left_stride))
+            own_right = w.at(rights, w.times(block, tiling.right_stride))
             extent = (low, high, count)
             self._sums_beside(left, (own_left, block), segment, extent)
             own = (own_left, own_right, self._result(contraction))
             self._product(contraction, own, extent)
 
-    def _thin(self, contraction: Contraction) -> Thin:
-        """Tiles of a product, and how many stay in the L2 cache."""
-        left, right = contraction.left.span, self._right(contraction)
-        width = min(self.target.largest_tile, -(-right.size // self.lanes))
-        height = balanced_height(left.size, width, self.target.rows(width))
-        panel = PANEL_BYTES // (right.size * self.tiles.item_bytes * height)
-        tiles = min(max(1, panel), -(-left.size // height))
-        return Thin(
-            height,
-            width,
-            tiles * height,
-            right.size,
-            self.widths[left.buffer],
-            self.widths[right.buffer],
+    def _tiling(self, contraction: Contraction) -> Tiling:
+        return tiling_of(
+            contraction,
+            self.widths,
             self.columns[contraction.operand],
+            self.target,
+            self.tiles.item_bytes,
+            thin=bool(self.most_by_pattern),
         )
-
-    def _may_leave_out(self, contraction: Contraction) -> bool:
-        if contraction.right is None or contraction.unitwise:
-            return False
-        many = contraction.left.zeros and bool(self.most_by_pattern)
-        return many and self._thin(contraction).worthwhile
 
     def _product(
         self,
@@ -244,13 +208,13 @@ class ContractionWriter:
         extent: tuple[ir.Value, ir.Value, ir.Value],
     ) -> None:
         """Add one block of rows to a part of the result, whole or by lists."""
-        if not self._may_leave_out(contraction):
+        w, tiling = self.writer, self._tiling(contraction)
+        if tiling.thin is None:
             self._block(contraction, addresses, extent, None)
             return
-        w, thin = self.writer, self._thin(contraction)
         memory = w.pointer(self.function.args[0], SCRATCH)
         memory = w.at(memory, w.times(self.function.args[1], self.room))
-        lists = ThinWriter(w, self.tiles, thin, memory)
+        lists = ThinWriter(w, self.tiles, tiling, tiling.thin, memory)
         lefts, rights, _ = addresses
         chosen = lists.chosen(lefts, rights, extent, self.most_by_pattern)
         with w.builder.if_else(chosen) as branches:
@@ -269,15 +233,16 @@ class ContractionWriter:
         w, builder = self.writer, self.writer.builder
         own_left, own_right, result = addresses
         low, high, count = extent
-        thin = self._thin(contraction)
-        columns = thin.result_stride
+        tiling = self._tiling(contraction)
+        sizes = tiling if lists is None else lists.thin
+        columns = tiling.result_stride
         corner = contraction.rows[0] * columns + contraction.columns[0]
         target = w.at(result, corner)
-        strides = thin.left_stride, thin.right_stride, columns
-        for start, vectors, masked in self._columns(thin.columns, thin.width):
-            with w.loop(*start) as column, w.loop(low, high, thin.height) as row:
+        strides = tiling.left_stride, tiling.right_stride, columns
+        for start, vectors, masked in self._columns(tiling.columns, sizes.width):
+            with w.loop(*start) as column, w.loop(low, high, sizes.height) as row:
                 own = w.at(target, w.times(row, columns), column)
-                left = builder.sub(index(thin.columns), column)
+                left = builder.sub(index(tiling.columns), column)
                 places = w.at(own_left, row), w.at(own_right, column), own
 
                 def call(
@@ -294,9 +259,9 @@ class ContractionWriter:
                         unit = builder.sub(row, low)
                         lists.call_tile(shape, unit, column, places[2], left)
 
-                shape = OuterShape(thin.height, vectors, masked, *strides)
+                shape = OuterShape(sizes.height, vectors, masked, *strides)
                 rows = builder.sub(high, row)
-                self._call_tiles(shape, contraction.left.span.size, rows, call)
+                self._call_tiles(shape, tiling.units, rows, call)
 
     @staticmethod
     def _right(contraction: Contraction) -> Span:
@@ -404,6 +369,11 @@ class ContractionWriter:
             factors = w.at(own if others is None else others, column)
             places = [w.at(own, column), w.at(result, column), factors]
             w.builder.call(sums, [*places, count, left])
+
+
+def _is_sum(contraction: Contraction) -> bool:
+    """Whether columns are added up, one by one."""
+    return contraction.right is None or contraction.unitwise
 
 
 def _is_shifted(contraction: Contraction) -> bool:

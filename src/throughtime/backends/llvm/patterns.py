@@ -100,30 +100,33 @@ def list_function(w: Writer) -> ir.Function:
     return _made_once(w, "list", [POINTER, POINTER, INDEX, INDEX], write)
 
 
-def spread_function(w: Writer, stride: int) -> ir.Function:
-    """``spread(source, lists, terms, distance)``: one row into the lists of its units.
-
-    Each unit that is not 0 gets an entry, with a distance that is the row's.
-    """
+def turn_function(w: Writer, source_stride: int, target_stride: int) -> ir.Function:
+    """``turn(source, target, units, rows)``: rows of units become units of rows."""
 
     def write(own: Writer, function: ir.Function) -> None:
-        source, lists, terms, distance = function.args
-        builder = own.builder
-
-        def visit(first: ir.Value, bits: ir.Value) -> None:
-            with _each_bit(own, bits) as lowest:
-                unit = builder.add(first, lowest)
-                list_ = own.at(lists, own.times(unit, stride))
-                length = length_of(own, list_)
-                value = own.number(own.at(source, unit))
-                write_entry(own, list_, length, distance, value)
-                set_length(own, list_, builder.add(length, index(1)))
-
-        _over_units(own, source, terms, visit)
-        builder.ret(terms)
+        source, target, units, rows = function.args
+        builder, lanes = own.builder, own.lanes
+        whole = own.times(builder.sdiv(rows, index(lanes)), lanes)
+        with own.loop(index(0), units, lanes) as unit:
+            inside = first_lanes(own, builder.sub(units, unit))
+            columns, lines = own.at(source, unit), own.times(unit, target_stride)
+            for low, high, rest in ((index(0), whole, False), (whole, rows, True)):
+                with own.loop(low, high, lanes) as row:
+                    square = []
+                    for number in range(lanes):
+                        place = builder.add(row, index(number))
+                        mask = inside
+                        if rest:
+                            mask = builder.and_(mask, own.only(place, rows))
+                        line = own.at(columns, own.times(place, source_stride))
+                        square.append(own.load(line, mask))
+                    for number, line in enumerate(own.turned(square)):
+                        place = own.at(target, lines, row, number * target_stride)
+                        own.store(line, place)
+        builder.ret(rows)
 
     arguments = [POINTER, POINTER, INDEX, INDEX]
-    return _made_once(w, f"spread.{stride}", arguments, write)
+    return _made_once(w, f"turn.{source_stride}.{target_stride}", arguments, write)
 
 
 def lengthen_function(w: Writer) -> ir.Function:
@@ -196,7 +199,7 @@ def _over_units(
             bits = index(0)
             for vector in range(BITS // w.lanes):
                 unit = builder.add(first, index(vector * w.lanes))
-                mask = _first(w, builder.sub(terms, unit)) if masked else None
+                mask = first_lanes(w, builder.sub(terms, unit)) if masked else None
                 own = _bits_of(w, w.load(w.at(source, unit), mask))
                 shifted = builder.shl(own, index(vector * w.lanes))
                 bits = builder.or_(bits, shifted)
@@ -211,7 +214,7 @@ def _bits_of(w: Writer, value: ir.Value) -> ir.Value:
     return w.builder.zext(bits, INDEX)
 
 
-def _first(w: Writer, count: ir.Value) -> ir.Value:
+def first_lanes(w: Writer, count: ir.Value) -> ir.Value:
     """So many lanes from the first one on, or all or none of them."""
     left = w.minimum(w.maximum(count, index(0)), index(w.lanes))
     return w.mask(w.builder.sub(index(w.lanes), left), w.lanes)
