@@ -216,10 +216,11 @@ class BodyWriter:
 
     def _reserve(self) -> ir.Value:
         """Memory for the accumulators of one tile, on the stack."""
+        narrow = self.layout.sweeps
         most = max(
             (
                 len(sweep.group.accumulators) * sweep.vectors * sweep.block
-                for sweep in self.layout.sweeps
+                for sweep in (*narrow, *map(self.layout.wide, narrow))
             ),
             default=0,
         )
@@ -358,6 +359,7 @@ class BodyWriter:
             options=self.options,
             draws=self.draws,
             iteration=self.iteration,
+            wide=self.layout.wide(sweep),
         )
 
 

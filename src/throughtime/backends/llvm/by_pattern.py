@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from llvmlite import ir
 
-from throughtime.backends.llvm.layout import Batch, Part
+from throughtime.backends.llvm.layout import Part
 from throughtime.backends.llvm.patterns import (
 
     count_function,
@@ -26,21 +26,26 @@ BIT = ir.IntType(1)
 
 
 class ByPattern:
-    """The choice of one batch, and its lists.
+    """The choice of one sweep, and its lists.
 
     It changes no bit: the sums run in the same order, and what is left out is 0 times
     a number. Weights that are not finite take all units.
     """
 
     def __init__(
-        self, sweep: "SweepWriter", batch: Batch, iteration: ir.Value | None
+        self, sweep: "SweepWriter", iteration: ir.Value | None
     ) -> None:
         self.sweep = sweep
         self.writer: Writer = sweep.writer
         self.builder = sweep.builder
-        self.parts = [part for part in batch.parts if part.listing is not None]
-        self.width = len(batch.members) * sweep.sweep.vectors * self.writer.lanes
-        self.units = sum(part.terms for part in self.parts)
+        self.parts = [
+            (part, len(batch.members) * sweep.sweep.vectors * self.writer.lanes)
+            for batch in sweep.sweep.batches
+            for part in batch.parts
+            if part.listing is not None
+        ]
+        """Operands, and the numbers from one unit's weights to the next one's."""
+        self.units = sum(part.terms for part, _ in self.parts)
         self.iteration = iteration
         with self.builder.goto_entry_block():
             self._listed = self.builder.alloca(BIT)
@@ -68,7 +73,7 @@ class ByPattern:
     def _all_finite(self) -> ir.Value:
         w = self.writer
         total = ir.Constant(w.vector, None)
-        for part in self.parts:
+        for part, _ in self.parts:
             assert part.listing is not None, "parts without lists are left out"
             flag = w.load(w.at(self.sweep.panels, part.listing.flag))
             total = self.builder.fadd(total, flag)
@@ -91,7 +96,7 @@ class ByPattern:
         count, step = count_function(w), SELDOM if self.iteration is None else 1
         builder.store(index(0), self._total)
         with w.loop(index(0), active, step) as row:
-            for part in self.parts:
+            for part, _ in self.parts:
                 source = self.sweep.address(part.location, row)
                 self._add(builder.call(count, [source, index(part.terms)]))
         rows = builder.sdiv(builder.add(active, index(step - 1)), index(step))
@@ -102,14 +107,16 @@ class ByPattern:
         builder = self.builder
         builder.store(index(0), self._total)
         for row, height in self.sweep.blocks(active):
-            for part in self.parts:
-                self._block(part, row, height)
+            for part, width in self.parts:
+                self._block(part, width, row, height)
         self._choose(active)
 
-    def _block(self, part: Part, first: ir.Value, height: ir.Value) -> None:
+    def _block(
+        self, part: Part, width: int, first: ir.Value, height: ir.Value
+    ) -> None:
         w, builder = self.writer, self.builder
         assert part.listing is not None, "parts without lists are left out"
-        scale = index(self.width * w.item_bytes)
+        scale = index(width * w.item_bytes)
         builder.store(index(0), self._longest)
         with w.loop(index(0), height) as inner:
             row = builder.add(first, inner)

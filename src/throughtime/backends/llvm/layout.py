@@ -137,6 +137,13 @@ class Sweep:
     block: int
     masked: bool
     batches: tuple[Batch, ...]
+    panels: int = 1
+    """Tiles of panels that lie side by side in one of these tiles."""
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether products may go by lists."""
+        return any(part.listing for batch in self.batches for part in batch.parts)
 
 
 def has_products(sweep: Sweep) -> bool:
@@ -190,7 +197,7 @@ class Layout:
             v for v in range(1, limit + 1) if whole % v == 0 and whole // v >= fewest
         )
         batches = tuple(self._batches(group, vectors))
-        width = max((len(b.members) for b in batches), default=1) * vectors
+        width = _width(batches, vectors)
         return Sweep(
             group=group,
             vectors=vectors,
@@ -198,6 +205,26 @@ class Layout:
             block=self.target.rows(width),
             masked=group.size % self.lanes != 0,
             batches=batches,
+        )
+
+    def wide(self, sweep: Sweep) -> Sweep:
+        """The same sweep by lists, of two tiles side by side where that divides them.
+
+        Every row loads its own weights; a wider tile loads less beside them.
+        """
+        threads = 2 if self.split_units else 1
+        if sweep.tiles % 2 or sweep.tiles // 2 < threads:
+            return sweep
+        vectors = 2 * sweep.vectors
+        width = _width(sweep.batches, vectors)
+        if width > 2 * self.target.largest_tile:
+            return sweep
+        return replace(
+            sweep,
+            vectors=vectors,
+            tiles=sweep.tiles // 2,
+            block=self.target.rows(width),
+            panels=2,
         )
 
     def _batches(self, group: Group, vectors: int) -> list[Batch]:
@@ -276,6 +303,11 @@ class Layout:
 
     def _operand_of(self, vector: int) -> tuple[Location, int]:
         return self.operand_location(vector), self.program.nodes[vector].size
+
+
+def _width(batches: Iterable[Batch], vectors: int) -> int:
+    """Accumulators of a row in the largest batch."""
+    return max((len(b.members) for b in batches), default=1) * vectors
 
 
 def _join(found: list[Batch], members: tuple[Member, ...], part: Part) -> bool:

@@ -56,6 +56,7 @@ class SweepWriter:
         options: Options,
         draws: Draws | None,
         iteration: ir.Value | None,
+        wide: Sweep,
     ) -> None:
         self.draws = draws
         self.tiles_of = tiles_of
@@ -76,12 +77,10 @@ class SweepWriter:
         self.panels = panels
         self.sums = sums
         self.pointwise = Pointwise(writer, math)
+        self.by_lists = False
         self.roots = {a.root: p for p, a in enumerate(self.group.accumulators)}
-        self.by_pattern = {
-            batch: ByPattern(self, batch, iteration)
-            for batch in sweep.batches
-            if any(part.listing for part in batch.parts)
-        }
+        self.wide = wide
+        self.by_pattern = ByPattern(self, iteration) if sweep.leaves_out else None
 
     def write(self, active: ir.Value) -> None:
         """All units of so many rows."""
@@ -93,17 +92,34 @@ class SweepWriter:
     def _write_tiles(self, active: ir.Value) -> None:
         """All tiles of units, within each all blocks of rows."""
         self._round_operands(active)
-        for choice in self.by_pattern.values():
-            choice.prepare(active)
         if self.group.reductions:
             with self.writer.loop(index(0), active) as row:
                 self._clear_partials(row)
-        with self._tiles() as (tile, first):
-            for row, height in self.blocks(active):
-                self._block(tile, first, row, height)
+        if self.by_pattern is None:
+            self._all_tiles(active)
+        else:
+            self._either_way(self.by_pattern, active)
         if self.group.reductions:
             with self.writer.loop(index(0), active) as row:
                 self._finish_reductions(row)
+
+    def _either_way(self, by_pattern: ByPattern, active: ir.Value) -> None:
+        """All tiles, by lists or not."""
+        narrow = self.sweep
+        self.sweep = self.wide
+        by_pattern.prepare(active)
+        with self.builder.if_else(by_pattern.listed()) as (by_lists, whole):
+            with by_lists:
+                self.by_lists = True
+                self._all_tiles(active)
+            self.sweep, self.by_lists = narrow, False
+            with whole:
+                self._all_tiles(active)
+
+    def _all_tiles(self, active: ir.Value) -> None:
+        with self._tiles() as (tile, first):
+            for row, height in self.blocks(active):
+                self._block(tile, first, row, height)
 
     def write_rows(self, low: ir.Value, high: ir.Value) -> None:
         """All tiles of units of one row after the other: for groups without products.
@@ -238,25 +254,6 @@ class SweepWriter:
         tile: ir.Value,
         extent: tuple[ir.Value, ir.Value, ir.Value],
     ) -> None:
-        """Add all products of a batch, whole or by lists."""
-        if batch not in self.by_pattern:
-            self._tile(batch, begun, tile, extent, listed=False)
-            return
-        listed = self.by_pattern[batch].listed()
-        with self.builder.if_else(listed) as branches:
-            for way, branch in zip((True, False), branches, strict=True):
-                with branch:
-                    self._tile(batch, begun, tile, extent, listed=way)
-
-    def _tile(
-        self,
-        batch: Batch,
-        begun: set[int],
-        tile: ir.Value,
-        extent: tuple[ir.Value, ir.Value, ir.Value],
-        *,
-        listed: bool,
-    ) -> None:
         """Call the tile function for the rows there are."""
         w, sweep = self.writer, self.sweep
         first, row, height = extent
@@ -265,21 +262,26 @@ class SweepWriter:
             for member in batch.members
             for vector in range(sweep.vectors)
         )
-        width = len(slots) * w.lanes
+        vectors = sweep.vectors // sweep.panels
+        weights = tuple(
+            (vector // vectors, place * vectors + vector % vectors)
+            for place in range(len(batch.members))
+            for vector in range(sweep.vectors)
+        )
         operands: list[ir.Value] = []
         parts: list[tuple[int, int, int]] = []
         for part in batch.parts:
-            panel = w.times(tile, part.words * width)
+            panel = w.times(tile, part.words * len(slots) * w.lanes)
             operand, kind = part.pairs or part.location, WHOLE
             if part.zeros:
                 kind = ZEROS
-            if listed and part.listing is not None:
+            if self.by_lists and part.listing is not None:
                 operand, kind = part.listing.place, LISTED
             operands.append(w.at(self.panels, panel, part.panel))
             operands.append(self.address(operand, row))
             parts.append((self.strides[operand.place], part.words, kind))
         starts, addresses = self._starts(batch, begun, first, row)
-        shape = TileShape(0, slots, sweep.block, tuple(parts), starts)
+        shape = TileShape(0, slots, sweep.block, tuple(parts), starts, weights)
         self._call_for_height(shape, height, [self.sums, *operands, *addresses])
 
     def _call_for_height(

@@ -37,6 +37,8 @@ class TileShape:
     triples: the distance of an operand's rows, the length of the sum, both in words
     where products are of bfloat16, and the kind of operand. ``starts`` say
     for each slot where it starts from: `HELD`, `ZERO`, or the distance between rows.
+    ``weights`` say for each slot in which of the panels side by side its weights lie,
+    and how many vectors behind the first one.
     """
 
     rows: int
@@ -44,6 +46,12 @@ class TileShape:
     block: int
     parts: tuple[tuple[int, int, int], ...]
     starts: tuple[int, ...]
+    weights: tuple[tuple[int, int], ...]
+
+    @property
+    def panels(self) -> int:
+        """Panels side by side."""
+        return 1 + max(panel for panel, _ in self.weights)
 
 
 class Tiles:
@@ -95,11 +103,17 @@ class Tiles:
         totals = self._start(w, shape, places, starts)
         for number, (stride, terms, kind) in enumerate(shape.parts):
             panel, operand = operands[2 * number : 2 * number + 2]
+            width = len(shape.slots) // shape.panels * self.lanes
+            weights = [
+                side * terms * width + vector * self.lanes
+                for side, vector in shape.weights
+            ]
             if kind == LISTED:
-                totals = self._listed(w, panel, operand, stride, totals, shape.rows)
+                found = panel, operand, stride, weights
+                totals = self._listed(w, *found, totals, shape.rows)
             else:
-                extent = stride, terms
-                totals = self._part(w, panel, operand, extent, totals, shape.rows)
+                found = panel, operand, (stride, terms, width), weights
+                totals = self._part(w, *found, totals, shape.rows)
             if kind != WHOLE:
                 # Sums over all units and those by lists differ in the sign of 0 alone.
                 totals = [builder.fadd(total, w.constant(0.0)) for total in totals]
@@ -133,7 +147,8 @@ class Tiles:
         w: Writer,
         panel: ir.Value,
         operand: ir.Value,
-        extent: tuple[int, int],
+        extent: tuple[int, int, int],
+        places: Sequence[int],
         start: Sequence[ir.Value],
         rows: int,
     ) -> list[ir.Value]:
@@ -150,12 +165,15 @@ class Tiles:
             total = builder.phi(w.vector)
             total.add_incoming(value, entry)
             totals.append(total)
-        added = self._terms(w, panel, operand, term, totals, (rows, extent[0]))
+        stride, terms, width = extent
+        offset = w.times(term, width)
+        weights = [w.load(w.at(panel, offset, place)) for place in places]
+        added = self._terms(w, weights, operand, term, totals, (rows, stride))
         following = builder.add(term, index(1), flags=["nsw", "nuw"])
         term.add_incoming(following, loop)
         for total, value in zip(totals, added, strict=True):
             total.add_incoming(value, loop)
-        more = builder.icmp_signed("<", following, index(extent[1]))
+        more = builder.icmp_signed("<", following, index(terms))
         builder.cbranch(more, loop, behind)
         builder.position_at_end(behind)
         return added
@@ -166,6 +184,7 @@ class Tiles:
         panel: ir.Value,
         lists: ir.Value,
         stride: int,
+        places: Sequence[int],
         start: Sequence[ir.Value],
         rows: int,
     ) -> list[ir.Value]:
@@ -181,14 +200,13 @@ class Tiles:
         place.add_incoming(index(0), entry)
         totals = [builder.phi(w.vector) for _ in start]
         added: list[ir.Value] = []
-        vectors = len(start) // rows
         for row in range(rows):
             distance, value = entry_of(w, lists, place, row * stride)
             weights = builder.gep(panel, [distance], source_etype=BYTE)
             repeated = w.splat(value)
-            for vector in range(vectors):
-                weight = w.load(w.at(weights, vector * w.lanes))
-                total = totals[row * vectors + vector]
+            for vector, own in enumerate(places):
+                weight = w.load(w.at(weights, own))
+                total = totals[row * len(places) + vector]
                 added.append(self.math.fma(builder, weight, repeated, total))
         following = builder.add(place, index(1), flags=["nsw", "nuw"])
         place.add_incoming(following, loop)
@@ -207,19 +225,14 @@ class Tiles:
     def _terms(
         self,
         w: Writer,
-        panel: ir.Value,
+        weights: Sequence[ir.Value],
         operand: ir.Value,
         term: ir.Value,
         totals: Sequence[ir.Value],
         extent: tuple[int, int],
     ) -> list[ir.Value]:
         rows, stride = extent
-        vectors = len(totals) // rows
-        offset = w.times(term, vectors * self.lanes)
-        weights = [
-            w.load(w.at(panel, offset, vector * self.lanes))
-            for vector in range(vectors)
-        ]
+        vectors = len(weights)
         added = []
         for row in range(rows):
             number = w.number(w.at(operand, term, row * stride))
