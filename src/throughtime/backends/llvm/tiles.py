@@ -101,22 +101,9 @@ class Tiles:
             for slot in shape.slots
         ]
         totals = self._start(w, shape, places, starts)
-        for number, (stride, terms, kind) in enumerate(shape.parts):
-            panel, operand = operands[2 * number : 2 * number + 2]
-            width = len(shape.slots) // shape.panels * self.lanes
-            weights = [
-                side * terms * width + vector * self.lanes
-                for side, vector in shape.weights
-            ]
-            if kind == LISTED:
-                found = panel, operand, stride, weights
-                totals = self._listed(w, *found, totals, shape.rows)
-            else:
-                found = panel, operand, (stride, terms, width), weights
-                totals = self._part(w, *found, totals, shape.rows)
-            if kind != WHOLE:
-                # Sums over all units and those by lists differ in the sign of 0 alone.
-                totals = [builder.fadd(total, w.constant(0.0)) for total in totals]
+        for number, part in enumerate(shape.parts):
+            own = operands[2 * number : 2 * number + 2]
+            totals = self._product(w, shape, part, (own[0], own[1]), totals)
         for value, place in zip(totals, places, strict=True):
             builder.store(value, place, align=self.item_bytes)
         builder.ret_void()
@@ -140,6 +127,53 @@ class Tiles:
                     found.append(w.load(place))
                 else:
                     found.append(w.load(w.at(next(given), row * start)))
+        return found
+
+    def _product(
+        self,
+        w: Writer,
+        shape: TileShape,
+        part: tuple[int, int, int],
+        operands: tuple[ir.Value, ir.Value],
+        totals: list[ir.Value],
+    ) -> list[ir.Value]:
+        """Add one product to all sums."""
+        stride, terms, kind = part
+        panel, operand = operands
+        width = len(shape.slots) // shape.panels * self.lanes
+        sides = [side * terms * width for side in range(shape.panels)]
+        if kind == LISTED:
+            places = [sides[p] + v * self.lanes for p, v in shape.weights]
+            own = panel, operand, stride, places
+            totals = self._listed(w, *own, totals, shape.rows)
+        else:
+            for side, start in enumerate(sides):
+                # One panel after the other: more weights would fill the registers.
+                source = w.at(panel, start), operand, (stride, terms, width)
+                totals = self._side(w, shape, side, source, totals)
+        if kind == WHOLE:
+            return totals
+        # Sums over all units and those by lists differ in the sign of 0 alone.
+        return [w.builder.fadd(total, w.constant(0.0)) for total in totals]
+
+    def _side(
+        self,
+        w: Writer,
+        shape: TileShape,
+        side: int,
+        source: tuple[ir.Value, ir.Value, tuple[int, int, int]],
+        totals: Sequence[ir.Value],
+    ) -> list[ir.Value]:
+        """Add one product to the sums whose weights lie in one of the panels."""
+        slots = [slot for slot, (p, _) in enumerate(shape.weights) if p == side]
+        places = [shape.weights[slot][1] * self.lanes for slot in slots]
+        count = len(shape.slots)
+        own = [row * count + slot for row in range(shape.rows) for slot in slots]
+        start = [totals[number] for number in own]
+        found = list(totals)
+        added = self._part(w, *source, places, start, shape.rows)
+        for number, value in zip(own, added, strict=True):
+            found[number] = value
         return found
 
     def _part(
