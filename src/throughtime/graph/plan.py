@@ -170,7 +170,10 @@ class _Forward:
                 self.operands,
                 self.widths,
             )
-        marked, contractions, _ = mark_zeros((*forward, *backward), contractions, ())
+        sizes = {"x": graph.input_size} | {one.name: one.size for one in graph.inputs}
+        given = [Span(name, 0, sizes[name]) for name in graph.zeros]
+        programs = *forward, *backward
+        marked, contractions = mark_zeros(programs, contractions, given)
         forward, backward = marked[: len(forward)], marked[len(forward) :]
         return Plan(
             graph=graph,

@@ -5,8 +5,9 @@ Found from the nodes alone. A product with such a vector may leave out what is 0
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
-from throughtime.graph.nodes import Node
+from throughtime.graph.nodes import Node, StepGraph
 from throughtime.graph.programs import Contraction, Program, Source, Span
 
 KEEPING = frozenset("negate abs sign sqrt tanh erf expm1 log1p".split())
@@ -17,7 +18,7 @@ def mark_zeros(
     programs: Sequence[Program],
     contractions: Sequence[Contraction],
     spans: Iterable[Span],
-) -> tuple[tuple[Program, ...], tuple[Contraction, ...], frozenset[Span]]:
+) -> tuple[tuple[Program, ...], tuple[Contraction, ...]]:
     """Name the operands of products, and sides of contractions, with many zeros.
 
     Parameters
@@ -33,18 +34,41 @@ def mark_zeros(
     -------
     programs, contractions
         The same ones, marked.
-    spans
-        All columns of buffers with many zeros.
     """
     known = _Known(spans)
-    while any([known.learn(program) for program in programs]):
+    while any(known.learn(program) for program in programs):
         pass
     marked = tuple(replace(one, zeros=known.operands(one)) for one in programs)
-    found = tuple(
-        replace(one, left=known.side(one.left), right=known.side(one.right))
-        for one in contractions
-    )
-    return marked, found, frozenset(known.spans)
+    return marked, tuple(map(known.marked, contractions))
+
+
+def tell_layers(graphs: Sequence[StepGraph]) -> tuple[StepGraph, ...]:
+    """Tell each layer whether the one below it leaves many zeros."""
+    found = list(graphs[:1])
+    for below, graph in pairwise(graphs):
+        many = below.output in zero_values(below)
+        found.append(replace(graph, zeros=("x",)) if many else graph)
+    return tuple(found)
+
+
+def zero_values(graph: StepGraph) -> set[int]:
+    """Nodes of a step that are exactly 0 in many units."""
+    names = [state.name for state in graph.states]
+    new = dict(zip(names, graph.new_states, strict=True))
+    leaves: set[int] = set()
+    while True:
+        found: set[int] = set()
+        for index, node in enumerate(graph.nodes):
+            if index in leaves or _is_zero_often(graph.nodes, node, found):
+                found.add(index)
+        more = {
+            index
+            for index, node in enumerate(graph.nodes)
+            if node.operation == "state" and new[str(node.attributes[0])] in found
+        }
+        if more <= leaves:
+            return found
+        leaves |= more
 
 
 class _Known:
@@ -72,10 +96,16 @@ class _Known:
         used = {n.arguments[1] for n in program.nodes if n.operation == "product"}
         return tuple(sorted(used & zeros))
 
-    def side(self, source: Source | None) -> Source | None:
-        """One side of a contraction, marked."""
-        if source is None:
-            return None
+    def marked(self, contraction: Contraction) -> Contraction:
+        """The same one, its sides marked."""
+        left, right = contraction.left, contraction.right
+        return replace(
+            contraction,
+            left=self._side(left),
+            right=None if right is None else self._side(right),
+        )
+
+    def _side(self, source: Source) -> Source:
         return replace(source, zeros=self._lies_in(source.span))
 
     def _lies_in(self, span: Span) -> bool:

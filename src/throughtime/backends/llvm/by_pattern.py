@@ -6,11 +6,9 @@ from llvmlite import ir
 
 from throughtime.backends.llvm.layout import Part
 from throughtime.backends.llvm.patterns import (
-
     count_function,
     lengthen_function,
     list_function,
-
 )
 from throughtime.backends.llvm.writer import INDEX, Writer, index
 
@@ -32,9 +30,7 @@ class ByPattern:
     a number. Weights that are not finite take all units.
     """
 
-    def __init__(
-        self, sweep: "SweepWriter", iteration: ir.Value | None
-    ) -> None:
+    def __init__(self, sweep: "SweepWriter", iteration: ir.Value | None) -> None:
         self.sweep = sweep
         self.writer: Writer = sweep.writer
         self.builder = sweep.builder
@@ -111,9 +107,7 @@ class ByPattern:
                 self._block(part, width, row, height)
         self._choose(active)
 
-    def _block(
-        self, part: Part, width: int, first: ir.Value, height: ir.Value
-    ) -> None:
+    def _block(self, part: Part, width: int, first: ir.Value, height: ir.Value) -> None:
         w, builder = self.writer, self.builder
         assert part.listing is not None, "parts without lists are left out"
         scale = index(width * w.item_bytes)

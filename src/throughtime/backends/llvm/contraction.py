@@ -23,9 +23,10 @@ from throughtime.backends.llvm.layout import (
 from throughtime.backends.llvm.outer import BLOCK, OuterShape, OuterTiles
 from throughtime.backends.llvm.target import Target
 from throughtime.backends.llvm.thin_contraction import ThinWriter
-from throughtime.backends.llvm.tiling import Tiling, tiling_of
+from throughtime.backends.llvm.tiling import Tiling, strips, tiling_of
 from throughtime.backends.llvm.writer import INDEX, POINTER, VOID, Writer, index
 from throughtime.graph.programs import OUTPUT, SUMS, Contraction, Source, Span, meet
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -239,8 +240,9 @@ class ContractionWriter:
         corner = contraction.rows[0] * columns + contraction.columns[0]
         target = w.at(result, corner)
         strides = tiling.left_stride, tiling.right_stride, columns
-        for start, vectors, masked in self._columns(tiling.columns, sizes.width):
-            with w.loop(*start) as column, w.loop(low, high, sizes.height) as row:
+        for strip in strips(tiling.columns, sizes.width, self.lanes):
+            columns_of = w.loop(index(strip.start), index(strip.stop), strip.step)
+            with columns_of as column, w.loop(low, high, sizes.height) as row:
                 own = w.at(target, w.times(row, columns), column)
                 left = builder.sub(index(tiling.columns), column)
                 places = w.at(own_left, row), w.at(own_right, column), own
@@ -259,31 +261,9 @@ class ContractionWriter:
                         unit = builder.sub(row, low)
                         lists.call_tile(shape, unit, column, places[2], left)
 
-                shape = OuterShape(sizes.height, vectors, masked, *strides)
+                shape = OuterShape(sizes.height, strip.vectors, strip.masked, *strides)
                 rows = builder.sub(high, row)
                 self._call_tiles(shape, tiling.units, rows, call)
-
-    @staticmethod
-    def _right(contraction: Contraction) -> Span:
-        assert contraction.right is not None, "a sum has no right side"
-        return contraction.right.span
-
-    def _columns(
-        self, size: int, width: int
-    ) -> list[tuple[tuple[ir.Constant, ir.Constant, int], int, bool]]:
-        """Loops over columns: whole tiles, then whole vectors, then a part of one."""
-        step = width * self.lanes
-        whole = size // step * step
-        vectors = size // self.lanes * self.lanes
-        found = []
-        if whole:
-            found.append(((index(0), index(whole), step), width, False))
-        if vectors > whole:
-            span = (index(whole), index(vectors), vectors - whole)
-            found.append((span, (vectors - whole) // self.lanes, False))
-        if size > vectors:
-            found.append(((index(vectors), index(size), self.lanes), 1, True))
-        return found
 
     def _call_tiles(
         self,

@@ -140,6 +140,23 @@ class Sweep:
     panels: int = 1
     """Tiles of panels that lie side by side in one of these tiles."""
 
+    def slots(self, batch: Batch) -> tuple[int, ...]:
+        """Accumulators of a row in a batch, vector by vector."""
+        return tuple(
+            member.accumulator * self.vectors + vector
+            for member in batch.members
+            for vector in range(self.vectors)
+        )
+
+    def weights(self, batch: Batch) -> tuple[tuple[int, int], ...]:
+        """In which panel the weights of each slot lie, and how many vectors behind."""
+        vectors = self.vectors // self.panels
+        return tuple(
+            (vector // vectors, place * vectors + vector % vectors)
+            for place in range(len(batch.members))
+            for vector in range(self.vectors)
+        )
+
     @property
     def leaves_out(self) -> bool:
         """Whether products may go by lists."""

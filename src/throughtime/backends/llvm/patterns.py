@@ -32,6 +32,7 @@ def length_of(w: Writer, list_: ir.Value) -> ir.Value:
 
 
 def set_length(w: Writer, list_: ir.Value, length: ir.Value) -> None:
+    """Say how many entries a list has."""
     w.builder.store(length, list_, align=w.item_bytes)
 
 

@@ -257,17 +257,7 @@ class SweepWriter:
         """Call the tile function for the rows there are."""
         w, sweep = self.writer, self.sweep
         first, row, height = extent
-        slots = tuple(
-            member.accumulator * sweep.vectors + vector
-            for member in batch.members
-            for vector in range(sweep.vectors)
-        )
-        vectors = sweep.vectors // sweep.panels
-        weights = tuple(
-            (vector // vectors, place * vectors + vector % vectors)
-            for place in range(len(batch.members))
-            for vector in range(sweep.vectors)
-        )
+        slots = sweep.slots(batch)
         operands: list[ir.Value] = []
         parts: list[tuple[int, int, int]] = []
         for part in batch.parts:
@@ -281,6 +271,7 @@ class SweepWriter:
             operands.append(self.address(operand, row))
             parts.append((self.strides[operand.place], part.words, kind))
         starts, addresses = self._starts(batch, begun, first, row)
+        weights = sweep.weights(batch)
         shape = TileShape(0, slots, sweep.block, tuple(parts), starts, weights)
         self._call_for_height(shape, height, [self.sums, *operands, *addresses])
 
@@ -399,13 +390,5 @@ class SweepWriter:
     ) -> ir.Value:
         w = self.writer
         offset = w.times(row, self.strides[location.place])
-        offsets = (
-            (offset, location.start)
-            if unit is None
-            else (
-                offset,
-                unit,
-                location.start,
-            )
-        )
-        return w.at(self.bases[location.place], *offsets)
+        columns = (location.start,) if unit is None else (unit, location.start)
+        return w.at(self.bases[location.place], offset, *columns)

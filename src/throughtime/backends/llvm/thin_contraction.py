@@ -84,7 +84,7 @@ class ThinWriter:
         return builder.icmp_signed("<=", found, bound)
 
     def _pack(self, rights: ir.Value, count: ir.Value) -> ir.Value:
-        """Pack a block of the right side strip by strip; whether all of it is finite."""
+        """Pack a block of the right side by strips; whether all of it is finite."""
         w, builder, thin = self.writer, self.builder, self.thin
         totals = [w.reserve(1) for _ in range(thin.width)]
         zero = ir.Constant(w.vector, None)
@@ -137,7 +137,9 @@ class ThinWriter:
                 builder.call(lengthen_function(w), arguments)
 
     def _list_of(self, unit: ir.Value) -> ir.Value:
-        return self.writer.at(self.lists, self.writer.times(unit, self.thin.list_stride))
+        return self.writer.at(
+            self.lists, self.writer.times(unit, self.thin.list_stride)
+        )
 
     def call_tile(
         self,

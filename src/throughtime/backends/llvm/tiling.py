@@ -113,6 +113,35 @@ def _thin(
     return Thin(height, width, strip, packed, turned, stride, size)
 
 
+@dataclass(frozen=True)
+class Strip:
+    """Columns from ``start`` to ``stop``, so many vectors of them at a time.
+
+    ``masked``: a part of one vector.
+    """
+
+    start: int
+    stop: int
+    step: int
+    vectors: int
+    masked: bool
+
+
+def strips(size: int, width: int, lanes: int) -> list[Strip]:
+    """Columns of a product: whole tiles, then whole vectors, then a part of one."""
+    step = width * lanes
+    whole, vectors = size // step * step, size // lanes * lanes
+    found = []
+    if whole:
+        found.append(Strip(0, whole, step, width, masked=False))
+    if vectors > whole:
+        rest = vectors - whole
+        found.append(Strip(whole, vectors, rest, rest // lanes, masked=False))
+    if size > vectors:
+        found.append(Strip(vectors, size, lanes, 1, masked=True))
+    return found
+
+
 def balanced_height(size: int, width: int, most: int) -> int:
     """Rows of a tile so that two threads with whole tiles have the least to do."""
 
