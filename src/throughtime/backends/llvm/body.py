@@ -220,7 +220,8 @@ class BodyWriter:
         most = max(
             (
                 len(sweep.group.accumulators) * sweep.vectors * sweep.block
-                for sweep in (*narrow, *map(self.layout.wide, narrow))
+                for one in narrow
+                for sweep in (one, *self.layout.by_lists(one))
             ),
             default=0,
         )
@@ -359,7 +360,7 @@ class BodyWriter:
             options=self.options,
             draws=self.draws,
             iteration=self.iteration,
-            wide=self.layout.wide(sweep),
+            by_lists=self.layout.by_lists(sweep),
         )
 
 

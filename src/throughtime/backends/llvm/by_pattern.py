@@ -7,6 +7,7 @@ from llvmlite import ir
 from throughtime.backends.llvm.layout import Part
 from throughtime.backends.llvm.patterns import (
     count_function,
+    length_of,
     lengthen_function,
     list_function,
 )
@@ -20,7 +21,14 @@ SELDOM = 8
 are no steps, in one row of so many."""
 SHARES = 1024
 """Shares are compared in whole numbers of 1/1024."""
-BIT = ir.IntType(1)
+WHOLE, BLOCKS, ROWS = range(3)
+"""Ways of a step: sums over all units; by the lists of some rows together, by those of
+each row alone, which need not be of one length."""
+FEW = 0.6
+"""Of the share up to which lists pay: that up to which each row goes alone."""
+ALONE = 3.0
+"""Of the same share: that up to which lists pay where there is one row, whose tiles lie
+side by side then: all of them, or nearly so."""
 
 
 class ByPattern:
@@ -44,26 +52,30 @@ class ByPattern:
         self.units = sum(part.terms for part, _ in self.parts)
         self.iteration = iteration
         with self.builder.goto_entry_block():
-            self._listed = self.builder.alloca(BIT)
-            self.builder.store(ir.Constant(BIT, 0), self._listed)
+            # Of this step and of the next one.
+            self._now, self._next = (self.builder.alloca(INDEX) for _ in range(2))
+            self.builder.store(index(WHOLE), self._next)
             self._total = self.builder.alloca(INDEX)
             self._longest = self.builder.alloca(INDEX)
             self._finite = self._all_finite()
 
-    def listed(self) -> ir.Value:
-        """Whether products of this step go by lists."""
-        return self.builder.load(self._listed)
+    def way(self) -> ir.Value:
+        """How products of this step run: `WHOLE`, by `BLOCKS` or by `ROWS`."""
+        return self.builder.load(self._now)
 
     def prepare(self, active: ir.Value) -> None:
         """Choose for so many rows, and write their lists."""
         builder = self.builder
-        asked = builder.and_(builder.not_(self.listed()), self._finite)
+        whole = builder.icmp_signed("==", builder.load(self._next), index(WHOLE))
+        asked = builder.and_(whole, self._finite)
         if self.iteration is not None:
             phase = builder.and_(self.iteration, index(SELDOM - 1))
             asked = builder.and_(asked, builder.icmp_signed("==", phase, index(0)))
         with builder.if_then(asked):
             self._count(active)
-        with builder.if_then(self.listed()):
+        now = builder.load(self._next)
+        builder.store(now, self._now)
+        with builder.if_then(builder.icmp_signed("!=", now, index(WHOLE))):
             self._write_lists(active)
 
     def _all_finite(self) -> ir.Value:
@@ -79,12 +91,25 @@ class ByPattern:
         return self.builder.icmp_signed("==", bits, ir.Constant(kind, -1))
 
     def _choose(self, rows: ir.Value) -> None:
-        """Go by lists if few units of so many rows are not 0."""
+        """Go by lists where few units of so many rows are not 0.
+
+        A row alone has so few sums side by side that lists pay sooner.
+        """
         w, builder = self.writer, self.builder
-        share = int(SHARES * self.sweep.options.most_by_pattern)
-        most = w.times(rows, self.units * share)
+        most = self.sweep.options.most_by_pattern
+        alone = builder.icmp_signed("==", rows, index(1))
+        units = w.times(rows, self.units)
         found = w.times(builder.load(self._total), SHARES)
-        builder.store(builder.icmp_signed("<=", found, most), self._listed)
+        ways = ((BLOCKS, most), (ROWS, FEW * most))
+        way: ir.Value = index(WHOLE)
+        for number, share in ways:
+            few = builder.icmp_signed("<=", found, w.times(units, int(SHARES * share)))
+            way = builder.select(few, index(number), way)
+        most *= ALONE if self.sweep.sweeps[ROWS].panels > 1 else 1
+        enough = w.times(units, int(SHARES * most))
+        single = builder.icmp_signed("<=", found, enough)
+        own = builder.select(single, index(ROWS), index(WHOLE))
+        builder.store(builder.select(alone, own, way), self._next)
 
     def _count(self, active: ir.Value) -> None:
         """Count units that are not 0, in some rows if there are no steps."""
@@ -99,31 +124,35 @@ class ByPattern:
         self._choose(rows)
 
     def _write_lists(self, active: ir.Value) -> None:
-        """Write the lists of all rows, of one length within a block."""
-        builder = self.builder
+        """Write the lists of all rows, of one length within a block of some."""
+        w, builder = self.writer, self.builder
         builder.store(index(0), self._total)
-        for row, height in self.sweep.blocks(active):
+        with w.loop(index(0), active) as row:
             for part, width in self.parts:
-                self._block(part, width, row, height)
+                assert part.listing is not None, "parts without lists are left out"
+                source = self.sweep.address(part.location, row)
+                target = self.sweep.address(part.listing.place, row)
+                scale = index(width * w.item_bytes)
+                arguments = [source, target, index(part.terms), scale]
+                self._add(builder.call(list_function(w), arguments))
+        with builder.if_then(builder.icmp_signed("==", self.way(), index(BLOCKS))):
+            for row, height in self.sweep.blocks(active):
+                for part, _ in self.parts:
+                    self._lengthen(part, row, height)
         self._choose(active)
 
-    def _block(self, part: Part, width: int, first: ir.Value, height: ir.Value) -> None:
+    def _lengthen(self, part: Part, first: ir.Value, height: ir.Value) -> None:
+        """Make the lists of a block as long as its longest."""
         w, builder = self.writer, self.builder
         assert part.listing is not None, "parts without lists are left out"
-        scale = index(width * w.item_bytes)
+        place = part.listing.place
         builder.store(index(0), self._longest)
         with w.loop(index(0), height) as inner:
-            row = builder.add(first, inner)
-            source = self.sweep.address(part.location, row)
-            target = self.sweep.address(part.listing.place, row)
-            arguments = [source, target, index(part.terms), scale]
-            length = builder.call(list_function(w), arguments)
-            self._add(length)
+            length = length_of(w, self.sweep.address(place, builder.add(first, inner)))
             longest = w.maximum(builder.load(self._longest), length)
             builder.store(longest, self._longest)
         with w.loop(index(0), height) as inner:
-            row = builder.add(first, inner)
-            target = self.sweep.address(part.listing.place, row)
+            target = self.sweep.address(place, builder.add(first, inner))
             longest = builder.load(self._longest)
             builder.call(lengthen_function(w), [target, longest])
 

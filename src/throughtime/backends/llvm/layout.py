@@ -224,25 +224,27 @@ class Layout:
             batches=batches,
         )
 
-    def wide(self, sweep: Sweep) -> Sweep:
-        """The same sweep by lists, of two tiles side by side where that divides them.
+    def by_lists(self, sweep: Sweep) -> tuple[Sweep, Sweep]:
+        """The same sweep by the lists of blocks of rows, and by those of single rows.
 
-        Every row loads its own weights; a wider tile loads less beside them.
+        Every row loads its own weights. Tiles side by side load less beside them, and
+        keep enough sums in registers.
         """
+        pairs = self._side_by_side(sweep, 2)
+        return pairs, replace(self._side_by_side(sweep, 4), block=1)
+
+    def _side_by_side(self, sweep: Sweep, panels: int) -> Sweep:
+        """So many tiles in one, or fewer where those do not divide them."""
         threads = 2 if self.split_units else 1
-        if sweep.tiles % 2 or sweep.tiles // 2 < threads:
+        vectors = panels * sweep.vectors
+        rows = self.target.rows(_width(sweep.batches, vectors))
+        tiles, rest = divmod(sweep.tiles, panels)
+        if panels == 1:
             return sweep
-        vectors = 2 * sweep.vectors
-        width = _width(sweep.batches, vectors)
-        if width > 2 * self.target.largest_tile:
-            return sweep
-        return replace(
-            sweep,
-            vectors=vectors,
-            tiles=sweep.tiles // 2,
-            block=self.target.rows(width),
-            panels=2,
-        )
+        registers = rows * _width(sweep.batches, vectors) < self.target.registers
+        if rest or tiles < threads or not registers:
+            return self._side_by_side(sweep, panels // 2)
+        return replace(sweep, vectors=vectors, tiles=tiles, block=rows, panels=panels)
 
     def _batches(self, group: Group, vectors: int) -> list[Batch]:
         tiles = -(-group.size // self.lanes) // vectors

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from llvmlite import ir
 
-from throughtime.backends.llvm.by_pattern import ByPattern
+from throughtime.backends.llvm.by_pattern import BLOCKS, ByPattern
 from throughtime.backends.llvm.layout import Batch, Sweep, has_products
 from throughtime.backends.llvm.options import Options
 from throughtime.backends.llvm.pairs import write_row
@@ -56,7 +56,7 @@ class SweepWriter:
         options: Options,
         draws: Draws | None,
         iteration: ir.Value | None,
-        wide: Sweep,
+        by_lists: tuple[Sweep, Sweep],
     ) -> None:
         self.draws = draws
         self.tiles_of = tiles_of
@@ -79,7 +79,7 @@ class SweepWriter:
         self.pointwise = Pointwise(writer, math)
         self.by_lists = False
         self.roots = {a.root: p for p, a in enumerate(self.group.accumulators)}
-        self.wide = wide
+        self.sweeps = (sweep, *by_lists)
         self.by_pattern = ByPattern(self, iteration) if sweep.leaves_out else None
 
     def write(self, active: ir.Value) -> None:
@@ -98,22 +98,20 @@ class SweepWriter:
         if self.by_pattern is None:
             self._all_tiles(active)
         else:
-            self._either_way(self.by_pattern, active)
+            self._chosen_way(self.by_pattern, active)
         if self.group.reductions:
             with self.writer.loop(index(0), active) as row:
                 self._finish_reductions(row)
 
-    def _either_way(self, by_pattern: ByPattern, active: ir.Value) -> None:
+    def _chosen_way(self, by_pattern: ByPattern, active: ir.Value) -> None:
         """All tiles, by lists or not."""
-        narrow = self.sweep
-        self.sweep = self.wide
+        builder = self.builder
+        self.sweep = self.sweeps[BLOCKS]
         by_pattern.prepare(active)
-        with self.builder.if_else(by_pattern.listed()) as (by_lists, whole):
-            with by_lists:
-                self.by_lists = True
-                self._all_tiles(active)
-            self.sweep, self.by_lists = narrow, False
-            with whole:
+        way = by_pattern.way()
+        for number, sweep in enumerate(self.sweeps):
+            self.sweep, self.by_lists = sweep, number > 0
+            with builder.if_then(builder.icmp_signed("==", way, index(number))):
                 self._all_tiles(active)
 
     def _all_tiles(self, active: ir.Value) -> None:

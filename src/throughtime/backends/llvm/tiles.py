@@ -142,14 +142,17 @@ class Tiles:
         panel, operand = operands
         width = len(shape.slots) // shape.panels * self.lanes
         sides = [side * terms * width for side in range(shape.panels)]
+        every = [sides[p] + v * self.lanes for p, v in shape.weights]
+        extent = stride, terms, width
         if kind == LISTED:
-            places = [sides[p] + v * self.lanes for p, v in shape.weights]
-            own = panel, operand, stride, places
+            own = panel, operand, stride, every
             totals = self._listed(w, *own, totals, shape.rows)
+        elif shape.rows == 1:
+            totals = self._part(w, panel, operand, extent, every, totals, shape.rows)
         else:
             for side, start in enumerate(sides):
                 # One panel after the other: more weights would fill the registers.
-                source = w.at(panel, start), operand, (stride, terms, width)
+                source = w.at(panel, start), operand, extent
                 totals = self._side(w, shape, side, source, totals)
         if kind == WHOLE:
             return totals
