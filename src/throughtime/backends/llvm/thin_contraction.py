@@ -20,6 +20,8 @@ from throughtime.backends.llvm.writer import INDEX, Writer, index
 
 SELDOM = 8
 """Zeros are counted in one row of so many."""
+SOONER = 1.3
+"""Of the share up to which products of a step go by lists: lists of rows pay sooner."""
 SHARES = 1024
 """Shares are compared in whole numbers of 1/1024."""
 
@@ -79,7 +81,7 @@ class ThinWriter:
             total = builder.add(builder.load(self._number), found)
             builder.store(total, self._number)
         rows = builder.sdiv(builder.add(count, index(SELDOM - 1)), index(SELDOM))
-        bound = w.times(builder.mul(rows, units), int(SHARES * most))
+        bound = w.times(builder.mul(rows, units), int(SHARES * SOONER * most))
         found = w.times(builder.load(self._number), SHARES)
         return builder.icmp_signed("<=", found, bound)
 

@@ -68,7 +68,12 @@ def build(described: dict[str, Any], backend: str, device: str) -> Model:
         stored = field(described, "reader", dict)
         reader = _build_reader(stored, schema.features, size, options)
         units = network.graphs[-1].output_size * network.directions
-        head = output.head(units, backend=_head_backend(backend), **options)
+        head = output.head(
+            units,
+            zeros=network.leaves_zeros,
+            backend=_head_backend(backend),
+            **options,
+        )
     inputs = _build_inputs(described, schema, network)
     model = Model(schema, question, reader, inputs, network, head, output, pooling)
     return model.eval()

@@ -70,7 +70,8 @@ def make_model(cell: Cell, dataset: Dataset, settings: Settings) -> Model:
     )
     units = network.graphs[-1].output_size * network.directions
     backend = "auto" if settings.backend == "cudnn" else settings.backend
-    head = output.head(units, backend=backend, **options)
+    zeros = network.leaves_zeros
+    head = output.head(units, zeros=zeros, backend=backend, **options)
     pooling = _pooling(network, question, settings)
     return Model(schema, question, reader, inputs, network, head, output, pooling)
 
