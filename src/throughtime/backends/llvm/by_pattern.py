@@ -43,13 +43,12 @@ class ByPattern:
         self.writer: Writer = sweep.writer
         self.builder = sweep.builder
         self.parts = [
-            (part, len(batch.members) * sweep.sweep.vectors * self.writer.lanes)
+            part
             for batch in sweep.sweep.batches
             for part in batch.parts
             if part.listing is not None
         ]
-        """Operands, and the numbers from one unit's weights to the next one's."""
-        self.units = sum(part.terms for part, _ in self.parts)
+        self.units = sum(part.terms for part in self.parts)
         self.iteration = iteration
         with self.builder.goto_entry_block():
             # Of this step and of the next one.
@@ -81,7 +80,7 @@ class ByPattern:
     def _all_finite(self) -> ir.Value:
         w = self.writer
         total = ir.Constant(w.vector, None)
-        for part, _ in self.parts:
+        for part in self.parts:
             assert part.listing is not None, "parts without lists are left out"
             flag = w.load(w.at(self.sweep.panels, part.listing.flag))
             total = self.builder.fadd(total, flag)
@@ -117,7 +116,7 @@ class ByPattern:
         count, step = count_function(w), SELDOM if self.iteration is None else 1
         builder.store(index(0), self._total)
         with w.loop(index(0), active, step) as row:
-            for part, _ in self.parts:
+            for part in self.parts:
                 source = self.sweep.address(part.location, row)
                 self._add(builder.call(count, [source, index(part.terms)]))
         rows = builder.sdiv(builder.add(active, index(step - 1)), index(step))
@@ -128,16 +127,15 @@ class ByPattern:
         w, builder = self.writer, self.builder
         builder.store(index(0), self._total)
         with w.loop(index(0), active) as row:
-            for part, width in self.parts:
+            for part in self.parts:
                 assert part.listing is not None, "parts without lists are left out"
                 source = self.sweep.address(part.location, row)
                 target = self.sweep.address(part.listing.place, row)
-                scale = index(width * w.item_bytes)
-                arguments = [source, target, index(part.terms), scale]
+                arguments = [source, target, index(part.terms)]
                 self._add(builder.call(list_function(w), arguments))
         with builder.if_then(builder.icmp_signed("==", self.way(), index(BLOCKS))):
             for row, height in self.sweep.blocks(active):
-                for part, _ in self.parts:
+                for part in self.parts:
                     self._lengthen(part, row, height)
         self._choose(active)
 

@@ -294,7 +294,7 @@ class Layout:
         self._has_lists = True
         lines = -(-self.scratch_width * self._item_bytes // LINE)
         start = lines * LINE // self._item_bytes
-        width = start + room_of_list(part.terms)
+        width = start + room_of_list(part.terms, self._item_bytes)
         # An odd number of lines: else rows would fall on the same lines of a cache.
         lines = -(-width * self._item_bytes // LINE) | 1
         self.scratch_width = lines * LINE // self._item_bytes

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
-from throughtime.backends.llvm.patterns import entry_of, length_of
+from throughtime.backends.llvm.patterns import length_of, unit_of
 from throughtime.backends.llvm.vector_math import VectorMath
 from throughtime.backends.llvm.writer import (
-    BYTE,
     INDEX,
     POINTER,
     Writer,
@@ -96,31 +95,33 @@ class OuterTiles:
             self._write(function, shape)
         return self._made[shape]
 
-    def listed(self, shape: OuterShape, stride: int) -> ir.Function:
-        """``tile(lists, packed right, result, columns)``: rows that lists name.
+    def listed(self, shape: OuterShape, stride: int, strip: int) -> ir.Function:
+        """``tile(lists, left, packed right, result, columns)``: rows that lists name.
 
-        One list for each column of the left, all of one length, ``stride`` apart.
+        One list for each column of the left, all of one length, ``stride`` apart. Of
+        the left, `BLOCK` rows of a column lie side by side; of the right, ``strip``
+        columns of a row.
         """
         name = f"listed.{shape.height}x{shape.vectors}.{shape.masked}"
-        name = f"{name}.{shape.result_stride}.{stride}"
+        name = f"{name}.{shape.result_stride}.{stride}.{strip}"
         if name in self.module.globals:
             return self.module.globals[name]
-        arguments = [POINTER, POINTER, POINTER, INDEX]
-        function = internal_function(self.module, name, arguments, apart=3)
+        arguments = [POINTER, POINTER, POINTER, POINTER, INDEX]
+        function = internal_function(self.module, name, arguments, apart=4)
         builder = ir.IRBuilder(function.append_basic_block("entry"))
         w = Writer(builder, self.element, self.lanes, self.item_bytes)
-        lists, right, result, columns = function.args
+        lists, left, right, result, columns = function.args
         length = length_of(w, lists)
 
         def added(place: ir.Value, totals: list[ir.Value]) -> list[ir.Value]:
             found = []
             for unit in range(shape.height):
-                distance, value = entry_of(w, lists, place, unit * stride)
-                row = builder.gep(right, [distance], source_etype=BYTE)
-                repeated = w.splat(value)
+                row = unit_of(w, w.at(lists, unit * stride), place)
+                repeated = w.splat(w.number(w.at(left, row, unit * BLOCK)))
+                line = w.times(row, strip)
                 for v in range(shape.vectors):
                     total = totals[unit * shape.vectors + v]
-                    vector = w.load(w.at(row, v * self.lanes))
+                    vector = w.load(w.at(right, line, v * self.lanes))
                     found.append(self.math.fma(builder, vector, repeated, total))
             return found
 

@@ -1,29 +1,29 @@
 """Vectors that are 0 in many units, as lists of the units that are not.
 
-A list is its length and, behind it, in order of the units: how far a unit's weights lie
-from the first one's, and the unit's value. A product by such a list adds in the order
-of the whole sum; what it leaves out are zeros, which change no sum but the sign of one
-that is 0 itself.
+A list is its length and, behind it, the numbers of the units, in their order. A product
+by such a list adds in the order of the whole sum; what it leaves out are zeros, which
+change no sum but the sign of one that is 0 itself.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 from llvmlite import ir
 
-from throughtime.backends.llvm.writer import INDEX, POINTER, Writer, index
+from throughtime.backends.llvm.writer import BYTE, INDEX, POINTER, Writer, index
 
 BITS = 64
 """Units that are looked at together."""
-HEADER = 2
-"""Numbers before the entries of a list: room for its length."""
-ENTRY = 2
-"""Numbers of an entry."""
+GROUP = 8
+"""Units whose numbers are written together, as a table says for each of their masks."""
+ENTRY = ir.IntType(32)
+ENTRY_BYTES = 4
+HEADER = 8
+"""Bytes before the entries of a list: its length."""
 
 
-def room_of_list(terms: int) -> int:
+def room_of_list(terms: int, item_bytes: int) -> int:
     """Numbers that a list of so many units takes at most."""
-    return HEADER + ENTRY * terms
+    return -(-(HEADER + ENTRY_BYTES * (terms + GROUP)) // item_bytes)
 
 
 def length_of(w: Writer, list_: ir.Value) -> ir.Value:
@@ -36,27 +36,15 @@ def set_length(w: Writer, list_: ir.Value, length: ir.Value) -> None:
     w.builder.store(length, list_, align=w.item_bytes)
 
 
-def entry_of(
-    w: Writer, list_: ir.Value, place: ir.Value, offset: int
-) -> tuple[ir.Value, ir.Value]:
-    """Distance in bytes and value of an entry, of a list so many numbers further."""
-    first = w.at(list_, w.times(place, ENTRY), offset + HEADER)
-    kind = ir.IntType(8 * w.item_bytes)
-    distance = w.builder.load(first, typ=kind, align=w.item_bytes)
-    if w.item_bytes < 8:
-        distance = w.builder.sext(distance, INDEX)
-    return distance, w.number(w.at(first, 1))
+def unit_of(w: Writer, list_: ir.Value, place: ir.Value) -> ir.Value:
+    """Unit of an entry."""
+    own = w.builder.load(_entry(w, list_, place), typ=ENTRY, align=ENTRY_BYTES)
+    return w.builder.zext(own, INDEX)
 
 
-def write_entry(
-    w: Writer, list_: ir.Value, place: ir.Value, distance: ir.Value, value: ir.Value
-) -> None:
-    """Set an entry of a list."""
-    first = w.at(list_, w.times(place, ENTRY), HEADER)
-    if w.item_bytes < 8:
-        distance = w.builder.trunc(distance, ir.IntType(8 * w.item_bytes))
-    w.builder.store(distance, first, align=w.item_bytes)
-    w.builder.store(value, w.at(first, 1), align=w.item_bytes)
+def _entry(w: Writer, list_: ir.Value, place: ir.Value) -> ir.Value:
+    first = w.builder.add(place, index(HEADER // ENTRY_BYTES))
+    return w.builder.gep(list_, [first], source_etype=ENTRY)
 
 
 def count_function(w: Writer) -> ir.Function:
@@ -76,29 +64,59 @@ def count_function(w: Writer) -> ir.Function:
 
 
 def list_function(w: Writer) -> ir.Function:
-    """``list(source, target, terms, scale)``: writes a list and gives its length.
-
-    ``scale`` are the bytes from one unit's weights to the next unit's.
-    """
+    """``list(source, target, terms)``: writes a list and gives its length."""
 
     def write(own: Writer, function: ir.Function) -> None:
-        source, target, terms, scale = function.args
-        builder = own.builder
+        source, target, terms = function.args
+        builder, table = own.builder, _table(own.builder.module)
+        numbers, narrow = ir.VectorType(ENTRY, GROUP), ir.VectorType(BYTE, GROUP)
         length = _counter(own)
 
         def visit(first: ir.Value, bits: ir.Value) -> None:
-            with _each_bit(own, bits) as lowest:
-                unit, place = builder.add(first, lowest), builder.load(length)
-                value = own.number(own.at(source, unit))
-                write_entry(own, target, place, builder.mul(unit, scale), value)
-                _raise(own, length, index(1))
+            for group in range(0, BITS, GROUP):
+                mask = builder.lshr(bits, index(group))
+                mask = builder.and_(mask, index(2**GROUP - 1))
+                line = builder.gep(table, [mask], source_etype=narrow)
+                places = builder.load(line, typ=narrow, align=GROUP)
+                start = builder.trunc(builder.add(first, index(group)), ENTRY)
+                units = builder.add(
+                    builder.zext(places, numbers), _repeated(builder, start, numbers)
+                )
+                place = builder.load(length)
+                entry = _entry(own, target, place)
+                builder.store(units, entry, align=ENTRY_BYTES)
+                builder.store(builder.add(place, builder.ctpop(mask)), length)
 
         _over_units(own, source, terms, visit)
         found = builder.load(length)
         set_length(own, target, found)
         builder.ret(found)
 
-    return _made_once(w, "list", [POINTER, POINTER, INDEX, INDEX], write)
+    return _made_once(w, "list", [POINTER, POINTER, INDEX], write)
+
+
+def _table(module: ir.Module) -> ir.GlobalVariable:
+    """For each mask the places of its bits, from the lowest one on."""
+    line = ir.VectorType(BYTE, GROUP)
+    kind = ir.ArrayType(line, 2**GROUP)
+    table = ir.GlobalVariable(module, kind, "places")
+    lines = []
+    for mask in range(2**GROUP):
+        places = [place for place in range(GROUP) if mask >> place & 1]
+        lines.append((places + [0] * GROUP)[:GROUP])
+    own = [ir.Constant(line, [ir.Constant(BYTE, p) for p in one]) for one in lines]
+    table.initializer = ir.Constant(kind, own)
+    table.linkage, table.global_constant = "internal", True
+    table.align = 64
+    return table
+
+
+def _repeated(builder: ir.IRBuilder, number: ir.Value, kind: ir.VectorType) -> ir.Value:
+    """A vector with one number in every lane."""
+    undefined, lane = ir.Constant(kind, ir.Undefined), ir.IntType(32)
+    first = builder.insert_element(undefined, number, ir.Constant(lane, 0))
+    order = ir.Constant(ir.VectorType(lane, kind.count), None)
+    return builder.shuffle_vector(first, undefined, order)
 
 
 def turn_function(w: Writer, source_stride: int, target_stride: int) -> ir.Function:
@@ -131,15 +149,24 @@ def turn_function(w: Writer, source_stride: int, target_stride: int) -> ir.Funct
 
 
 def lengthen_function(w: Writer) -> ir.Function:
-    """``lengthen(list, length)``: entries that add nothing, up to a length."""
+    """``lengthen(list, length)``: repeats a unit that is 0, up to a length.
+
+    A list that is shorter than another of as many units lacks one; the first that it
+    lacks follows on those whose number is that of their entry.
+    """
 
     def write(own: Writer, function: ir.Function) -> None:
         list_, length = function.args
-        zero = ir.Constant(own.element, 0.0)
-        with own.loop(length_of(own, list_), length) as place:
-            write_entry(own, list_, place, index(0), zero)
+        builder, missing = own.builder, _counter(own)
+        before = length_of(own, list_)
+        with own.loop(index(0), before) as place:
+            same = builder.icmp_signed("==", unit_of(own, list_, place), place)
+            _raise(own, missing, builder.zext(same, INDEX))
+        unit = builder.trunc(builder.load(missing), ENTRY)
+        with own.loop(before, length) as place:
+            builder.store(unit, _entry(own, list_, place), align=ENTRY_BYTES)
         set_length(own, list_, length)
-        own.builder.ret(length)
+        builder.ret(length)
 
     return _made_once(w, "lengthen", [POINTER, INDEX], write)
 
@@ -172,18 +199,6 @@ def _counter(w: Writer) -> ir.Value:
 
 def _raise(w: Writer, counter: ir.Value, by: ir.Value) -> None:
     w.builder.store(w.builder.add(w.builder.load(counter), by), counter)
-
-
-@contextmanager
-def _each_bit(w: Writer, bits: ir.Value) -> Iterator[ir.Value]:
-    """A loop over the bits that are set, from the lowest one on: their numbers."""
-    builder = w.builder
-    left = _counter(w)
-    builder.store(bits, left)
-    with w.loop(index(0), builder.ctpop(bits)):
-        rest = builder.load(left)
-        builder.store(builder.and_(rest, builder.sub(rest, index(1))), left)
-        yield builder.cttz(rest, ir.Constant(ir.IntType(1), 1))
 
 
 def _over_units(

@@ -16,10 +16,8 @@ from throughtime.backends.llvm.row_values import RowValues, source_of
 from throughtime.backends.llvm.schedule import SCRATCH, Location, Schedule, Write
 from throughtime.backends.llvm.tiles import (
     HELD,
-    LISTED,
-    WHOLE,
     ZERO,
-    ZEROS,
+    Operand,
     Tiles,
     TileShape,
 )
@@ -257,17 +255,17 @@ class SweepWriter:
         first, row, height = extent
         slots = sweep.slots(batch)
         operands: list[ir.Value] = []
-        parts: list[tuple[int, int, int]] = []
+        parts: list[Operand] = []
         for part in batch.parts:
             panel = w.times(tile, part.words * len(slots) * w.lanes)
-            operand, kind = part.pairs or part.location, WHOLE
-            if part.zeros:
-                kind = ZEROS
-            if self.by_lists and part.listing is not None:
-                operand, kind = part.listing.place, LISTED
+            operand, lists = part.pairs or part.location, 0
             operands.append(w.at(self.panels, panel, part.panel))
             operands.append(self.address(operand, row))
-            parts.append((self.strides[operand.place], part.words, kind))
+            if self.by_lists and part.listing is not None:
+                lists = self.strides[part.listing.place.place]
+                operands.append(self.address(part.listing.place, row))
+            stride = self.strides[operand.place]
+            parts.append(Operand(stride, part.words, part.zeros, lists))
         starts, addresses = self._starts(batch, begun, first, row)
         weights = sweep.weights(batch)
         shape = TileShape(0, slots, sweep.block, tuple(parts), starts, weights)

@@ -124,13 +124,12 @@ class ThinWriter:
         w, builder, thin = self.writer, self.builder, self.thin
         turn = turn_function(w, self.tiling.left_stride, BLOCK)
         builder.call(turn, [lefts, self.turned, units, count])
-        scale = index(self.thin.strip * w.item_bytes)
         with w.loop(index(0), units, thin.height) as tile:
             end = w.minimum(builder.add(tile, index(thin.height)), units)
             builder.store(index(0), self._number)
             with w.loop(tile, end) as unit:
                 source = w.at(self.turned, w.times(unit, BLOCK))
-                arguments = [source, self._list_of(unit), count, scale]
+                arguments = [source, self._list_of(unit), count]
                 length = builder.call(list_function(w), arguments)
                 longest = w.maximum(builder.load(self._number), length)
                 builder.store(longest, self._number)
@@ -155,9 +154,11 @@ class ThinWriter:
         w, builder = self.writer, self.builder
         inside = builder.urem(column, index(self.thin.strip))
         start = w.times(builder.sub(column, inside), BLOCK)
-        tile = self.tiles.listed(shape, self.thin.list_stride)
+        tile = self.tiles.listed(shape, self.thin.list_stride, self.thin.strip)
         packed = w.at(self.packed, start, inside)
-        builder.call(tile, [self._list_of(unit), packed, result, columns])
+        values = w.at(self.turned, w.times(unit, BLOCK))
+        places = self._list_of(unit), values, packed, result
+        builder.call(tile, [*places, columns])
 
 
 def all_numbers(w: Writer, value: ir.Value) -> ir.Value:

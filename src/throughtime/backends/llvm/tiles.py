@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from llvmlite import ir
 
 from throughtime.backends.llvm.pairs import add_dot
-from throughtime.backends.llvm.patterns import entry_of, length_of
+from throughtime.backends.llvm.patterns import length_of, unit_of
 from throughtime.backends.llvm.vector_math import VectorMath
 from throughtime.backends.llvm.writer import (
-    BYTE,
     INDEX,
     POINTER,
     Writer,
@@ -25,17 +24,28 @@ from throughtime.backends.llvm.writer import (
 HELD = -1
 ZERO = -2
 """Starts of an accumulator: what it holds already, nothing."""
-WHOLE, ZEROS, LISTED = range(3)
-"""Kinds of operands: any; one with many zeros; one with many zeros, as lists."""
+
+
+@dataclass(frozen=True)
+class Operand:
+    """What a tile reads of one operand.
+
+    ``stride`` is the distance of its rows, ``terms`` the length of the sum, both in
+    words where products are of bfloat16. ``zeros`` says that many units are exactly 0,
+    ``lists`` is the distance of its rows' lists, 0 where it has none.
+    """
+
+    stride: int
+    terms: int
+    zeros: bool = False
+    lists: int = 0
 
 
 @dataclass(frozen=True)
 class TileShape:
     """Everything that a tile function is made for.
 
-    ``slots`` are the accumulators it adds to, of ``block`` rows each. ``parts`` are
-    triples: the distance of an operand's rows, the length of the sum, both in words
-    where products are of bfloat16, and the kind of operand. ``starts`` say
+    ``slots`` are the accumulators it adds to, of ``block`` rows each. ``starts`` say
     for each slot where it starts from: `HELD`, `ZERO`, or the distance between rows.
     ``weights`` say for each slot in which of the panels side by side its weights lie,
     and how many vectors behind the first one.
@@ -44,7 +54,7 @@ class TileShape:
     rows: int
     slots: tuple[int, ...]
     block: int
-    parts: tuple[tuple[int, int, int], ...]
+    parts: tuple[Operand, ...]
     starts: tuple[int, ...]
     weights: tuple[tuple[int, int], ...]
 
@@ -75,14 +85,16 @@ class Tiles:
         self._made: dict[TileShape, ir.Function] = {}
 
     def function(self, shape: TileShape) -> ir.Function:
-        """``tile(accumulators, panel and operand of each part, starts)``.
+        """``tile(accumulators, panel, operand and lists of each part, starts)``.
 
-        Starts are addresses, of those slots alone that start from one.
+        Of parts with lists alone there are lists. Starts are addresses, of those slots
+        alone that start from one.
         """
         if shape not in self._made:
             name = f"tile.{len(self._made)}.{shape.rows}x{len(shape.slots)}"
             elsewhere = sum(start >= 0 for start in shape.starts)
-            pointers = 1 + 2 * len(shape.parts) + elsewhere
+            lists = sum(part.lists > 0 for part in shape.parts)
+            pointers = 1 + 2 * len(shape.parts) + lists + elsewhere
             function = internal_function(
                 self.module, name, [POINTER] * pointers, apart=pointers
             )
@@ -94,16 +106,18 @@ class Tiles:
         builder = ir.IRBuilder(function.append_basic_block("entry"))
         w = Writer(builder, self.element, self.lanes, self.item_bytes)
         sums, *rest = function.args
-        operands, starts = rest[: 2 * len(shape.parts)], rest[2 * len(shape.parts) :]
+        given = iter(rest)
+        operands = [
+            [next(given) for _ in range(3 if part.lists else 2)] for part in shape.parts
+        ]
         places = [
             w.at(sums, (slot * shape.block + row) * self.lanes)
             for row in range(shape.rows)
             for slot in shape.slots
         ]
-        totals = self._start(w, shape, places, starts)
-        for number, part in enumerate(shape.parts):
-            own = operands[2 * number : 2 * number + 2]
-            totals = self._product(w, shape, part, (own[0], own[1]), totals)
+        totals = self._start(w, shape, places, list(given))
+        for part, own in zip(shape.parts, operands, strict=True):
+            totals = self._product(w, shape, part, own, totals)
         for value, place in zip(totals, places, strict=True):
             builder.store(value, place, align=self.item_bytes)
         builder.ret_void()
@@ -133,20 +147,20 @@ class Tiles:
         self,
         w: Writer,
         shape: TileShape,
-        part: tuple[int, int, int],
-        operands: tuple[ir.Value, ir.Value],
+        part: Operand,
+        operands: Sequence[ir.Value],
         totals: list[ir.Value],
     ) -> list[ir.Value]:
         """Add one product to all sums."""
-        stride, terms, kind = part
-        panel, operand = operands
+        terms = part.terms
+        panel, operand, *lists = operands
         width = len(shape.slots) // shape.panels * self.lanes
         sides = [side * terms * width for side in range(shape.panels)]
         every = [sides[p] + v * self.lanes for p, v in shape.weights]
-        extent = stride, terms, width
-        if kind == LISTED:
-            own = panel, operand, stride, every
-            totals = self._listed(w, *own, totals, shape.rows)
+        extent = part.stride, terms, width
+        if lists:
+            own = panel, operand, lists[0]
+            totals = self._listed(w, *own, part, width, every, totals, shape.rows)
         elif shape.rows == 1:
             totals = self._part(w, panel, operand, extent, every, totals, shape.rows)
         else:
@@ -154,7 +168,7 @@ class Tiles:
                 # One panel after the other: more weights would fill the registers.
                 source = w.at(panel, start), operand, extent
                 totals = self._side(w, shape, side, source, totals)
-        if kind == WHOLE:
+        if not part.zeros:
             return totals
         # Sums over all units and those by lists differ in the sign of 0 alone.
         return [w.builder.fadd(total, w.constant(0.0)) for total in totals]
@@ -219,8 +233,10 @@ class Tiles:
         self,
         w: Writer,
         panel: ir.Value,
+        operand: ir.Value,
         lists: ir.Value,
-        stride: int,
+        part: Operand,
+        width: int,
         places: Sequence[int],
         start: Sequence[ir.Value],
         rows: int,
@@ -238,11 +254,11 @@ class Tiles:
         totals = [builder.phi(w.vector) for _ in start]
         added: list[ir.Value] = []
         for row in range(rows):
-            distance, value = entry_of(w, lists, place, row * stride)
-            weights = builder.gep(panel, [distance], source_etype=BYTE)
-            repeated = w.splat(value)
+            unit = unit_of(w, w.at(lists, row * part.lists), place)
+            repeated = w.splat(w.number(w.at(operand, unit, row * part.stride)))
+            line = w.times(unit, width)
             for vector, own in enumerate(places):
-                weight = w.load(w.at(weights, own))
+                weight = w.load(w.at(panel, line, own))
                 total = totals[row * len(places) + vector]
                 added.append(self.math.fma(builder, weight, repeated, total))
         following = builder.add(place, index(1), flags=["nsw", "nuw"])

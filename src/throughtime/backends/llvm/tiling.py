@@ -107,7 +107,7 @@ def _thin(
     packed = -(-columns // strip) * strip * BLOCK
     turned = -(-units // lanes) * lanes * BLOCK
     # An odd number of lines of a cache: else lists would fall on the same ones.
-    lines = -(-room_of_list(BLOCK) * item_bytes // LINE) | 1
+    lines = -(-room_of_list(BLOCK, item_bytes) * item_bytes // LINE) | 1
     stride = lines * LINE // item_bytes
     size = packed + turned + units * stride
     return Thin(height, width, strip, packed, turned, stride, size)
