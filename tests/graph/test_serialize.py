@@ -81,7 +81,7 @@ def test_the_text_of_a_version_is_pinned() -> None:
     # A change of this text is a new version, and the old one must still be read.
     graph = replace(trace(cells.Elman(), 1, 2), references=("@misc{one}",))
     text = (
-        '{"format":"throughtime step graph","version":3,"cell":"Elman","input_size":1,'
+        '{"format":"throughtime step graph","version":4,"cell":"Elman","input_size":1,'
         '"hidden_size":2,"parameters":[["weight_ih",[2,1],"uniform",null],'
         '["weight_hh",[2,2],"uniform",null],["bias_ih",[2],"uniform","bias"],'
         '["bias_hh",[2],"uniform","bias"]],"states":[["h",2,0.0]],"inputs":[],'
@@ -90,10 +90,12 @@ def test_the_text_of_a_version_is_pinned() -> None:
         '["parameter",[],["bias_hh",2]],["state",[],["h",2]],["product",[1,0],[]],'
         '["add",[6,3],[]],["product",[2,5],[]],["add",[7,8],[]],["add",[9,4],[]],'
         '["tanh",[10],[]]],"output":11,"new_states":[11],"names":[["a",10],["h",11]],'
-        '"references":["@misc{one}"],"title":"Elman","heads":1}'
+        '"references":["@misc{one}"],"title":"Elman","heads":1,"zeros":[]}'
     )
     assert to_json(graph) == text
-    second = text.replace('"version":3', '"version":2')
+    third = text.replace('"version":4', '"version":3').replace(',"zeros":[]', "")
+    assert from_json(third) == graph
+    second = third.replace('"version":3', '"version":2')
     second = second.replace(',"title":"Elman","heads":1', "")
     assert from_json(second) == graph
     first = second.replace('"version":2', '"version":1')

@@ -448,3 +448,22 @@ def test_in_evaluation_means_are_shown() -> None:
 def test_it_shows_itself() -> None:
     found = explain(cells.LSTM())
     assert repr(found) == str(found)
+
+
+def test_zeros_are_named_and_counted() -> None:
+    torch.manual_seed(3)
+    module = Recurrent(cells.Elman("relu"), 4, 9, num_layers=2, bidirectional=True)
+    x, lengths = torch.randn(6, 3, 4), torch.tensor([6, 2, 0])
+    shares = explain(module).zeros(x, lengths=lengths)
+    _, _, values = module(x, lengths=lengths, return_all=True)
+    assert list(shares) == [(0, 0, "h"), (0, 1, "h"), (1, 0, "h"), (1, 1, "h")]
+    for place, found in shares.items():
+        for step in range(6):
+            alive = values[place][step, lengths > step]
+            assert found[step] == pytest.approx(float((alive == 0).double().mean()))
+    assert "Exactly 0 in many units\n  h\n" in str(explain(module))
+    assert "Exactly 0" not in str(explain(LSTM(3, 4)))
+    first = explain(Recurrent(cells.Elman("relu"), 4, 9, batch_first=True))
+    assert first.zeros(x.transpose(0, 1))[0, 0, "h"].shape == (6,)
+    with pytest.raises(NoParameters, match="numbers need some"):
+        explain(cells.Elman("relu")).zeros(x)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from throughtime.cells import Elman
 from throughtime.errors import (
     BadLengths,
     BadTarget,
@@ -13,6 +14,7 @@ from throughtime.errors import (
     ThroughtimeError,
     UnknownChoice,
 )
+from throughtime.nn import Recurrent
 from throughtime.nn.heads import Head, Linear, Sigmoid, Softmax, mean_loss, pool
 
 T, B, H, K = 5, 4, 3, 6
@@ -276,3 +278,20 @@ def test_autocast_changes_nothing(backend: str) -> None:
     expected = head(x)
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(head(x), expected)
+
+
+def test_a_head_that_reads_zeros_gives_the_same_numbers() -> None:
+    torch.manual_seed(1)
+    module = Recurrent(Elman("relu"), 8, 64)
+    assert module.leaves_zeros
+    assert not Recurrent(Elman("tanh"), 8, 64).leaves_zeros
+    answers = []
+    for zeros in (False, True):
+        torch.manual_seed(2)
+        head = Linear(64, 40, zeros=zeros, dtype=torch.float64)
+        x = torch.randn(30, 64, dtype=torch.float64).sub(1).relu().requires_grad_()
+        logits = head.logits(x)
+        logits.square().sum().backward()
+        answers.append((logits.detach(), x.grad, head.weight.grad))
+    for one, other in zip(*answers, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-12)

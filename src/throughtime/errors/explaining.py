@@ -41,11 +41,11 @@ class BadExtent(ThroughtimeError, ValueError):
 
 
 class NoParameters(ThroughtimeError, ValueError):
-    """δ of a cell alone, which has no parameters to compute it with."""
+    """Numbers of a cell alone, which has no parameters to compute them with."""
 
     message = (
-        "The cell {cell} alone has no parameters, and δ needs some: explain a module "
-        "of it, such as tt.nn.Recurrent({cell}(), 3, 4)."
+        "The cell {cell} alone has no parameters, and numbers need some: explain a "
+        "module of it, such as tt.nn.Recurrent({cell}(), 3, 4)."
     )
 
 

@@ -108,6 +108,8 @@ class StepGraph:
     """The cell with those of its settings that are not the default ones."""
     heads: int = 1
     """Parts of the units that see themselves alone, see `block_diagonal`."""
+    zeros: tuple[str, ...] = ()
+    """Inputs that are exactly 0 in many units, as a ReLU before them leaves them."""
 
     @property
     def output_size(self) -> int:
@@ -199,6 +201,9 @@ def _verify_ends(graph: StepGraph) -> None:
     def invalid(index: int, operation: str, reason: str) -> InvalidGraph:
         return InvalidGraph(index=index, operation=operation, reason=reason)
 
+    for name in graph.zeros:
+        if name not in {"x", *(declared.name for declared in graph.inputs)}:
+            raise invalid(-1, "declaration", f"no input {name!r} is declared")
     named = [index for _, index in graph.names]
     for end in (graph.output, *graph.new_states, *named):
         if not 0 <= end < len(graph.nodes):

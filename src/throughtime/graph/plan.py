@@ -35,6 +35,7 @@ from throughtime.graph.simplify import (
     ordered_nodes,
     simplify,
 )
+from throughtime.graph.zeros import mark_zeros
 
 RULES = (*EXPANSION, *ALGEBRA, *SPLITTING)
 
@@ -169,6 +170,11 @@ class _Forward:
                 self.operands,
                 self.widths,
             )
+        sizes = {"x": graph.input_size} | {one.name: one.size for one in graph.inputs}
+        given = [Span(name, 0, sizes[name]) for name in graph.zeros]
+        programs = *forward, *backward
+        marked, contractions = mark_zeros(programs, contractions, given)
+        forward, backward = marked[: len(forward)], marked[len(forward) :]
         return Plan(
             graph=graph,
             nodes=tuple(self.nodes),

@@ -72,6 +72,8 @@ class Program:
     """What is added up over all steps rather than written."""
     recurrent: bool = False
     backwards: bool = False
+    zeros: tuple[int, ...] = ()
+    """Operands of products that are exactly 0 in many units, see `mark_zeros`."""
 
 
 def multiply_adds(program: Program) -> int:
@@ -91,6 +93,8 @@ class Source:
     span: Span
     state: int | None = None
     """Position of the state whose initial value precedes the first step."""
+    zeros: bool = False
+    """Whether it is exactly 0 in many units."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from throughtime.graph.operations import (
 )
 
 FORMAT = "throughtime step graph"
-VERSION = 3
+VERSION = 4
 _FIELDS = {
     "format",
     "version",
@@ -46,9 +46,10 @@ _FIELDS = {
     "references",
     "title",
     "heads",
+    "zeros",
 }
 # Since which version; a text of an older one lacks them.
-_SINCE = {"references": 2, "title": 3, "heads": 3}
+_SINCE = {"references": 2, "title": 3, "heads": 3, "zeros": 4}
 _Kind = TypeVar("_Kind")
 
 
@@ -86,6 +87,7 @@ def to_json(graph: StepGraph) -> str:
         "references": list(graph.references),
         "title": graph.title,
         "heads": graph.heads,
+        "zeros": list(graph.zeros),
     }
     return json.dumps(
         document, ensure_ascii=False, allow_nan=False, separators=(",", ":")
@@ -115,6 +117,9 @@ def from_json(text: str) -> StepGraph:
         references=_references(document.get("references", [])),
         title=_a(str, document.get("title", document["cell"]), "title"),
         heads=_size(document.get("heads", 1), "heads"),
+        zeros=tuple(
+            _word(n, "zeros") for n in _list(document.get("zeros", []), "zeros")
+        ),
     )
     try:
         return verify(graph)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from throughtime.backends.llvm.options import Options
 from throughtime.backends.llvm.overlay import overlay
 from throughtime.errors import (
     BadExtent,
@@ -26,6 +27,7 @@ from throughtime.nn.compiled.ways import FEW_SEQUENCES, hoists, shares_units, st
 from throughtime.nn.layers import Layers
 from throughtime.nn.node_deltas import Deltas, node_deltas
 from throughtime.nn.sequences import Lengths, Sequences
+from throughtime.nn.zeros import Zeros, zero_names, zero_shares
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,21 @@ class Explanation:
             ("Backward, in the loop, with what it has at hand", found.summed),
             (f"Backward, {after}{at_once}", ends),
             ("Stored for the backward pass, per step and sequence", found.stored),
+            ("Exactly 0 in many units", self._zeros(graph)),
         )
         return tuple((title, tuple(lines)) for title, lines in blocks if lines)
+
+    def _zeros(self, graph: StepGraph) -> list[str]:
+        """Which values are, and what products make of it."""
+        names = zero_names(graph)
+        if not names:
+            return []
+        share = 1 - Options().most_by_pattern
+        return [
+            ", ".join(names),
+            "  (products with them, and with their δ, leave zeros out where at least "
+            f"{share:.0%} are: they are counted while it runs)",
+        ]
 
     def _planned(self, layer: int, *, hoist: bool) -> PlanText:
         graph = self.graphs[layer]
@@ -156,6 +171,34 @@ class Explanation:
             lengths=lengths,
             resets=resets,
             **inputs,
+        )
+
+    def zeros(
+        self,
+        input: Sequences,
+        state: Tensor | Sequence[Tensor] | None = None,
+        *,
+        lengths: Lengths | None = None,
+        resets: Tensor | None = None,
+        **inputs: Sequences,
+    ) -> Zeros:
+        """Share of the units that are exactly 0, at each step of a call.
+
+        Parameters
+        ----------
+        input, state, lengths, resets, **inputs
+            As in a call of the module.
+
+        Returns
+        -------
+        zeros
+            ``(layer, direction, name) -> (T,)`` for every value with a name that a
+            function such as ReLU ends; NaN at steps that no sequence has.
+        """
+        if self.module is None:
+            raise NoParameters(cell=self.graphs[0].cell)
+        return zero_shares(
+            self.module, input, state, lengths=lengths, resets=resets, **inputs
         )
 
     def _mode(self) -> Iterator[str]:

@@ -18,6 +18,7 @@ of a batch.
 
 import math
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -31,7 +32,7 @@ from throughtime.nn.choice import check_backend, choose
 from throughtime.nn.execution import run_layer
 from throughtime.nn.packing import checked_lengths
 from throughtime.nn.precision import own_precision
-from throughtime.nn.settings import check_size
+from throughtime.nn.settings import check_flag, check_size
 
 Pooling = Literal["last", "mean", "max"]
 Reduction = Literal["mean", "sum"]
@@ -46,6 +47,9 @@ class Head(nn.Module, ABC):
         H, the units that the network gives.
     output_size
         K, the numbers of one answer.
+    zeros
+        Whether the network leaves many units exactly 0, see `Layers.leaves_zeros`:
+        compiled products may leave them out, then.
     backend
         As in `Recurrent`.
     device, dtype
@@ -57,6 +61,7 @@ class Head(nn.Module, ABC):
         input_size: int,
         output_size: int,
         *,
+        zeros: bool = False,
         backend: str = "auto",
         device: torch.device | str | int | None = None,
         dtype: torch.dtype | None = None,
@@ -66,7 +71,9 @@ class Head(nn.Module, ABC):
         check_size("output_size", output_size)
         self.input_size, self.output_size = input_size, output_size
         self.backend = check_backend(backend)
-        self.graph = trace(Feedforward("identity"), input_size, output_size)
+        check_flag("zeros", zeros)
+        graph = trace(Feedforward("identity"), input_size, output_size)
+        self.graph = replace(graph, zeros=("x",)) if zeros else graph
         shape = (output_size, input_size)
         self.weight = nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
         self.bias = nn.Parameter(torch.empty(output_size, device=device, dtype=dtype))

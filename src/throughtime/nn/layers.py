@@ -13,6 +13,7 @@ from throughtime.graph.evaluation import evaluated
 from throughtime.graph.exposing import exposed
 from throughtime.graph.random_values import is_random
 from throughtime.graph.serialize import text_of
+from throughtime.graph.zeros import tell_layers, zero_values
 from throughtime.nn.checkpointing import Checkpoint, Spacing
 from throughtime.nn.choice import Choice, check_backend, choose, plain_operation
 from throughtime.nn.execution import run_layer
@@ -78,6 +79,8 @@ class Layers(nn.Module):
         check_flag("bidirectional", bidirectional)
         check_dtype(dtype)
         self.graphs = checked_graphs(graphs)
+        if not residual:
+            self.graphs = tell_layers(self.graphs)
         self.input_size = self.graphs[0].input_size
         self.input_sizes = {"x": self.input_size}
         self.input_sizes |= {one.name: one.size for one in self.graphs[0].inputs}
@@ -137,6 +140,13 @@ class Layers(nn.Module):
     def directions(self) -> int:
         """D: 2 if the module is bidirectional, else 1."""
         return 2 if self.bidirectional else 1
+
+    @property
+    def leaves_zeros(self) -> bool:
+        """Whether the output is exactly 0 in many units, as a ReLU leaves it."""
+        last = self.graphs[-1]
+        added = self.residual and self.num_layers > 1
+        return not added and last.output in zero_values(last)
 
     def reset_parameters(self) -> None:
         """Draw all parameters anew, in order, from torch's generator."""

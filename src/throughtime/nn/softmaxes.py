@@ -20,7 +20,7 @@ class Softmaxes(Head):
         H, the units that the network gives.
     sizes
         K₁ to K_G. The logits of the groups stand side by side.
-    backend, device, dtype
+    zeros, backend, device, dtype
         As in `Head`.
     """
 
@@ -29,12 +29,18 @@ class Softmaxes(Head):
         input_size: int,
         sizes: Sequence[int],
         *,
+        zeros: bool = False,
         backend: str = "auto",
         device: torch.device | str | int | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__(
-            input_size, sum(sizes), backend=backend, device=device, dtype=dtype
+            input_size,
+            sum(sizes),
+            zeros=zeros,
+            backend=backend,
+            device=device,
+            dtype=dtype,
         )
         self.sizes = tuple(sizes)
 

@@ -11,6 +11,7 @@ from throughtime.backends.llvm.layout import (
     FEW,
     FLAGS,
     GIVE_UP,
+    LISTS,
     LOADS,
     PANELS,
     ROWS,
@@ -69,11 +70,13 @@ class BodyWriter:
         self.sizes = {
             **carried_sizes(program),
             "scratch": max(1, layout.scratch_width),
+            LISTS: max(1, layout.scratch_width),
         }
         self.tiles = tiles
         self.math = math
         # From a row of this step to its row of the step that comes next.
         self.rows_ahead: ir.Value | None = None
+        self.iteration: ir.Value | None = None
 
     def write(self) -> ir.Function:
         w, builder = self.writer, self.writer.builder
@@ -88,13 +91,14 @@ class BodyWriter:
         self._prepare_draws(table)
         self.sums = self._reserve()
         self.own_scratch = w.pointer(table, SCRATCH)
+        share = builder.mul(thread, index(CHUNK * self.sizes["scratch"]))
+        self.lists = w.at(self.own_scratch, share)
         low, high = index(0), self.rows
         if self.layout.split_units:
             self._meet()
         else:
             low, high = self._own_rows()
-            share = builder.mul(thread, index(CHUNK * self.sizes["scratch"]))
-            self.own_scratch = w.at(self.own_scratch, share)
+            self.own_scratch = self.lists
         with w.loop(low, high, CHUNK) as chunk:
             end = w.minimum(builder.add(chunk, index(CHUNK)), high)
             if self.program.recurrent:
@@ -212,10 +216,12 @@ class BodyWriter:
 
     def _reserve(self) -> ir.Value:
         """Memory for the accumulators of one tile, on the stack."""
+        narrow = self.layout.sweeps
         most = max(
             (
                 len(sweep.group.accumulators) * sweep.vectors * sweep.block
-                for sweep in self.layout.sweeps
+                for one in narrow
+                for sweep in (one, *self.layout.by_lists(one))
             ),
             default=0,
         )
@@ -223,7 +229,7 @@ class BodyWriter:
 
     def _step(self, iteration: ir.Value, chunk: ir.Value, end: ir.Value) -> None:
         w, builder = self.writer, self.writer.builder
-        step = iteration
+        step = self.iteration = iteration
         if self.program.backwards:
             last = builder.sub(self.steps, index(1))
             step = builder.sub(last, iteration)
@@ -248,9 +254,12 @@ class BodyWriter:
     def _row_addresses(self, chunk: ir.Value) -> dict[str, ir.Value]:
         found: dict[str, ir.Value] = {}
         for place in self.layout.places:
-            found[place] = (
-                self.own_scratch if place == "scratch" else self._address(place, chunk)
-            )
+            if place == LISTS:
+                found[place] = self.lists
+            elif place == "scratch":
+                found[place] = self.own_scratch
+            else:
+                found[place] = self._address(place, chunk)
         return found
 
     def _step_addresses(
@@ -281,7 +290,7 @@ class BodyWriter:
                 line = builder.lshr(chunk, self.shift)
                 found[place] = self._address(f"buffer {SUMS}", line)
             else:
-                found[place] = self.own_scratch
+                found[place] = self.lists if place == LISTS else self.own_scratch
         return found
 
     def _output_state(self) -> int:
@@ -350,6 +359,8 @@ class BodyWriter:
             tiles_of=self._share if self.layout.split_units else None,
             options=self.options,
             draws=self.draws,
+            iteration=self.iteration,
+            by_lists=self.layout.by_lists(sweep),
         )
 
 

@@ -5,7 +5,7 @@ result, so every number is the same sum in the same order however the result is
 divided among threads, and long sums lose little accuracy.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from llvmlite import ir
@@ -14,6 +14,7 @@ from throughtime.backends.llvm.edges import sum_rows
 from throughtime.backends.llvm.layout import (
     COUNT,
     ROWS,
+    SCRATCH,
     SEGMENTS,
     STEPS,
     TABLE,
@@ -21,26 +22,10 @@ from throughtime.backends.llvm.layout import (
 )
 from throughtime.backends.llvm.outer import BLOCK, OuterShape, OuterTiles
 from throughtime.backends.llvm.target import Target
+from throughtime.backends.llvm.thin_contraction import ThinWriter
+from throughtime.backends.llvm.tiling import Tiling, strips, tiling_of
 from throughtime.backends.llvm.writer import INDEX, POINTER, VOID, Writer, index
 from throughtime.graph.programs import OUTPUT, SUMS, Contraction, Source, Span, meet
-
-PANEL_BYTES = 200_000
-"""Of the result, taken through all rows before the next part: it stays in the L2
-cache, beside the rows of two blocks."""
-
-
-def balanced_height(size: int, width: int, most: int) -> int:
-    """Rows of a tile so that two threads with whole tiles have the least to do."""
-
-    def cost(height: int) -> tuple[int, int]:
-        tiles = -(-size // height)
-        own = tiles - tiles // 2
-        last = size - (tiles - 1) * height
-        several = (tiles // 2) * (height * width + 1)
-        rest = (own - 1) * (height * width + 1) + last * width + 1
-        return max(several, rest), -height
-
-    return min(range(-(-most // 2), most + 1), key=cost)
 
 
 @dataclass(frozen=True)
@@ -68,7 +53,9 @@ class ContractionWriter:
         arguments: Arguments,
         widths: dict[str, int],
         columns: Sequence[int],
+        most_by_pattern: float,
     ) -> None:
+        self.most_by_pattern = most_by_pattern
         self.tiles = tiles
         self.target = target
         self.lanes = tiles.lanes
@@ -82,10 +69,11 @@ class ContractionWriter:
 
     def write(self, contractions: Sequence[Contraction]) -> ir.Function:
         self._all = contractions
-        sums = [c for c in contractions if c.right is None or c.unitwise]
-        for product in contractions:
-            if product.right is None or product.unitwise:
-                continue
+        products = [c for c in contractions if not _is_sum(c)]
+        thin = [self._tiling(product).thin for product in products]
+        self.room = max((one.size for one in thin if one), default=0)
+        sums = [c for c in contractions if _is_sum(c)]
+        for product in products:
             # Rows that a product has just read are at hand for a sum as well.
             self._beside = [
                 one for c in sums if not self._rivals(c) for one in _turned(c, product)
@@ -187,103 +175,114 @@ class ContractionWriter:
         if contraction.right is None or contraction.unitwise:
             self._sum_alone(contraction, lefts, segment)
             return
-        left, right = contraction.left.span, self._right(contraction)
-        left_stride, right_stride = self.widths[left.buffer], self.widths[right.buffer]
+        left = contraction.left.span
         rights = self._rows_of(contraction.right, segment)
-        width = min(self.target.largest_tile, -(-right.size // self.lanes))
-        height = balanced_height(left.size, width, self.target.rows(width))
-        first, last = self._share_of_product(contraction, height)
-        panel = PANEL_BYTES // (right.size * self.tiles.item_bytes * height)
-        for_cache = height * max(1, panel)
+        tiling = self._tiling(contraction)
+        first, last = self._share_of_product(contraction, tiling.step)
         with (
-            w.loop(first, last, for_cache) as low,
+            w.loop(first, last, tiling.panel) as low,
             w.loop(index(0), segment.rows, BLOCK) as block,
         ):
-            high = w.minimum(builder.add(low, index(for_cache)), last)
+            high = w.minimum(builder.add(low, index(tiling.panel)), last)
             count = w.minimum(builder.sub(segment.rows, block), index(BLOCK))
-            own_left = w.at(lefts, w.times(block, left_stride))
-            own_right = w.at(rights, w.times(block, right_stride))
+            own_left = w.at(lefts, w.times(block, tiling.left_stride))
+            own_right = w.at(rights, w.times(block, tiling.right_stride))
             extent = (low, high, count)
             self._sums_beside(left, (own_left, block), segment, extent)
             own = (own_left, own_right, self._result(contraction))
-            self._block(contraction, own, extent, (height, width))
+            self._product(contraction, own, extent)
+
+    def _tiling(self, contraction: Contraction) -> Tiling:
+        return tiling_of(
+            contraction,
+            self.widths,
+            self.columns[contraction.operand],
+            self.target,
+            self.tiles.item_bytes,
+            thin=bool(self.most_by_pattern),
+        )
+
+    def _product(
+        self,
+        contraction: Contraction,
+        addresses: tuple[ir.Value, ir.Value, ir.Value],
+        extent: tuple[ir.Value, ir.Value, ir.Value],
+    ) -> None:
+        """Add one block of rows to a part of the result, whole or by lists."""
+        w, tiling = self.writer, self._tiling(contraction)
+        if tiling.thin is None:
+            self._block(contraction, addresses, extent, None)
+            return
+        memory = w.pointer(self.function.args[0], SCRATCH)
+        memory = w.at(memory, w.times(self.function.args[1], self.room))
+        lists = ThinWriter(w, self.tiles, tiling, tiling.thin, memory)
+        lefts, rights, _ = addresses
+        chosen = lists.chosen(lefts, rights, extent, self.most_by_pattern)
+        with w.builder.if_else(chosen) as branches:
+            for way, branch in zip((lists, None), branches, strict=True):
+                with branch:
+                    self._block(contraction, addresses, extent, way)
 
     def _block(
         self,
         contraction: Contraction,
         addresses: tuple[ir.Value, ir.Value, ir.Value],
         extent: tuple[ir.Value, ir.Value, ir.Value],
-        tile: tuple[int, int],
+        lists: ThinWriter | None,
     ) -> None:
-        """Add one block of rows to a part of the result, tile by tile."""
+        """Add a block tile by tile."""
         w, builder = self.writer, self.writer.builder
-        left, right = contraction.left.span, self._right(contraction)
         own_left, own_right, result = addresses
         low, high, count = extent
-        height, width = tile
-        columns = self.columns[contraction.operand]
+        tiling = self._tiling(contraction)
+        sizes = tiling if lists is None else lists.thin
+        columns = tiling.result_stride
         corner = contraction.rows[0] * columns + contraction.columns[0]
         target = w.at(result, corner)
-        strides = (self.widths[left.buffer], self.widths[right.buffer], columns)
-        for start, vectors, masked in self._columns(right.size, width):
-            with w.loop(*start) as column, w.loop(low, high, height) as row:
-                self._call_tiles(
-                    OuterShape(height, vectors, masked, *strides),
-                    left.size,
-                    (
-                        w.at(own_left, row),
-                        w.at(own_right, column),
-                        w.at(target, w.times(row, columns), column),
-                    ),
-                    builder.sub(high, row),
-                    count,
-                    builder.sub(index(right.size), column),
-                )
+        strides = tiling.left_stride, tiling.right_stride, columns
+        for strip in strips(tiling.columns, sizes.width, self.lanes):
+            columns_of = w.loop(index(strip.start), index(strip.stop), strip.step)
+            with columns_of as column, w.loop(low, high, sizes.height) as row:
+                own = w.at(target, w.times(row, columns), column)
+                left = builder.sub(index(tiling.columns), column)
+                places = w.at(own_left, row), w.at(own_right, column), own
 
-    @staticmethod
-    def _right(contraction: Contraction) -> Span:
-        assert contraction.right is not None, "a sum has no right side"
-        return contraction.right.span
+                def call(
+                    shape: OuterShape,
+                    row: ir.Value = row,
+                    column: ir.Value = column,
+                    places: tuple[ir.Value, ...] = places,
+                    left: ir.Value = left,
+                ) -> None:
+                    if lists is None:
+                        tile = self.tiles.function(shape)
+                        builder.call(tile, [*places, count, left])
+                    else:
+                        unit = builder.sub(row, low)
+                        lists.call_tile(shape, unit, column, places[2], left)
 
-    def _columns(
-        self, size: int, width: int
-    ) -> list[tuple[tuple[ir.Constant, ir.Constant, int], int, bool]]:
-        """Loops over columns: whole tiles, then whole vectors, then a part of one."""
-        step = width * self.lanes
-        whole = size // step * step
-        vectors = size // self.lanes * self.lanes
-        found = []
-        if whole:
-            found.append(((index(0), index(whole), step), width, False))
-        if vectors > whole:
-            span = (index(whole), index(vectors), vectors - whole)
-            found.append((span, (vectors - whole) // self.lanes, False))
-        if size > vectors:
-            found.append(((index(vectors), index(size), self.lanes), 1, True))
-        return found
+                shape = OuterShape(sizes.height, strip.vectors, strip.masked, *strides)
+                rows = builder.sub(high, row)
+                self._call_tiles(shape, tiling.units, rows, call)
 
     def _call_tiles(
         self,
         shape: OuterShape,
         size: int,
-        addresses: tuple[ir.Value, ir.Value, ir.Value],
         rows: ir.Value,
-        count: ir.Value,
-        columns: ir.Value,
+        call: Callable[[OuterShape], None],
     ) -> None:
         """Full tiles by one function, the last columns of the left by another."""
         builder = self.writer.builder
         rest = size % shape.height
         if not rest:
-            tile = self.tiles.function(shape)
-            builder.call(tile, [*addresses, count, columns])
+            call(shape)
             return
         full = builder.icmp_signed(">=", rows, index(shape.height))
         with builder.if_else(full) as branches:
             for height, branch in zip((shape.height, rest), branches, strict=True):
                 with branch:
-                    tile = self.tiles.function(replace(shape, height=height))
-                    builder.call(tile, [*addresses, count, columns])
+                    call(replace(shape, height=height))
 
     def _sums_beside(
         self,
@@ -350,6 +349,11 @@ class ContractionWriter:
             factors = w.at(own if others is None else others, column)
             places = [w.at(own, column), w.at(result, column), factors]
             w.builder.call(sums, [*places, count, left])
+
+
+def _is_sum(contraction: Contraction) -> bool:
+    """Whether columns are added up, one by one."""
+    return contraction.right is None or contraction.unitwise
 
 
 def _is_shifted(contraction: Contraction) -> bool:

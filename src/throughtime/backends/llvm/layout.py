@@ -5,10 +5,11 @@ decided here, so that the code that is written and the caller agree.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from throughtime.backends.llvm.options import Settings
 from throughtime.backends.llvm.pairs import row_words, words_of
+from throughtime.backends.llvm.patterns import room_of_list
 from throughtime.backends.llvm.schedule import (
     SCRATCH as SCRATCH_PLACE,
 )
@@ -59,6 +60,14 @@ FEW = 2
 nearest cache."""
 
 
+LEAST = 32
+"""Units on both sides of a product that leaves out zeros: fewer are not worth it."""
+LINE = 64
+"""Bytes of a line of a cache."""
+LISTS = "lists"
+"""Place of lists: scratch memory that is a thread's own even where they share rows."""
+
+
 @dataclass
 class Arguments:
     """Positions of named words behind the fixed ones."""
@@ -72,6 +81,18 @@ class Arguments:
 
 
 @dataclass(frozen=True)
+class Listing:
+    """Where each row's list lies of an operand's units that are not 0.
+
+    ``flag`` is where, among the panels, a vector of zeros says that all weights are
+    finite.
+    """
+
+    place: Location
+    flag: int
+
+
+@dataclass(frozen=True)
 class Part:
     """One operand of a batch; ``panel`` is where its packed weights begin."""
 
@@ -80,6 +101,9 @@ class Part:
     panel: int
     pairs: Location | None = None
     """Where the operand lies in bfloat16, if products take it so."""
+    zeros: bool = False
+    """Whether the operand is 0 in many units: no sum behind it is −0, then."""
+    listing: Listing | None = None
 
     @property
     def words(self) -> int:
@@ -113,6 +137,30 @@ class Sweep:
     block: int
     masked: bool
     batches: tuple[Batch, ...]
+    panels: int = 1
+    """Tiles of panels that lie side by side in one of these tiles."""
+
+    def slots(self, batch: Batch) -> tuple[int, ...]:
+        """Accumulators of a row in a batch, vector by vector."""
+        return tuple(
+            member.accumulator * self.vectors + vector
+            for member in batch.members
+            for vector in range(self.vectors)
+        )
+
+    def weights(self, batch: Batch) -> tuple[tuple[int, int], ...]:
+        """In which panel the weights of each slot lie, and how many vectors behind."""
+        vectors = self.vectors // self.panels
+        return tuple(
+            (vector // vectors, place * vectors + vector % vectors)
+            for place in range(len(batch.members))
+            for vector in range(self.vectors)
+        )
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether products may go by lists."""
+        return any(part.listing for batch in self.batches for part in batch.parts)
 
 
 def has_products(sweep: Sweep) -> bool:
@@ -136,11 +184,14 @@ class Layout:
         self.bfloat16 = settings.bfloat16
         self.scratch_width = schedule.scratch_width
         self._pairs: dict[tuple[Location, int], Location] = {}
+        self._item_bytes = settings.item_bytes
+        self._has_lists = False
         self.program = program
         self.schedule = schedule
         self.target = target
         self.lanes = target.lanes(settings.item_bytes)
         self.panel_end = panel_start
+        self._zeros = {self._operand_of(vector) for vector in program.zeros}
         self.sweeps = tuple(self._sweep(group) for group in schedule.groups)
 
     def operand_location(self, index: int) -> Location:
@@ -163,7 +214,7 @@ class Layout:
             v for v in range(1, limit + 1) if whole % v == 0 and whole // v >= fewest
         )
         batches = tuple(self._batches(group, vectors))
-        width = max((len(b.members) for b in batches), default=1) * vectors
+        width = _width(batches, vectors)
         return Sweep(
             group=group,
             vectors=vectors,
@@ -173,16 +224,41 @@ class Layout:
             batches=batches,
         )
 
+    def by_lists(self, sweep: Sweep) -> tuple[Sweep, Sweep]:
+        """The same sweep by the lists of blocks of rows, and by those of single rows.
+
+        Every row loads its own weights. Tiles side by side load less beside them, and
+        keep enough sums in registers.
+        """
+        pairs = self._side_by_side(sweep, 2)
+        return pairs, replace(self._side_by_side(sweep, 4), block=1)
+
+    def _side_by_side(self, sweep: Sweep, panels: int) -> Sweep:
+        """So many tiles in one, or fewer where those do not divide them."""
+        threads = 2 if self.split_units else 1
+        vectors = panels * sweep.vectors
+        rows = self.target.rows(_width(sweep.batches, vectors))
+        tiles, rest = divmod(sweep.tiles, panels)
+        if panels == 1:
+            return sweep
+        registers = rows * _width(sweep.batches, vectors) < self.target.registers
+        if rest or tiles < threads or not registers:
+            return self._side_by_side(sweep, panels // 2)
+        return replace(sweep, vectors=vectors, tiles=tiles, block=rows, panels=panels)
+
     def _batches(self, group: Group, vectors: int) -> list[Batch]:
         tiles = -(-group.size // self.lanes) // vectors
         most = max(1, self.target.largest_tile // vectors)
         found: list[Batch] = []
         for members, location, terms in self._rounds(group, most):
             pairs = self._pairs_of(location, terms) if self.bfloat16 else None
-            part = Part(location, terms, self.panel_end, pairs)
+            zeros = (location, terms) in self._zeros and not pairs
+            part = Part(location, terms, self.panel_end, pairs, zeros)
             # A square of pairs may be packed past the last word.
             room = tiles * part.words + (self.lanes if pairs else 0)
             self.panel_end += room * len(members) * vectors * self.lanes
+            if zeros and min(terms, group.size) >= LEAST:
+                part = self._listed(part)
             if not (self.options.join_products and _join(found, members, part)):
                 found.append(Batch(members, (part,)))
         return found
@@ -211,6 +287,21 @@ class Layout:
             for first in range(0, len(members), most):
                 yield tuple(members[first : first + most]), *key
 
+    def _listed(self, part: Part) -> Part:
+        """Give a part's operand room for lists, if there are to be any."""
+        if not self.options.most_by_pattern:
+            return part
+        self._has_lists = True
+        lines = -(-self.scratch_width * self._item_bytes // LINE)
+        start = lines * LINE // self._item_bytes
+        width = start + room_of_list(part.terms, self._item_bytes)
+        # An odd number of lines: else rows would fall on the same lines of a cache.
+        lines = -(-width * self._item_bytes // LINE) | 1
+        self.scratch_width = lines * LINE // self._item_bytes
+        listing = Listing(Location(LISTS, start), self.panel_end)
+        self.panel_end += LINE // self._item_bytes
+        return replace(part, listing=listing)
+
     def _pairs_of(self, location: Location, terms: int) -> Location:
         """Room in scratch memory for an operand in bfloat16."""
         if (location, terms) not in self._pairs:
@@ -224,11 +315,18 @@ class Layout:
         found = _places(self.program.nodes, self.schedule)
         if self._pairs and SCRATCH_PLACE not in found:
             found.append(SCRATCH_PLACE)
-        return found
+        return [*found, LISTS] if self._has_lists else found
 
     def _operand(self, product: int) -> tuple[Location, int]:
-        vector = self.program.nodes[product].arguments[1]
+        return self._operand_of(self.program.nodes[product].arguments[1])
+
+    def _operand_of(self, vector: int) -> tuple[Location, int]:
         return self.operand_location(vector), self.program.nodes[vector].size
+
+
+def _width(batches: Iterable[Batch], vectors: int) -> int:
+    """Accumulators of a row in the largest batch."""
+    return max((len(b.members) for b in batches), default=1) * vectors
 
 
 def _join(found: list[Batch], members: tuple[Member, ...], part: Part) -> bool:

@@ -11,6 +11,7 @@ from throughtime.backends.llvm.contraction import ContractionWriter
 from throughtime.backends.llvm.edges import Edges, EdgeWriter
 from throughtime.backends.llvm.layout import (
     AGAIN,
+    CHUNK,
     PARALLEL,
     TEAM,
     THREAD,
@@ -182,7 +183,7 @@ class _ModuleWriter:
         return layouts
 
     def _contractions(self, contractions: Sequence[Contraction]) -> ir.Function:
-        return ContractionWriter(
+        writer = ContractionWriter(
             OuterTiles(
                 self.module,
                 self.element,
@@ -195,7 +196,12 @@ class _ModuleWriter:
             self.arguments,
             self.widths,
             self.columns,
-        ).write(contractions)
+            self.settings.options.most_by_pattern,
+        )
+        body = writer.write(contractions)
+        # A thread has `CHUNK` rows of scratch memory.
+        self.scratch_width = max(self.scratch_width, -(-writer.room // CHUNK))
+        return body
 
     def _pack(self, layouts: Sequence[Layout]) -> ir.Function:
         across, along = (

@@ -25,6 +25,8 @@ class Options:
     """Ask for rows of weight gradients before they are needed."""
     overwrite_saved: bool = True
     """Write δ over stored values that nobody will read again."""
+    most_by_pattern: float = 0.34
+    """Share of units that are not 0 up to which products leave out zeros; 0: never."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
+from throughtime.backends.llvm.patterns import length_of, unit_of
 from throughtime.backends.llvm.vector_math import VectorMath
 from throughtime.backends.llvm.writer import (
     INDEX,
@@ -94,6 +95,61 @@ class OuterTiles:
             self._write(function, shape)
         return self._made[shape]
 
+    def listed(self, shape: OuterShape, stride: int, strip: int) -> ir.Function:
+        """``tile(lists, left, packed right, result, columns)``: rows that lists name.
+
+        One list for each column of the left, all of one length, ``stride`` apart. Of
+        the left, `BLOCK` rows of a column lie side by side; of the right, ``strip``
+        columns of a row.
+        """
+        name = f"listed.{shape.height}x{shape.vectors}.{shape.masked}"
+        name = f"{name}.{shape.result_stride}.{stride}.{strip}"
+        if name in self.module.globals:
+            return self.module.globals[name]
+        arguments = [POINTER, POINTER, POINTER, POINTER, INDEX]
+        function = internal_function(self.module, name, arguments, apart=4)
+        builder = ir.IRBuilder(function.append_basic_block("entry"))
+        w = Writer(builder, self.element, self.lanes, self.item_bytes)
+        lists, left, right, result, columns = function.args
+        length = length_of(w, lists)
+
+        def added(place: ir.Value, totals: list[ir.Value]) -> list[ir.Value]:
+            found = []
+            for unit in range(shape.height):
+                row = unit_of(w, w.at(lists, unit * stride), place)
+                repeated = w.splat(w.number(w.at(left, row, unit * BLOCK)))
+                line = w.times(row, strip)
+                for v in range(shape.vectors):
+                    total = totals[unit * shape.vectors + v]
+                    vector = w.load(w.at(right, line, v * self.lanes))
+                    found.append(self.math.fma(builder, vector, repeated, total))
+            return found
+
+        with builder.if_then(builder.icmp_signed(">", length, index(0))):
+            totals = _over_rows(w, length, shape.height * shape.vectors, added)
+            self._add(w, shape, result, totals, columns)
+        builder.ret_void()
+        return function
+
+    def _add(
+        self,
+        w: Writer,
+        shape: OuterShape,
+        result: ir.Value,
+        totals: list[ir.Value],
+        columns: ir.Value,
+    ) -> None:
+        """Add sums to the result."""
+        mask = None
+        if shape.masked:
+            mask = w.mask(w.builder.sub(index(self.lanes), columns), self.lanes)
+        for unit in range(shape.height):
+            for v in range(shape.vectors):
+                place = w.at(result, unit * shape.result_stride + v * self.lanes)
+                own = totals[unit * shape.vectors + v]
+                total = w.builder.fadd(w.load(place, mask), own)
+                w.store(total, place, mask)
+
     def sums(
         self, vectors: int, stride: int, other_stride: int | None = None
     ) -> ir.Function:
@@ -145,13 +201,7 @@ class OuterTiles:
             return self._terms(w, shape, left, right, row, totals, mask)
 
         totals = _over_rows(w, rows, shape.height * shape.vectors, added)
-        for unit in range(shape.height):
-            for v in range(shape.vectors):
-                place = w.at(result, unit * shape.result_stride + v * self.lanes)
-                total = builder.fadd(
-                    w.load(place, mask), totals[unit * shape.vectors + v]
-                )
-                w.store(total, place, mask)
+        self._add(w, shape, result, totals, columns)
         builder.ret_void()
 
     def _terms(

@@ -101,6 +101,20 @@ class PanelWriter:
                     product = batch.members[place].products[number]
                     matrix = nodes[product].arguments[0]
                     self._vector(target, slots, nodes, matrix, first, sweep, part.terms)
+            if part.listing is not None:
+                size = sweep.tiles * part.words * slots
+                self._flag(panels, part.panel, size, part.listing.flag)
+
+    def _flag(self, panels: ir.Value, start: int, vectors: int, flag: int) -> None:
+        """Leave zeros where all of a panel's weights are finite, else a NaN."""
+        w = self.writer
+        total, zero = w.reserve(1), ir.Constant(w.vector, None)
+        w.store(zero, total)
+        with w.loop(index(0), index(vectors * w.lanes), w.lanes) as place:
+            weight = w.load(w.at(panels, place, start))
+            nothing = w.builder.fmul(weight, zero)
+            w.store(w.builder.fadd(w.load(total), nothing), total)
+        w.store(w.load(total), w.at(panels, flag))
 
     def _vector(
         self,

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from llvmlite import ir
 
+from throughtime.backends.llvm.by_pattern import BLOCKS, ByPattern
 from throughtime.backends.llvm.layout import Batch, Sweep, has_products
 from throughtime.backends.llvm.options import Options
 from throughtime.backends.llvm.pairs import write_row
@@ -13,7 +14,13 @@ from throughtime.backends.llvm.pointwise import Pointwise
 from throughtime.backends.llvm.random_numbers import Draws
 from throughtime.backends.llvm.row_values import RowValues, source_of
 from throughtime.backends.llvm.schedule import SCRATCH, Location, Schedule, Write
-from throughtime.backends.llvm.tiles import HELD, ZERO, Tiles, TileShape
+from throughtime.backends.llvm.tiles import (
+    HELD,
+    ZERO,
+    Operand,
+    Tiles,
+    TileShape,
+)
 from throughtime.backends.llvm.vector_math import VectorMath
 from throughtime.backends.llvm.writer import Writer, index
 from throughtime.graph.nodes import Node
@@ -46,6 +53,8 @@ class SweepWriter:
         tiles_of: Callable[[ir.Value], tuple[ir.Value, ir.Value]] | None,
         options: Options,
         draws: Draws | None,
+        iteration: ir.Value | None,
+        by_lists: tuple[Sweep, Sweep],
     ) -> None:
         self.draws = draws
         self.tiles_of = tiles_of
@@ -66,7 +75,10 @@ class SweepWriter:
         self.panels = panels
         self.sums = sums
         self.pointwise = Pointwise(writer, math)
+        self.by_lists = False
         self.roots = {a.root: p for p, a in enumerate(self.group.accumulators)}
+        self.sweeps = (sweep, *by_lists)
+        self.by_pattern = ByPattern(self, iteration) if sweep.leaves_out else None
 
     def write(self, active: ir.Value) -> None:
         """All units of so many rows."""
@@ -81,12 +93,29 @@ class SweepWriter:
         if self.group.reductions:
             with self.writer.loop(index(0), active) as row:
                 self._clear_partials(row)
-        with self._tiles() as (tile, first):
-            for row, height in self._blocks(active):
-                self._block(tile, first, row, height)
+        if self.by_pattern is None:
+            self._all_tiles(active)
+        else:
+            self._chosen_way(self.by_pattern, active)
         if self.group.reductions:
             with self.writer.loop(index(0), active) as row:
                 self._finish_reductions(row)
+
+    def _chosen_way(self, by_pattern: ByPattern, active: ir.Value) -> None:
+        """All tiles, by lists or not."""
+        builder = self.builder
+        self.sweep = self.sweeps[BLOCKS]
+        by_pattern.prepare(active)
+        way = by_pattern.way()
+        for number, sweep in enumerate(self.sweeps):
+            self.sweep, self.by_lists = sweep, number > 0
+            with builder.if_then(builder.icmp_signed("==", way, index(number))):
+                self._all_tiles(active)
+
+    def _all_tiles(self, active: ir.Value) -> None:
+        with self._tiles() as (tile, first):
+            for row, height in self.blocks(active):
+                self._block(tile, first, row, height)
 
     def write_rows(self, low: ir.Value, high: ir.Value) -> None:
         """All tiles of units of one row after the other: for groups without products.
@@ -109,7 +138,7 @@ class SweepWriter:
         with self.writer.loop(low, high) as tile:
             yield tile, self.writer.times(tile, self.sweep.vectors * self.writer.lanes)
 
-    def _blocks(self, active: ir.Value) -> Iterator[tuple[ir.Value, ir.Value]]:
+    def blocks(self, active: ir.Value) -> Iterator[tuple[ir.Value, ir.Value]]:
         """Blocks of rows: first row and height, within a loop over them.
 
         Even ones are ``⌈rows left / blocks left⌉`` high: a low last block would use
@@ -224,22 +253,22 @@ class SweepWriter:
         """Call the tile function for the rows there are."""
         w, sweep = self.writer, self.sweep
         first, row, height = extent
-        slots = tuple(
-            member.accumulator * sweep.vectors + vector
-            for member in batch.members
-            for vector in range(sweep.vectors)
-        )
-        width = len(slots) * w.lanes
+        slots = sweep.slots(batch)
         operands: list[ir.Value] = []
-        parts: list[tuple[int, int]] = []
+        parts: list[Operand] = []
         for part in batch.parts:
-            panel = w.times(tile, part.words * width)
-            operand = part.pairs or part.location
+            panel = w.times(tile, part.words * len(slots) * w.lanes)
+            operand, lists = part.pairs or part.location, 0
             operands.append(w.at(self.panels, panel, part.panel))
             operands.append(self.address(operand, row))
-            parts.append((self.strides[operand.place], part.words))
+            if self.by_lists and part.listing is not None:
+                lists = self.strides[part.listing.place.place]
+                operands.append(self.address(part.listing.place, row))
+            stride = self.strides[operand.place]
+            parts.append(Operand(stride, part.words, part.zeros, lists))
         starts, addresses = self._starts(batch, begun, first, row)
-        shape = TileShape(0, slots, sweep.block, tuple(parts), starts)
+        weights = sweep.weights(batch)
+        shape = TileShape(0, slots, sweep.block, tuple(parts), starts, weights)
         self._call_for_height(shape, height, [self.sums, *operands, *addresses])
 
     def _call_for_height(
@@ -357,13 +386,5 @@ class SweepWriter:
     ) -> ir.Value:
         w = self.writer
         offset = w.times(row, self.strides[location.place])
-        offsets = (
-            (offset, location.start)
-            if unit is None
-            else (
-                offset,
-                unit,
-                location.start,
-            )
-        )
-        return w.at(self.bases[location.place], *offsets)
+        columns = (location.start,) if unit is None else (unit, location.start)
+        return w.at(self.bases[location.place], offset, *columns)

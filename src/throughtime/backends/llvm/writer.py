@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from llvmlite import ir
 
+BYTE = ir.IntType(8)
 INDEX = ir.IntType(64)
 POINTER = ir.PointerType()
 VOID = ir.VoidType()

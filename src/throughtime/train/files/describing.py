@@ -14,6 +14,7 @@ from throughtime.graph.serialize import from_json, to_json
 from throughtime.nn import Recurrent
 from throughtime.train.asking.settings import DTYPES
 from throughtime.train.model import Model
+from throughtime.train.preparing.building import head_for
 from throughtime.train.preparing.outputs import Forecast, Numbers, Output, make_output
 from throughtime.train.preparing.readers import Read, of_kind
 from throughtime.train.preparing.scales import Scale
@@ -67,8 +68,7 @@ def build(described: dict[str, Any], backend: str, device: str) -> Model:
         size = network.graphs[0].input_size
         stored = field(described, "reader", dict)
         reader = _build_reader(stored, schema.features, size, options)
-        units = network.graphs[-1].output_size * network.directions
-        head = output.head(units, backend=_head_backend(backend), **options)
+        head = head_for(network, output, backend=_head_backend(backend), **options)
     inputs = _build_inputs(described, schema, network)
     model = Model(schema, question, reader, inputs, network, head, output, pooling)
     return model.eval()

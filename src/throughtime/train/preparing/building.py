@@ -17,7 +17,7 @@ from throughtime.data.types import FloatArray
 from throughtime.errors import CellInputMismatch, CellNeedsInput, InputWithoutCell
 from throughtime.graph import Cell
 from throughtime.nn import Recurrent, initialise
-from throughtime.nn.heads import Pooling
+from throughtime.nn.heads import Head, Pooling
 from throughtime.train.asking.defaults import unused
 from throughtime.train.asking.settings import Settings
 from throughtime.train.model import Model
@@ -68,11 +68,16 @@ def make_model(cell: Cell, dataset: Dataset, settings: Settings) -> Model:
         steps=settings.chrono_steps,
         cell=cell,
     )
-    units = network.graphs[-1].output_size * network.directions
     backend = "auto" if settings.backend == "cudnn" else settings.backend
-    head = output.head(units, backend=backend, **options)
+    head = head_for(network, output, backend=backend, **options)
     pooling = _pooling(network, question, settings)
     return Model(schema, question, reader, inputs, network, head, output, pooling)
+
+
+def head_for(network: Recurrent, output: Output, **options: Any) -> Head:
+    """Build the head of an output that reads what a network gives."""
+    units = network.graphs[-1].output_size * network.directions
+    return output.head(units, zeros=network.leaves_zeros, **options)
 
 
 def text_schema(dataset: TextDataset) -> Schema:
