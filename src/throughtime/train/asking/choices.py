@@ -31,6 +31,7 @@ def suited(asked: Mapping[str, Any]) -> dict[str, Any]:
         "chrono_steps": None,
         "zoneout": None,
         "variational_dropout": None,
+        "k_winners": None,
         "swa_start": _SWA_START if average == "swa" else None,
     }
 
