@@ -82,6 +82,7 @@ def test_what_cannot_be_obeyed(words: str, said: str) -> None:
     ("content", "said"),
     [
         ("optimizer_options = 3", "a table of NAME = VALUE"),
+        ('k_winners = "few"', "a number"),
         ("zoneout = true", "a number or a table of numbers"),
         ("accumulate = 1.5", "a whole number"),
     ],

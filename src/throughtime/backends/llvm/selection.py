@@ -20,15 +20,18 @@ class Selection:
     def __init__(self, writer: Writer) -> None:
         self.writer = writer
         self.bits = 8 * writer.item_bytes
+        self.magnitude = (1 << (self.bits - 1)) - 1  # all bits but the sign
         self.integer = ir.IntType(self.bits)
         self.integers = ir.VectorType(self.integer, writer.lanes)
 
     def keys(self, value: ir.Value) -> ir.Value:
         """Keys of numbers, written as numbers; that of every NaN is the highest."""
         builder = self.writer.builder
-        ordered = self._turned(builder, builder.bitcast(value, self.integers))
+        bits = builder.bitcast(value, self.integers)
+        ordered = self._turned(builder, bits, self.integers)
         nan = builder.fcmp_unordered("uno", value, value)
-        keys = builder.select(nan, self._magnitude(self.integers), ordered)
+        highest = self._constant(self.integers, self.magnitude)
+        keys = builder.select(nan, highest, ordered)
         return builder.bitcast(keys, self.writer.vector)
 
     def select(self, keys: ir.Value, size: int, rank: int, place: ir.Value) -> None:
@@ -60,7 +63,7 @@ class Selection:
             count = self._count(w, keys, size, tried, counts)
             enough = builder.icmp_signed(">=", count, ir.Constant(self.integer, rank))
             builder.store(builder.select(enough, tried, builder.load(found)), found)
-        bits = self._turned(builder, builder.load(found))
+        bits = self._turned(builder, builder.load(found), self.integer)
         builder.store(bits, place, align=w.item_bytes)
         builder.ret_void()
 
@@ -97,18 +100,17 @@ class Selection:
         )
         return w.builder.call(function, [counts])
 
-    def _turned(self, builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
+    def _turned(
+        self, builder: ir.IRBuilder, value: ir.Value, kind: ir.Type
+    ) -> ir.Value:
         """From bits to keys and back: among the negative ones the order is turned."""
-        kind = value.type
-        last = ir.Constant(self.integer, self.bits - 1)
-        if kind == self.integers:
-            last = ir.Constant(kind, [last] * self.writer.lanes)
-        negative = builder.ashr(value, last)
-        return builder.xor(value, builder.and_(negative, self._magnitude(kind)))
+        negative = builder.ashr(value, self._constant(kind, self.bits - 1))
+        magnitude = self._constant(kind, self.magnitude)
+        return builder.xor(value, builder.and_(negative, magnitude))
 
-    def _magnitude(self, kind: ir.Type) -> ir.Constant:
-        """All bits but the sign."""
-        every = ir.Constant(self.integer, (1 << (self.bits - 1)) - 1)
+    def _constant(self, kind: ir.Type, number: int) -> ir.Constant:
+        """A whole number, or a vector of it."""
+        one = ir.Constant(self.integer, number)
         if kind == self.integers:
-            return ir.Constant(kind, [every] * self.writer.lanes)
-        return every
+            return ir.Constant(kind, [one] * self.writer.lanes)
+        return one
