@@ -34,7 +34,7 @@ STEPS, BATCH = 8, 61
 
 
 class Normed(Cell):
-    """Reductions, a second phase, and an output of its own."""
+    """Reductions, a selection, a second phase, and an output of its own."""
 
     weight = Parameter("hidden", "input")
     recurrent = Parameter("hidden", "hidden")
@@ -46,6 +46,7 @@ class Normed(Cell):
         centred = sums - math.mean(sums)
         deviation = math.rsqrt(math.mean(math.square(centred)) + 1e-3)
         h = math.tanh(centred * deviation)
+        h = math.where(h < math.kth_largest(h, 2), 0, h)
         return math.softmax(self.out @ h), h
 
 

@@ -13,6 +13,7 @@ from throughtime.cells import (
     LSTM,
     DropConnect,
     Feedforward,
+    KWinners,
     PeepholeLSTM,
     VariationalDropout,
     Zoneout,
@@ -71,6 +72,9 @@ REGULARISED: dict[str, Callable[[], Cell]] = {
     "variational gru": lambda: VariationalDropout(GRU(reset_after=False), hidden=0.5),
     "variational joined": lambda: VariationalDropout(Joined(), input=0.5, hidden=0.5),
     "without states": lambda: VariationalDropout(Feedforward("tanh"), input=0.5),
+    "winners": lambda: KWinners(Zoneout(LSTM(), h=0.3), 0.4),
+    "winners beside an output": lambda: KWinners(DropConnect(Joined(), 0.5), 1),
+    "dropped winners": lambda: VariationalDropout(KWinners(GRU(), 1), hidden=0.5),
     "nested": lambda: VariationalDropout(
         Zoneout(DropConnect(PeepholeLSTM(), 0.3), c=0.5), input=0.1, hidden=0.2
     ),

@@ -30,6 +30,7 @@ from throughtime.cells import (
     DropConnect,
     Elman,
     Feedforward,
+    KWinners,
     VariationalDropout,
     Zoneout,
 )
@@ -115,6 +116,54 @@ def test_variational_dropout_has_one_mask_for_all_steps(backend: str) -> None:
     assert_same(module, by_hand)
 
 
+@pytest.mark.parametrize("k", [2, 0.45])
+def test_the_largest_units_win(k: float, backend: str) -> None:
+    module = build(KWinners(LSTM(), k), backend)
+
+    def by_hand(x: Tensor, weights: list[Tensor]) -> Tensor:
+        h = c = torch.zeros(B, H, dtype=DOUBLE)
+        outputs = []
+        for t in range(T):
+            h, c = lstm_step(x[t], h, c, weights)
+            won = torch.zeros_like(h).scatter(1, h.topk(2).indices, 1.0)
+            h = h * won
+            outputs.append(h)
+        return torch.stack(outputs)
+
+    assert_same(module, by_hand)
+    assert bool(((module(sequences())[0] != 0).sum(-1) == 2).all())
+
+
+def test_an_output_beside_the_states_leaves_them_as_they_are(backend: str) -> None:
+    plain, winners = build(Joined(), backend), build(KWinners(Joined(), 2), backend)
+    (output, state), (found, other) = plain(sequences()), winners(sequences())
+    least = output.topk(2).values[..., -1:]
+    assert torch.equal(found, torch.where(output < least, 0, output))
+    assert torch.equal(state.h, other.h)
+
+
+def test_ties_win_together_and_nan_stays(backend: str) -> None:
+    module = build(KWinners(Feedforward("relu"), 2), backend)
+    with torch.no_grad():
+        for weight in module.parameters():
+            weight.fill_(1.0 if weight.ndim == 2 else 0.0)
+    x = torch.ones(1, 1, 2, dtype=DOUBLE)
+    assert module(x)[0].tolist() == [[[2.0] * H]]
+    with torch.no_grad():
+        next(module.parameters())[3] = torch.nan
+    found = module(x)[0][0, 0]
+    assert found[3].isnan()
+    assert found[:3].tolist() == [2.0] * 3
+
+
+def test_what_loses_is_known_to_be_zero_and_left_out() -> None:
+    graphs = Recurrent(KWinners(LSTM(), 2), 3, 8, num_layers=2).graphs
+    assert graphs[1].zeros == ("x",)
+    shown = str(explain(KWinners(Elman(), 2)))
+    assert "h_t = [new_h_t ≥ kth_largest(new_h_t, 2)] ⊙ new_h_t" in shown
+    assert "Exactly 0 in many units" in shown
+
+
 def test_what_a_gate_lets_through_is_not_dropped(backend: str) -> None:
     module = build(VariationalDropout(GRU(), hidden=0.5), backend)
     (for_h,) = masks(module)
@@ -141,6 +190,11 @@ def test_what_a_gate_lets_through_is_not_dropped(backend: str) -> None:
     ("cell", "text"),
     [
         (Zoneout(LSTM(), h=0.05, c=0.5), "Zoneout(LSTM(), h=0.05, c=0.5)"),
+        (KWinners(Zoneout(LSTM(), h=0.5), 3), "KWinners(Zoneout(LSTM(), h=0.5), 3)"),
+        (
+            Zoneout(KWinners(LSTM(), 0.1), h=0.5),
+            "Zoneout(KWinners(LSTM(), 0.1), h=0.5)",
+        ),
         (DropConnect(GRU(), 0.5), "DropConnect(GRU(reset_after=True), 0.5)"),
         (
             DropConnect(LSTM(), 0.5, "bias_hh"),
@@ -240,6 +294,14 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
         r"no parameter 'weight_h_h' \(did you mean 'weight_hh'\?\)",
     ),
     "a state as parameter": (lambda: DropConnect(LSTM(), 0.5, "h"), "no parameter 'h'"),
+    "winners": (lambda: KWinners(LSTM(), 0), "k is 0; give a whole number of units"),
+    "all": (lambda: KWinners(LSTM(), 1.0), "k is 1.0; give"),
+    "a truth value": (lambda: KWinners(LSTM(), True), "k is True; give"),
+    "words": (lambda: KWinners(LSTM(), "2"), "k is '2'; give"),
+    "too many": (
+        lambda: trace(KWinners(LSTM(), 4), 2, 3),
+        r"k is 4, but the output of LSTM has 3 units; give 3 at most",
+    ),
     "class": (lambda: Zoneout(LSTM, h=0.5), r"write LSTM\(\)"),
     "no cell": (lambda: DropConnect("lstm", 0.5), "no Cell"),
     "no matrix": (

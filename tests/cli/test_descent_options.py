@@ -15,6 +15,7 @@ EVERYTHING = [
     *"--clip 0.5 --clip-value 0.1 --accumulate 3".split(),
     *"--average ema --ema-decay 0.9 --init orthogonal --forget-bias 1".split(),
     *"--zoneout h=0.1,c=0.2 --drop-connect 0.1 --variational-dropout 0.1".split(),
+    *"--k-winners 4".split(),
 ]
 
 
@@ -40,6 +41,7 @@ def test_all_of_it_is_repeated_from_its_configuration() -> None:
         "amsgrad = true",
         "[zoneout]",
         "variational_dropout = 0.1",
+        "k_winners = 4",
     ]:
         assert line in text
     again = call("train", "--config", "first/config.toml", "--out", "again")
@@ -73,6 +75,9 @@ def test_a_schedule_of_torch_is_repeated_from_its_configuration() -> None:
         ("--optimizer-option beta=0.9,0.9", "did you mean 'betas'?"),
         ("--optimizer-option eps=small", "--optimizer-option eps=small does not fit"),
         ("--zoneout h=much", "is no number, nor NAME=NUMBER"),
+        ("--k-winners few", "'few' is no number of units, nor a share"),
+        ("--k-winners 7", "k is 7, but the output of"),
+        ("--k-winners 1.5", "k is 1.5; give a whole number"),
         ("--zoneout k=0.1", "LSTM has no state 'k'"),
         ("--cell elman --forget-bias 1", "--forget-bias 1.0 is asked of Elman"),
         ("--optimizer sgd --learning-rate 1e39", "--learning-rate 1e+39 does not fit"),
@@ -96,6 +101,7 @@ def test_what_cannot_be_obeyed(words: str, said: str) -> None:
     ("content", "said"),
     [
         ("optimizer_options = 3", "a table of NAME = VALUE"),
+        ('k_winners = "few"', "a number"),
         ("zoneout = true", "a number or a table of numbers"),
         ("accumulate = 1.5", "a whole number"),
     ],

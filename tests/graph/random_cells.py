@@ -28,6 +28,7 @@ UNARY: list[Callable[[Value], Value]] = [
     math.sum,
     math.mean,
     lambda v: math.max(math.tanh(v)),
+    lambda v: math.kth_largest(math.tanh(v), 1 + v.shape[0] // 2),
     lambda v: math.relu(v + OFFSET),
     lambda v: math.abs(v + OFFSET),
     lambda v: math.sign(v + OFFSET) * v,

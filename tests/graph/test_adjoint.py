@@ -42,6 +42,7 @@ ATTRIBUTES: dict[str, list[tuple[Attribute, ...]]] = {
     "power": [(p,) for p in (0.0, 1.0, 2.0, 3.0, 0.5, -0.5, -1.0, -2.0, 1.7, 70.0)],
     "slice": [(0, WIDTH), (1, 2), (1, WIDTH)],
     "expand": [(WIDTH,)],
+    "kth_largest": [(1,), (2,), (WIDTH,)],
 }
 POSITIVE = {"log", "log1p", "sqrt", "rsqrt", "reciprocal", "power", "divide"}
 ON_PARAMETERS = {"transpose", "slice_columns", "product"}
@@ -130,8 +131,13 @@ def test_of_two_that_are_not_equal(name: str) -> None:
     assert_torch_agrees(graph, x)
 
 
-def test_a_maximum_over_units_shares_its_derivative_among_ties() -> None:
-    graph = one_operation("max", ())
+@pytest.mark.parametrize(
+    ("name", "given"), [("max", ()), ("kth_largest", (1,)), ("kth_largest", (2,))]
+)
+def test_one_of_the_units_shares_its_derivative_among_ties(
+    name: str, given: tuple[int, ...]
+) -> None:
+    graph = one_operation(name, given)
     x = torch.tensor([[1, 1, 0], [2, 2, 2], [0, 1, 0]], dtype=torch.float64)
     assert_torch_agrees(graph, x)
 

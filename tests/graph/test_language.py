@@ -58,6 +58,15 @@ def test_a_mismatch_names_cell_line_and_both_shapes() -> None:
         (lambda self, x, h: h.T, "Only a matrix"),
         (lambda self, x, h: math.softmax(self.w), "takes a vector"),
         (lambda self, x, h: math.sum(self.w), "takes a vector"),
+        (lambda self, x, h: math.kth_largest(self.w, 1), "takes a vector"),
+        (
+            lambda self, x, h: math.kth_largest(h, 5),
+            "Of 4 units none is the 5. largest",
+        ),
+        (
+            lambda self, x, h: math.kth_largest(h, 0),
+            "Of 4 units none is the 0. largest",
+        ),
         (lambda self, x, h: math.concat(self.w, self.w), "joins vectors, one"),
     ],
 )
@@ -107,6 +116,9 @@ REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
     "list": (lambda x, h: [1.0] + h, "a list"),  # noqa: RUF005
     "vector as exponent": (lambda x, h: h**h, "exponent must be a number"),
     "text as exponent": (lambda x, h: h ** "2", "exponent must be a number"),
+    "number of the largest": (lambda x, h: math.kth_largest(3.0, 1), "given a float"),
+    "place as a float": (lambda x, h: math.kth_largest(h, 2.0), "is 2.0.*whole number"),
+    "place as a value": (lambda x, h: math.kth_largest(h, h), "whole number from 1"),
     "bounds of clip": (lambda x, h: math.clip(h, h, 1), "must be numbers"),
     "empty concat": (lambda x, h: math.concat(), "was given nothing"),
     "power on the left": (lambda x, h: 2**h, "exponent must be a number"),

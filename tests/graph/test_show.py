@@ -263,6 +263,7 @@ def right_side(step: Any) -> str:
             lambda h, x: math.concat(*math.split(h, 2)[::-1]) + x,
             "[h_{t−1}[2:4]; h_{t−1}[0:2]] + sum(x_t)",
         ),
+        (lambda h, x: h - math.kth_largest(h, 4), "h_{t−1} − kth_largest(h_{t−1}, 4)"),
         (lambda h, x: math.softmax(h) * math.max(h), "softmax(h_{t−1}) ⊙ max(h_{t−1})"),
     ],
 )

@@ -42,7 +42,7 @@ BINARY: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "minimum": torch.minimum,
     "maximum": torch.maximum,
 }
-OTHERS = {"clip", "concat", "mask", "name", "noise", "split", "where"}
+OTHERS = {"clip", "concat", "kth_largest", "mask", "name", "noise", "split", "where"}
 
 
 def computed(step: Callable[[Value], Value], rows: Tensor) -> Tensor:
@@ -108,6 +108,14 @@ def test_clip_is_clamp() -> None:
     rows = torch.tensor([SPECIAL], dtype=torch.float64)
     found = computed(lambda x: math.clip(x, -0.5, 0.5), rows)
     assert_same(found, rows.clamp(-0.5, 0.5))
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 8, 12])
+def test_the_kth_largest_is_the_last_of_the_top_k(k: int) -> None:
+    special = torch.tensor(SPECIAL, dtype=torch.float64)
+    rows = torch.stack([special, special.flip(0), torch.linspace(-3, 3, 12).double()])
+    expected = rows.topk(k, -1).values[:, -1:]
+    assert_same(computed(lambda x: math.kth_largest(x, k), rows), expected)
 
 
 @pytest.mark.parametrize("parts", [1, 2, 3, 6, [1, 5], [2, 1, 3]])

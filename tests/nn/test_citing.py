@@ -125,6 +125,9 @@ def test_a_regularised_cell_names_the_paper_of_its_regulariser(
 ) -> None:
     cell = cells.Zoneout(cells.DropConnect(cells.LSTM(), 0.1), h=0.1)
     assert repr(cell) == "Zoneout(DropConnect(LSTM(), 0.1), h=0.1)"
+    winners = printed(tt.nn.Recurrent(cells.KWinners(cell, 2), 2, 3), capsys)
+    for key in ("krueger2017zoneout", "makhzani2014sparse", "ahmad2019dense"):
+        assert f"{{{key}," in winners
     text = printed(tt.nn.Recurrent(cell, 2, 3), capsys)
     for key in ("hochreiter1997long", "merity2018regularizing", "krueger2017zoneout"):
         assert f"{{{key}," in text

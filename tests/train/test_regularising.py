@@ -15,6 +15,7 @@ from throughtime.cells import (
     DropConnect,
     Elman,
     Feedforward,
+    KWinners,
     VariationalDropout,
     Zoneout,
 )
@@ -29,6 +30,8 @@ SAME: list[tuple[dict[str, Any], tt.Cell]] = [
     ({"zoneout": {"c": 0.5}}, Zoneout(LSTM(), c=0.5)),
     ({"drop_connect": 0.4}, DropConnect(LSTM(), 0.4)),
     ({"variational_dropout": 0.2}, VariationalDropout(LSTM(), input=0.2, hidden=0.2)),
+    ({"k_winners": 3}, KWinners(LSTM(), 3)),
+    ({"k_winners": 0.5, "zoneout": 0.3}, KWinners(Zoneout(LSTM(), h=0.3, c=0.3), 0.5)),
     ({"variational_dropout": {"hidden": 0.2}}, VariationalDropout(LSTM(), hidden=0.2)),
     (
         {"zoneout": {"h": 0.1}, "drop_connect": 0.2, "variational_dropout": 0.3},
@@ -61,6 +64,13 @@ def test_they_wrap_the_cell_as_the_functions_do(
         (GRU(), {"zoneout": "much"}, CellError, "h is 'much'; a probability"),
         (Feedforward(), {"zoneout": 0.1}, CellError, "those of Feedforward are: none"),
         (Feedforward(), {"drop_connect": 0.1}, CellError, "no matrix of Feedforward"),
+        (
+            GRU(),
+            {"k_winners": 5},
+            CellError,
+            "k is 5, but the output of .* has 4 units",
+        ),
+        (GRU(), {"k_winners": 0}, CellError, "k is 0; give a whole number"),
         (GRU(), {"drop_connect": 1.0}, CellError, "p is 1.0; a probability"),
         (
             GRU(),

@@ -22,7 +22,12 @@ from throughtime.cells.mgu import MGU
 from throughtime.cells.multiplicative_lstm import MultiplicativeLSTM
 from throughtime.cells.peephole import PeepholeLSTM
 from throughtime.cells.projected_lstm import ProjectedLSTM
-from throughtime.cells.regularisers import DropConnect, VariationalDropout, Zoneout
+from throughtime.cells.regularisers import (
+    DropConnect,
+    KWinners,
+    VariationalDropout,
+    Zoneout,
+)
 from throughtime.cells.ugrnn import UGRNN
 
 __all__ = [
@@ -37,6 +42,7 @@ __all__ = [
     "Feedforward",
     "IndRNN",
     "JordanElman",
+    "KWinners",
     "LayerNormLSTM",
     "LeakyElman",
     "MultiplicativeLSTM",

@@ -208,3 +208,21 @@ VARIATIONAL_DROPOUT = """\
   year      = {2016},
   note      = {arXiv:1512.05287}
 }"""
+
+K_SPARSE = """\
+@inproceedings{makhzani2014sparse,
+  author    = {Makhzani, Alireza and Frey, Brendan},
+  title     = {k-Sparse Autoencoders},
+  booktitle = {International Conference on Learning Representations},
+  year      = {2014},
+  note      = {arXiv:1312.5663}
+}"""
+
+K_WINNERS = """\
+@article{ahmad2019dense,
+  author  = {Ahmad, Subutai and Scheinkman, Luiz},
+  title   = {How Can We Be So Dense? {T}he Benefits of Using Highly Sparse
+             Representations},
+  journal = {arXiv preprint arXiv:1903.11257},
+  year    = {2019}
+}"""

@@ -106,9 +106,37 @@ def VariationalDropout(cell: Cell, input: float = 0.0, hidden: float = 0.0) -> C
     return _rewritten(cell, _VariationalDropout(*chances), papers.VARIATIONAL_DROPOUT)
 
 
-def _rewritten(cell: Cell, rewriting: Rewriting, paper: str) -> Cell:
+def KWinners(cell: Cell, k: float) -> Cell:
+    """A cell whose output is 0 but in its largest units (Makhzani & Frey 2014).
+
+    Ahmad & Scheinkman (2019) use it in layers upon layers. Error flows through the
+    winners alone. Units that are equal to the ``k``-th largest win with it, so that
+    more than ``k`` may. An output that is the first state is carried on as it wins;
+    another one leaves the states as they are. Products that read what wins leave out
+    what does not, where that is most of it: see `throughtime.explain`.
+
+    Parameters
+    ----------
+    cell
+        Any cell.
+    k
+        How many units win: a whole number from 1, or, above 0 and below 1, a share
+        of the output's units, rounded, one at least.
+    """
+    check_instance(cell)
+    whole = isinstance(k, int) and not isinstance(k, bool) and k >= 1
+    if not whole and not (isinstance(k, float) and 0 < k < 1):
+        raise CellError(
+            cell="KWinners",
+            reason=f"k is {k!r}; give a whole number of units from 1, or a share of "
+            "them above 0 and below 1",
+        )
+    return _rewritten(cell, _KWinners(k), papers.K_SPARSE, papers.K_WINNERS)
+
+
+def _rewritten(cell: Cell, rewriting: Rewriting, *references: str) -> Cell:
     made = copy.copy(cell)
-    made.references = (*cell.references, paper)
+    made.references = (*cell.references, *references)
     made.rewritings = (*cell.rewritings, rewriting)
     return made
 
@@ -220,6 +248,50 @@ class _VariationalDropout:
             if node.operation == "input" and node.attributes[0] == "x":
                 copy_.drop(index, self.input, "sequence")
         return copy_.graph(self.text(graph.cell))
+
+
+@dataclass(frozen=True)
+class _KWinners:
+    k: float
+
+    def text(self, cell: str) -> str:
+        return f"KWinners({cell}, {self.k})"
+
+    def _count(self, graph: StepGraph) -> int:
+        """How many of the output's units win."""
+        size = graph.output_size
+        if isinstance(self.k, float):
+            return max(1, round(self.k * size))
+        if self.k > size:
+            raise CellError(
+                cell="KWinners",
+                reason=f"k is {self.k}, but the output of {graph.cell} has {size} "
+                f"units; give {size} at most, or a share",
+            )
+        return self.k
+
+    def __call__(self, graph: StepGraph) -> StepGraph:
+        b, every = Builder(graph.nodes), graph.output
+        least = b.emit("kth_largest", every, attributes=(self._count(graph),))
+        # Not `where(every >= least, …)`: NaN has to stay.
+        loses = b.emit("less", every, least)
+        winners = b.emit("where", loses, b.constant(0.0), every)
+        new_states, names = graph.new_states, dict(graph.names)
+        names.update((name, winners) for name, i in graph.names if i == every)
+        if not graph.has_separate_output:
+            new_states = (winners, *new_states[1:])
+            names[graph.states[0].name] = winners
+            names.setdefault(f"new_{graph.states[0].name}", every)
+        return prune(
+            replace(
+                graph,
+                cell=self.text(graph.cell),
+                nodes=tuple(b.nodes),
+                output=winners,
+                new_states=new_states,
+                names=tuple(names.items()),
+            )
+        )
 
 
 def _settings(chances: Iterable[tuple[str, float]]) -> list[str]:

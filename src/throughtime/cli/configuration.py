@@ -92,6 +92,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "names": ((str, list), "a text or a list of texts"),
     "weights": ((str, dict), "a text or a table of numbers"),
     "chances": ((int, float, str, dict), "a number or a table of numbers"),
+    "winners": ((int, float), "a number"),
     "spacing": ((int, str), "a whole number or a text"),
     "steps": ((int, str), "a whole number or a text"),
 }

@@ -1,6 +1,6 @@
 """Options of `throughtime train`: how weights start, change, and are held back."""
 
-from throughtime.cli.option_types import Named, Table, setting
+from throughtime.cli.option_types import Named, Table, Winners, setting
 from throughtime.cli.panels import option, table
 
 STARTING = [
@@ -27,6 +27,14 @@ STARTING = [
         metavar="P|input=P,hidden=P",
         help="Chance that a unit is zeroed at all steps of a sequence: of what the "
         "cell reads, and of its state in recurrent connections.",
+    ),
+    option(
+        "Network",
+        "--k-winners",
+        type=Winners(),
+        metavar="K|SHARE",
+        help="Keep the K largest units of each layer's output, or a share of them "
+        "below 1; the others are 0.",
     ),
     option(
         "Network",

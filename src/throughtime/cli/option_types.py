@@ -49,6 +49,21 @@ class Table(_Type):
             self.fail(f"{value!r} is no number, nor NAME=NUMBER,….", param, ctx)
 
 
+class Winners(_Type):
+    """A number of units, or a share of them: `16`, `0.1`."""
+
+    name = "winners"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Read a whole number or a share; of a file they are that already."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return int(value) if value.lstrip("+-").isdigit() else float(value)
+        except ValueError:
+            self.fail(f"{value!r} is no number of units, nor a share.", param, ctx)
+
+
 class Named(_Type):
     """A name, `=`, and what is given for it.
 

@@ -134,7 +134,8 @@ def _mean(b: Builder, node: Node, y: int, g: int) -> Contributions:
     return (b.emit("expand", share, attributes=(size,)),)
 
 
-def _max(b: Builder, node: Node, y: int, g: int) -> Contributions:
+def _of_ties(b: Builder, node: Node, y: int, g: int) -> Contributions:
+    """Rule of a number that is one of the units: those equal to it share ``g``."""
     tie = b.emit("equal", node.arguments[0], y)
     ones = b.emit("where", tie, b.constant(1), b.constant(0))
     share = b.emit("divide", g, b.emit("sum", ones))
@@ -202,7 +203,8 @@ DERIVATIVES: dict[str, DerivativeRule] = {
     "where": _where,
     "sum": _sum,
     "mean": _mean,
-    "max": _max,
+    "max": _of_ties,
+    "kth_largest": _of_ties,
     "softmax": _softmax,
     "expand": _expand,
     "concat": _concat,

@@ -93,6 +93,13 @@ def _reduction(shapes: Sequence[Shape], _: Sequence[Attribute]) -> Shape:
     return (1,)
 
 
+def _selection(shapes: Sequence[Shape], attributes: Sequence[Attribute]) -> Shape:
+    single, rank = _reduction(shapes, attributes), int(attributes[0])
+    if not 1 <= rank <= shapes[0][0]:
+        raise ShapeError(f"Of {shapes[0][0]} units none is the {rank}. largest.")
+    return single
+
+
 def _vector(shapes: Sequence[Shape], _: Sequence[Attribute]) -> Shape:
     if len(shapes[0]) != 1:
         raise ShapeError("This function takes a vector.")
@@ -150,6 +157,7 @@ RANDOM = ("mask", "noise")
 """Random vectors, and matrices drawn once per call; see ``random_values``."""
 PERIODS = ("step", "sequence", "call")
 REDUCTIONS = ("sum", "mean", "max")
+KTH_LARGEST = "kth_largest"
 ANY_NUMBER = -1
 
 
@@ -166,6 +174,7 @@ def _table() -> dict[str, Operation]:
     ]
     rows += [Operation(name, 1, _reduction, "reduction") for name in REDUCTIONS]
     rows += [
+        Operation(KTH_LARGEST, 1, _selection, "reduction"),
         Operation("power", 1, _broadcast, "pointwise"),
         Operation("clip", 1, _broadcast, "pointwise"),
         Operation("where", 3, _broadcast, "pointwise"),
@@ -190,6 +199,7 @@ ATTRIBUTES: dict[str, tuple[type, ...]] = {
     "slice": (int, int),
     "slice_columns": (int, int),
     "expand": (int,),
+    KTH_LARGEST: (int,),
 }
 
 

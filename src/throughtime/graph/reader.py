@@ -137,6 +137,9 @@ class Reader:
                 return value(name)
             case "mask" | "noise":
                 return _random(node)
+            case "kth_largest":
+                # A count, which no letter of a size stands for.
+                return function(node.operation, *parts, parameter(name))
             case "transpose":
                 return transposed(parts[0])
             case "slice_columns":

@@ -110,8 +110,8 @@ class _Forward:
                 return self._concat(node, rates)
             case "product":
                 return self._product(node, rates)
-            case "max":
-                return self._max(index, node, rates[0])
+            case "max" | "kth_largest":
+                return self._of_ties(index, node, rates[0])
             case operation if operation in ALIKE:
                 # One argument, whose rate is known to be there.
                 (rate,) = (rate for rate in rates if rate is not None)
@@ -135,15 +135,15 @@ class _Forward:
             total = self._sum(total, self.builder.emit("product", of_matrix, vector))
         return total
 
-    def _max(self, index: int, node: Node, rate: int | None) -> int:
-        """The mean rate of those that are largest."""
+    def _of_ties(self, index: int, node: Node, rate: int | None) -> int:
+        """The mean rate of the units that are equal to the one number."""
         assert rate is not None, "a reduction has one argument"
         b = self.builder
         # 1 where equal, without a mask: it also serves parameters.
         sign = b.emit("sign", b.emit("subtract", node.arguments[0], index))
-        largest = b.emit("subtract", b.constant(1), b.emit("abs", sign))
-        total = b.emit("sum", b.emit("multiply", largest, rate))
-        return b.emit("divide", total, b.emit("sum", largest))
+        tie = b.emit("subtract", b.constant(1), b.emit("abs", sign))
+        total = b.emit("sum", b.emit("multiply", tie, rate))
+        return b.emit("divide", total, b.emit("sum", tie))
 
     def _pointwise(self, index: int, node: Node, rates: list[int | None]) -> int | None:
         """The rule of the adjoint for each argument: its Jacobian is symmetric."""

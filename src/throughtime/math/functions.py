@@ -107,6 +107,22 @@ def max(value: Value) -> Value:
     return apply("max", value)
 
 
+def kth_largest(value: Value, k: int) -> Value:
+    """The ``k``-th largest unit, from 1, the largest: a vector of size 1.
+
+    It is one of the units, bit by bit. NaN counts as larger than any number, as in
+    ``torch.topk``; units that are equal to it share the derivative.
+    """
+    if not isinstance(value, Value):
+        outside(
+            f"`kth_largest` was given a {type(value).__name__}",
+            "Give it a value of the step or a parameter of the cell",
+        )
+    if not isinstance(k, int) or isinstance(k, bool):
+        outside(f"the place among the largest is {k!r}", "Give a whole number from 1")
+    return apply("kth_largest", value, attributes=(k,))
+
+
 def minimum(a: Value | Number, b: Value | Number) -> Value:
     """Smaller of two, unit by unit; ties share the derivative, NaN stays NaN."""
     return apply("minimum", a, b)

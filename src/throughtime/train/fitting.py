@@ -70,6 +70,7 @@ def fit(
     zoneout: float | Mapping[str, float] | None = None,
     drop_connect: float = 0.0,
     variational_dropout: float | Mapping[str, float] | None = None,
+    k_winners: float | None = None,
     init: str = "default",
     forget_bias: float | None = None,
     chrono_steps: int | None = None,
@@ -155,6 +156,9 @@ def fit(
         Regularisers, as `throughtime.cells.Zoneout`, `DropConnect` and
         `VariationalDropout` of the cell: a probability, or one for each of some states;
         that of recurrent weights; one, or those of `"input"` and `"hidden"`.
+    k_winners
+        How many of the cell's output units are not 0, a whole number, or what share of
+        them, below 1: `throughtime.cells.KWinners` of the cell.
     init, forget_bias, chrono_steps
         How recurrent weights and gates start, as in `throughtime.nn.initialise`.
         `chrono_steps` None: the longest stretch of steps that error flows through.

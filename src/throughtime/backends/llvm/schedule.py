@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from throughtime.graph.nodes import Node
-from throughtime.graph.operations import Kind
+from throughtime.graph.operations import KTH_LARGEST, Kind
 from throughtime.graph.programs import SUMS, Program
 
 
@@ -59,7 +59,7 @@ class Schedule:
     locations: dict[int, Location]
     partials: dict[int, int]
     """Columns of scratch in which a reduction beside tiles of products adds up one
-    vector of lanes; others do so in registers."""
+    vector of lanes (others do so in registers), a selection keeps every unit."""
     again: frozenset[int]
     """Values that each phase computes again, from what lies in memory anyway."""
     scratch_width: int
@@ -153,10 +153,7 @@ class _Scheduler:
             self._group(chain.root, self.nodes[chain.root].size).accumulators.append(
                 chain
             )
-        for group in self.groups.values():
-            if group.accumulators:
-                rooms = {node: self._room(self.lanes) for node in group.reductions}
-                self.partials |= rooms
+        self._place_partials()
         order = sorted(self.groups, key=lambda key: (key[0], key[1] != 1, key[1]))
         groups = tuple(self.groups[key] for key in order)
         return Schedule(
@@ -167,6 +164,15 @@ class _Scheduler:
             again=frozenset(self.again),
             scratch_width=self._room(self.lanes),
         )
+
+    def _place_partials(self) -> None:
+        """Give reductions the memory that they need while units are swept over."""
+        for group in self.groups.values():
+            for node in group.reductions:
+                if self.nodes[node].operation == KTH_LARGEST:
+                    self.partials[node] = self._room(group.size)
+                elif group.accumulators:
+                    self.partials[node] = self._room(self.lanes)
 
     def _group(self, index: int, size: int) -> Group:
         key = (self.phases[index], size)

@@ -12,8 +12,9 @@ from throughtime.backends.llvm.options import Options
 from throughtime.backends.llvm.pairs import write_row
 from throughtime.backends.llvm.pointwise import Pointwise
 from throughtime.backends.llvm.random_numbers import Draws
+from throughtime.backends.llvm.reductions import Reductions
 from throughtime.backends.llvm.row_values import RowValues, source_of
-from throughtime.backends.llvm.schedule import SCRATCH, Location, Schedule, Write
+from throughtime.backends.llvm.schedule import Location, Schedule, Write
 from throughtime.backends.llvm.tiles import (
     HELD,
     ZERO,
@@ -26,7 +27,6 @@ from throughtime.backends.llvm.writer import Writer, index
 from throughtime.graph.nodes import Node
 from throughtime.graph.programs import SUMS
 
-LOWEST = float("-inf")
 FETCHED = {"buffer", "previous"}
 """Kinds of places whose rows move on from step to step."""
 
@@ -75,6 +75,7 @@ class SweepWriter:
         self.panels = panels
         self.sums = sums
         self.pointwise = Pointwise(writer, math)
+        self.reductions = Reductions(self)
         self.by_lists = False
         self.roots = {a.root: p for p, a in enumerate(self.group.accumulators)}
         self.sweeps = (sweep, *by_lists)
@@ -92,14 +93,14 @@ class SweepWriter:
         self._round_operands(active)
         if self.group.reductions:
             with self.writer.loop(index(0), active) as row:
-                self._clear_partials(row)
+                self.reductions.clear(row)
         if self.by_pattern is None:
             self._all_tiles(active)
         else:
             self._chosen_way(self.by_pattern, active)
         if self.group.reductions:
             with self.writer.loop(index(0), active) as row:
-                self._finish_reductions(row)
+                self.reductions.finish(row)
 
     def _chosen_way(self, by_pattern: ByPattern, active: ir.Value) -> None:
         """All tiles, by lists or not."""
@@ -122,12 +123,12 @@ class SweepWriter:
 
         What reductions add up stays in registers.
         """
-        self.registers = {n: self.writer.reserve(1) for n in self.group.reductions}
+        self.reductions.keep_in_registers()
         with self.writer.loop(low, high) as row:
-            self._clear_partials(row)
+            self.reductions.clear(row)
             with self._tiles() as (_, first):
                 self._row(first, row, index(0))
-            self._finish_reductions(row)
+            self.reductions.finish(row)
 
     @contextmanager
     def _tiles(self) -> Iterator[tuple[ir.Value, ir.Value]]:
@@ -164,19 +165,6 @@ class SweepWriter:
             with self.writer.loop(index(0), active) as row:
                 source = self.address(part.location, row)
                 write_row(self.writer, source, self.address(pairs, row), part.terms)
-
-    def _clear_partials(self, row: ir.Value) -> None:
-        """Clear the lanes that reductions of this group add up in."""
-        w = self.writer
-        for node in self.group.reductions:
-            start = 0.0 if self.nodes[node].operation == "sum" else LOWEST
-            w.store(w.constant(start), self._partial(node, row))
-
-    def _partial(self, node: int, row: ir.Value) -> ir.Value:
-        if not has_products(self.sweep):
-            return self.registers[node]
-        place = self.schedule.partials[node]
-        return self.address(Location(SCRATCH, place), row)
 
     def _block(
         self, tile: ir.Value, first: ir.Value, row: ir.Value, height: ir.Value
@@ -318,14 +306,10 @@ class SweepWriter:
         for vector in range(self.sweep.vectors):
             values = self._values(first, row, vector, inner)
             results = [values.of(write.node) for write in self.group.writes]
-            reduced = [
-                values.of(self.nodes[node].arguments[0])
-                for node in self.group.reductions
-            ]
+            reduced = self.reductions.arguments(values)
             for write, result in zip(self.group.writes, results, strict=True):
                 self._write(write, result, row, values)
-            for node, value in zip(self.group.reductions, reduced, strict=True):
-                self._reduce(node, value, row, values.mask)
+            self.reductions.take(reduced, values)
 
     def _write(
         self, write: Write, value: ir.Value, row: ir.Value, values: RowValues
@@ -338,38 +322,6 @@ class SweepWriter:
         if write.place == SUMS:
             value = self.builder.fadd(self.writer.load(address, values.mask), value)
         self.writer.store(value, address, values.mask)
-
-    def _reduce(
-        self, node: int, value: ir.Value, row: ir.Value, mask: ir.Value | None
-    ) -> None:
-        place = self._partial(node, row)
-        before = self.writer.load(place)
-        if self.nodes[node].operation == "sum":
-            after = self.builder.fadd(before, value)
-        else:
-            after = self.math.maximum(self.builder, before, value)
-        if mask is not None:
-            after = self.builder.select(mask, after, before)
-        self.writer.store(after, place)
-
-    def _finish_reductions(self, row: ir.Value) -> None:
-        """Join the lanes of each reduction, always in the same order."""
-        builder = self.builder
-        for node in self.group.reductions:
-            value, lanes = self.writer.load(self._partial(node, row)), self.writer.lanes
-            while lanes > 1:
-                lanes //= 2
-                kind = ir.VectorType(ir.IntType(32), self.writer.lanes)
-                moved = [(i + lanes) % self.writer.lanes for i in range(kind.count)]
-                order = ir.Constant(kind, [ir.Constant(kind.element, i) for i in moved])
-                other = builder.shuffle_vector(value, value, order)
-                if self.nodes[node].operation == "sum":
-                    value = builder.fadd(value, other)
-                else:
-                    value = self.math.maximum(builder, value, other)
-            number = builder.extract_element(value, ir.Constant(ir.IntType(32), 0))
-            address = self.address(self.schedule.locations[node], row)
-            builder.store(number, address, align=self.writer.item_bytes)
 
     def fetch(self, place: str, address: ir.Value) -> None:
         """Ask for what the next step reads where this one reads an address.

@@ -26,6 +26,13 @@ def _softplus(value: Tensor) -> Tensor:
     return functional.softplus(value, threshold=SOFTPLUS_THRESHOLD)
 
 
+def _kth_largest(value: Tensor, k: int) -> Tensor:
+    """One of the units; those equal to it share the derivative, as that of `amax`."""
+    found = value.detach().topk(k, -1).values[..., k - 1 :]
+    equal = (value == found) | (value.isnan() & found.isnan())
+    return torch.where(equal, value, -torch.inf).amax(-1, keepdim=True)
+
+
 MEANINGS: dict[str, Meaning] = {
     "negate": _unary(torch.neg),
     "sigmoid": _unary(torch.sigmoid),
@@ -66,6 +73,9 @@ MEANINGS: dict[str, Meaning] = {
     "sum": lambda values, _: values[0].sum(-1, keepdim=True),
     "mean": lambda values, _: values[0].mean(-1, keepdim=True),
     "max": lambda values, _: values[0].amax(-1, keepdim=True),
+    "kth_largest": lambda values, attributes: _kth_largest(
+        values[0], int(attributes[0])
+    ),
     "transpose": lambda values, _: values[0].T,
     "product": lambda values, _: values[1] @ values[0].T,
     "slice_columns": lambda values, attributes: values[0][

@@ -35,6 +35,7 @@ def suited(asked: Mapping[str, Any]) -> dict[str, Any]:
         "chrono_steps": None,
         "zoneout": None,
         "variational_dropout": None,
+        "k_winners": None,
         "swa_start": _SWA_START if average == "swa" else None,
     }
 

@@ -96,6 +96,8 @@ class Settings:
     zoneout, drop_connect, variational_dropout
         Regularisers of the cell: the probability of each state, or one for all; that
         of recurrent weights; those of `"input"` and `"hidden"`, or one for both.
+    k_winners
+        How many of the cell's output units are not 0, or what share of them.
     init, forget_bias, chrono_steps
         How recurrent weights and gates start, as in `throughtime.nn.initialise`.
     optimizer, weight_decay, momentum, optimizer_options
@@ -147,6 +149,7 @@ class Settings:
     zoneout: float | Mapping[str, float] | None
     drop_connect: float
     variational_dropout: float | Mapping[str, float] | None
+    k_winners: float | None
     init: str
     forget_bias: float | None
     chrono_steps: int | None

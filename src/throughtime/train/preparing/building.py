@@ -36,9 +36,8 @@ def make_model(cell: Cell, dataset: Dataset, settings: Settings) -> Model:
     options = {"device": settings.device, "dtype": settings.torch_dtype}
     if isinstance(dataset, TextDataset):
         schema, question = text_schema(dataset), Question("next", "step")
-        reader = Read(
-            schema.features, _NO_SCALE, embedding=settings.embedding, **options
-        )
+        own = settings.embedding
+        reader = Read(schema.features, _NO_SCALE, embedding=own, **options)
         inputs: dict[str, Read] = {}
         output = make_output(schema, question, None)
     else:

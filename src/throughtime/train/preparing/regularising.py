@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from throughtime.cells import DropConnect, VariationalDropout, Zoneout
+from throughtime.cells import DropConnect, KWinners, VariationalDropout, Zoneout
 from throughtime.graph import Cell, State
 from throughtime.graph.declarations import declarations
 from throughtime.train.asking.settings import Settings, check_choice
@@ -13,12 +13,14 @@ _PLACES = ("input", "hidden")
 def regularised(cell: Cell, settings: Settings) -> Cell:
     """Wrap a cell as it is asked: weights are dropped, then vectors, then states.
 
-    Zoneout comes last, as it mixes the new states with the old ones.
+    Winners are taken last: Zoneout mixes new states with old ones, whose winners are
+    others.
 
     Raises
     ------
     CellError, UnknownChoice
-        The cell has no such state or connection, or a probability is none.
+        The cell has no such state or connection, a probability is none, or units
+        are not so many.
     """
     if settings.drop_connect:
         cell = DropConnect(cell, settings.drop_connect)
@@ -32,6 +34,8 @@ def regularised(cell: Cell, settings: Settings) -> Cell:
         found = declarations(cell).items()
         states = [name for name, value in found if isinstance(value, State)]
         cell = Zoneout(cell, **_each(settings.zoneout, states))
+    if settings.k_winners is not None:
+        cell = KWinners(cell, settings.k_winners)
     return cell
 
 
