@@ -39,11 +39,7 @@ class _Divider:
         self.whole = graph
         self.nodes = graph.nodes
         self.x = {i for i, node in enumerate(self.nodes) if _is_x(node)}
-        used = {
-            self._rows(node.arguments[0], node)[0]
-            for node in self.nodes
-            if self._multiplies_x(node)
-        }
+        used = {name for node in self.nodes for name in self._multiplier(node)}
         sizes = {one.name: one.shape[0] for one in graph.parameters}
         self.matrices = tuple(name for name in sizes if name in used)
         if not self.matrices:
@@ -83,14 +79,20 @@ class _Divider:
                 "slice", self.given, attributes=span, source=node.source
             )
         for argument in node.arguments:
-            if argument in self.x:
-                raise self._refusal(f"uses x in {node.operation!r}", node.source)
             if positions[argument] < 0:
                 name = self._matrix(argument)[0]
                 reason = f"multiplies x by {name}, which it uses elsewhere as well"
                 raise self._refusal(reason, node.source)
         moved = tuple(positions[argument] for argument in node.arguments)
         return self.builder.place(replace(node, arguments=moved))
+
+    def _multiplier(self, node: Node) -> list[str]:
+        """The parameter by which a node multiplies x, if it does."""
+        if self._multiplies_x(node):
+            return [self._rows(node.arguments[0], node)[0]]
+        if self.x.intersection(node.arguments):
+            raise self._refusal(f"uses x in {node.operation!r}", node.source)
+        return []
 
     def _multiplies_x(self, node: Node) -> bool:
         return node.operation == "product" and node.arguments[1] in self.x

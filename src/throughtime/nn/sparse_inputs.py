@@ -60,7 +60,7 @@ class SparseInputs(nn.Module):
         declared = self.products.matrices
         own = self._tables[direction * len(declared) :]
         return {
-            name: self.get_parameter(table).t()
+            name: getattr(self, table).t()
             for name, table in zip(declared, own, strict=False)
         }
 
@@ -99,9 +99,12 @@ class SparseInputs(nn.Module):
 
     def look_up(self, input: object) -> Tensor:
         """The products of every step, ``(T, B, D·n)``, those of one direction first."""
-        weights = [self.get_parameter(name) for name in self.tables]
+        # By name at each call: they may be replaced, or computed from others.
+        weights: list[Tensor] = [getattr(self, name) for name in self.tables]
         given = self._checked(input, weights[0])
-        found = [_looked_up(weight, given) for weight in weights]
+        found: list[Tensor] = [
+            _Products.apply(weight, given.values, given) for weight in weights
+        ]
         rows = found[0] if len(found) == 1 else torch.cat(found, 1)
         return rows.view(*given.shape[:2], rows.shape[1])
 
@@ -148,9 +151,16 @@ class SparseInputs(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *others)
 
 
-def _looked_up(weight: Tensor, given: SparseSequences) -> Tensor:
-    rows: Tensor = _Products.apply(weight, given.values, given)
-    return rows
+def look_up(weight: Tensor, given: SparseSequences) -> Tensor:
+    """Σ value · row of the features of every step, ``(T·B, n)``."""
+    return _added(weight, given.features, given.offsets, given.values)
+
+
+def of_weight(error: Tensor, given: SparseSequences) -> Tensor:
+    """The gradient of the rows that are named, ``(u, n)``, from ``(T·B, n)``."""
+    named, values = given.named, given.values
+    ordered = None if values is None else values.detach()[named.order]
+    return _added(error, named.rows, named.offsets, ordered)
 
 
 def _added(
@@ -175,21 +185,19 @@ class _Products(torch.autograd.Function):
         ctx: Any, weight: Tensor, values: Tensor | None, given: SparseSequences
     ) -> Tensor:
         ctx.given, ctx.shape = given, weight.shape
-        ctx.save_for_backward(weight if ctx.needs_input_grad[1] else None, values)
-        return _added(weight, given.features, given.offsets, values)
+        ctx.save_for_backward(weight if ctx.needs_input_grad[1] else None)
+        return look_up(weight, given)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
-        weight, values = ctx.saved_tensors
+        (weight,) = ctx.saved_tensors
         given, error = ctx.given, gradient.contiguous()
-        named, of_weight, of_values = given.named, None, None
+        named, weights, values = given.named, None, None
         if ctx.needs_input_grad[0]:
-            ordered = None if values is None else values[named.order]
-            rows = _added(error, named.rows, named.offsets, ordered)
-            of_weight = torch.sparse_coo_tensor(
+            weights = torch.sparse_coo_tensor(
                 named.features[None],
-                rows,
+                of_weight(error, given),
                 ctx.shape,
                 is_coalesced=True,
                 check_invariants=False,
@@ -197,5 +205,5 @@ class _Products(torch.autograd.Function):
         if ctx.needs_input_grad[1]:
             features = given.features[named.order]
             each = (weight[features] * error[named.rows]).sum(1)
-            of_values = torch.empty_like(each).index_copy_(0, named.order, each)
-        return of_weight, of_values, None
+            values = torch.empty_like(each).index_copy_(0, named.order, each)
+        return weights, values, None

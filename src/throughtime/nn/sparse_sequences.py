@@ -166,6 +166,21 @@ class SparseSequences:
         """Whether all sequences have all steps."""
         return bool((self.lengths == self.steps).all())
 
+    def between(self, start: int, stop: int) -> Self:
+        """The steps from one to before another, of the same sequences."""
+        steps, batch, size = self.shape
+        start, stop, _ = slice(start, stop).indices(steps)
+        stop = max(start, stop)
+        offsets = self.offsets[start * batch : stop * batch + 1]
+        first, last = int(offsets[0]), int(offsets[-1])
+        return type(self)(
+            self.features[first:last],
+            offsets - first,
+            (self.lengths - start).clamp(0, stop - start),
+            size,
+            None if self.values is None else self.values[first:last],
+        )
+
     @cached_property
     def named(self) -> Named:
         """The entries in the order of their features."""
