@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 import throughtime as tt
 from benchmarks.lazy import table_of
-from benchmarks.measuring import measure_in_turn
+from benchmarks.measuring import Timing, measure_in_turn
 from throughtime.backends.llvm.row_updates import row_kernels
 from throughtime.nn.sparse_inputs import look_up, of_weight
 from throughtime.optim.flow import time_of_fobos
@@ -136,7 +136,7 @@ def _made_dense(weight: Tensor) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead.")
 def main(features: int, each: int, seconds: float, as_json: bool) -> None:
     torch.set_num_threads(1)
-    found = {}
+    found: dict[str, Timing] = {}
     for steps, batch in ((1, 1), (20, 8)):
         name = f"{batch} x {steps}"
         batches = drawn(features, each, steps, batch)

@@ -315,7 +315,9 @@ def test_torch_and_this_module_load_each_other() -> None:
         sparse.load_state_dict(nn.LSTM(F + 1, H, 2, bidirectional=True).state_dict())
 
 
-@pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+@pytest.mark.parametrize(
+    "copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))]
+)
 def test_copies(copied: Callable[[Recurrent], Recurrent]) -> None:
     x = drawn(LENGTHS)
     sparse, _ = twins(tt.cells.LSTM())
@@ -399,7 +401,10 @@ class Blind(Cell):
         (Tied(), "Tied.*multiplies x by weight, which it uses elsewhere as well"),
         (Blind(), "Blind.*multiplies x by no matrix"),
         (Masked(), "Masked.*multiplies x by a 'multiply', which is no parameter"),
-        (tt.cells.VariationalDropout(tt.cells.LSTM(), input=0.5), "uses x in 'multiply'"),
+        (
+            tt.cells.VariationalDropout(tt.cells.LSTM(), input=0.5),
+            "uses x in 'multiply'",
+        ),
     ],
     ids=repr,
 )
@@ -417,7 +422,7 @@ def refused() -> Iterator[tuple[type[Exception], str, Callable[[], Any]]]:
     yield InputSizeMismatch, "Expected 11, got 12", lambda: sparse(drawn(LENGTHS, 12))
     yield DtypeMismatch, "float32", lambda: sparse(x.to(dtype=torch.float32))
     yield SparseInputElsewhere, "step", lambda: sparse.step(x.to_dense()[0])
-    yield SparseInputElsewhere, "stream", lambda: sparse.stream()
+    yield SparseInputElsewhere, "stream", sparse.stream
 
 
 @pytest.mark.parametrize("number", range(7))

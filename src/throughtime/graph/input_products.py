@@ -55,7 +55,9 @@ class _Divider:
         positions: list[int] = []
         for index, node in enumerate(self.nodes):
             # What the products alone read has no place.
-            positions.append(-1 if self._leaves(index) else self._place(node, positions))
+            positions.append(
+                -1 if self._leaves(index) else self._place(node, positions)
+            )
         kept = [p for p in whole.parameters if p.name not in self.matrices]
         graph = replace(
             whole,

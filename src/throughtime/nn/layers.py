@@ -148,7 +148,9 @@ class Layers(SparseInputs):
 
     def _width_of_x(self) -> int:
         """Columns of what the first layer reads as x, in both directions."""
-        return self.running[0].input_size * (self.directions if self.sparse_input else 1)
+        return self.running[0].input_size * (
+            self.directions if self.sparse_input else 1
+        )
 
     @property
     def directions(self) -> int:

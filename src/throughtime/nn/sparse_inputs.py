@@ -75,8 +75,8 @@ class SparseInputs(nn.Module):
         return {**inputs, "x": own}
 
     def _looks_up(self, layer: int, name: str) -> bool:
-        first = not layer and self.products is not None
-        return first and name in self.products.matrices
+        products = None if layer else self.products
+        return products is not None and name in products.matrices
 
     def rows_read(self, name: str, input: Any, *_: Any, **__: Any) -> Tensor | None:
         """The rows of a parameter that a call reads; None: all, or nobody knows."""
@@ -94,8 +94,9 @@ class SparseInputs(nn.Module):
             )
         if lengths is not None:
             raise LengthsOfSparse
-        known = isinstance(input, SparseSequences) and not input.whole
-        return input.lengths if known else None
+        if not isinstance(input, SparseSequences) or input.whole:
+            return None
+        return input.lengths
 
     def look_up(self, input: object) -> Tensor:
         """The products of every step, ``(T, B, D·n)``, those of one direction first."""
@@ -141,7 +142,7 @@ class SparseInputs(nn.Module):
         for name in self.tables:
             destination[prefix + name] = destination[prefix + name].t()
 
-    def _load_from_state_dict(
+    def _load_from_state_dict(  # type: ignore[bad-override]
         self, state_dict: dict[str, Any], prefix: str, *others: Any
     ) -> None:
         for name in self.tables:
@@ -190,9 +191,9 @@ class _Products(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Any, ...]:
         (weight,) = ctx.saved_tensors
-        given, error = ctx.given, gradient.contiguous()
+        given, error = ctx.given, gradients[0].contiguous()
         named, weights, values = given.named, None, None
         if ctx.needs_input_grad[0]:
             weights = torch.sparse_coo_tensor(

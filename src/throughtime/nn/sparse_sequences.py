@@ -305,7 +305,13 @@ def _check_arrays(given: SparseSequences) -> None:
     rows = len(offsets) - 1
     uneven = rows % batch if batch else rows
     rising = bool((offsets.diff() >= 0).all())
-    if rows < 0 or uneven or not rising or int(offsets[0]) or int(offsets[-1]) != entries:
+    if (
+        rows < 0
+        or uneven
+        or not rising
+        or int(offsets[0])
+        or int(offsets[-1]) != entries
+    ):
         raise _unfit("offsets", offsets, f"T·{batch} + 1 numbers from 0 to {entries}")
     lengths = given.lengths
     if batch and not 0 <= int(lengths.min()) <= int(lengths.max()) <= given.steps:
@@ -326,7 +332,7 @@ def _check_features(given: SparseSequences) -> None:
     if not len(features):
         return
     least, most = torch.aminmax(features)
-    if 0 <= int(least) and int(most) < given.input_size:
+    if int(least) >= 0 and int(most) < given.input_size:
         return
     outside = (features < 0) | (features >= given.input_size)
     place = int(outside.nonzero()[0])
