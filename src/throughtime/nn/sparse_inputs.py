@@ -191,7 +191,9 @@ class _Products(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Any, ...]:
+    def backward(  # type: ignore[bad-override]
+        ctx: Any, *gradients: Tensor
+    ) -> tuple[Any, ...]:
         (weight,) = ctx.saved_tensors
         given, error = ctx.given, gradients[0].contiguous()
         named, weights, values = given.named, None, None
