@@ -58,6 +58,7 @@ class Layer:
         generator = torch.Generator().manual_seed(0)
         self.weight = torch.randn(d, GATES * HIDDEN, generator=generator)
         self.stamps = torch.zeros(d, dtype=torch.float64)
+        self.clock = torch.zeros(1, dtype=torch.float64)
         self.batches, self.number, self.now = batches, 0, 0.0
         rows = batches[0].shape[0] * batches[0].shape[1]
         self.error = torch.randn(rows, GATES * HIDDEN, generator=generator)
@@ -88,8 +89,7 @@ class Layer:
         step = (1.0, RATE, 0.0, 1.0)
         self.kernels.update(*where, values, len(rows), width, 0.0, *step)
         # The table as one long row, which has waited for one step.
-        clock = torch.zeros(1, dtype=torch.float64)
-        where = self.weight.data_ptr(), clock.data_ptr(), None
+        where = self.weight.data_ptr(), self.clock.data_ptr(), None
         self.kernels.catch_up(*where, 1, 1, self.weight.numel(), self.now, L1, L2)
 
 
