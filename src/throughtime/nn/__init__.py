@@ -4,7 +4,8 @@ In reading order: ``settings``, ``initialisation``, ``starting``, ``choice`` (wh
 backend serves), ``execution`` (the one way a layer runs); the room ``compiled``
 (machine code as torch operators); ``layers``, ``packing`` and ``permuting`` (lengths
 and resets), ``sequences`` (what people give, as rows), ``states``, ``carrying`` (states
-of rows that come and go), ``checkpointing``, ``recurrent``, ``running`` (steps of any
+of rows that come and go), ``sparse_sequences`` and ``sparse_inputs`` (a few of many
+features), ``checkpointing``, ``recurrent``, ``running`` (steps of any
 module), ``streaming`` (one step at a time), ``compatibility`` (`torch.nn`'s own
 classes), ``conversion``, ``heads`` and ``softmaxes`` (outputs and losses), ``citing``,
 ``explain`` and ``node_deltas`` (what a module does).
@@ -22,6 +23,7 @@ from throughtime.nn.explain import explain
 from throughtime.nn.heads import Linear, Sigmoid, Softmax, mean_loss, pool
 from throughtime.nn.recurrent import Recurrent
 from throughtime.nn.softmaxes import Softmaxes
+from throughtime.nn.sparse_sequences import SparseSequences
 from throughtime.nn.starting import initialise
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "Sigmoid",
     "Softmax",
     "Softmaxes",
+    "SparseSequences",
     "cite",
     "convert",
     "explain",

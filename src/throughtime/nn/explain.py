@@ -27,6 +27,7 @@ from throughtime.nn.compiled.ways import FEW_SEQUENCES, hoists, shares_units, st
 from throughtime.nn.layers import Layers
 from throughtime.nn.node_deltas import Deltas, node_deltas
 from throughtime.nn.sequences import Lengths, Sequences
+from throughtime.nn.sparse_sequences import SparseSequences
 from throughtime.nn.zeros import Zeros, zero_names, zero_shares
 
 
@@ -47,8 +48,8 @@ class Explanation:
     batch: int | None = None
 
     def __str__(self) -> str:
-        lines = [self.title, *self._mode(), *self._layers(), *self._plan()]
-        return "\n".join([*lines, *self._backend()])
+        lines = [self.title, *self._mode(), *self._lookup(), *self._layers()]
+        return "\n".join([*lines, *self._plan(), *self._backend()])
 
     __repr__ = __str__
 
@@ -134,7 +135,7 @@ class Explanation:
 
     def deltas(
         self,
-        input: Sequences,
+        input: Sequences | SparseSequences,
         grad_output: Tensor,
         state: Tensor | Sequence[Tensor] | None = None,
         *,
@@ -207,6 +208,14 @@ class Explanation:
             yield "In training: masks and noise are drawn; evaluation takes their means"
         elif self.module is not None and self.module.random:
             yield "In evaluation: masks and noise are at their means"
+
+    def _lookup(self) -> Iterator[str]:
+        """What stands for x where features are looked up."""
+        if self.module is not None and self.module.products is not None:
+            matrices = self.module.products.matrices
+            sums = ", ".join(f"{name} @ x" for name in matrices)
+            yield f"Layer 0 reads {sums} as its x: rows of the features that a step "
+            yield "names, looked up and added before; only these rows have a gradient"
 
     def _layers(self) -> Iterator[str]:
         shown: list[Equations] = []
@@ -359,7 +368,7 @@ def _of_module(
     like = next(module.parameters(), torch.empty(0))
     return Explanation(
         title=title,
-        graphs=module.graphs if module.training else module.evaluated,
+        graphs=module.running if module.training else module.evaluated,
         choice=module.choice(like.dtype, like.device),
         dtype=like.dtype,
         module=module,

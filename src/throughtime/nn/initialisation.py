@@ -27,6 +27,12 @@ def draw(
     parameter: Tensor, declaration: ParameterDeclaration, hidden_size: int
 ) -> None:
     """Fill a parameter with its first values, from torch's generator."""
+    if not parameter.is_contiguous():
+        # A seed gives the same, however the numbers lie in memory.
+        first = torch.empty_like(parameter, memory_format=torch.contiguous_format)
+        draw(first, declaration, hidden_size)
+        parameter.copy_(first)
+        return
     match declaration.init:
         case "uniform":
             bound = 1 / math.sqrt(hidden_size)

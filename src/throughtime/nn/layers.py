@@ -29,6 +29,7 @@ from throughtime.nn.settings import (
     checked_graphs,
     checked_residual,
 )
+from throughtime.nn.sparse_inputs import SparseInputs
 from throughtime.nn.states import state_class
 
 KEYS = (-(2**63), 2**63 - 1)
@@ -38,7 +39,7 @@ Values = dict[tuple[int, int, str], Tensor]
 """By layer, direction and name: the rows of a value."""
 
 
-class Layers(nn.Module):
+class Layers(SparseInputs):
     """Layers and directions of step graphs, run on rows.
 
     Parameters
@@ -53,6 +54,8 @@ class Layers(nn.Module):
         Whether every layer also runs from the last step to the first.
     residual
         Whether each layer but the first adds what it reads to its output.
+    sparse_input
+        As in `Recurrent`.
     backend
         ``"auto"`` or the name of the backend that has to serve.
     checkpoint
@@ -69,6 +72,7 @@ class Layers(nn.Module):
         dropout: float = 0.0,
         bidirectional: bool = False,
         residual: bool = False,
+        sparse_input: bool = False,
         backend: str = "auto",
         checkpoint: Checkpoint = None,
         device: Device = None,
@@ -77,28 +81,31 @@ class Layers(nn.Module):
         super().__init__()
         check_flag("batch_first", batch_first)
         check_flag("bidirectional", bidirectional)
+        check_flag("sparse_input", sparse_input)
         check_dtype(dtype)
+        self.bidirectional = bidirectional
         self.graphs = checked_graphs(graphs)
         if not residual:
             self.graphs = tell_layers(self.graphs)
         self.input_size = self.graphs[0].input_size
-        self.input_sizes = {"x": self.input_size}
+        # What runs: the first of them may read products of x instead of x.
+        self.running = self._divide(self.graphs) if sparse_input else self.graphs
+        self.input_sizes = {"x": self._width_of_x(self.directions)}
         self.input_sizes |= {one.name: one.size for one in self.graphs[0].inputs}
         self.state_names = tuple(state.name for state in self.graphs[0].states)
         self.hidden_size = self.graphs[0].hidden_size
         self.num_layers = len(self.graphs)
         self.batch_first = batch_first
         self.dropout = checked_dropout(dropout, self.num_layers)
-        self.bidirectional = bidirectional
         self.backend = check_backend(backend)
         self.checkpoint = checkpoint
-        self.spacing = Spacing(checkpoint, self.graphs, self.directions)
+        self.spacing = Spacing(checkpoint, self.running, self.directions)
         check_stack(self.graphs, self.directions)
         self.residual = checked_residual(residual, self.graphs, self.directions)
         self.state_class = state_class(self.state_names)
         self.learns_starts = any(state.learned for state in self.graphs[0].states)
         self._derive_graphs()
-        # Of each layer and direction, by its name in the graph: that in the module.
+        # By layer, direction and name in the running graph: the name in the module.
         self._names: dict[tuple[int, int], dict[str, str]] = {}
         self._register_parameters(device, dtype)
         self.flatten_parameters()
@@ -106,18 +113,18 @@ class Layers(nn.Module):
 
     def _derive_graphs(self) -> None:
         """What follows from the graphs, and graphs for other calls than training's."""
-        operations = {plain_operation(graph) for graph in self.graphs}
+        operations = {plain_operation(graph) for graph in self.running}
         self._operation = operations.pop() if len(operations) == 1 else ""
         self._draws = tuple(is_random(graph) for *_, graph in self._runs())
         self.random = any(self._draws)
         # What runs in evaluation: every random value is at its mean.
-        self.evaluated = tuple(map(evaluated, self.graphs))
-        self._exposed = tuple(map(exposed, self.graphs))
+        self.evaluated = tuple(map(evaluated, self.running))
+        self._exposed = tuple(map(exposed, self.running))
         self._exposed_means = self._exposed
         if self.random:
             self._exposed_means = tuple(map(exposed, self.evaluated))
         shown = (one.graph for one in (*self._exposed, *self._exposed_means))
-        for graph in (*self.graphs, *self.evaluated, *shown):
+        for graph in (*self.running, *self.evaluated, *shown):
             text_of(graph)  # a program that torch compiles can read it, not write it
 
     def _register_parameters(self, device: Device, dtype: torch.dtype | None) -> None:
@@ -126,9 +133,14 @@ class Layers(nn.Module):
             self._names[layer, direction] = names
             for declared in graph.parameters:
                 check_initialisation(declared, graph.cell)
-                empty = torch.empty(declared.shape, device=device, dtype=dtype)
                 name = self._parameter_name(declared.name, layer, direction)
-                names[declared.name] = name
+                looked_up = self._looks_up(layer, declared.name)
+                shape = declared.shape[::-1] if looked_up else declared.shape
+                if looked_up:
+                    self._tables.append(name)
+                else:
+                    names[declared.name] = name
+                empty = torch.empty(shape, device=device, dtype=dtype)
                 self.register_parameter(name, nn.Parameter(empty))
             for state in graph.states:
                 if state.learned:
@@ -144,14 +156,13 @@ class Layers(nn.Module):
     @property
     def leaves_zeros(self) -> bool:
         """Whether the output is exactly 0 in many units, as a ReLU leaves it."""
-        last = self.graphs[-1]
-        added = self.residual and self.num_layers > 1
+        last, added = self.graphs[-1], self.residual and self.num_layers > 1
         return not added and last.output in zero_values(last)
 
     def reset_parameters(self) -> None:
         """Draw all parameters anew, in order, from torch's generator."""
         for layer, direction, graph in self._runs():
-            parameters = self._parameters_of(layer, direction)
+            parameters = self._weights_of(layer, direction)
             for declaration in graph.parameters:
                 draw(parameters[declaration.name], declaration, self.hidden_size)
             for state in graph.states:
@@ -162,7 +173,7 @@ class Layers(nn.Module):
     def weights(self) -> Iterator[tuple[StepGraph, dict[str, Tensor]]]:
         """Each layer's and direction's graph, with its parameters by their names."""
         for layer, direction, graph in self._runs():
-            yield graph, self._parameters_of(layer, direction)
+            yield graph, self._weights_of(layer, direction)
 
     def choice(self, dtype: torch.dtype, device: torch.device) -> Choice:
         """Which backend serves for such numbers there, and why."""
@@ -189,6 +200,10 @@ class Layers(nn.Module):
     def _parameter_name(self, name: str, layer: int, direction: int) -> str:
         return f"{name}_l{layer}{'_reverse' if direction else ''}"
 
+    def _weights_of(self, layer: int, direction: int) -> dict[str, Tensor]:
+        found = self._parameters_of(layer, direction)
+        return found if layer else {**found, **self.matrices(direction)}
+
     def _parameters_of(self, layer: int, direction: int) -> dict[str, Tensor]:
         # By name at each call: they may be replaced, or computed from others.
         known: dict[str, Any] = self._parameters
@@ -211,7 +226,7 @@ class Layers(nn.Module):
 
     def running_graph(self, layer: int, key: Tensor | None) -> StepGraph:
         """The graph of a layer: with a key as it was traced, else at its means."""
-        return (self.evaluated if key is None else self.graphs)[layer]
+        return (self.evaluated if key is None else self.running)[layer]
 
     def _start_name(self, state: str, layer: int, direction: int) -> str:
         return self._parameter_name(f"{state}_init", layer, direction)
@@ -330,6 +345,8 @@ class Layers(nn.Module):
         steps, batch, packing, segment = extent
         # Packed sequences end at different steps: each is mirrored by itself.
         mirror = packing.mirror if packing is not None and direction else None
+        if not layer:
+            inputs = self.of_direction(direction, inputs)
         if mirror is not None:
             inputs = {n: taken(own, mirror) for n, own in inputs.items()}
         shown = (self._exposed_means if key is None else self._exposed)[layer]

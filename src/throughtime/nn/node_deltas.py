@@ -1,6 +1,6 @@
 """δ of every node of a module, by the adjoint graph."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -16,6 +16,7 @@ from throughtime.nn.layers import Layers
 from throughtime.nn.permuting import put, taken
 from throughtime.nn.precision import own_precision
 from throughtime.nn.sequences import Batch, Lengths, Sequences, read, read_states
+from throughtime.nn.sparse_sequences import SparseSequences
 
 Keys = tuple[Tensor | None, ...] | None
 Deltas = dict[tuple[int, int, str], Tensor]
@@ -27,7 +28,7 @@ _INPUT = -1
 @torch.no_grad()
 def node_deltas(
     module: Layers,
-    input: Sequences,
+    input: Sequences | SparseSequences,
     grad_output: Tensor,
     state: Tensor | Sequence[Tensor] | None,
     *,
@@ -67,7 +68,7 @@ def _of_rows(
             graph = module.running_graph(layer, key)
             values = _direction(
                 graph,
-                rows,
+                rows if layer else module.of_direction(direction, rows),
                 [one[run] for one in start],
                 module._parameters_of(layer, direction),
                 extent,
@@ -75,7 +76,9 @@ def _of_rows(
                 bool(direction),
                 key,
             )
-            below += values.pop("", 0)
+            error = values.pop("", 0)
+            if layer:
+                below += error
             for name, value in values.items():
                 found[layer, direction, name] = _steps(batch, value)
         gradient = below + gradient if layer and module.residual else below
@@ -131,7 +134,10 @@ def _layer_inputs(
             run = layer * module.directions + direction
             key = None if keys is None else keys[run]
             back = mirror if direction else None
-            inputs = _mirrored({**batch.rows, "x": values[-1]}, back)
+            inputs = {**batch.rows, "x": values[-1]}
+            if not layer:
+                inputs = module.of_direction(direction, inputs)
+            inputs = _mirrored(inputs, back)
             output, _ = run_layer(
                 module.running_graph(layer, key),
                 inputs,
@@ -149,7 +155,7 @@ def _layer_inputs(
 
 def _direction(
     graph: StepGraph,
-    inputs: dict[str, Tensor],
+    inputs: Mapping[str, Tensor],
     initial: list[Tensor],
     parameters: dict[str, Tensor],
     extent: Extent,
@@ -195,8 +201,8 @@ def _direction(
     return found | ({"": values[_INPUT]} if _INPUT in values else {})
 
 
-def _mirrored(rows: dict[str, Tensor], mirror: Tensor | None) -> dict[str, Tensor]:
+def _mirrored(rows: Mapping[str, Tensor], mirror: Tensor | None) -> dict[str, Tensor]:
     """Rows of each part read backwards, or as they are."""
     if mirror is None:
-        return rows
+        return dict(rows)
     return {name: taken(value, mirror) for name, value in rows.items()}

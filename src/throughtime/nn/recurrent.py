@@ -6,7 +6,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from throughtime.errors import TwoDirections
+from throughtime.errors import SparseInputElsewhere, TwoDirections
 from throughtime.graph import Cell, StepGraph
 from throughtime.nn.checkpointing import Checkpoint
 from throughtime.nn.layers import Device, Layers, Values
@@ -18,9 +18,11 @@ from throughtime.nn.sequences import (
     read_step,
 )
 from throughtime.nn.settings import trace_layers
+from throughtime.nn.sparse_sequences import SparseSequences
 from throughtime.nn.streaming import Stream
 
 State = Tensor | Sequence[Tensor]
+_SHOWN = ("batch_first", "dropout", "bidirectional", "residual", "sparse_input")
 
 
 class Recurrent(Layers):
@@ -56,6 +58,10 @@ class Recurrent(Layers):
         parameters, ``(rows, columns / heads)``; those that multiply x stay whole.
     residual
         Whether each layer but the first adds what it reads to its output.
+    sparse_input
+        Whether input is `SparseSequences`, of whose features each step names a few: the
+        first layer adds the rows of these features, and their weights alone have a
+        gradient. These weights are kept as ``(F, n)``; `state_dict` shows ``(n, F)``.
     backend
         ``"auto"``, ``"llvm"``, ``"cudnn"`` or ``"reference"``. One that is named
         serves or raises.
@@ -81,6 +87,7 @@ class Recurrent(Layers):
         bidirectional: bool = False,
         heads: int = 1,
         residual: bool = False,
+        sparse_input: bool = False,
         backend: str = "auto",
         checkpoint: Checkpoint = None,
         device: Device = None,
@@ -101,6 +108,7 @@ class Recurrent(Layers):
             dropout=dropout,
             bidirectional=bidirectional,
             residual=residual,
+            sparse_input=sparse_input,
             backend=backend,
             checkpoint=checkpoint,
             device=device,
@@ -116,6 +124,7 @@ class Recurrent(Layers):
         dropout: float = 0.0,
         bidirectional: bool = False,
         residual: bool = False,
+        sparse_input: bool = False,
         backend: str = "auto",
         checkpoint: Checkpoint = None,
         device: Device = None,
@@ -130,6 +139,7 @@ class Recurrent(Layers):
             dropout=dropout,
             bidirectional=bidirectional,
             residual=residual,
+            sparse_input=sparse_input,
             backend=backend,
             checkpoint=checkpoint,
             device=device,
@@ -139,7 +149,7 @@ class Recurrent(Layers):
 
     def forward(
         self,
-        input: Sequences,
+        input: Sequences | SparseSequences,
         state: State | None = None,
         *,
         lengths: Lengths | None = None,
@@ -153,7 +163,8 @@ class Recurrent(Layers):
         ----------
         input
             ``(T, B, F)``, ``(B, T, F)`` with ``batch_first``, ``(T, F)`` for one
-            sequence, or a ``PackedSequence``.
+            sequence, or a ``PackedSequence``; `SparseSequences` where the module is of
+            ``sparse_input=True``, which know their own lengths.
         state
             What an earlier call returned: a tensor ``(L·D, B, n)`` per state of the
             cell, in order; a cell with one state also takes the tensor alone. None
@@ -220,6 +231,8 @@ class Recurrent(Layers):
         """
         if self.bidirectional:
             raise TwoDirections(call="step")
+        if self.sparse_input:
+            raise SparseInputElsewhere(call="step")
         axis = 1 if self.batch_first else 0
         rows = read_step(self, x, inputs)
         sequences = {name: value.unsqueeze(axis) for name, value in rows.items()}
@@ -253,7 +266,7 @@ class Recurrent(Layers):
             text += ", bias=False"
         if graph.heads > 1:
             text += f", heads={graph.heads}"
-        for name in ("batch_first", "dropout", "bidirectional", "residual"):
+        for name in _SHOWN:
             if getattr(self, name):
                 text += f", {name}={getattr(self, name)}"
         if self.checkpoint is not None:

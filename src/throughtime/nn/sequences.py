@@ -33,6 +33,7 @@ from throughtime.nn.packing import (
     packed,
 )
 from throughtime.nn.permuting import put, taken
+from throughtime.nn.sparse_sequences import SparseSequences
 
 Sequences = Tensor | PackedSequence
 Lengths = Sequence[int] | Tensor
@@ -115,12 +116,16 @@ def _selected(states: Sequence[Tensor], order: Tensor | None) -> list[Tensor]:
 
 def read(
     module: Layers,
-    input: Sequences,
+    input: Sequences | SparseSequences,
     inputs: Mapping[str, Sequences],
     lengths: Lengths | None,
     resets: Tensor | None = None,
 ) -> Batch:
     """The rows of one call, after every check that needs no computing."""
+    if module.sparse_input or isinstance(input, SparseSequences):
+        lengths = module.lengths_of(input, lengths)
+        input = module.look_up(input)
+        input = input.transpose(0, 1) if module.batch_first else input
     given = {"x": input, **_known_inputs(module, inputs)}
     if isinstance(input, PackedSequence):
         if lengths is not None:

@@ -16,7 +16,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from throughtime.errors import StreamElsewhere, StreamMismatch, TwoDirections
+from throughtime.errors import (
+    SparseInputElsewhere,
+    StreamElsewhere,
+    StreamMismatch,
+    TwoDirections,
+)
 from throughtime.graph.serialize import text_of
 from throughtime.nn.choice import Choice
 from throughtime.nn.compiled.engine import engine
@@ -56,6 +61,8 @@ class Stream:
     def __init__(self, module: Layers, batch: int | None = None) -> None:
         if module.bidirectional:
             raise TwoDirections(call="stream")
+        if module.sparse_input:
+            raise SparseInputElsewhere(call="stream")
         if batch is not None:
             check_size("batch", batch)
         self._module, self._batch = module, batch

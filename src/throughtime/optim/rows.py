@@ -47,5 +47,9 @@ def gradient_rows(parameter: Tensor, name: str) -> tuple[Tensor | None, Tensor]:
         layout, sparse = gradient.layout, gradient.sparse_dim()
         given = f"{layout}, sparse in {sparse} dimensions"
         raise UnsuitableGradient(parameter=name, given=given)
+    rows = gradient._indices()[0]
+    # Autograd forgets that rows were given in order, each once.
+    if not gradient.is_coalesced() and bool((rows[1:] > rows[:-1]).all()):
+        return rows, gradient._values()
     gradient = gradient.coalesce()
     return gradient._indices()[0], gradient._values()
