@@ -191,7 +191,7 @@ def read_numbers(_: click.Context, parameter: click.Parameter, given: str) -> li
 @click.option(
     "--cells", default="Elman,Feedforward", help="Elman, Feedforward, or both."
 )
-@click.option("--seconds", default=2.0, show_default=True, help="Of each comparison.")
+@click.option("--seconds", default=0.5, show_default=True, help="Of each comparison.")
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))
 @click.option("--threads", default=0, help="torch's threads; 0: as many as it has.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

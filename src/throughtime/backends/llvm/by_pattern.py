@@ -24,11 +24,11 @@ SHARES = 1024
 WHOLE, BLOCKS, ROWS = range(3)
 """Ways of a step: sums over all units; by the lists of some rows together, by those of
 each row alone, which need not be of one length."""
-FEW = 0.6
-"""Of the share up to which lists pay: that up to which each row goes alone."""
+FEW = 0.2
+"""Share of units that are not 0 up to which each row goes alone."""
 ALONE = 3.0
-"""Of the same share: that up to which lists pay where there is one row, whose tiles lie
-side by side then: all of them, or nearly so."""
+"""Of the share up to which lists pay, the one where there is a single row, whose tiles
+lie side by side then: all units, or nearly so."""
 
 
 class ByPattern:
@@ -99,7 +99,7 @@ class ByPattern:
         alone = builder.icmp_signed("==", rows, index(1))
         units = w.times(rows, self.units)
         found = w.times(builder.load(self._total), SHARES)
-        ways = ((BLOCKS, most), (ROWS, FEW * most))
+        ways = ((BLOCKS, most), (ROWS, min(FEW, most)))
         way: ir.Value = index(WHOLE)
         for number, share in ways:
             few = builder.icmp_signed("<=", found, w.times(units, int(SHARES * share)))
