@@ -12,6 +12,7 @@ from torch.func import functional_call, grad, hessian, jacfwd, jacrev, jvp, vmap
 from torch.utils._pytree import tree_leaves
 
 from tests.compare import assert_close
+from tests.covering import crossed
 from throughtime import math
 from throughtime.cells import GRU, LSTM, Elman, Feedforward, PeepholeLSTM
 from throughtime.graph import Cell, Input, Parameter, State, Value
@@ -61,8 +62,7 @@ def results(
     return [output, *final]
 
 
-@pytest.mark.parametrize("setting", SETTINGS)
-@pytest.mark.parametrize("cell", CELLS, ids=repr)
+@crossed(cell=CELLS, setting=list(SETTINGS))
 def test_gradgradcheck(cell: Cell, setting: str) -> None:
     settings = dict(SETTINGS[setting])
     steps, given = settings.pop("steps", 3), settings.pop("given", False)
