@@ -283,7 +283,7 @@ def check(recipe: Recipe, steps: int, lengths: list[int], reverse: bool) -> None
         assert_near(found, results(graph, case, "reference"), 1e-10)
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(recipe=recipes, steps=st.integers(1, 4), lengths=batches, reverse=st.booleans())
 def test_chance_in_any_cell(
     recipe: Recipe, steps: int, lengths: list[int], reverse: bool

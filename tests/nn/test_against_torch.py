@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pack_sequence
 
@@ -14,6 +14,7 @@ kinds = st.sampled_from(KINDS)
 flags = st.booleans()
 
 
+@settings(max_examples=15)
 @given(
     kind=kinds,
     sizes=st.just(SIZES[1]),

@@ -88,7 +88,7 @@ def test_gradgradcheck(cell: Cell, setting: str) -> None:
 @pytest.mark.parametrize("cell", CELLS, ids=repr)
 def test_every_number_of_a_second_derivative(cell: Cell) -> None:
     """Those by each leaf, of a loss that reads every first derivative."""
-    fast = built(cell, 3, 5, num_layers=2, bidirectional=True)
+    fast = built(cell, 3, 5, bidirectional=True)
     slow = copy.deepcopy(fast)
     slow.backend = "reference"
     _, state = fast(draw(4, 3, 3))

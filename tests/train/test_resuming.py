@@ -169,7 +169,7 @@ def test_killed_at_random_moments_it_ends_with_equal_bits(
     kills: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "text.txt").write_text(SENTENCE * 100)
+    (tmp_path / "text.txt").write_text(SENTENCE * 40)
     main(words("--out", "whole", "--quiet"), standalone_mode=False)
     killed_again_and_again(tmp_path, kills)
     last = command("--out", "killed", "--resume")
