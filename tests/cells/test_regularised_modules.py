@@ -44,7 +44,7 @@ from throughtime.nn import Recurrent
 # ------------------------------------------------------------------- every regulariser
 @EACH
 def test_gradients_with_fixed_masks(kind: str, backend: str) -> None:
-    module = build(REGULARISED[kind](), backend, hidden=2)
+    module = build(REGULARISED[kind](), backend)
     x = sequences()[:3, :2].requires_grad_()
     names = [name for name, _ in module.named_parameters()]
 

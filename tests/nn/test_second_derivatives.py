@@ -88,11 +88,11 @@ def test_gradgradcheck(cell: Cell, setting: str) -> None:
 @pytest.mark.parametrize("cell", CELLS, ids=repr)
 def test_every_number_of_a_second_derivative(cell: Cell) -> None:
     """Those by each leaf, of a loss that reads every first derivative."""
-    fast = built(cell, 3, 5, bidirectional=True)
+    fast = built(cell, SIZE, SIZE, bidirectional=True)
     slow = copy.deepcopy(fast)
     slow.backend = "reference"
-    _, state = fast(draw(4, 3, 3))
-    leaves = [draw(4, 3, 3), *map(torch.randn_like, state), *fast.parameters()]
+    _, state = fast(draw(4, 3, SIZE))
+    leaves = [draw(4, 3, SIZE), *map(torch.randn_like, state), *fast.parameters()]
     found, expected = (
         second_derivatives(module, leaves, len(state)) for module in (fast, slow)
     )
