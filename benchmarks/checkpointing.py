@@ -27,6 +27,8 @@ PLAIN = "everything is stored"
 STATUS = Path("/proc/self/status")
 # Linux forgets a process's highest memory when it is told this number.
 CLEAR = Path("/proc/self/clear_refs"), "5"
+Ways = dict[str, dict[str, Any]]
+"""Seconds, noise and bytes, by the name of the way."""
 
 
 def step_of(shape: Shape, checkpoint: int | str | None) -> Callable[[], object]:
@@ -73,16 +75,14 @@ def memory_of(shape: Shape, checkpoint: int | str | None, threads: int) -> int:
     return grown - 4 * (steps * batch * (hidden + inputs) + weights)
 
 
-def measure(
-    shape: Shape, checkpoint: int | str, seconds: float, threads: int
-) -> dict[str, dict[str, Any]]:
+def measure(shape: Shape, checkpoint: int | str, seconds: float, threads: int) -> Ways:
     """Give seconds and bytes of both ways, by name."""
     torch.set_num_threads(threads)
     ways = {PLAIN: None, f"checkpoint={checkpoint!r}": checkpoint}
     steps = {name: step_of(shape, way) for name, way in ways.items()}
     timings = measure_in_turn(steps, seconds, rounds=3)
     fresh = multiprocessing.get_context("spawn")
-    found: dict[str, dict[str, Any]] = {}
+    found: Ways = {}
     for name, way in ways.items():
         with fresh.Pool(1) as alone:
             grown = alone.apply(memory_of, (shape, way, threads))
@@ -129,6 +129,11 @@ def main(
         rows = [{"shape": shape._asdict(), "ways": ways} for shape, ways in found]
         print(json.dumps({"threads": threads, "rows": rows}, indent=1))
         return
+    Console().print(table_of(found, threads))
+
+
+def table_of(found: list[tuple[Shape, Ways]], threads: int) -> Table:
+    """Put both ways of each shape one below the other."""
     table = Table(title=f"A training step of an LSTM, {threads} threads, float32")
     for title in ("T, B, I, H", "way", "ms", "noise", "of plain", "MB", "of plain"):
         table.add_column(title, justify="right")
@@ -145,7 +150,7 @@ def main(
                 f"{one['bytes'] / 1e6:.0f}",
                 f"{one['bytes'] / plain['bytes']:.3f}",
             )
-    Console().print(table)
+    return table
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Where the time of a step goes: each region of the compiled code, and the rest."""
 
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -28,7 +27,7 @@ class Part:
 
     name: str
     seconds: float
-    """The median of all steps."""
+    """In the step that takes the median of all, so that its parts add up."""
     of_step: float
     flops: int | None
     """Useful ones; None: nobody counts them here, or there are none."""
@@ -62,23 +61,21 @@ def profile_steps(
         At least so many steps, however long they take.
     """
     run()  # compiles, allocates, fills caches
-    wholes: list[float] = []
-    samples: dict[str, list[float]] = {}
+    steps: list[tuple[float, dict[str, float]]] = []
     end = time.perf_counter() + seconds
-    while len(wholes) < rounds or time.perf_counter() < end:
+    while len(steps) < rounds or time.perf_counter() < end:
         with profiled() as found:
             start = time.perf_counter()
             run()
-            wholes.append(time.perf_counter() - start)
-        found[OVERHEAD] = wholes[-1] - sum(found.values())
-        for name, taken in found.items():
-            samples.setdefault(name, []).append(taken)
-    whole = statistics.median(wholes)
-    medians = {name: statistics.median(taken) for name, taken in samples.items()}
-    counts = useful_flops(cell, shape, projected=BEFORE in medians)
+            whole = time.perf_counter() - start
+        found[OVERHEAD] = whole - sum(found.values())
+        steps.append((whole, found))
+    steps.sort(key=lambda step: step[0])
+    whole, found = steps[len(steps) // 2]
+    counts = useful_flops(cell, shape, projected=BEFORE in found)
     return tuple(
-        Part(name, median, median / whole, counts.get(name))
-        for name, median in medians.items()
+        Part(name, taken, taken / whole, counts.get(name))
+        for name, taken in found.items()
     )
 
 

@@ -3,9 +3,14 @@
 import json
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
+
+from benchmarks.checkpointing import PLAIN, table_of
+from benchmarks.shapes import Shape
 
 ROOT = Path(__file__).parent.parent
 COMMAND = [sys.executable, "-m", "benchmarks.checkpointing", "--shapes", "400,8,16,64"]
@@ -36,6 +41,17 @@ def test_both_ways_side_by_side() -> None:
     assert bounded["bytes"] < plain["bytes"]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="memory is measured on Linux")
 def test_a_table() -> None:
-    assert "checkpoint=50" in answer("--checkpoint", "50")
+    ways = {
+        PLAIN: {"seconds": 0.02, "noise": None, "bytes": 4_000_000},
+        "checkpoint=50": {"seconds": 0.03, "noise": 0.25, "bytes": 1_000_000},
+    }
+    console = Console(width=120, file=StringIO())
+    console.print(table_of([(Shape(400, 8, 16, 64), ways)], 1))
+    (plain, bounded) = [
+        [cell.strip() for cell in line.split("│")[2:-1]]
+        for line in console.file.getvalue().splitlines()
+        if "400, 8, 16, 64" in line
+    ]
+    assert plain == [PLAIN, "20", "", "1.00", "4", "1.000"]
+    assert bounded == ["checkpoint=50", "30", "25%", "1.50", "1", "0.250"]

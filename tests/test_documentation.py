@@ -21,7 +21,12 @@ TEXTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 TEXTS += sorted((ROOT / "docs" / "reference").glob("*.md"))
 REFERENCE = sorted((ROOT / "docs" / "reference").glob("*.rst"))
 # A page trains as a person would; the tests run the same lines on a smaller network.
-SMALLER = {"hidden_size=128": "hidden_size=8", "epochs=20": "epochs=1"}
+SMALLER = {
+    "hidden_size=128": "hidden_size=8",
+    '"hidden_size": [4, 8]': '"hidden_size": [8]',
+    "epochs=20": "epochs=1",
+    "epochs=5": "epochs=2",
+}
 SENTENCE = "the quick brown fox jumps over the lazy dog.\n"
 VISITS = "patient,hour,pulse,outcome\n" + "".join(
     f"{patient},{hour},{60 + patient + hour},{'ill' if patient % 2 else 'well'}\n"
@@ -123,6 +128,7 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
+@pytest.mark.timeout(300)  # a long page is many trainings
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.name)
 def test_every_block_runs(

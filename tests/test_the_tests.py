@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from tests.compare import TOLERANCES, assert_close
+from tests.covering import covering, crossed
 
 DTYPES = list(TOLERANCES)
 
@@ -70,3 +71,26 @@ def test_the_right_answer_passes(dtype: torch.dtype) -> None:
     assert_close(reference(dtype) * (1 + TOLERANCES[dtype] / 4), reference(dtype))
     only_nan = torch.full((2,), math.nan, dtype=dtype)
     assert_close(only_nan.clone(), only_nan)
+
+
+@pytest.mark.parametrize("lengths", [(8, 2, 2), (6, 7), (3, 4, 5), (1,), (4, 1)])
+def test_what_is_chosen_of_crossed_parameters_shows_every_value(
+    lengths: tuple[int, ...],
+) -> None:
+    chosen = covering(lengths)
+    assert len(chosen) == len(set(chosen)) == max(lengths)
+    for axis, length in enumerate(lengths):
+        assert {places[axis] for places in chosen} == set(range(length))
+
+
+def test_what_is_chosen_of_crossed_parameters_shows_many_pairs() -> None:
+    assert len({places[1:] for places in covering((8, 2, 2))}) == 4
+
+
+def test_what_is_not_chosen_is_slow() -> None:
+    mark = crossed(one=[1, 2, 3], other=["a", "b"]).mark
+    assert mark.args[0] == ["one", "other"]
+    quick = [param.id for param in mark.args[1] if not param.marks]
+    assert len(mark.args[1]) == 6
+    assert quick == ["1-a", "2-b", "3-a"]
+    assert all(p.marks in ((), (pytest.mark.slow,)) for p in mark.args[1])

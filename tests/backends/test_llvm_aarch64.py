@@ -9,6 +9,7 @@ import torch
 
 import throughtime as tt
 from tests.backends.layers import engine_of, ways
+from tests.covering import crossed
 from throughtime import math
 from throughtime.backends.llvm.compile import object_code
 from throughtime.backends.llvm.kernel import write_half
@@ -84,8 +85,7 @@ def check(text: str) -> None:
     assert set(missing_symbols(elf)) <= {"memset", "memcpy"}
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
-@pytest.mark.parametrize("split_units", [False, True])
+@crossed(dtype=[torch.float32, torch.float64], split_units=[False, True])
 def test_every_way_to_run_a_half(dtype: torch.dtype, split_units: bool) -> None:
     graph = with_heads(trace(tt.cells.GRU(), 3, 8), 2)
     made = engine_of(graph, dtype, training=True)

@@ -13,7 +13,7 @@ from tests.backends.layers import (
     forward,
     results,
 )
-from tests.backends.test_llvm_determinism import CELLS
+from tests.backends.test_llvm_determinism import CELLS, SIZE
 from throughtime.graph import Cell, Parameter, State, StepGraph, Value, trace
 from throughtime.math import tanh
 
@@ -66,7 +66,7 @@ def started(graph: StepGraph, case: Case) -> Case:
 @pytest.mark.parametrize("extent", EXTENTS, ids=str)
 @pytest.mark.parametrize("backend", ["llvm", "reference"])
 def test_states_that_nobody_gives(cell: Cell, extent: dict, backend: str) -> None:
-    graph = trace(cell, 3, 19)
+    graph = trace(cell, *SIZE)
     case = started(graph, draw(graph, 5, 7, weights=0.2, **extent))
     absent = replace(case, initial=[])
     for run in (forward, results):
@@ -80,7 +80,7 @@ def test_states_that_nobody_gives(cell: Cell, extent: dict, backend: str) -> Non
 
 @EACH
 def test_final_states_that_nobody_reads(cell: Cell) -> None:
-    graph = trace(cell, 3, 19)
+    graph = trace(cell, *SIZE)
     case = draw(graph, 5, 7, weights=0.2)
     unread = replace(case, state_gradients=[0 * g for g in case.state_gradients])
     expected = results(graph, unread, "llvm")

@@ -70,7 +70,7 @@ def test_cells_that_were_wrong_once(recipe: Recipe) -> None:
     check(recipe, 4, [4, 3, 1, 0], reverse=True)
 
 
-@settings(max_examples=10)
+@settings(max_examples=5)
 @given(recipe=recipes, steps=st.integers(1, 4), lengths=batches, reverse=st.booleans())
 def test_random_cells(
     recipe: Recipe, steps: int, lengths: list[int], reverse: bool

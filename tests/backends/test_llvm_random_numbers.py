@@ -19,6 +19,7 @@ from tests.backends.layers import (
     through_engine,
     ways,
 )
+from tests.backends.test_llvm_determinism import SIZE
 from tests.backends.test_llvm_targets import X86, compile_for
 from tests.backends.test_llvm_units import with_split_units
 from tests.graph.wild_cells import Line, Recipe, WildCell, recipes
@@ -166,7 +167,7 @@ def test_noise_is_the_references(dtype: torch.dtype) -> None:
 @EACH
 @pytest.mark.parametrize("batch", [1, 3, 9])
 def test_layers_agree_with_the_reference(cell: Cell, batch: int) -> None:
-    graph = trace(cell, 5, 19)
+    graph = trace(cell, *SIZE)
     case = draw(graph, 6, batch, weights=0.3)
     assert_near(results(graph, case, "llvm"), results(graph, case, "reference"), AGREE)
     inference = forward(graph, case, "llvm")
@@ -178,14 +179,14 @@ def test_layers_agree_with_the_reference(cell: Cell, batch: int) -> None:
 
 @EACH
 def test_ragged_layers_agree_with_the_reference(cell: Cell) -> None:
-    graph = trace(cell, 5, 19)
+    graph = trace(cell, *SIZE)
     case = draw(graph, 6, 5, lengths=[6, 5, 5, 2, 0], weights=0.3)
     assert_near(results(graph, case, "llvm"), results(graph, case, "reference"), AGREE)
 
 
 @EACH
 def test_bits_do_not_depend_on_threads(cell: Cell) -> None:
-    graph = trace(cell, 17, 33)
+    graph = trace(cell, *SIZE)
     case = draw(graph, 8, 61, weights=0.2).to(torch.float32)
     torch.set_num_threads(1)
     expected = results(graph, case, "llvm")
@@ -208,7 +209,7 @@ def test_threads_that_share_units_draw_the_same(cell: Cell) -> None:
 
 @EACH
 def test_every_way_to_run_a_layer_draws_the_same(cell: Cell) -> None:
-    graph = trace(cell, 5, 19)
+    graph = trace(cell, *SIZE)
     case = draw(graph, 6, 9, weights=0.3).to(torch.float32)
     expected = through_engine(engine_of(graph, torch.float32, training=True), case)
     made = engine_of(graph, torch.float32, training=True)
@@ -282,7 +283,7 @@ def check(recipe: Recipe, steps: int, lengths: list[int], reverse: bool) -> None
         assert_near(found, results(graph, case, "reference"), 1e-10)
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(recipe=recipes, steps=st.integers(1, 4), lengths=batches, reverse=st.booleans())
 def test_chance_in_any_cell(
     recipe: Recipe, steps: int, lengths: list[int], reverse: bool

@@ -18,12 +18,12 @@ from tests.backends.layers import (
     ways,
 )
 from tests.backends.test_llvm_determinism import BATCH, CELLS, SIZE, STEPS
+from tests.covering import crossed
 from throughtime.backends.llvm.target import forced, host
 from throughtime.cells import GRU, LSTM
 from throughtime.graph import Cell, trace
 from throughtime.nn.compiled.engine import Engine
 
-EACH = pytest.mark.parametrize("cell", CELLS, ids=repr)
 X86 = pytest.mark.skipif(
     platform.machine() not in {"x86_64", "AMD64"}, reason="an x86-64 processor's code"
 )
@@ -37,9 +37,7 @@ def compile_for(made: Engine, name: str) -> None:
 
 
 @X86
-@EACH
-@pytest.mark.parametrize("dtype", CLOSE, ids=str)
-@pytest.mark.parametrize("name", ["avx2", "baseline"])
+@crossed(cell=CELLS, dtype=list(CLOSE), name=["avx2", "baseline"])
 def test_weaker_processors(cell: Cell, dtype: torch.dtype, name: str) -> None:
     if name == "avx2" and host().vector_bytes < forced(name).vector_bytes:
         pytest.skip("this processor has no AVX2")
@@ -65,8 +63,7 @@ def test_fused_arithmetic_has_the_same_bits_in_vectors_of_any_width(cell: Cell) 
     assert_equal_bits(through_engine(made, case), wide)
 
 
-@EACH
-@pytest.mark.parametrize("lengths", [None, [STEPS] * 30 + [2] * 31], ids=str)
+@crossed(cell=CELLS, lengths=[None, [STEPS] * 30 + [2] * 31])
 def test_our_own_pool_of_threads(cell: Cell, lengths: list[int] | None) -> None:
     graph = trace(cell, *SIZE)
     case = draw(graph, STEPS, BATCH, lengths=lengths, weights=0.2)

@@ -15,6 +15,7 @@ from tests.backends.layers import (
     ways,
 )
 from tests.backends.test_llvm_determinism import CELLS
+from tests.backends.test_llvm_options import QUICK
 from throughtime.backends.llvm.threads import give_up, run_in_pool
 from throughtime.cells import LSTM
 from throughtime.graph import Cell, trace
@@ -41,7 +42,14 @@ def with_split_units(made: Engine) -> Engine:
     return made
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=repr)
+@pytest.mark.parametrize(
+    "cell",
+    [
+        pytest.param(cell, marks=() if repr(cell) in QUICK else (pytest.mark.slow,))
+        for cell in CELLS
+    ],
+    ids=repr,
+)
 def test_bits_do_not_depend_on_who_computes_a_unit(cell: Cell) -> None:
     graph = trace(cell, 17, 70)
     split = with_split_units(engine_of(graph, torch.float32, training=True))

@@ -26,6 +26,8 @@ from tests.cells.regularised import (
     slopes,
 )
 from tests.compare import assert_close
+from tests.conftest import BACKENDS
+from tests.covering import crossed
 from throughtime import explain
 from throughtime.cells import (
     GRU,
@@ -42,7 +44,7 @@ from throughtime.nn import Recurrent
 # ------------------------------------------------------------------- every regulariser
 @EACH
 def test_gradients_with_fixed_masks(kind: str, backend: str) -> None:
-    module = build(REGULARISED[kind](), backend, hidden=2)
+    module = build(REGULARISED[kind](), backend)
     x = sequences()[:3, :2].requires_grad_()
     names = [name for name, _ in module.named_parameters()]
 
@@ -51,14 +53,15 @@ def test_gradients_with_fixed_masks(kind: str, backend: str) -> None:
         torch.manual_seed(3)
         return torch.func.functional_call(module, given, (x,))[0]
 
-    assert torch.autograd.gradcheck(call, (x, *module.parameters()))
+    assert torch.autograd.gradcheck(call, (x, *module.parameters()), fast_mode=True)
 
 
 @EACH
 def test_second_derivatives_with_fixed_masks(kind: str) -> None:
     module = build(REGULARISED[kind](), hidden=2)
     x = sequences()[:2, :2].requires_grad_()
-    assert torch.autograd.gradgradcheck(lambda x: seeded(module, x)[0], (x,))
+    call = lambda x: seeded(module, x)[0]  # noqa: E731
+    assert torch.autograd.gradgradcheck(call, (x,), fast_mode=True)
 
 
 @EACH
@@ -98,7 +101,7 @@ def test_evaluation_draws_nothing(kind: str, backend: str) -> None:
     assert not torch.equal(module(x)[0], found)
 
 
-@EACH
+@crossed(kind=list(REGULARISED), backend=BACKENDS)
 def test_graphs_alone_make_the_same_module(kind: str, backend: str) -> None:
     module = build(REGULARISED[kind](), backend, num_layers=2)
     graphs = [from_json(to_json(graph)) for graph in module.graphs]
@@ -193,7 +196,7 @@ def test_layers_and_directions_draw_masks_of_their_own() -> None:
     assert keys is not None and len({int(key) for key in keys if key is not None}) == 4
 
 
-@EACH
+@crossed(kind=list(REGULARISED), backend=BACKENDS)
 def test_memory_that_is_bounded_draws_the_same(kind: str, backend: str) -> None:
     settings = {"num_layers": 2, "bidirectional": True}
     plain, bounded = (

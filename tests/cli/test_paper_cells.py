@@ -10,13 +10,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import pytest
 import torch
+from click.testing import CliRunner
 from torch import Tensor
 
 from tests.compare import assert_close
+from throughtime.cli import main
 
 CELLS = Path(__file__).parent / "paper_cells.py"
 QUICK = "--hidden-size 8 --epochs 3 --dtype float64 --threads 1 --json --quiet".split()
@@ -25,13 +25,13 @@ import importlib.util, sys
 import torch
 import throughtime as tt
 
-model = tt.load(sys.argv[1])
-frames = torch.randn(9, 4, 13, dtype=torch.float64)
-with torch.no_grad():
-    output, _ = model.network(frames)
+frames, answers = torch.randn(9, 4, 13, dtype=torch.float64), {}
+for run in sys.argv[1:]:
+    model = tt.load(run)
+    with torch.no_grad():
+        answers[run] = model.network(frames)[0], model.network.state_dict()
 seen = importlib.util.find_spec("my_cells") or "user_cells.my_cells" in sys.modules
-weights = model.network.state_dict()
-torch.save((frames, output, weights, bool(seen)), sys.argv[2])
+torch.save((frames, answers, bool(seen)), "answers.pt")
 """
 Weights = dict[str, Tensor]
 
@@ -60,18 +60,6 @@ JUDGES = {
 }
 
 
-def run_python(*words: str, folder: Path) -> str:
-    done = subprocess.run(
-        [sys.executable, *words],
-        cwd=folder,
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def unroll(
     judge: Callable[..., list[Tensor]], frames: Tensor, weights: Weights
 ) -> Tensor:
@@ -83,29 +71,30 @@ def unroll(
     return torch.stack(outputs)
 
 
-def train(name: str, home: Path) -> dict[str, Any]:
-    home.mkdir()
-    shutil.copy(CELLS, home / "my_cells.py")
-    words = ["-m", "throughtime", "train", "spoken-digits"]
-    words += ["--cell", f"my_cells.py:{name}", *QUICK]
-    return json.loads(run_python(*words, folder=home))
-
-
-@pytest.mark.parametrize("name", JUDGES)
-def test_a_cell_of_a_paper_trains_and_loads_without_its_file(
-    name: str, tmp_path: Path
-) -> None:
-    result = train(name, tmp_path / "home")
+def train(name: str, home: Path, out: Path) -> None:
+    words = ["--cell", str(home / f"my_cells.py:{name}"), "--out", str(out)]
+    done = CliRunner().invoke(main, ["train", "spoken-digits", *words, *QUICK])
+    assert done.exit_code == 0, done.output
+    result = json.loads(done.stdout)
     # Three epochs of eight units are no result, but guessing is far behind.
     assert result["test"]["accuracy"] > 2 * result["baselines"]["majority"]
 
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    run = shutil.move(tmp_path / "home" / result["run"], elsewhere / "run")
-    shutil.rmtree(tmp_path / "home")
-    run_python("-c", LOAD, str(run), "answer.pt", folder=elsewhere)
 
-    frames, output, stored, seen = torch.load(elsewhere / "answer.pt")
+def test_cells_of_papers_train_and_load_without_their_file(tmp_path: Path) -> None:
+    home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
+    home.mkdir()
+    shutil.copy(CELLS, home / "my_cells.py")
+    for name in JUDGES:
+        train(name, home, elsewhere / name)
+    shutil.rmtree(home)
+    command = [sys.executable, "-c", LOAD, *JUDGES]
+    done = subprocess.run(
+        command, cwd=elsewhere, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+    frames, answers, seen = torch.load(elsewhere / "answers.pt")
     assert not seen
-    weights = {key.removesuffix("_l0"): value for key, value in stored.items()}
-    assert_close(output, unroll(JUDGES[name], frames, weights))
+    for name, (output, stored) in answers.items():
+        weights = {key.removesuffix("_l0"): value for key, value in stored.items()}
+        assert_close(output, unroll(JUDGES[name], frames, weights))

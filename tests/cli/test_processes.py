@@ -44,11 +44,8 @@ def rows(run: Path) -> list[dict[str, float]]:
 
 
 @linux
-def test_a_killed_process_ends_the_run_and_it_goes_on_to_the_same_bits(
-    tmp_path: Path,
-) -> None:
+def test_a_killed_process_ends_the_run(tmp_path: Path) -> None:
     write_text(tmp_path)
-    whole = start(tmp_path, "--out", "whole", *LONG, *TWO)
     killed = start(tmp_path, "--out", "killed", *LONG, *TWO)
     wait_for_epochs(1, tmp_path / "killed", killed)
     processes = children(killed.pid)
@@ -63,6 +60,17 @@ def test_a_killed_process_ends_the_run_and_it_goes_on_to_the_same_bits(
     assert "Traceback" not in said
     assert said.count("Error") == 1
     assert not any(alive(process) for process in processes)
+
+
+@linux
+@pytest.mark.slow
+def test_a_run_with_a_killed_process_goes_on_to_the_same_bits(tmp_path: Path) -> None:
+    write_text(tmp_path)
+    whole = start(tmp_path, "--out", "whole", *LONG, *TWO)
+    killed = start(tmp_path, "--out", "killed", *LONG, *TWO)
+    wait_for_epochs(1, tmp_path / "killed", killed)
+    os.kill(children(killed.pid)[1], signal.SIGKILL)
+    assert end(killed)[0] == 2
     assert end(start(tmp_path, "--out", "killed", "--resume", *LONG, *TWO))[0] == 0
     assert end(whole)[0] == 0
     weights = [tmp_path / run / "model.safetensors" for run in ("whole", "killed")]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 import throughtime as tt
+from tests.covering import crossed
 from tests.facts.judges import (
     RECURRENT,
     assert_exact,
@@ -84,8 +85,7 @@ def test_the_equations_of_backpropagation_through_time(
     assert_exact(slopes[2], expected.sum((0, 1)))
 
 
-@pytest.mark.parametrize("cell", RECURRENT, ids=repr)
-@pytest.mark.parametrize("steps", [1, 2, 7, 30])
+@crossed(cell=RECURRENT, steps=[1, 2, 7, 30])
 def test_gradients_are_slopes(backend: str, cell: tt.Cell, steps: int) -> None:
     """Of every parameter, the input and the initial states, against differences."""
     module = build(cell, backend)

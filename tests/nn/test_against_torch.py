@@ -2,10 +2,11 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pack_sequence
 
+from tests.covering import crossed
 from tests.nn.twins import KINDS, assert_same, results, states, twins
 from tests.sizes import SIZES
 
@@ -13,6 +14,7 @@ kinds = st.sampled_from(KINDS)
 flags = st.booleans()
 
 
+@settings(max_examples=15)
 @given(
     kind=kinds,
     sizes=st.just(SIZES[1]),
@@ -52,8 +54,7 @@ def test_whole_sequences(
     assert_same(results(mine, x, state), results(theirs, x, state))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("sizes", SIZES, ids=str)
+@crossed(sizes=SIZES, kind=KINDS)
 def test_every_size(backend: str, kind: str, sizes: tuple[int, int]) -> None:
     mine, theirs = twins(kind, *sizes, backend=backend)
     x = torch.randn(7, 13, sizes[0], dtype=torch.float64)

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_sequence
@@ -20,6 +20,7 @@ def start(runs: int, batch: int, projection: int) -> tuple[Tensor, Tensor]:
     return h, torch.randn(runs, batch, SIZES[1], dtype=torch.float64)
 
 
+@settings(max_examples=10)
 @given(
     projection=st.sampled_from([1, 2, 4]),
     layers=st.integers(1, 3),

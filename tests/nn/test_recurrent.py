@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from tests.compare import assert_close
+from tests.covering import crossed
 from throughtime import errors
 from throughtime.cells import (
     GRU,
@@ -61,8 +62,7 @@ def x(*shape: int) -> Tensor:
 SMOOTH_AND_NOT = [*CELLS, *map(Elman, ["relu", "sigmoid", "identity"])]
 
 
-@pytest.mark.parametrize("cell", SMOOTH_AND_NOT, ids=repr)
-@pytest.mark.parametrize("bias", [False, True])
+@crossed(cell=SMOOTH_AND_NOT, bias=[False, True])
 def test_gradcheck(backend: str, cell: Cell, bias: bool) -> None:
     torch.manual_seed(0)
     module = Recurrent(

@@ -12,6 +12,7 @@ from torch.func import functional_call, grad, hessian, jacfwd, jacrev, jvp, vmap
 from torch.utils._pytree import tree_leaves
 
 from tests.compare import assert_close
+from tests.covering import crossed
 from throughtime import math
 from throughtime.cells import GRU, LSTM, Elman, Feedforward, PeepholeLSTM
 from throughtime.graph import Cell, Input, Parameter, State, Value
@@ -61,8 +62,7 @@ def results(
     return [output, *final]
 
 
-@pytest.mark.parametrize("setting", SETTINGS)
-@pytest.mark.parametrize("cell", CELLS, ids=repr)
+@crossed(cell=CELLS, setting=list(SETTINGS))
 def test_gradgradcheck(cell: Cell, setting: str) -> None:
     settings = dict(SETTINGS[setting])
     steps, given = settings.pop("steps", 3), settings.pop("given", False)
@@ -88,11 +88,11 @@ def test_gradgradcheck(cell: Cell, setting: str) -> None:
 @pytest.mark.parametrize("cell", CELLS, ids=repr)
 def test_every_number_of_a_second_derivative(cell: Cell) -> None:
     """Those by each leaf, of a loss that reads every first derivative."""
-    fast = built(cell, 3, 5, num_layers=2, bidirectional=True)
+    fast = built(cell, SIZE, SIZE, bidirectional=True)
     slow = copy.deepcopy(fast)
     slow.backend = "reference"
-    _, state = fast(draw(4, 3, 3))
-    leaves = [draw(4, 3, 3), *map(torch.randn_like, state), *fast.parameters()]
+    _, state = fast(draw(4, 3, SIZE))
+    leaves = [draw(4, 3, SIZE), *map(torch.randn_like, state), *fast.parameters()]
     found, expected = (
         second_derivatives(module, leaves, len(state)) for module in (fast, slow)
     )

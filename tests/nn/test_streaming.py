@@ -6,11 +6,13 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import throughtime as tt
 from tests.cells.regularised import REGULARISED
+from tests.covering import crossed
+from tests.sizes import SIZES
 from throughtime import Cell, Input, Parameter, State
 from throughtime.cells.built_in import BUILT_IN
 from throughtime.errors import (
@@ -45,8 +47,7 @@ def sequence(module: tt.nn.Recurrent, steps: int, *batch: int) -> torch.Tensor:
     return torch.randn(size, generator=generator, dtype=dtype)
 
 
-@pytest.mark.parametrize("name", BUILT_IN)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@crossed(name=list(BUILT_IN), dtype=[torch.float32, torch.float64])
 def test_every_cell_gives_its_own_bits(name: str, dtype: torch.dtype) -> None:
     torch.manual_seed(0)
     module = tt.nn.Recurrent(BUILT_IN[name], 3, 10, num_layers=2, dtype=dtype).eval()
@@ -73,9 +74,19 @@ def test_random_values_are_at_their_means(name: str) -> None:
     assert torch.equal(torch.stack([stream(step) for step in x]), output)
 
 
-@settings(max_examples=30)
-@given(st.integers(1, 70), st.integers(1, 4), st.integers(1, 33))
-def test_any_size_and_batch(hidden: int, batch: int, features: int) -> None:
+@pytest.mark.parametrize("sizes", SIZES, ids=str)
+def test_every_size(sizes: tuple[int, int]) -> None:
+    for batch in (1, 4):
+        streamed_as_a_whole(*sizes, batch)
+
+
+@pytest.mark.slow
+@given(st.integers(1, 33), st.integers(1, 70), st.integers(1, 4))
+def test_any_size_and_batch(features: int, hidden: int, batch: int) -> None:
+    streamed_as_a_whole(features, hidden, batch)
+
+
+def streamed_as_a_whole(features: int, hidden: int, batch: int) -> None:
     torch.manual_seed(hidden)
     module = tt.nn.Recurrent(tt.cells.GRU(), features, hidden)
     x = sequence(module, 3, batch)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 import torch
 from hypothesis import given, settings
 from torch import Tensor
@@ -13,7 +14,6 @@ from tests.graph.wild_cells import Recipe, WildCell, recipes
 from throughtime.graph import StepGraph, trace
 from throughtime.nn.execution import run_layer
 
-EXAMPLES = settings(max_examples=5)
 ROUNDING = 10.0
 """A sum of sines of sums: more roundings than one derivative has."""
 UNUSED = {"allow_unused": True, "materialize_grads": True}
@@ -77,9 +77,20 @@ def check(graph: StepGraph, case: Case) -> None:
             assert_close(gradient, alone[name], times=ROUNDING)
 
 
-@EXAMPLES
+@settings(max_examples=3)
 @given(recipes)
 def test_wild_cells(recipe: Recipe) -> None:
+    check_both(recipe)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@given(recipes)
+def test_many_wild_cells(recipe: Recipe) -> None:
+    check_both(recipe)
+
+
+def check_both(recipe: Recipe) -> None:
     graph = trace(WildCell(recipe), 2, 3)
     check(graph, draw(graph, 3, 2))
     check(graph, draw(graph, 3, 2, lengths=[2, 1]))

@@ -121,6 +121,13 @@ class Signals(dict[Split, Any]):
         return super().__getitem__(part)
 
 
+@pytest.fixture(scope="module")
+def whole(signs: SequenceDataset, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A training that nobody interrupts."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    return tt.fit(tt.cells.GRU(), signs, out=out, **NINE)
+
+
 def interrupted(signs: SequenceDataset, out: Path, part: Split, time: int) -> Run:
     data = replace(signs, splits=Signals(signs.splits, part, time))
     return tt.fit(tt.cells.GRU(), data, out=out, **NINE)
@@ -145,7 +152,7 @@ def test_ctrl_c_in_the_first_validation_keeps_what_was_learned(
 
 @pytest.mark.parametrize("time", [1, 2, 4])
 def test_ctrl_c_at_the_end_of_an_epoch_leaves_a_checkpoint_of_it(
-    time: int, signs: SequenceDataset, tmp_path: Path
+    time: int, signs: SequenceDataset, whole: Run, tmp_path: Path
 ) -> None:
     """In the first validation, which is finished; in a glimpse, after validation."""
     run = interrupted(signs, tmp_path / "stopped", "validation", time)
@@ -153,7 +160,6 @@ def test_ctrl_c_at_the_end_of_an_epoch_leaves_a_checkpoint_of_it(
     loop = read_checkpoint(run.path / "checkpoint.pt")["loop"]
     assert loop["rows"] == run.metrics
     assert loop["epoch"]["number"] == len(run.metrics) + 1
-    whole = tt.fit(tt.cells.GRU(), signs, out=tmp_path / "whole", **NINE)
     run = tt.fit(tt.cells.GRU(), signs, out=run.path, resume=True, **NINE)
     files = [one.path / "model.safetensors" for one in (whole, run)]
     assert files[0].read_bytes() == files[1].read_bytes()
