@@ -113,7 +113,9 @@ def test_ctrl_z_halts_all_until_they_are_to_go_on(tmp_path: Path) -> None:
         "sys.executable = sys.argv[1]; start([], Processes(2, None, None, None))"
     )
     words = [sys.executable, "-c", script, str(worker)]
-    process = subprocess.Popen(words, env=ENVIRONMENT)
+    # A group of its own, as a shell gives it: one that nobody is left to continue is
+    # not halted by the system.
+    process = subprocess.Popen(words, env=ENVIRONMENT, process_group=0)
     until = time.monotonic() + 60
     while len(children(process.pid)) < 2:
         assert time.monotonic() < until

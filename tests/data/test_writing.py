@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from throughtime.data import write_table
-from throughtime.errors import CannotWrite, UnknownTableFormat
+from throughtime.errors import CannotWrite, FolderMissing, UnknownTableFormat
 
 COLUMNS = {"key": pl.String, "step": pl.Int64, "probability": pl.Float64}
 READERS = {
@@ -81,5 +81,5 @@ def test_a_full_disk(ending: str, tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(CannotWrite, match=r"none.table\.csv"):
+    with pytest.raises(FolderMissing, match=r"there is no folder .*none'; make it"):
         write_table(tmp_path / "none" / "table.csv", COLUMNS, pieces())

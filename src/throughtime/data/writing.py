@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import polars as pl
 from polars.exceptions import PolarsError
@@ -11,7 +11,7 @@ from polars.io.plugins import register_io_source
 
 from throughtime.errors import CannotWrite, FolderMissing, UnknownTableFormat
 
-_WRITERS: dict[str, Callable[[pl.LazyFrame, Path], object]] = {
+_WRITERS: dict[str, Callable[[pl.LazyFrame, IO[bytes]], object]] = {
     ".csv": pl.LazyFrame.sink_csv,
     ".parquet": pl.LazyFrame.sink_parquet,
     ".jsonl": pl.LazyFrame.sink_ndjson,
@@ -70,7 +70,10 @@ def write_table(
 
     try:
         table = register_io_source(give, schema=dict(columns), is_pure=True)
-        _WRITERS[file.suffix.lower()](table, part)
+        # Opened here: after a failure polars may go on for a moment, and by its name
+        # it would make the file again.
+        with part.open("wb") as target:
+            _WRITERS[file.suffix.lower()](table, target)
         part.replace(file)
     except (OSError, PolarsError) as error:
         if failure:
