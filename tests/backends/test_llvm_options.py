@@ -16,15 +16,16 @@ from throughtime.nn.compiled.engine import Engine
 OPTIONS = [field.name for field in fields(Options)]
 # Whole vectors and a part of one; blocks of rows of many heights.
 SHAPES = [(17, 33, 61, [7] * 30 + [3] * 31), (16, 32, 26, None)]
-RELU = Elman(activation="relu")
-# One of each kind: a single phase, a δ of its own, sums over units, zeros.
-QUICK = {"LSTM()", "GRU(reset_after=True)", "Normed()", repr(RELU)}
+# One of each kind: a single phase, a δ of its own, sums over units.
+QUICK = {"LSTM()", "GRU(reset_after=True)", "Normed()"}
+
+
+def test_no_bit_depends_on_leaving_out_zeros() -> None:
+    same_bits_without(Elman(activation="relu"), "most_by_pattern")
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-@pytest.mark.parametrize(
-    "cell", [c for c in [*CELLS, RELU] if repr(c) in QUICK], ids=repr
-)
+@pytest.mark.parametrize("cell", [c for c in CELLS if repr(c) in QUICK], ids=repr)
 def test_no_bit_depends_on_an_option(cell: Cell, option: str) -> None:
     same_bits_without(cell, option)
 
