@@ -23,6 +23,7 @@ from throughtime.errors import (
     SettingError,
     UnfitChoice,
 )
+from throughtime.train.asking.settings import Settings
 from throughtime.train.descent.optimizers import OPTIMIZERS
 from throughtime.train.model import Model
 
@@ -195,6 +196,13 @@ def test_what_does_not_fit_is_refused_by_name(said: dict[str, Any], words: str) 
 def test_what_another_setting_leaves_without_effect(said: dict[str, Any]) -> None:
     with pytest.raises(Pointless, match="has nothing to act on with"):
         settings_of(**said)
+
+
+def test_older_runs_lack_what_is_newer() -> None:
+    settings = settings_of()
+    stored = settings.to_json()
+    del stored["k_winners"], stored["schedule_options"]
+    assert Settings.from_json(stored) == settings
 
 
 def test_what_is_not_said_is_none_where_it_does_nothing() -> None:

@@ -149,7 +149,7 @@ class Settings:
     zoneout: float | Mapping[str, float] | None
     drop_connect: float
     variational_dropout: float | Mapping[str, float] | None
-    k_winners: float | None
+    k_winners: float | None = None  # older runs have none
     init: str
     forget_bias: float | None
     chrono_steps: int | None
@@ -166,7 +166,7 @@ class Settings:
     schedule: str
     schedule_factor: float | None
     schedule_epochs: int | None
-    schedule_options: Mapping[str, Any] | None = None  # older runs have none
+    schedule_options: Mapping[str, Any] | None = None  # nor these
     warmup: int
     clip: float
     clip_value: float
