@@ -216,12 +216,11 @@ class BodyWriter:
 
     def _reserve(self) -> ir.Value:
         """Memory for the accumulators of one tile, on the stack."""
-        narrow = self.layout.sweeps
         most = max(
             (
                 len(sweep.group.accumulators) * sweep.vectors * sweep.block
-                for one in narrow
-                for sweep in (one, *self.layout.by_lists(one))
+                for one in self.layout.sweeps
+                for sweep in self.layout.ways(one)
             ),
             default=0,
         )
@@ -344,7 +343,7 @@ class BodyWriter:
             self.tiles,
             self.program.nodes,
             self.schedule,
-            sweep,
+            self.layout.ways(sweep),
             bases=bases,
             strides={p: row_stride(p, self.widths, self.sizes) for p in bases},
             operands={
@@ -360,7 +359,6 @@ class BodyWriter:
             options=self.options,
             draws=self.draws,
             iteration=self.iteration,
-            by_lists=self.layout.by_lists(sweep),
         )
 
 

@@ -4,23 +4,21 @@ from typing import TYPE_CHECKING
 
 from llvmlite import ir
 
-from throughtime.backends.llvm.layout import Part
 from throughtime.backends.llvm.patterns import (
+    SELDOM,
+    SHARES,
+    all_numbers,
     count_function,
     length_of,
     lengthen_function,
     list_function,
 )
+from throughtime.backends.llvm.schedule import Location
 from throughtime.backends.llvm.writer import INDEX, Writer, index
 
 if TYPE_CHECKING:
     from throughtime.backends.llvm.sweep import SweepWriter
 
-SELDOM = 8
-"""While sums run over all units, zeros are counted in one step of so many; where there
-are no steps, in one row of so many."""
-SHARES = 1024
-"""Shares are compared in whole numbers of 1/1024."""
 WHOLE, BLOCKS, ROWS = range(3)
 """Ways of a step: sums over all units; by the lists of some rows together, by those of
 each row alone, which need not be of one length."""
@@ -43,12 +41,12 @@ class ByPattern:
         self.writer: Writer = sweep.writer
         self.builder = sweep.builder
         self.parts = [
-            part
+            (part, part.listing)
             for batch in sweep.sweep.batches
             for part in batch.parts
             if part.listing is not None
         ]
-        self.units = sum(part.terms for part in self.parts)
+        self.units = sum(part.terms for part, _ in self.parts)
         self.iteration = iteration
         with self.builder.goto_entry_block():
             # Of this step and of the next one.
@@ -80,14 +78,10 @@ class ByPattern:
     def _all_finite(self) -> ir.Value:
         w = self.writer
         total = ir.Constant(w.vector, None)
-        for part in self.parts:
-            assert part.listing is not None, "parts without lists are left out"
-            flag = w.load(w.at(self.sweep.panels, part.listing.flag))
+        for _, listing in self.parts:
+            flag = w.load(w.at(self.sweep.panels, listing.flag))
             total = self.builder.fadd(total, flag)
-        lanes = self.builder.fcmp_ordered("==", total, total)
-        kind = ir.IntType(w.lanes)
-        bits = self.builder.bitcast(lanes, kind)
-        return self.builder.icmp_signed("==", bits, ir.Constant(kind, -1))
+        return all_numbers(w, total)
 
     def _choose(self, rows: ir.Value) -> None:
         """Go by lists where few units of so many rows are not 0.
@@ -111,12 +105,15 @@ class ByPattern:
         builder.store(builder.select(alone, own, way), self._next)
 
     def _count(self, active: ir.Value) -> None:
-        """Count units that are not 0, in some rows if there are no steps."""
+        """Count units that are not 0, in some rows where there are no steps.
+
+        Where there are, all rows of one step in so many, while sums run over all units.
+        """
         w, builder = self.writer, self.builder
         count, step = count_function(w), SELDOM if self.iteration is None else 1
         builder.store(index(0), self._total)
         with w.loop(index(0), active, step) as row:
-            for part in self.parts:
+            for part, _ in self.parts:
                 source = self.sweep.address(part.location, row)
                 self._add(builder.call(count, [source, index(part.terms)]))
         rows = builder.sdiv(builder.add(active, index(step - 1)), index(step))
@@ -127,23 +124,20 @@ class ByPattern:
         w, builder = self.writer, self.builder
         builder.store(index(0), self._total)
         with w.loop(index(0), active) as row:
-            for part in self.parts:
-                assert part.listing is not None, "parts without lists are left out"
+            for part, listing in self.parts:
                 source = self.sweep.address(part.location, row)
-                target = self.sweep.address(part.listing.place, row)
+                target = self.sweep.address(listing.place, row)
                 arguments = [source, target, index(part.terms)]
                 self._add(builder.call(list_function(w), arguments))
         with builder.if_then(builder.icmp_signed("==", self.way(), index(BLOCKS))):
             for row, height in self.sweep.blocks(active):
-                for part in self.parts:
-                    self._lengthen(part, row, height)
+                for _, listing in self.parts:
+                    self._lengthen(listing.place, row, height)
         self._choose(active)
 
-    def _lengthen(self, part: Part, first: ir.Value, height: ir.Value) -> None:
+    def _lengthen(self, place: Location, first: ir.Value, height: ir.Value) -> None:
         """Make the lists of a block as long as its longest."""
         w, builder = self.writer, self.builder
-        assert part.listing is not None, "parts without lists are left out"
-        place = part.listing.place
         builder.store(index(0), self._longest)
         with w.loop(index(0), height) as inner:
             length = length_of(w, self.sweep.address(place, builder.add(first, inner)))

@@ -224,14 +224,17 @@ class Layout:
             batches=batches,
         )
 
-    def by_lists(self, sweep: Sweep) -> tuple[Sweep, Sweep]:
-        """The same sweep by the lists of blocks of rows, and by those of single rows.
+    def ways(self, sweep: Sweep) -> tuple[Sweep, ...]:
+        """The sweep over all units and, where products may leave zeros out, by lists.
 
-        Every row loads its own weights. Tiles side by side load less beside them, and
-        keep enough sums in registers.
+        By those of blocks of rows, and by those of single rows. Every row loads its own
+        weights then: tiles side by side load less beside them, and keep enough sums in
+        registers.
         """
+        if not sweep.leaves_out:
+            return (sweep,)
         pairs = self._side_by_side(sweep, 2)
-        return pairs, replace(self._side_by_side(sweep, 4), block=1)
+        return sweep, pairs, replace(self._side_by_side(sweep, 4), block=1)
 
     def _side_by_side(self, sweep: Sweep, panels: int) -> Sweep:
         """So many tiles in one, or fewer where those do not divide them."""

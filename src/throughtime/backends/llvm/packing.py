@@ -3,6 +3,7 @@
 from llvmlite import ir
 
 from throughtime.backends.llvm.layout import PANELS, Arguments, Batch, Layout, Sweep
+from throughtime.backends.llvm.patterns import note_finite
 from throughtime.backends.llvm.writer import INDEX, POINTER, VOID, Writer, index
 from throughtime.graph.nodes import Node
 from throughtime.graph.views import view
@@ -108,12 +109,10 @@ class PanelWriter:
     def _flag(self, panels: ir.Value, start: int, vectors: int, flag: int) -> None:
         """Leave zeros where all of a panel's weights are finite, else a NaN."""
         w = self.writer
-        total, zero = w.reserve(1), ir.Constant(w.vector, None)
-        w.store(zero, total)
+        total = w.reserve(1)
+        w.store(ir.Constant(w.vector, None), total)
         with w.loop(index(0), index(vectors * w.lanes), w.lanes) as place:
-            weight = w.load(w.at(panels, place, start))
-            nothing = w.builder.fmul(weight, zero)
-            w.store(w.builder.fadd(w.load(total), nothing), total)
+            note_finite(w, w.load(w.at(panels, place, start)), total)
         w.store(w.load(total), w.at(panels, flag))
 
     def _vector(

@@ -19,6 +19,10 @@ ENTRY = ir.IntType(32)
 ENTRY_BYTES = 4
 HEADER = 8
 """Bytes before the entries of a list: its length."""
+SELDOM = 8
+"""Zeros are counted in one row, or step, of so many."""
+SHARES = 1024
+"""Shares are compared in whole numbers of 1/1024."""
 
 
 def room_of_list(terms: int, item_bytes: int) -> int:
@@ -228,6 +232,19 @@ def _bits_of(w: Writer, value: ir.Value) -> ir.Value:
     lanes = w.builder.fcmp_unordered("!=", value, zero)
     bits = w.builder.bitcast(lanes, ir.IntType(w.lanes))
     return w.builder.zext(bits, INDEX)
+
+
+def note_finite(w: Writer, value: ir.Value, total: ir.Value) -> None:
+    """Leave NaN in a total of zeros where a lane is no finite number."""
+    nothing = w.builder.fmul(value, ir.Constant(w.vector, None))
+    w.store(w.builder.fadd(w.load(total), nothing), total)
+
+
+def all_numbers(w: Writer, value: ir.Value) -> ir.Value:
+    """Whether no lane is NaN."""
+    kind = ir.IntType(w.lanes)
+    bits = w.builder.bitcast(w.builder.fcmp_ordered("==", value, value), kind)
+    return w.builder.icmp_signed("==", bits, ir.Constant(kind, -1))
 
 
 def first_lanes(w: Writer, count: ir.Value) -> ir.Value:

@@ -41,7 +41,7 @@ class SweepWriter:
         tiles: Tiles,
         nodes: Sequence[Node],
         schedule: Schedule,
-        sweep: Sweep,
+        ways: tuple[Sweep, ...],
         *,
         bases: Mapping[str, ir.Value],
         strides: Mapping[str, int],
@@ -54,7 +54,6 @@ class SweepWriter:
         options: Options,
         draws: Draws | None,
         iteration: ir.Value | None,
-        by_lists: tuple[Sweep, Sweep],
     ) -> None:
         self.draws = draws
         self.tiles_of = tiles_of
@@ -67,8 +66,8 @@ class SweepWriter:
         self.tiles = tiles
         self.nodes = nodes
         self.schedule = schedule
-        self.sweep = sweep
-        self.group = sweep.group
+        self.sweeps, self.sweep = ways, ways[0]
+        self.group = self.sweep.group
         self.bases = bases
         self.strides = strides
         self.operands = operands
@@ -78,8 +77,9 @@ class SweepWriter:
         self.reductions = Reductions(self)
         self.by_lists = False
         self.roots = {a.root: p for p, a in enumerate(self.group.accumulators)}
-        self.sweeps = (sweep, *by_lists)
-        self.by_pattern = ByPattern(self, iteration) if sweep.leaves_out else None
+        self.by_pattern: ByPattern | None = None
+        if self.sweep.leaves_out:
+            self.by_pattern = ByPattern(self, iteration)
 
     def write(self, active: ir.Value) -> None:
         """All units of so many rows."""

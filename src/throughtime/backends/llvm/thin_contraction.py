@@ -10,20 +10,20 @@ from llvmlite import ir
 
 from throughtime.backends.llvm.outer import BLOCK, OuterShape, OuterTiles
 from throughtime.backends.llvm.patterns import (
+    SELDOM,
+    SHARES,
+    all_numbers,
     count_function,
     lengthen_function,
     list_function,
+    note_finite,
     turn_function,
 )
 from throughtime.backends.llvm.tiling import Thin, Tiling
 from throughtime.backends.llvm.writer import INDEX, Writer, index
 
-SELDOM = 8
-"""Zeros are counted in one row of so many."""
 SOONER = 1.3
 """Of the share up to which products of a step go by lists: lists of rows pay sooner."""
-SHARES = 1024
-"""Shares are compared in whole numbers of 1/1024."""
 
 
 class ThinWriter:
@@ -101,9 +101,7 @@ class ThinWriter:
                 first = vector * w.lanes
                 mask = w.mask(index(first), left) if left - first < w.lanes else None
                 value = w.load(w.at(source, column, first), mask)
-                nothing = builder.fmul(value, zero)
-                sum_ = builder.fadd(w.load(totals[vector]), nothing)
-                w.store(sum_, totals[vector])
+                note_finite(w, value, totals[vector])
                 w.store(value, w.at(target, first))
 
         columns = self.tiling.columns
@@ -159,10 +157,3 @@ class ThinWriter:
         values = w.at(self.turned, w.times(unit, BLOCK))
         places = self._list_of(unit), values, packed, result
         builder.call(tile, [*places, columns])
-
-
-def all_numbers(w: Writer, value: ir.Value) -> ir.Value:
-    """Whether no lane is NaN."""
-    kind = ir.IntType(w.lanes)
-    bits = w.builder.bitcast(w.builder.fcmp_ordered("==", value, value), kind)
-    return w.builder.icmp_signed("==", bits, ir.Constant(kind, -1))
