@@ -44,7 +44,7 @@ def measure_in_turn(
     contestants
         What to run, by name.
     seconds
-        How long to go on, all of them together.
+        How long to go on, all of them together, rests and rehearsals included.
     rounds
         At least so many samples of each, however long they take.
     """
@@ -57,14 +57,13 @@ def measure_in_turn(
         # Work that lasts longer is its own rehearsal.
         rehearsals[name] = round(REHEARSAL / once)
     samples: dict[str, list[float]] = {name: [] for name in contestants}
-    spent, done = 0.0, 0
-    while done < rounds or spent < seconds:
+    start, done = time.perf_counter(), 0
+    while done < rounds or time.perf_counter() - start < seconds:
         for name, run in contestants.items():
             rest()
             for _ in range(rehearsals[name]):
                 run()
             samples[name].append(sample(run, repeats[name]))
-            spent += samples[name][-1] * repeats[name]
         done += 1
     return {name: timing(taken) for name, taken in samples.items()}
 

@@ -8,7 +8,7 @@ machine code at once, and gives the bits of the whole sequence.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from operator import is_
+from operator import attrgetter, is_
 from typing import Any, TypeAlias, overload
 
 import numpy as np
@@ -34,6 +34,8 @@ from throughtime.nn.settings import check_size
 Array: TypeAlias = npt.NDArray[Any]
 Step: TypeAlias = Array | Tensor
 """What is given to a stream; the same kind comes back."""
+
+changes_of = attrgetter("_version")
 
 
 class Stream:
@@ -170,7 +172,22 @@ class Stream:
     def _stale(self) -> bool:
         """Whether a weight was changed, replaced or moved since it was packed."""
         own = self._module._parameters.values()
-        return _seen(self._watched) != self._packed or not all(map(is_, own, self._own))
+        return self._seen() != self._packed or not all(map(is_, own, self._own))
+
+    def _watch(self) -> None:
+        """Prepare to look at the weights at every step."""
+        weights = list(self._module.parameters())
+        self._addresses = [weight.data_ptr for weight in weights]
+        # PyTorch answers for a plain tensor sooner than for a parameter, and a detached
+        # one counts the same changes. Of inference tensors nobody counts them.
+        self._counted = [one.detach() for one in weights if not one.is_inference()]
+        self._own = list(self._module._parameters.values())
+        self._packed = self._seen()
+
+    def _seen(self) -> tuple[list[int], list[int]]:
+        """What changes when one of the weights does."""
+        addresses = [address() for address in self._addresses]
+        return addresses, list(map(changes_of, self._counted))
 
     def _prepare(self) -> None:
         """Pack the weights as they are now."""
@@ -182,9 +199,7 @@ class Stream:
             for own, old in zip(self._states, kept, strict=True):
                 for new, value in zip(own, old, strict=True):
                     new.copy_(value)
-        self._own = list(module._parameters.values())
-        self._watched = list(module.parameters())
-        self._packed = _seen(self._watched)
+        self._watch()
         choice = module.choice(self._like.dtype, self._like.device)
         prepare = _compiled if choice.backend == "llvm" else _interpreted
         self._calls: list[Callable[[], object]] = []
@@ -221,11 +236,6 @@ class Stream:
         """The same memory as an array and as a tensor, in the shape of a step."""
         shaped = memory.view(*self._lead, -1)
         return shaped.numpy(), shaped
-
-
-def _seen(weights: Sequence[Tensor]) -> list[tuple[int, int]]:
-    """What changes when one of the weights does."""
-    return [(w.data_ptr(), 0 if w.is_inference() else w._version) for w in weights]
 
 
 def _compiled(
