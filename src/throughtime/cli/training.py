@@ -30,6 +30,13 @@ _DATA = [
     ),
     option(
         "Data",
+        "--items",
+        metavar="COLUMN[:COLUMN]",
+        help="Names what happened at a step, out of very many things, and its value: "
+        "all rows of one time are one step.",
+    ),
+    option(
+        "Data",
         "--target",
         type=Names(),
         metavar="COLUMN,…",

@@ -8,9 +8,11 @@ import numpy as np
 import torch
 
 from throughtime.data.frames import Frames
+from throughtime.data.items import Items
 from throughtime.data.pieces import FIRST, SEQUENCE, START, STOP
 from throughtime.data.types import FloatArray, IntegerArray
 from throughtime.errors import NotPositive
+from throughtime.nn import SparseSequences
 
 # Shuffled pieces are sorted by length in pools of so many batches: wide enough that
 # little is padded, narrow enough that every epoch makes new batches.
@@ -23,7 +25,7 @@ class SequenceBatch(NamedTuple):
     `frames` is `(T, B, C)`, raw, with zeros after the end of each piece; `lengths` and
     `first` are `(B,)`: how many steps each has, and from which of them on answers
     count. `pieces` `(B,)` says which rows of the part they are, `sequences` `(B,)` of
-    which sequences.
+    which sequences. `items` are what the steps name, where they do.
     """
 
     frames: torch.Tensor
@@ -31,6 +33,7 @@ class SequenceBatch(NamedTuple):
     first: torch.Tensor
     pieces: torch.Tensor
     sequences: torch.Tensor
+    items: SparseSequences | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +54,8 @@ class SequenceBatches:
     share
         The rows of each batch that are given; the others are not read. Where it has
         none of a small batch, an empty sequence stands for them, and no piece.
+    items
+        What the steps of the sequences name; None: nothing.
 
     Raises
     ------
@@ -63,6 +68,7 @@ class SequenceBatches:
     batch_size: int
     generator: torch.Generator | None = None
     share: slice = field(default_factory=lambda: slice(None), kw_only=True)
+    items: Items | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
@@ -92,14 +98,19 @@ class SequenceBatches:
         )
         first = torch.from_numpy(chosen[:, FIRST] - chosen[:, START])
         sequences = torch.from_numpy(chosen[:, SEQUENCE])
-        return SequenceBatch(frames, lengths, first, torch.from_numpy(rows), sequences)
+        places = torch.from_numpy(rows)
+        items = None if self.items is None else self.items.side_by_side(chosen)
+        return SequenceBatch(frames, lengths, first, places, sequences, items)
 
     def _nothing(self) -> SequenceBatch:
         sequence, start, *_ = self.pieces[0].tolist()
         like = self.frames.read(sequence, start, start)
         frames = np.zeros((1, 1, like.shape[1]), like.dtype)
         none = torch.zeros(1, dtype=torch.int64)
-        return SequenceBatch(torch.from_numpy(frames), none, none, none[:0], none)
+        items = None if self.items is None else self.items.nothing()
+        return SequenceBatch(
+            torch.from_numpy(frames), none, none, none[:0], none, items
+        )
 
     def _draw(self) -> list[IntegerArray]:
         shuffled = torch.randperm(len(self.pieces), generator=self.generator).numpy()

@@ -8,6 +8,7 @@ import numpy as np
 
 from throughtime.data.card import Card
 from throughtime.data.frames import Frames, FramesInMemory
+from throughtime.data.items import Items
 from throughtime.data.part import Part
 from throughtime.data.pieces import whole
 from throughtime.data.question import Question
@@ -40,6 +41,8 @@ class SequenceDataset:
         What stands for a missing value of a feature, as `Reading` says it.
     weights
         `(N,)`, how much each sequence counts in losses and scales; None: all alike.
+    items
+        What the steps name, where the schema has such columns.
     """
 
     name: str
@@ -51,6 +54,7 @@ class SequenceDataset:
     card: Card | None = None
     missing: Missing = "error"
     weights: FloatArray | None = None
+    items: Items | None = None
 
     def part(self, split: Split) -> Part:
         """Return the features `(T_i, F)` of each piece of one part, in order."""

@@ -1,6 +1,6 @@
 """What was read, in a short table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -55,7 +55,8 @@ def describe_data(dataset: Dataset) -> Description:
     rows = [
         ("sequences", f"{len(lengths):,} {_extent(lengths)}{_hint(found.identifier)}"),
         ("steps", f"{int(lengths.sum()):,}"),
-        ("features", _columns(schema.features)),
+        *_items(dataset),
+        *([("features", _columns(schema.features))] if schema.features else []),
         *((f"input {name}", _columns(group)) for name, group in schema.inputs.items()),
         ("missing", _counts(found.missing, int(lengths.sum()))),
         ("target", _columns(schema.targets) if schema.targets else "the features"),
@@ -65,6 +66,25 @@ def describe_data(dataset: Dataset) -> Description:
     if found.unseen:
         rows.insert(-3, ("not in training", _counts(found.unseen, int(lengths.sum()))))
     return Description(dataset.name, tuple(rows))
+
+
+def _items(dataset: SequenceDataset) -> Iterator[tuple[str, str]]:
+    """Say what steps name, and what of it training does not know."""
+    items, columns = dataset.items, dataset.schema.items
+    if items is None:
+        return
+    named = unknown = 0
+    for start in range(0, items.rows.shape[0], _STEPS):
+        places = items.rows.read(start, start + _STEPS)[:, 0]
+        named += int((~np.isnan(places)).sum())
+        unknown += int((places == -1).sum())
+    steps = len(items.firsts) - 1
+    text = f"{items.size:,} of {columns[0].name}, {named / steps:,.1f} a step"
+    if items.with_values:
+        text += f", each with its {columns[1].name}"
+    yield "items", text
+    if unknown:
+        yield "not in training", f"items {unknown:,} ({unknown / max(named, 1):.1%})"
 
 
 def _describe_text(dataset: TextDataset) -> Description:

@@ -19,6 +19,7 @@ from throughtime.data.sources.source import Source
 from throughtime.data.store import Store, new_store, read_memory
 from throughtime.data.tables.assembling import TIME_DIFFERENCE
 from throughtime.data.tables.constancy import first_change
+from throughtime.data.tables.gathering import gather
 from throughtime.data.tables.known import KnownCoder
 from throughtime.data.tables.laying import Laid, lay
 from throughtime.data.tables.roles import Roles
@@ -38,7 +39,8 @@ class NewRows:
     source
         The table.
     laid
-        Its rows, and which row of the table each is.
+        Its rows, and which row of the table each is; of steps that name items, before
+        those of one step were gathered.
     """
 
     dataset: SequenceDataset
@@ -58,6 +60,9 @@ class NewRows:
 
     def rows(self, sequence: int, start: int, stop: int) -> IntegerArray:
         """Return `(n,)`, which rows of the table some steps of a sequence were."""
+        if self.dataset.items is not None:
+            bounds = self.dataset.items.bounds(sequence, start, stop)
+            return self._rows.read(int(bounds[0]), int(bounds[-1]))[:, 0]
         first = int(self.laid.starts[sequence])
         return self._rows.read(first + start, first + stop)[:, 0]
 
@@ -75,9 +80,14 @@ class NewRows:
         sequence, start
             To which step of which sequence the first answer belongs.
         answers
-            `(n, width)`, one for each of the steps that follow.
+            `(n, width)`, one for each of the steps that follow; it stands beside all
+            rows of its step.
         """
-        rows = self.rows(sequence, start, start + len(answers))
+        stop = start + len(answers)
+        rows = self.rows(sequence, start, stop)
+        if self.dataset.items is not None:
+            counts = np.diff(self.dataset.items.bounds(sequence, start, stop))
+            answers = np.repeat(answers, counts, axis=0)
         order = np.argsort(rows)
         breaks = np.flatnonzero(np.diff(rows[order]) != 1) + 1
         for a, b in pairwise([0, *breaks.tolist(), len(rows)]):
@@ -150,9 +160,16 @@ def read_like(
     left_out = [] if targets else separate
     timeless = in_order and difference is None
     roles = _roles(source, schema, reading, left_out, timeless)
-    coder = KnownCoder(source, schema, left_out, difference, reading.missing)
-    memory = read_memory(reading.memory)
-    laid = lay(source, roles, coder, memory, keep_rows=True)
+    # Items are read as columns before the others.
+    read = replace(schema, features=(*schema.items, *schema.features), items=())
+    coder = KnownCoder(source, read, left_out, difference, reading.missing)
+    memory, several = read_memory(reading.memory), bool(schema.items)
+    rows = laid = lay(source, roles, coder, memory, keep_rows=True, several=several)
+    items = None
+    if several:
+        names = [column.name for column in read.columns]
+        laid, items = gather(rows, names, len(schema.items))
+        items = replace(items, size=len(schema.items[0].categories))
     if targets and question.per == "sequence":
         _check_constant(laid, schema, separate)
     nothing = np.empty((0, 4), np.int64)
@@ -165,8 +182,9 @@ def read_like(
         keys=laid.keys.names,
         splits={"train": nothing, "validation": nothing, "test": everything},
         missing=reading.missing,
+        items=items,
     )
-    return NewRows(dataset, source, laid)
+    return NewRows(dataset, source, rows)
 
 
 def _difference(source: Source, schema: Schema) -> int | None:
@@ -205,6 +223,7 @@ def _roles(
         sequence=sequence,
         time=time,
         split=None,
+        items=names(schema.items),
     )
 
 

@@ -17,6 +17,11 @@ class Reading:
         The columns that say to which sequence a row belongs, and when it was.
     features
         The columns to learn from. None: all that nothing else names.
+    items
+        The column that names what happened in a step, out of very many things, and,
+        where there is one, that of their values: `"item"`, `"item:value"`, or a pair.
+        A step is then all rows of one time in its sequence, and what the network reads
+        are its items alone; without a time column every row is a step.
     target
         The columns to predict, or, of data in Python that have no columns, the targets
         themselves. None: the future of the features.
@@ -26,7 +31,8 @@ class Reading:
         The question, where it shall not follow from the target.
     missing
         What stands for a missing value of a feature: the last one before it in its
-        sequence, the mean of training, 0; `"error"` refuses it.
+        sequence, the mean of training, 0; `"error"` refuses it. A row without an item
+        or its value may count 0, and is then a step that may name nothing.
     time_difference
         One more feature: the time since the step before.
     split
@@ -43,6 +49,7 @@ class Reading:
     sequence: str | None = None
     time: str | None = None
     features: Sequence[str] | None = None
+    items: str | Sequence[str] | None = None
     target: Any = None
     inputs: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     task: str | None = None

@@ -48,6 +48,9 @@ class Schema:
         it is that of some, these.
     inputs
         For each further input of the cell, its columns.
+    items
+        The column whose values are named by steps, and, where they have them, that of
+        their values. They are no part of the matrices: a step names several.
     sequence, time
         The columns that say to which sequence a row belongs, and when it was; None: all
         rows are one sequence, in the order of the rows. They are no part of the
@@ -59,6 +62,7 @@ class Schema:
     inputs: Mapping[str, tuple[Column, ...]] = field(default_factory=dict)
     sequence: str | None = None
     time: str | None = None
+    items: tuple[Column, ...] = ()
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -73,7 +77,10 @@ class Schema:
 
     def to_json(self) -> dict[str, Any]:
         """Return what JSON can hold."""
-        return asdict(self)
+        stored = asdict(self)
+        if not self.items:  # as all schemas were once
+            del stored["items"]
+        return stored
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Schema":
@@ -90,6 +97,7 @@ class Schema:
             inputs={name: _columns(group) for name, group in stored["inputs"].items()},
             sequence=stored["sequence"],
             time=stored["time"],
+            items=_columns(stored.get("items", ())),
         )
 
 

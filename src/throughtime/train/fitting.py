@@ -45,6 +45,7 @@ def fit(
     sequence: str | None = None,
     time: str | None = None,
     features: Sequence[str] | None = None,
+    items: str | Sequence[str] | None = None,
     target: Any = None,
     inputs: Mapping[str, str | Sequence[str]] | None = None,
     task: str | None = None,
@@ -132,7 +133,7 @@ def fit(
         The name of a bundled data set; the path of a table, a folder or pattern of
         tables, or a text; a frame; arrays; a data set: as `throughtime.data.read` takes
         them. Of a text the next character is predicted at every step.
-    sequence, time, features, target, inputs
+    sequence, time, features, items, target, inputs
         Which columns are what, as in `Reading`.
     task, per, horizon, difference
         The question, where it shall not follow from the columns, as in `Reading`.

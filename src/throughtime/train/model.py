@@ -1,19 +1,24 @@
 """A trained model: preprocessing, recurrent network and output in one module."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from throughtime.data import Question, Schema
-from throughtime.nn import Recurrent
+from throughtime.nn import Recurrent, SparseSequences
 from throughtime.nn.heads import Head, Pooling, pool
+from throughtime.train.preparing.item_readers import ReadItems
 from throughtime.train.preparing.outputs import Output
 from throughtime.train.preparing.readers import Read
 
 if TYPE_CHECKING:
     from throughtime.train.streaming import ModelStream
+
+
+Raw: TypeAlias = Tensor | SparseSequences
+"""Sequences as they were read: numbers of columns, or the items that steps name."""
 
 
 class Model(nn.Module):
@@ -41,7 +46,7 @@ class Model(nn.Module):
         self,
         schema: Schema,
         question: Question,
-        reader: Read,
+        reader: Read | ReadItems,
         inputs: Mapping[str, Read],
         network: Recurrent,
         head: Head,
@@ -77,7 +82,13 @@ class Model(nn.Module):
 
         return ModelStream(self, batch)
 
-    def read(self, input: Tensor, **inputs: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    @property
+    def columns(self) -> Read:
+        """What reads columns of numbers and categories: of items there are none."""
+        assert isinstance(self.reader, Read), "steps that name items have no features"
+        return self.reader
+
+    def read(self, input: Raw, **inputs: Tensor) -> tuple[Any, dict[str, Tensor]]:
         """Make what the network takes of raw numbers, as `forward` is given them."""
         dtype = self.head.weight.dtype
         # A name that is not known is the network's to refuse.
@@ -89,7 +100,7 @@ class Model(nn.Module):
 
     def hidden(
         self,
-        input: Tensor,
+        input: Raw,
         state: Sequence[Tensor] | None = None,
         *,
         lengths: Tensor | None = None,
@@ -101,6 +112,8 @@ class Model(nn.Module):
             if name in self.inputs:
                 self.inputs[name].check(value, lengths)
         x, further = self.read(input, **inputs)
+        if isinstance(input, SparseSequences):
+            lengths = None  # it knows its own
         return self.network(x, state, lengths=lengths, **further)
 
     def pooled(self, hidden: Tensor, lengths: Tensor | None) -> Tensor:
@@ -114,24 +127,31 @@ class Model(nn.Module):
 
     def logits(
         self,
-        input: Tensor,
+        input: Raw,
         state: Sequence[Tensor] | None = None,
         *,
         lengths: Tensor | None = None,
         **inputs: Tensor,
     ) -> tuple[Tensor, Any]:
         """Give answers on the scale of the loss; arguments are those of `forward`."""
+        if isinstance(input, SparseSequences):
+            lengths = input.lengths
         hidden, state = self.hidden(input, state, lengths=lengths, **inputs)
         return self.head.logits(self.pooled(hidden, lengths)), state
 
-    def answers(self, logits: Tensor, input: Tensor) -> Tensor:
+    def answers(self, logits: Tensor, input: Raw) -> Tensor:
         """Turn logits into what `forward` gives; real numbers stay float64."""
         activated = self.head.activate(logits)
-        return self.output.decode(activated, lambda: self.reader.fill(input))
+        return self.output.decode(activated, lambda: self.fill(input))
+
+    def fill(self, input: Raw) -> Tensor:
+        """Put something in the place of missing features, as `Read.fill` does."""
+        assert isinstance(input, Tensor), "nobody asks for the future of items"
+        return self.columns.fill(input)
 
     def forward(
         self,
-        input: Tensor,
+        input: Raw,
         state: Sequence[Tensor] | None = None,
         *,
         lengths: Tensor | None = None,
@@ -144,7 +164,8 @@ class Model(nn.Module):
         input
             Raw features ``(T, B, F)`` as the schema's columns say: numbers in their own
             units, booleans as 0 and 1, categories as places, NaN where a value is
-            missing. A text is symbols, ``(T, B, 1)``.
+            missing. A text is symbols, ``(T, B, 1)``. Steps that name items are
+            `SparseSequences`, an item being its place among the schema's categories.
         state
             Where the network starts; None: where its cell does.
         lengths

@@ -116,7 +116,7 @@ def _write_steps(run: Run, rows: NewRows, out: str | os.PathLike[str]) -> int:
     written = tables()
     first = next(written)
     write_table(out, first.schema, chain([first], written))
-    return int(rows.dataset.frames.lengths.sum())
+    return room.shape[0]
 
 
 def _answers(run: Run, rows: NewRows) -> Iterator[tuple[Array, Array]]:

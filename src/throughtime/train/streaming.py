@@ -61,7 +61,7 @@ class ModelStream:
     ) -> None:
         self._model, self._batch, self._dtype = model, batch, dtype
         self._network: Stream = model.network.stream(batch)
-        self._readers = {"x": model.reader, **model.inputs}
+        self._readers = {"x": model.columns, **model.inputs}
         self.reset()
 
     def reset(self) -> None:

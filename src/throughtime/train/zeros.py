@@ -4,11 +4,12 @@ Sigmoid and tanh are never exactly 0, a ReLU is for about half of its inputs.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from throughtime.nn import Recurrent
+from throughtime.nn import Recurrent, SparseSequences
 
 
 class ZeroCounter:
@@ -27,25 +28,26 @@ class ZeroCounter:
 
     @torch.no_grad()
     def fractions(
-        self, input: Tensor, lengths: Tensor, **inputs: Tensor
+        self, input: Tensor | SparseSequences, lengths: Tensor, **inputs: Tensor
     ) -> list[float]:
         """Return the fraction of exact zeros per layer, padding left out.
 
         Parameters
         ----------
         input
-            ``(T, B, F)``, what the network is given.
+            ``(T, B, F)``, what the network is given, or as it takes sparse ones.
         lengths
             ``(B,)``.
         **inputs
             The cell's further inputs, ``(T, B, n)``.
         """
         step = torch.arange(input.shape[0])[:, None]
-        alive = (step < lengths.cpu()).to(input.device)
         found: list[float] = []
-        value = input
+        value: Any = input
         for index, layer in enumerate(self._layers):
-            output, _ = layer(value, lengths=lengths, **inputs)
+            known = None if layer.sparse_input else lengths
+            output, _ = layer(value, lengths=known, **inputs)
+            alive = (step < lengths.cpu()).to(output.device)
             found.append((output[alive] == 0).double().mean().item())
             value = output + value if index and self._residual else output
         return found
@@ -53,12 +55,13 @@ class ZeroCounter:
 
 def _layers(network: Recurrent) -> Iterator[Recurrent]:
     own = network.named_parameters(remove_duplicate=False)
-    for graph in network.graphs:
+    for index, graph in enumerate(network.graphs):
         # On the device "meta" no random number of the training is used up.
         layer = Recurrent.from_graphs(
             [graph],
             bidirectional=network.bidirectional,
             backend=network.backend,
+            sparse_input=network.sparse_input and not index,
             device="meta",
         )
         for name, _ in list(layer.named_parameters()):

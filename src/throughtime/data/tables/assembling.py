@@ -16,6 +16,7 @@ from throughtime.data.store import read_memory
 from throughtime.data.tables.classes import Category, fit_categories, text_of
 from throughtime.data.tables.coding import Coded, Coder, coded_columns
 from throughtime.data.tables.constancy import first_change, first_values
+from throughtime.data.tables.gathering import fit_items, gather
 from throughtime.data.tables.laying import Laid, lay
 from throughtime.data.tables.parts import draw
 from throughtime.data.tables.questions import ask, ask_for_the_future
@@ -49,7 +50,12 @@ def assemble(source: Source, reading: Reading) -> SequenceDataset:
     roles = assign(source, reading)
     difference = place_of_difference(reading, roles)
     coder = Coder(coded_columns(source, roles, reading.missing), difference)
-    laid = lay(source, roles, coder, read_memory(reading.memory))
+    memory = read_memory(reading.memory)
+    rows = laid = lay(source, roles, coder, memory, several=bool(roles.items))
+    items, of_items = None, coder.columns[: len(roles.items)]
+    if roles.items:
+        laid, items = gather(rows, roles.coded, len(roles.items))
+        coder = Coder(coder.columns[len(roles.items) :])
     question, predicted = _question(reading, roles, coder, laid)
     strata = _strata(question, roles, coder, laid)
     if laid.parts is None:
@@ -68,6 +74,9 @@ def assemble(source: Source, reading: Reading) -> SequenceDataset:
         if kinds[one.name] == "category"
     ]
     known = fit_categories(laid.frames, laid.keys, splits["train"], categories)
+    if items is not None:
+        train, name = splits["train"], of_items[0].name
+        items, known[name] = fit_items(items, rows.keys, train, of_items[0])
     return SequenceDataset(
         name=source.name,
         schema=_schema(roles, kinds, known, predicted, difference is not None),
@@ -76,6 +85,7 @@ def assemble(source: Source, reading: Reading) -> SequenceDataset:
         keys=laid.keys.names,
         splits=splits,
         missing=reading.missing,
+        items=items,
     )
 
 
@@ -178,4 +188,8 @@ def _schema(
         inputs={name: columns(group) for name, group in roles.inputs.items()},
         sequence=roles.sequence,
         time=roles.time,
+        items=tuple(
+            Column(name, "number" if place else "category", known.get(name, ()))
+            for place, name in enumerate(roles.items)
+        ),
     )

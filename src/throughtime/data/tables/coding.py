@@ -13,7 +13,12 @@ from throughtime.data.schema import Kind
 from throughtime.data.sources.source import Batch, Source
 from throughtime.data.tables.roles import Roles, kind_of
 from throughtime.data.types import FloatArray
-from throughtime.errors import InfiniteValue, TooManyCategories, ValueMissing
+from throughtime.errors import (
+    InfiniteValue,
+    TooManyCategories,
+    UnsuitableColumn,
+    ValueMissing,
+)
 
 #: The most different values of a text that is a feature.
 MOST_CATEGORIES: Final = 1000
@@ -126,13 +131,21 @@ def coded_columns(source: Source, roles: Roles, missing: Missing) -> list[Coded]
     Raises
     ------
     UnsuitableColumn
-        A column holds what can be no number.
+        A column holds what can be no number, or no value of an item.
     """
     # Many symbols are no obstacle where the next of them is what is asked.
-    symbols = not roles.targets and len(roles.features) == 1
+    symbols = roles.features if not roles.targets and len(roles.features) == 1 else ()
+    unlimited = {*roles.targets, *roles.items, *symbols}
     columns: list[Coded] = []
     for name in roles.coded:
         kind, target = kind_of(source, name), name in roles.targets
+        if name in roles.items[1:] and kind == "category":
+            raise UnsuitableColumn(
+                source=source.name,
+                column=name,
+                dtype=source.dtypes[name],
+                advice="numbers as the values of items",
+            )
         columns.append(
             Coded(
                 source=source.name,
@@ -142,7 +155,7 @@ def coded_columns(source: Source, roles: Roles, missing: Missing) -> list[Coded]
                 integer=source.dtypes[name].is_integer(),
                 required=target or missing == "error",
                 advice=ABOUT_TARGETS if target else ABOUT_FEATURES,
-                most=None if target or symbols else MOST_CATEGORIES,
+                most=None if name in unlimited else MOST_CATEGORIES,
             )
         )
     return columns

@@ -47,6 +47,8 @@ class Laid:
         `(n, 1)`, which row of the table each is, where that was asked for.
     in_memory
         Whether they are in memory.
+    times
+        `(n, 1)`, when each row was, where the table says it.
     """
 
     keys: Keys
@@ -54,6 +56,7 @@ class Laid:
     parts: GivenParts | None
     rows: Store | None
     in_memory: bool
+    times: Store | None = None
 
     @property
     def starts(self) -> IntegerArray:
@@ -67,6 +70,8 @@ def lay(
     coder: Coder,
     memory: int,
     keep_rows: bool = False,
+    *,
+    several: bool = False,
 ) -> Laid:
     """Read a table twice: to count, and to put its rows where they belong.
 
@@ -82,6 +87,8 @@ def lay(
         The bytes that the matrices may take; beyond, they are kept in a file.
     keep_rows
         Whether to keep which row of the table each is.
+    several
+        Whether rows of one time are allowed; they stay in the order of the table.
     """
     clock = None if roles.time is None else clock_of(source, roles.time)
     keys = find_keys(source, roles.sequence)
@@ -105,10 +112,10 @@ def lay(
         if rows is not None:
             places.write(rows, np.arange(read, read + len(sequences))[:, None])
         read += len(sequences)
-    laid = Laid(keys, frames, parts, rows, in_memory)
+    laid = Laid(keys, frames, parts, rows, in_memory, times)
     if times is not None and clock is not None:
         others = [frames] if rows is None else [frames, rows]
-        order_steps(times, others, keys, clock)
+        order_steps(times, others, keys, clock, several=several)
         if coder.difference is not None:
             write_differences(times, frames, coder.difference, laid.starts, clock)
     return laid

@@ -48,6 +48,12 @@ class GivenParts:
         self._column, self._keys = column, keys
         self.places = np.full(len(keys.lengths), -1, np.int64)
 
+    def of(self, keys: Keys) -> "GivenParts":
+        """Return the same parts of sequences that have other lengths now."""
+        parts = GivenParts(self._column, keys)
+        parts.places = self.places
+        return parts
+
     def take(self, batch: Batch, sequences: IntegerArray) -> None:
         """Take the rows of a batch.
 

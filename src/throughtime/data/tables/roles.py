@@ -14,6 +14,7 @@ from throughtime.errors import (
     BadColumnNames,
     ColumnGivenTwice,
     ColumnWithoutValues,
+    ContradictoryQuestion,
     NoFeatures,
     NotAFeature,
     UnknownColumn,
@@ -41,11 +42,12 @@ class Roles:
     time: str | None
     split: str | None
     predicted: tuple[str, ...] = ()
+    items: tuple[str, ...] = ()
 
     @property
     def coded(self) -> tuple[str, ...]:
-        """The columns that become numbers, each once, features first."""
-        groups = (self.features, *self.inputs.values(), self.targets)
+        """The columns that become numbers, each once, items and features first."""
+        groups = (self.items, self.features, *self.inputs.values(), self.targets)
         return tuple(dict.fromkeys(name for group in groups for name in group))
 
     @property
@@ -72,6 +74,8 @@ def assign(source: Source, reading: Reading) -> Roles:
         targets, predicted = predicted, targets
     named = {argument: (name,) for argument, name in single.items() if name is not None}
     named |= {f"inputs[{name!r}]": group for name, group in inputs.items()}
+    items = _items(source, reading)
+    named["items"] = items
     named["target"] = targets
     asked = (*targets, *predicted)
     given = () if reading.features is None else _names("features", reading.features)
@@ -79,16 +83,25 @@ def assign(source: Source, reading: Reading) -> Roles:
         _check(source, argument, names)
     taken = {name for group in named.values() for name in group}
     features = given or tuple(name for name in source.dtypes if name not in taken)
-    _check_apart(
-        single, targets, (*given, *(n for one in inputs.values() for n in one))
-    )
-    if not features:
+    read = (*items, *given, *(n for one in inputs.values() for n in one))
+    _check_apart(single, targets, read)
+    if items:
+        _check_items(reading, targets)
+        features = ()
+    elif not features:
         raise NoFeatures(source=source.name, columns=shown(source.dtypes))
     for name in predicted:
         if name not in features:
             raise NotAFeature(column=name, task=reading.task)
     return Roles(
-        features, targets, inputs, reading.sequence, reading.time, split, predicted
+        features,
+        targets,
+        inputs,
+        reading.sequence,
+        reading.time,
+        split,
+        predicted,
+        items,
     )
 
 
@@ -120,6 +133,56 @@ def shown(names: Iterable[str], most: int = 20) -> str:
     quoted = [repr(name) for name in names]
     more = f" and {len(quoted) - most} more" if len(quoted) > most else ""
     return ", ".join(quoted[:most]) + more
+
+
+def _items(source: Source, reading: Reading) -> tuple[str, ...]:
+    """Return the columns of items and, if there is one, of their values."""
+    given = reading.items
+    if given is None:
+        return ()
+    if isinstance(given, str) and given not in source.dtypes and ":" in given:
+        given = given.rsplit(":", 1)
+    names = _names("items", given)
+    if len(names) > 2:
+        raise BadColumnNames(argument="items", given=repr(given)[:60])
+    return names
+
+
+def _check_items(reading: Reading, targets: Sequence[str]) -> None:
+    """Refuse what does not go with items.
+
+    Raises
+    ------
+    ContradictoryQuestion
+        It was asked for.
+    """
+    given = reading.items
+    if not targets:
+        fact = "no target is given, and which items come next is not learned"
+        advice = "the target column"
+        raise ContradictoryQuestion(
+            argument="items", given=given, fact=fact, advice=advice
+        )
+    refused = {
+        "features": "no features: a column as an item with a value, in rows of its own",
+        "time_difference": "none: the difference as an item with a value",
+    }
+    for argument, advice in refused.items():
+        if getattr(reading, argument):
+            fact = f"items={given!r} are all that the network reads"
+            raise ContradictoryQuestion(
+                argument=argument,
+                given=getattr(reading, argument),
+                fact=fact,
+                advice=advice,
+            )
+    if reading.missing not in ("error", "zero"):
+        raise ContradictoryQuestion(
+            argument="missing",
+            given=reading.missing,
+            fact=f"a row of items={given!r} has nothing before it, nor a mean",
+            advice="missing='zero', so that a row without an item names nothing",
+        )
 
 
 def _names(argument: str, given: Any) -> tuple[str, ...]:

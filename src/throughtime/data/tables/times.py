@@ -106,7 +106,12 @@ def clock_of(source: Source, column: str) -> Clock:
 
 
 def order_steps(
-    times: Store, others: Sequence[Store], keys: Keys, clock: Clock
+    times: Store,
+    others: Sequence[Store],
+    keys: Keys,
+    clock: Clock,
+    *,
+    several: bool = False,
 ) -> None:
     """Sort the rows of every sequence by their time.
 
@@ -120,16 +125,19 @@ def order_steps(
         The sequences.
     clock
         How the times were read.
+    several
+        Whether several rows of a sequence may have one time.
 
     Raises
     ------
     DuplicateTime
-        Two rows of a sequence have the same time.
+        They may not, and two rows of a sequence have the same time.
     """
     starts = np.cumsum(keys.lengths) - keys.lengths
     disordered: dict[int, None] = {}
     for part in stretches(times, starts):
-        wrong = np.flatnonzero(part.inside & (part.rows <= part.before)[:, 0])
+        late = part.rows < part.before if several else part.rows <= part.before
+        wrong = np.flatnonzero(part.inside & late[:, 0])
         disordered |= dict.fromkeys(_sequences(wrong + part.start, starts))
     for sequence in disordered:
         start = int(starts[sequence])
@@ -137,7 +145,7 @@ def order_steps(
         own = times.read(start, stop)[:, 0]
         order = np.argsort(own, kind="stable")
         same = np.flatnonzero(np.diff(own[order]) == 0)
-        if len(same):
+        if len(same) and not several:
             time = own[order[same[0]]]
             raise DuplicateTime(
                 column=clock.column,

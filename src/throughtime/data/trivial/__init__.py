@@ -36,7 +36,8 @@ def trivial_baselines(dataset: Dataset, season: int | None = None) -> dict[str, 
 
         - classes: accuracy of the most frequent one and, per sequence, of ridge
           classifiers on each feature's mean, and mean and deviation, over the steps,
-          blind to their order; the mean over targets where there are several;
+          blind to their order, or on how often each item is named; the mean over
+          targets where there are several;
         - labels: micro AUROC of their shares and, per sequence, of ridge;
         - the next step's labels: nats per frame of their shares, and of a first-order
           Markov chain for each label;

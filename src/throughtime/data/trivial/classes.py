@@ -5,7 +5,7 @@ import numpy as np
 from throughtime.data.datasets import SequenceDataset
 from throughtime.data.schema import Column
 from throughtime.data.trivial.counted import FITTED, TEST, Summaries, steps
-from throughtime.data.trivial.ridge import KINDS, ridge
+from throughtime.data.trivial.ridge import methods, ridge
 from throughtime.data.types import IntegerArray, Split
 
 
@@ -52,7 +52,7 @@ def _per_sequence(
     signs = np.where(known[:, None] == np.arange(size), 1.0, -1.0)
     signs[~rows] = np.nan
     answers = {"majority": np.full(len(asked), majority)}
-    for method in KINDS:
+    for method in methods(fitted):
         answers[method] = ridge(fitted, test, method, signs).argmax(axis=1)
     return {
         method: float((answer == asked)[counted].mean())

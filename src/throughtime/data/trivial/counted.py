@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array, vstack
 
 from throughtime.data.datasets import SequenceDataset
-from throughtime.data.pieces import SEQUENCE, START, STOP
+from throughtime.data.pieces import FIRST, SEQUENCE, START, STOP
 from throughtime.data.schema import Column, Kind, Schema
 from throughtime.data.types import Split
 
@@ -72,7 +73,8 @@ class Summaries:
 
     `mean` and `deviation` are `(n, F)`, over the steps, of each feature, a category
     being a column of 0 and 1 for each of its values; NaN where nothing is known.
-    `targets` is `(n, K)`.
+    `items` is `(n, d)`, how often each sequence names each item, or None. `targets` is
+    `(n, K)`.
     """
 
     def __init__(self, dataset: SequenceDataset, parts: Sequence[Split]) -> None:
@@ -81,17 +83,22 @@ class Summaries:
         means: list[Floats] = []
         deviations: list[Floats] = []
         targets: list[Floats] = []
+        named: list[csr_array] = []
         for part in parts:
             for piece in dataset.splits[part].tolist():
                 matrix = dataset.frames.read(
                     piece[SEQUENCE], piece[START], piece[STOP]
                 ).astype(np.float64)
+                if dataset.items is not None:
+                    of_steps = dataset.items.matrix(*piece[:FIRST])
+                    named.append(csr_array(of_steps.sum(axis=0)[None]))
                 wide = _numbers(dataset, matrix)
                 means.append(known_mean(wide))
                 deviations.append(np.sqrt(known_mean((wide - means[-1]) ** 2)))
                 targets.append(matrix[0, places])
         self.mean, self.deviation = np.array(means), np.array(deviations)
         self.targets = np.array(targets)
+        self.items = vstack(named, "csr") if named else None
 
 
 def known_mean(rows: Floats) -> Floats:
@@ -104,7 +111,7 @@ def known_mean(rows: Floats) -> Floats:
 def _numbers(dataset: SequenceDataset, matrix: Floats) -> Floats:
     """Return the features `(T, F)` as numbers that have a mean."""
     features = dataset.schema.features
-    columns: list[Floats] = []
+    columns: list[Floats] = [matrix[:, :0]]  # steps may name items alone
     for column, place in zip(features, dataset.schema.places(features), strict=True):
         values = matrix[:, [place]]
         if column.kind == "category":

@@ -14,7 +14,7 @@ from throughtime.data.trivial.counted import (
     asked_next,
     steps,
 )
-from throughtime.data.trivial.ridge import KINDS, ridge
+from throughtime.data.trivial.ridge import methods, ridge
 from throughtime.data.types import Split
 
 
@@ -30,7 +30,8 @@ def labels(dataset: SequenceDataset) -> dict[str, float]:
         fitted, test = Summaries(dataset, FITTED), Summaries(dataset, TEST)
         known, truth = fitted.targets, test.targets
         answers = {
-            method: ridge(fitted, test, method, fitted.targets) for method in KINDS
+            method: ridge(fitted, test, method, fitted.targets)
+            for method in methods(fitted)
         }
     else:
         known, truth = (_targets(dataset, parts) for parts in (FITTED, TEST))

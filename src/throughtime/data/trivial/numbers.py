@@ -16,7 +16,7 @@ from throughtime.data.trivial.counted import (
     known_mean,
     steps,
 )
-from throughtime.data.trivial.ridge import ridge
+from throughtime.data.trivial.ridge import methods, ridge
 from throughtime.data.types import IntegerArray
 
 # A value may be missing for some steps: so far back a known one is looked for.
@@ -31,7 +31,7 @@ def numbers(dataset: SequenceDataset) -> dict[str, float]:
     if dataset.question.per == "step":
         return _root_mean_square(_errors_per_step(dataset))
     fitted, test = Summaries(dataset, FITTED), Summaries(dataset, TEST)
-    method = "ridge on mean and deviation"
+    method = methods(fitted)[-1]
     answered = {
         "mean": known_mean(fitted.targets),
         method: ridge(fitted, test, method, fitted.targets),

@@ -1,5 +1,6 @@
 """Least squares on means and deviations: what is known without the order of steps."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -10,7 +11,13 @@ KINDS: Final = {
     "ridge on the mean": ("mean",),
     "ridge on mean and deviation": ("mean", "deviation"),
 }
+ON_ITEMS: Final = "ridge on the items"
 _PENALTY = 1.0
+
+
+def methods(fitted: Summaries) -> Sequence[str]:
+    """Return the methods there are for what the steps hold."""
+    return list(KINDS) if fitted.items is None else [ON_ITEMS]
 
 
 def ridge(fitted: Summaries, test: Summaries, method: str, goals: Floats) -> Floats:
@@ -21,7 +28,7 @@ def ridge(fitted: Summaries, test: Summaries, method: str, goals: Floats) -> Flo
     fitted, test
         The sequences.
     method
-        One of `KINDS`.
+        One of `methods`.
     goals
         `(n, K)`, what the fitted sequences should give; NaN: nobody knows.
 
@@ -30,6 +37,8 @@ def ridge(fitted: Summaries, test: Summaries, method: str, goals: Floats) -> Flo
     numpy.ndarray
         `(m, K)`.
     """
+    if method == ON_ITEMS:
+        return _on_items(fitted, test, goals)
     known, asked = (
         np.hstack([getattr(one, kind) for kind in KINDS[method]])
         for one in (fitted, test)
@@ -44,6 +53,19 @@ def ridge(fitted: Summaries, test: Summaries, method: str, goals: Floats) -> Flo
     known, asked = (np.nan_to_num((one - level) / scale) for one in (known, asked))
     columns = [_answer(known, asked, goal) for goal in goals.T]
     return np.stack(columns, axis=1)
+
+
+def _on_items(fitted: Summaries, test: Summaries, goals: Floats) -> Floats:
+    """Answer from how often each item is named, of very many ones."""
+    # Loaded here: it takes a moment that reading data can do without.
+    from sklearn.linear_model import Ridge
+
+    answers: list[Floats] = []
+    for goal in goals.T:
+        rows = np.flatnonzero(~np.isnan(goal))
+        model = Ridge(_PENALTY, solver="sparse_cg").fit(fitted.items[rows], goal[rows])
+        answers.append(model.predict(test.items))
+    return np.stack(answers, axis=1)
 
 
 def _answer(known: Floats, asked: Floats, goal: Floats) -> Floats:

@@ -78,9 +78,11 @@ def read_again(stored: Mapping[str, Any]) -> Reading:
     ValueError
         It is damaged.
     """
-    if stored.keys() != _READING:
+    # Runs of before there were items say nothing of them.
+    said: dict[str, Any] = {"items": None, **stored}
+    if said.keys() != _READING:
         raise ValueError("`reading` is missing or damaged")
-    said: dict[str, Any] = {**stored, "inputs": dict(stored["inputs"])}
+    said["inputs"] = dict(stored["inputs"])
     return Reading(**said)
 
 
@@ -106,6 +108,9 @@ def checksum(dataset: Dataset) -> str:
         for start in range(0, length, _ROWS):
             stop = min(start + _ROWS, length)
             digest.update(dataset.frames.read(sequence, start, stop).tobytes())
+            if dataset.items is not None:
+                digest.update(dataset.items.bounds(sequence, start, stop).tobytes())
+                digest.update(dataset.items.raw(sequence, start, stop).tobytes())
     return digest.hexdigest()
 
 

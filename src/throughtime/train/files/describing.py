@@ -15,6 +15,7 @@ from throughtime.nn import Recurrent
 from throughtime.train.asking.settings import DTYPES
 from throughtime.train.model import Model
 from throughtime.train.preparing.building import head_for
+from throughtime.train.preparing.item_readers import ReadItems
 from throughtime.train.preparing.outputs import Forecast, Numbers, Output, make_output
 from throughtime.train.preparing.readers import Read, of_kind
 from throughtime.train.preparing.scales import Scale
@@ -41,6 +42,7 @@ def describe(model: Model) -> dict[str, Any]:
         "bidirectional": network.bidirectional,
         "residual": network.residual,
         "dropout": network.dropout,
+        "sparse_input": network.sparse_input,
         "pooling": model.pooling,
         "dtype": str(model.head.weight.dtype).removeprefix("torch."),
     }
@@ -67,14 +69,20 @@ def build(described: dict[str, Any], backend: str, device: str) -> Model:
         network = _build_network(described, backend, options)
         size = network.graphs[0].input_size
         stored = field(described, "reader", dict)
-        reader = _build_reader(stored, schema.features, size, options)
+        reader: Read | ReadItems
+        if network.sparse_input:
+            reader = _build_item_reader(stored, schema.items, size)
+        else:
+            reader = _build_reader(stored, schema.features, size, options)
         head = head_for(network, output, backend=_head_backend(backend), **options)
     inputs = _build_inputs(described, schema, network)
     model = Model(schema, question, reader, inputs, network, head, output, pooling)
     return model.eval()
 
 
-def _describe_reader(reader: Read) -> dict[str, Any]:
+def _describe_reader(reader: Read | ReadItems) -> dict[str, Any]:
+    if isinstance(reader, ReadItems):
+        return {"missing": reader.missing}
     return {
         "scale": reader.scale.to_json(),
         "gaps": list(reader.gaps),
@@ -120,6 +128,14 @@ def _build_reader(
     )
 
 
+def _build_item_reader(
+    stored: dict[str, Any], columns: tuple[Column, ...], size: int
+) -> ReadItems:
+    if not columns or len(columns[0].categories) != size:
+        raise ValueError("`items` of the schema are not those of the cell")
+    return ReadItems(columns, _choice(stored, "missing", ("error", "zero")))
+
+
 def _build_inputs(
     described: dict[str, Any], schema: Schema, network: Recurrent
 ) -> dict[str, Read]:
@@ -159,20 +175,23 @@ def _build_network(described: dict[str, Any], backend: str, options: Any) -> Rec
         bidirectional=field(described, "bidirectional", bool),
         residual=field(described, "residual", bool),
         dropout=field(described, "dropout", float),
+        # Models of before there were sparse inputs do not say it.
+        sparse_input=field({"sparse_input": False, **described}, "sparse_input", bool),
         backend=backend,
         **options,
     )
 
 
 def _read_schema(stored: dict[str, Any]) -> Schema:
-    groups = [field(stored, "features", list), field(stored, "targets", list)]
+    items = field({"items": [], **stored}, "items", list)
+    groups = [field(stored, "features", list), field(stored, "targets", list), items]
     inputs = field(stored, "inputs", dict)
     for group in [*groups, *(field(inputs, name, list) for name in inputs)]:
         for column in group:
             _check_column(column)
     for name in ("sequence", "time"):
         field(stored, name, str | None)
-    if not groups[0]:
+    if bool(groups[0]) == bool(items):
         raise ValueError("`features` is empty")
     return Schema.from_json(stored)
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from throughtime.graph.names import FUNCTIONS, value_names
-from throughtime.nn import Recurrent
+from throughtime.nn import Recurrent, SparseSequences
 from throughtime.nn.node_deltas import node_deltas
 from throughtime.nn.sequences import state_values
 from throughtime.train.asking.settings import Settings
@@ -29,7 +29,7 @@ class Call(NamedTuple):
 
     random: Tensor
     first: int
-    input: Tensor
+    input: Any
     state: Any
     further: dict[str, Any]
     output: Tensor
@@ -59,7 +59,7 @@ def blame_values(model: Model, answers: Answers | None) -> str | None:
     if not rows.any():
         return "every answer has a finite loss, but not all of them together"
     found = _first_of_values(model, calls, rows, answers.rerun)
-    steps = sum(len(call.input) for call in calls)
+    steps = sum(call.input.shape[0] for call in calls)
     return found or _in_output(again, answers.rerun, steps)
 
 
@@ -126,8 +126,8 @@ def _again(model: Model, rerun: Rerun) -> tuple[list[Call], Answers]:
     def leave(_: Any, given: Any, named: dict[str, Any], result: Any) -> None:
         state = given[1] if len(given) > 1 else named.get("state")
         further = {name: value for name, value in named.items() if name != "state"}
-        input = given[0].detach()
-        first = sum(len(call.input) for call in calls)
+        input = given[0].detach() if isinstance(given[0], Tensor) else given[0]
+        first = sum(call.input.shape[0] for call in calls)
         calls.append(Call(before[-1], first, input, state, further, result[0]))
 
     network = model.network
@@ -168,6 +168,8 @@ def _first_value(model: Model, call: Call, rows: Tensor, rerun: Rerun) -> str | 
     network = model.network
     for name in network.input_sizes:
         read = call.input if name == "x" else call.further[name]
+        if isinstance(read, SparseSequences):  # it refuses what is not finite
+            continue
         spot = _first(~read.isfinite(), rows)
         if spot is not None:
             outlier = _outlier(model, read[spot]) if name == "x" else ""
@@ -185,7 +187,8 @@ def _first_value(model: Model, call: Call, rows: Tensor, rerun: Rerun) -> str | 
     (layer, direction, name), step, row = found
     value = values[layer, direction, name][step, row]
     first = value[~value.isfinite()][0].item()
-    outlier = "" if layer else _outlier(model, call.input[step, row])
+    dense = isinstance(call.input, Tensor)
+    outlier = _outlier(model, call.input[step, row]) if dense and not layer else ""
     return (
         f"first in {_layer(layer, direction)}: {_called(network, layer, name)} is "
         f"{first:g} at {rerun.place(row, call.first + step)}{outlier}"
@@ -247,7 +250,7 @@ def _earliest(
     order of the graph; all of it the other way round for errors.
     """
     steps, batch = call.input.shape[:2]
-    lengths = call.further.get("lengths")
+    lengths = getattr(call.input, "lengths", call.further.get("lengths"))
     lengths = torch.as_tensor([steps] * batch if lengths is None else lengths).cpu()
     layers = range(network.num_layers)
     for layer in reversed(layers) if backwards else layers:
@@ -305,11 +308,11 @@ def _called(network: Recurrent, layer: int, name: str) -> str:
 
 def _outlier(model: Model, vector: Tensor) -> str:
     """Say which number of the data is far out, if one is."""
-    numbers = vector[: model.reader.plain].abs()
+    numbers = vector[: model.columns.plain].abs()
     if not len(numbers) or not float(numbers.max()) >= _OUTLIER:
         return ""
     channel = int(numbers.argmax())
     return (
-        f", where column '{model.reader.column_of(channel)}' is "
+        f", where column '{model.columns.column_of(channel)}' is "
         f"{float(vector[channel]):.3g} standard deviations from its mean"
     )

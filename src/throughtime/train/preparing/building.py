@@ -21,6 +21,7 @@ from throughtime.nn.heads import Head, Pooling
 from throughtime.train.asking.defaults import unused
 from throughtime.train.asking.settings import Settings
 from throughtime.train.model import Model
+from throughtime.train.preparing.item_readers import ReadItems
 from throughtime.train.preparing.outputs import Forecast, Output, make_output
 from throughtime.train.preparing.readers import Read, since
 from throughtime.train.preparing.scales import Moments, Scale, chosen, measure_columns
@@ -37,7 +38,9 @@ def make_model(cell: Cell, dataset: Dataset, settings: Settings) -> Model:
     if isinstance(dataset, TextDataset):
         schema, question = text_schema(dataset), Question("next", "step")
         own = settings.embedding
-        reader = Read(schema.features, _NO_SCALE, embedding=own, **options)
+        reader: Read | ReadItems = Read(
+            schema.features, _NO_SCALE, embedding=own, **options
+        )
         inputs: dict[str, Read] = {}
         output = make_output(schema, question, None)
     else:
@@ -54,6 +57,7 @@ def make_model(cell: Cell, dataset: Dataset, settings: Settings) -> Model:
         dropout=settings.dropout,
         backend=settings.backend,
         checkpoint=settings.checkpoint,
+        sparse_input=isinstance(reader, ReadItems),
         **options,
     )
     _check_inputs(network, inputs)
@@ -100,7 +104,7 @@ def _pooling(
 
 def _fit(
     dataset: SequenceDataset, settings: Settings, options: dict[str, Any]
-) -> tuple[Read, dict[str, Read], Output]:
+) -> tuple[Read | ReadItems, dict[str, Read], Output]:
     """Measure the training part, and make of it what reads and what answers.
 
     A cell declares the size of a further input: no channel says what is missing there.
@@ -125,6 +129,8 @@ def _fit(
         of_targets = measured.sequences.scale() if per_sequence else scale
         targets = chosen(of_targets, schema.places(schema.targets))
         output = make_output(schema, question, targets)
+    if schema.items:
+        return ReadItems(schema.items, missing), inputs, output
     reader = Read(
         schema.features,
         levels,

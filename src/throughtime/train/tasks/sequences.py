@@ -20,7 +20,7 @@ from throughtime.data.types import IntegerArray
 from throughtime.errors import NotShared
 from throughtime.train.asking.settings import Settings
 from throughtime.train.measuring import Predicted
-from throughtime.train.model import Model
+from throughtime.train.model import Model, Raw
 from throughtime.train.preparing.outputs import asked_of
 from throughtime.train.preparing.truth import truth_of
 from throughtime.train.ranks import ALONE, Ranks
@@ -111,7 +111,10 @@ class OfSequences:
         """Draw the batches of an epoch."""
         pieces, size = self._pieces(order), self.settings.batch_size
         share = self.ranks.share
-        return SequenceBatches(self.dataset.frames, pieces, size, order, share=share)
+        data = self.dataset
+        return SequenceBatches(
+            data.frames, pieces, size, order, share=share, items=data.items
+        )
 
     def learned(self, model: Model, batch: SequenceBatch) -> Answers:
         """Answer a batch as training counts it."""
@@ -143,10 +146,10 @@ class OfSequences:
             outputs = model.answers(logits.double(), features)
             yield pieces[batch.pieces.numpy()], outputs, truth
 
-    def glimpse(self) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+    def glimpse(self) -> tuple[Raw, dict[str, Tensor], Tensor]:
         """Give the shortest pieces of the validation part."""
         batch = next(iter(self._whole("validation", self.settings.batch_size)))
-        features, inputs = self._columns(batch.frames)
+        features, inputs = self._columns(batch, batch.frames)
         return features, inputs, batch.lengths
 
     def _whole(
@@ -155,7 +158,10 @@ class OfSequences:
         pieces = self.dataset.splits[split]
         longest = int((pieces[:, STOP] - pieces[:, START]).max(initial=1))
         size = max(1, min(most, _EVALUATED_STEPS // max(longest, 1)))
-        return SequenceBatches(self.dataset.frames, pieces, size, share=share)
+        data = self.dataset
+        return SequenceBatches(
+            data.frames, pieces, size, share=share, items=data.items
+        )
 
     def _pieces(self, order: torch.Generator | None) -> IntegerArray:
         """Cut the training pieces; the changes of their first steps are read, too."""
@@ -180,7 +186,7 @@ class OfSequences:
         features, inputs, truth = self._read(model, batch)
         hidden, _ = model.hidden(features, lengths=batch.lengths, **inputs)
         logits = model.head.logits(model.pooled(hidden, batch.lengths))
-        targets = model.output.encode(truth, lambda: model.reader.fill(features))
+        targets = model.output.encode(truth, lambda: model.fill(features))
         each = model.head.each(logits, targets)
         plain = losses = each.sum(-1)
         if self._weights is not None:
@@ -209,10 +215,10 @@ class OfSequences:
 
     def _read(
         self, model: Model, batch: SequenceBatch
-    ) -> tuple[Tensor, dict[str, Any], Tensor]:
+    ) -> tuple[Raw, dict[str, Any], Tensor]:
         """Give features, further inputs, and what is true where it counts."""
         frames = batch.frames.to(model.head.weight.device)
-        features, inputs = self._columns(frames)
+        features, inputs = self._columns(batch, frames)
         step = torch.arange(len(frames))[:, None]
         alive = (step < batch.lengths).to(frames.device)[..., None]
         values = frames[..., self._asked].where(alive, torch.nan)
@@ -222,8 +228,12 @@ class OfSequences:
             truth = truth.where(asked, torch.nan)
         return features, inputs, truth
 
-    def _columns(self, frames: Tensor) -> tuple[Tensor, dict[str, Any]]:
+    def _columns(
+        self, batch: SequenceBatch, frames: Tensor
+    ) -> tuple[Raw, dict[str, Any]]:
         inputs = {name: frames[..., places] for name, places in self._inputs.items()}
+        if batch.items is not None:
+            return batch.items.to(frames.device), inputs
         return frames[..., self._features], inputs
 
     @cached_property

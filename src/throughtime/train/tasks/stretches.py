@@ -220,4 +220,4 @@ def place_in(dataset: SequenceDataset, sequence: int, step: int | None) -> str:
 
 def readers_of(model: Model) -> list[Read]:
     """What reads, in the order in which its numbers stand: the features first."""
-    return [model.reader, *model.inputs.values()]
+    return [model.columns, *model.inputs.values()]

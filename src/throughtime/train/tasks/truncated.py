@@ -143,7 +143,7 @@ class Truncated:
         own, *further = read.split(self._widths, -1)
         pairs = zip(self.model.inputs.items(), further, strict=True)
         inputs = {name: reader.vectors(one, dtype) for (name, reader), one in pairs}
-        x = self.model.reader.vectors(own, dtype)
+        x = self.model.columns.vectors(own, dtype)
         return self.model.network(x, state, **packing, **inputs)
 
 
