@@ -73,9 +73,11 @@ def _run(folder: Path) -> tuple[dict[str, Any], list[str]]:
     from throughtime.nn import explain
     from throughtime.train import open_run
     from throughtime.train.files.folder import COMMAND
+    from throughtime.train.measuring.survivors import survivors
 
     run = open_run(folder)
     model = run.model
+    left = survivors(model)
     command = read_text(folder / COMMAND).strip()
     sizes = {name: list(w.shape) for name, w in model.named_parameters()}
     best = [row for row in run.metrics if row["epoch"] == run.best_epoch]
@@ -86,6 +88,8 @@ def _run(folder: Path) -> tuple[dict[str, Any], list[str]]:
         "task": run.task,
         "per": model.question.per,
         "features": [column.name for column in model.schema.features],
+        "items": [column.name for column in model.schema.items],
+        "surviving": None if left is None else left._asdict(),
         "inputs": {
             name: [column.name for column in group]
             for name, group in model.schema.inputs.items()
@@ -110,7 +114,7 @@ def _facts(result: dict[str, Any]) -> Iterator[str]:
     rows = {
         "data": result["data"],
         "task": f"{result['task']}, an answer per {result['per']}",
-        "features": _listed(result["features"]),
+        **_items(result),
         **{f"input {name}": _listed(own) for name, own in result["inputs"].items()},
         "missing": result["missing"],
         "answers": _listed(result["targets"]),
@@ -131,6 +135,18 @@ def _facts(result: dict[str, Any]) -> Iterator[str]:
     yield f"{result['run']}: {result['cell']}"
     for heading, text in rows.items():
         yield f"{heading:<{width}}  {text}"
+
+
+def _items(result: dict[str, Any]) -> dict[str, str]:
+    """Say what the network reads: features, or items and what is left of them."""
+    left = result["surviving"]
+    if left is None:
+        return {"features": _listed(result["features"])}
+    return {
+        "items": _listed(result["items"]),
+        "  with weights": f"{left['count']:,} of {left['total']:,}",
+        "  strongest": ", ".join(f"{n!r} {norm:.3g}" for n, norm in left["strongest"]),
+    }
 
 
 def _listed(names: list[str], most: int = 8) -> str:

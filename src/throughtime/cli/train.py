@@ -37,9 +37,9 @@ def train(words: tuple[str, ...], data: str, **options: Any) -> None:
     """Learn DATA and write a run folder.
 
     DATA is the name of a bundled data set (spoken-digits, shakespeare, chorales, co2),
-    the path of a table (CSV, Parquet, Arrow, JSON Lines, .npz, .ts), of a folder or
-    pattern of tables, or of a text. Ctrl-C stops early and keeps the best weights so
-    far.
+    the path of a table (CSV, Parquet, Arrow, JSON Lines, .npz, .ts, svmlight), of a
+    folder or pattern of tables, or of a text. Ctrl-C stops early and keeps the best
+    weights so far.
     """
     processes = Processes.pop(options)
     if processes.world > 1:

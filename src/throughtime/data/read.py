@@ -26,9 +26,9 @@ def read(data: Any, reading: Reading | None = None) -> Dataset:
     ----------
     data
         The name of a bundled data set; the path of a table: CSV, Parquet, Arrow, JSON
-        Lines, `.npz` or `.ts`, of a folder of such tables of one format, or a pattern
-        such as `year-*.parquet`; the path of any other file, which is text; a frame
-        of polars, pandas or Arrow; a list of arrays `(T_i, F)`, or one array
+        Lines, `.npz`, `.ts` or svmlight, of a folder of such tables of one format, or a
+        pattern such as `year-*.parquet`; the path of any other file, which is text; a
+        frame of polars, pandas or Arrow; a list of arrays `(T_i, F)`, or one array
         `(N, T, F)`; a data set.
     reading
         What is known of them; by default everything follows from the data.

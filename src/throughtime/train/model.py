@@ -107,7 +107,8 @@ class Model(nn.Module):
         **inputs: Tensor,
     ) -> tuple[Tensor, Any]:
         """Run the layers below the head: ``(T, B, D·H)`` and the state."""
-        self.reader.check(input, lengths)
+        reader: Any = self.reader  # of the kind that the input must be of
+        reader.check(input, lengths)
         for name, value in inputs.items():
             if name in self.inputs:
                 self.inputs[name].check(value, lengths)

@@ -20,6 +20,7 @@ from throughtime.data.sources.paths import find_files
 from throughtime.data.sources.scanned import ScannedSource
 from throughtime.data.sources.separated import SeparatedSource
 from throughtime.data.sources.source import FrameSource, Source
+from throughtime.data.sources.svmlight_files import svmlight_source
 from throughtime.data.sources.ts_files import TSSource
 from throughtime.errors import SchemaMismatch
 
@@ -66,7 +67,8 @@ def _open_files(
 ) -> tuple[Source, Reading]:
     files, format = find_files(path)
     if format == "CSV":
-        kinds = {column.name: column.kind for column in schema.columns}
+        columns = (*schema.items, *schema.columns)
+        kinds = {column.name: column.kind for column in columns}
         return SeparatedSource(path, files, kinds), reading
     if format == "NumPy":
         source = numpy_source(files[0], bool(targets))
@@ -74,6 +76,9 @@ def _open_files(
     if format == "TS":
         alone = TSSource(files[0], bool(targets), alone=True)
         return alone, own(alone, reading, ())
+    if format == "svmlight":
+        items = svmlight_source(files[0])
+        return items, own(items, reading, ())
     if format == "JSON Lines":
         return LinesSource(path, files), reading
     return ScannedSource(path, files, format), reading

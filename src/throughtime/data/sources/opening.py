@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from throughtime.data.question import ABOUT_THE_FUTURE
-from throughtime.data.reading import Reading
+from throughtime.data.reading import Missing, Reading
 from throughtime.data.sources.arrays import SEQUENCE, array_source
 from throughtime.data.sources.json_lines import LinesSource
 from throughtime.data.sources.numpy_files import numpy_source
@@ -19,6 +19,8 @@ from throughtime.data.sources.paths import find_files, format_of, is_pattern
 from throughtime.data.sources.scanned import ScannedSource
 from throughtime.data.sources.separated import SeparatedSource
 from throughtime.data.sources.source import FrameSource, Source
+from throughtime.data.sources.svmlight_files import ITEM, STEP, VALUE, svmlight_source
+from throughtime.data.sources.svmlight_files import TARGET as TARGET_OF_ITEMS
 from throughtime.data.sources.ts_files import SPLIT, TARGET, TSSource
 from throughtime.errors import NotADataSource, UnusedSetting
 
@@ -85,9 +87,24 @@ def _open_files(path: str, reading: Reading) -> tuple[Source, Reading]:
         if source.has_split:
             reading = replace(reading, split=SPLIT)
         return source, own(source, reading, (TARGET,) if source.has_target else ())
+    if format == "svmlight":
+        return _open_items(svmlight_source(files[0]), reading)
     if format == "JSON Lines":
         return LinesSource(path, files), reading
     return ScannedSource(path, files, format), reading
+
+
+def _open_items(source: FrameSource, reading: Reading) -> tuple[Source, Reading]:
+    """Add what such a file says itself: all but the question."""
+    said = {"time": reading.time, "items": reading.items}
+    for argument, given in said.items():
+        if given is not None:
+            reason = f"{source.name}, which says its {argument} itself"
+            raise UnusedSetting(argument=argument, given=given, reason=reason)
+    reading = own(source, reading, (TARGET_OF_ITEMS,))
+    without = source.frame[ITEM].has_nulls() and reading.missing == "error"
+    missing: Missing = "zero" if without else reading.missing
+    return source, replace(reading, time=STEP, items=(ITEM, VALUE), missing=missing)
 
 
 def own(source: Source, reading: Reading, targets: Sequence[str]) -> Reading:

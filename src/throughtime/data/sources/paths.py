@@ -23,6 +23,9 @@ FORMATS: Final = {
     ".ndjson": "JSON Lines",
     ".npz": "NumPy",
     ".ts": "TS",
+    ".svm": "svmlight",
+    ".svmlight": "svmlight",
+    ".libsvm": "svmlight",
 }
 
 _SEVERAL: Final = ("CSV", "Parquet", "Arrow", "Arrow stream", "JSON Lines")

@@ -60,6 +60,7 @@ def _on_items(fitted: Summaries, test: Summaries, goals: Floats) -> Floats:
     # Loaded here: it takes a moment that reading data can do without.
     from sklearn.linear_model import Ridge
 
+    assert fitted.items is not None
     answers: list[Floats] = []
     for goal in goals.T:
         rows = np.flatnonzero(~np.isnan(goal))

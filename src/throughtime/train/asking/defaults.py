@@ -145,10 +145,9 @@ def _check_use(dataset: Dataset, settings: Settings) -> None:
         kinds = {column.kind for column in dataset.schema.features}
         embedded = "category" in kinds
     _check_answers(dataset, settings, per_step)
-    if isinstance(dataset, SequenceDataset) and dataset.items is not None:
-        if settings.tbptt is not None:
-            reason = f"'{dataset.name}', whose steps name items; give steps"
-            raise unused("tbptt", settings.tbptt, reason)
+    if settings.tbptt is not None and getattr(dataset, "items", None) is not None:
+        reason = f"'{dataset.name}', whose steps name items; give steps"
+        raise unused("tbptt", settings.tbptt, reason)
     if isinstance(dataset, SequenceDataset) and dataset.question.task == "forecast":
         check_reach(dataset, settings.steps)
     if settings.class_weights is not None and not weighty:

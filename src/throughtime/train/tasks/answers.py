@@ -8,7 +8,7 @@ from torch import Tensor
 
 from throughtime.data import Split
 from throughtime.train.measuring import Predicted
-from throughtime.train.model import Model
+from throughtime.train.model import Model, Raw
 from throughtime.train.ranks import Ranks
 from throughtime.train.showing.progress import Counted
 
@@ -127,7 +127,7 @@ class Task(Protocol):
     def predict(self, model: Model, split: Split) -> list[Predicted]:
         """Give all answers of one part as arrays; one for each target of classes."""
 
-    def glimpse(self) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+    def glimpse(self) -> tuple[Raw, dict[str, Tensor], Tensor]:
         """Give a piece of the validation part: features, further inputs, lengths."""
 
 

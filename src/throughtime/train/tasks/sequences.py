@@ -159,9 +159,7 @@ class OfSequences:
         longest = int((pieces[:, STOP] - pieces[:, START]).max(initial=1))
         size = max(1, min(most, _EVALUATED_STEPS // max(longest, 1)))
         data = self.dataset
-        return SequenceBatches(
-            data.frames, pieces, size, share=share, items=data.items
-        )
+        return SequenceBatches(data.frames, pieces, size, share=share, items=data.items)
 
     def _pieces(self, order: torch.Generator | None) -> IntegerArray:
         """Cut the training pieces; the changes of their first steps are read, too."""
