@@ -4,11 +4,12 @@ Sigmoid and tanh are never exactly 0, a ReLU is for about half of its inputs.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from throughtime.nn import Recurrent
+from throughtime.nn import Recurrent, SparseSequences
 
 
 class ZeroCounter:
@@ -27,37 +28,40 @@ class ZeroCounter:
 
     @torch.no_grad()
     def fractions(
-        self, input: Tensor, lengths: Tensor, **inputs: Tensor
+        self, input: Tensor | SparseSequences, lengths: Tensor, **inputs: Tensor
     ) -> list[float]:
         """Return the fraction of exact zeros per layer, padding left out.
 
         Parameters
         ----------
         input
-            ``(T, B, F)``, what the network is given.
+            ``(T, B, F)``, what the network is given; sparse where it takes that.
         lengths
             ``(B,)``.
         **inputs
             The cell's further inputs, ``(T, B, n)``.
         """
         step = torch.arange(input.shape[0])[:, None]
-        alive = (step < lengths.cpu()).to(input.device)
+        alive = step < lengths.cpu()
         found: list[float] = []
-        value = input
+        value: Any = input
         for index, layer in enumerate(self._layers):
-            output, _ = layer(value, lengths=lengths, **inputs)
-            found.append((output[alive] == 0).double().mean().item())
+            own = None if layer.sparse_input else lengths  # sparse ones know theirs
+            output, _ = layer(value, lengths=own, **inputs)
+            here = alive.to(output.device)
+            found.append((output[here] == 0).double().mean().item())
             value = output + value if index and self._residual else output
         return found
 
 
 def _layers(network: Recurrent) -> Iterator[Recurrent]:
     own = network.named_parameters(remove_duplicate=False)
-    for graph in network.graphs:
+    for index, graph in enumerate(network.graphs):
         # On the device "meta" no random number of the training is used up.
         layer = Recurrent.from_graphs(
             [graph],
             bidirectional=network.bidirectional,
+            sparse_input=network.sparse_input and not index,
             backend=network.backend,
             device="meta",
         )
