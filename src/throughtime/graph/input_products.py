@@ -50,10 +50,8 @@ def input_matrices(graph: StepGraph) -> list[str]:
     products = [node.arguments for node in nodes if node.operation == "product"]
     factors = [left for left, right in products if right in of_x - of_states]
     inside = {_parameter_of(nodes[i]) for i in ancestors(nodes, factors)}
-    size = graph.input_size
-    return [
-        p.name for p in graph.parameters if p.name in inside and p.shape[1:] == (size,)
-    ]
+    wide = [one for one in graph.parameters if one.shape[1:] == (graph.input_size,)]
+    return [one.name for one in wide if one.name in inside]
 
 
 class _Divider:

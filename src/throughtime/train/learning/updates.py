@@ -78,6 +78,8 @@ class Updates:
         self.optimizer = make_optimizer(
             settings.descent, self.parameters, weights_of_input(network)
         )
+        own = self.optimizer
+        self._lazy = own if isinstance(own, LazyOptimizer) else None
         self.schedule = _schedule(self.optimizer, settings, expected)
         self.count = 0
         # Of an update that is not made yet: its batches, how many they were expected
@@ -119,23 +121,21 @@ class Updates:
 
     def settle(self) -> None:
         """Do to the weights what the optimiser has put off."""
-        if isinstance(self.optimizer, RowOptimizer):
-            self.optimizer.settle()
+        if self._lazy is not None:
+            self._lazy.settle()
 
     def unsettled(self) -> AbstractContextManager[None]:
         """Let the weights be saved as they are, for a training that goes on.
 
         A checkpoint that settled them would give it other bits.
         """
-        lazy = isinstance(self.optimizer, LazyOptimizer)
-        return self.optimizer.unsettled() if lazy else nullcontext()
+        return nullcontext() if self._lazy is None else self._lazy.unsettled()
 
     def state_dict(self) -> dict[str, Any]:
         """Return what all updates to come depend on, beside the weights."""
-        lazy = isinstance(self.optimizer, LazyOptimizer)
         return {
             "optimizer": self.optimizer.state_dict(),
-            "waiting": self.optimizer.waiting() if lazy else [],
+            "waiting": [] if self._lazy is None else self._lazy.waiting(),
             "schedule": self.schedule.state_dict(),
             "count": self.count,
         }
@@ -150,8 +150,8 @@ class Updates:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from where `state_dict` was taken."""
         load_optimizer(self.optimizer, state["optimizer"])
-        if isinstance(self.optimizer, LazyOptimizer):
-            self.optimizer.wait_on(state["waiting"])
+        if self._lazy is not None:
+            self._lazy.wait_on(state["waiting"])
         self.schedule.load_state_dict(state["schedule"])
         self.count = state["count"]
 
