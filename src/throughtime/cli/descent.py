@@ -68,7 +68,22 @@ DESCENT = [
         default="adam",
         show_default=True,
         metavar="adam|sgd|NAME",
-        help="What uses the gradient: any of torch.optim that takes dense gradients.",
+        help="What uses the gradient: any of torch.optim that takes dense gradients, "
+        "or lazy-sgd, lazy-fobos, lazy-adagrad, ftrl-proximal, which have --l1 and "
+        "--l2.",
+    ),
+    option(
+        "Learning",
+        "--l1",
+        type=float,
+        help="Penalty of the size of the weights that read the input: a feature that "
+        "says nothing loses them all.",
+    ),
+    option(
+        "Learning",
+        "--l2",
+        type=float,
+        help="Half a penalty of their squares.",
     ),
     option(
         "Learning",
@@ -97,12 +112,11 @@ DESCENT = [
     option(
         "Learning",
         "--schedule",
-        default="cosine",
-        show_default=True,
         metavar="cosine|constant|linear|exponential|step|onecycle|plateau|NAME",
         help="How the step width changes: cosine and linear fall to 0 over the epochs, "
         "onecycle rises first; exponential, step and plateau multiply it. Or any of "
-        "torch.optim.lr_scheduler that takes numbers.",
+        "torch.optim.lr_scheduler that takes numbers. By default cosine; constant for "
+        "lazy-adagrad and ftrl-proximal.",
     ),
     option(
         "Learning",

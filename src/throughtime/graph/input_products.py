@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from throughtime.errors import CellError
 from throughtime.graph.builder import Builder, prune
-from throughtime.graph.nodes import Node, StepGraph, verify
+from throughtime.graph.nodes import Node, StepGraph, ancestors, dependents, verify
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,26 @@ def with_products(graph: StepGraph) -> InputProducts:
         used elsewhere as well.
     """
     return _Divider(graph).divided()
+
+
+def input_matrices(graph: StepGraph) -> list[str]:
+    """Name the parameters with a column for each feature of x, in declared order.
+
+    They are matrices, or in what is made of some, and multiply x or what is made of x
+    alone: a masked x, a squared one.
+    """
+    nodes = graph.nodes
+    of_states = dependents(nodes, [i for i, n in enumerate(nodes) if _is_state(n)])
+    of_x: set[int] = set()
+    for index, node in enumerate(nodes):
+        made = node.operation != "product" and not of_x.isdisjoint(node.arguments)
+        if _is_x(node) or made:
+            of_x.add(index)
+    products = [node.arguments for node in nodes if node.operation == "product"]
+    factors = [left for left, right in products if right in of_x - of_states]
+    inside = {_parameter_of(nodes[i]) for i in ancestors(nodes, factors)}
+    wide = [one for one in graph.parameters if one.shape[1:] == (graph.input_size,)]
+    return [one.name for one in wide if one.name in inside]
 
 
 class _Divider:
@@ -129,6 +149,14 @@ class _Divider:
             "behind parameters of its own, as in self.weight_ih @ x: write it so, or "
             "give dense inputs",
         )
+
+
+def _parameter_of(node: Node) -> str:
+    return str(node.attributes[0]) if node.operation == "parameter" else ""
+
+
+def _is_state(node: Node) -> bool:
+    return node.operation == "state"
 
 
 def _is_x(node: Node) -> bool:

@@ -7,13 +7,13 @@ copied or pickled, everything is. All of it goes when the optimisers go.
 """
 
 import gc
+import sys
 import weakref
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
 from torch import nn
-from torch._dynamo import OptimizedModule
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.utils.hooks import RemovableHandle
 
@@ -85,7 +85,7 @@ def _before_any_forward(module: nn.Module, args: tuple[Any, ...]) -> None:
         if torch.compiler.is_exporting():
             _settle_outside(_watched.values())
         return
-    if isinstance(module, OptimizedModule):
+    if _is_compiled(module):
         _before_compiled(module)
     if module in _attached:
         return
@@ -114,6 +114,12 @@ def _attach(module: nn.Module, prefix: str) -> None:
     vars(module)["__getstate__"] = _StateOf(module)
 
 
+def _is_compiled(module: nn.Module) -> bool:
+    """Whether it is what `torch.compile` made, which takes long to load."""
+    kind = getattr(sys.modules.get("torch._dynamo"), "OptimizedModule", None)
+    return kind is not None and isinstance(module, kind)
+
+
 # ------------------------------------------------------------------------ before reads
 def _before_forward(
     module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -130,7 +136,7 @@ def _before_forward(
             pending.settle()
 
 
-def _before_compiled(module: OptimizedModule) -> None:
+def _before_compiled(module: nn.Module) -> None:
     """Settle what compiled code reads; in training the step looks after its rows."""
     if not (module.training and torch.is_grad_enabled()):
         _settle_all(module)
@@ -153,7 +159,8 @@ def _settle_outside(pendings: Iterable[Pending]) -> None:
 
 def _before_saving(module: nn.Module, prefix: str, keep_vars: bool) -> None:
     for _, pending in _owned(module):
-        pending.settle()
+        if not pending.held:
+            pending.settle()
 
 
 def _before_loading(module: nn.Module, *_: Any) -> None:

@@ -2,6 +2,8 @@
 
 import weakref
 from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from torch import Tensor
@@ -35,13 +37,44 @@ class LazyOptimizer(RowOptimizer):
 
     def state_dict(self) -> dict[str, Any]:
         """Give settings and state, with every weight settled."""
-        self.settle()
+        for pending in self._pending.values():
+            if not pending.held:
+                pending.settle()
         return super().state_dict()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over settings and state of another run, which was settled."""
         self.settle()
         super().load_state_dict(state_dict)
+
+    @contextmanager
+    def unsettled(self) -> Iterator[None]:
+        """Let `state_dict`, of modules and of this optimiser, give weights as they are.
+
+        To settle at one more moment rounds differently. Who saves what `waiting` gives
+        as well, and goes on from it by `wait_on`, has the bits of who never saved.
+        """
+        for pending in self._pending.values():
+            pending.held = True
+        try:
+            yield
+        finally:
+            for pending in self._pending.values():
+                pending.held = False
+
+    def waiting(self) -> list[tuple[float, Tensor] | None]:
+        """Give the clock of each parameter, and up to which time each row is ``(d,)``.
+
+        None: every row of it is settled.
+        """
+        every = self._pending.values()
+        return [None if one.settled else (one.now, one.stamps) for one in every]
+
+    def wait_on(self, waiting: Sequence[tuple[float, Tensor] | None]) -> None:
+        """Go on with weights that were saved `unsettled`, by what `waiting` gave."""
+        for pending, one in zip(self._pending.values(), waiting, strict=True):
+            if one is not None:
+                pending.wait_on(*one)
 
     def __getstate__(self) -> dict[str, Any]:
         self.settle()

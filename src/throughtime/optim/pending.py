@@ -35,6 +35,7 @@ class Pending:
         self.now = 0.0
         self.settled = True
         self.found = False  # whether a module that owns the parameter is known
+        self.held = False  # whether who saves the parameter wants it as it is
         self.lock = threading.RLock()
         self._stamps: Tensor | None = None
 
@@ -72,6 +73,12 @@ class Pending:
             weight.copy_(self.decay(weight, self.now - self.stamps, every))
             self.stamps.zero_()
             self.now, self.settled = 0.0, True
+
+    def wait_on(self, now: float, stamps: Tensor) -> None:
+        """Go on with weights that were saved as they were, and with their clock."""
+        with self.lock, torch.no_grad():
+            self.stamps.copy_(stamps)
+            self.now, self.settled = now, False
 
     def first_stale(self, rows: Tensor | None) -> int | None:
         """Give a row that is behind, among some or all; None: there is none."""

@@ -47,9 +47,14 @@ def gradient_rows(parameter: Tensor, name: str) -> tuple[Tensor | None, Tensor]:
         layout, sparse = gradient.layout, gradient.sparse_dim()
         given = f"{layout}, sparse in {sparse} dimensions"
         raise UnsuitableGradient(parameter=name, given=given)
-    rows = gradient._indices()[0]
-    # Autograd forgets that rows were given in order, each once.
-    if not gradient.is_coalesced() and bool((rows[1:] > rows[:-1]).all()):
-        return rows, gradient._values()
-    gradient = gradient.coalesce()
+    gradient = in_order(gradient)
     return gradient._indices()[0], gradient._values()
+
+
+def in_order(gradient: Tensor) -> Tensor:
+    """Give a sparse gradient with its rows in order, each once."""
+    rows = gradient._indices()[0]
+    # Autograd forgets that rows were given so.
+    if bool((rows[1:] > rows[:-1]).all()):
+        return gradient
+    return gradient.coalesce()

@@ -17,6 +17,7 @@ from throughtime.train.asking.defaults import settle
 from throughtime.train.asking.settings import Settings
 from throughtime.train.asking.sources import describe_source, read
 from throughtime.train.conducting import Conduct
+from throughtime.train.descent.penalties import check_penalties
 from throughtime.train.files.describing import describe
 from throughtime.train.files.folder import make_folder
 from throughtime.train.learning.resuming import (
@@ -78,6 +79,8 @@ def fit(
     optimizer: str = "adam",
     weight_decay: float | None = None,
     momentum: float | None = None,
+    l1: float | None = None,
+    l2: float | None = None,
     optimizer_options: Mapping[str, Any] | None = None,
     epochs: int | None = None,
     patience: int | None = None,
@@ -85,7 +88,7 @@ def fit(
     steps: int | None = None,
     tbptt: str | int | None = None,
     learning_rate: float | None = None,
-    schedule: str = "cosine",
+    schedule: str | None = None,
     schedule_factor: float | None = None,
     schedule_epochs: int | None = None,
     schedule_options: Mapping[str, Any] | None = None,
@@ -164,9 +167,14 @@ def fit(
         How recurrent weights and gates start, as in `throughtime.nn.initialise`.
         `chrono_steps` None: the longest stretch of steps that error flows through.
     optimizer
-        `"adam"`, `"sgd"`, or another of `torch.optim` by its name.
+        `"adam"`, `"sgd"`, or another of `torch.optim` by its name; `"lazy-sgd"`,
+        `"lazy-fobos"`, `"lazy-adagrad"` or `"ftrl-proximal"` of `throughtime.optim`.
     weight_decay, momentum, optimizer_options
         Its arguments; None: its own defaults. Weights decay where they are matrices.
+    l1, l2
+        Penalties, of the four of `throughtime.optim`: ``l1 Σ|w| + l2/2 Σw²`` over the
+        weights by which the first layer reads its input is added to the loss. With l1 a
+        feature that says nothing loses all of its weights, exactly. None: none.
     epochs, patience
         Passes over the training data at most, and how many in a row may bring no better
         validation loss. None: what suits the data, as for all that follows.
@@ -187,6 +195,8 @@ def fit(
         The largest step width.
     schedule, schedule_factor, schedule_epochs, warmup
         How it changes. `"cosine"`: it falls to 0 over the epochs along half a cosine.
+        None: so; `"constant"` for lazy-adagrad and ftrl-proximal, which take none that
+        moves with every update.
         `"constant"`, `"linear"`, `"onecycle"`; `"exponential"`, `"step"` and
         `"plateau"` multiply it by a factor, after each epoch, after so many, or after
         so many without a better validation loss. Or any of
@@ -268,6 +278,7 @@ def _fit(asked: Mapping[str, Any], ranks: Ranks) -> Run:
         source = describe_source(data, dataset, reading)
         _check_same(ranks, model, settings, source)
         check_updates(settings, learned.batches())
+        check_penalties(model.network, settings.l1, settings.l2)
         name = type(cell).__name__
         folder = ranks.from_first(
             lambda: make_folder(out, dataset.name, name, resume=resume)

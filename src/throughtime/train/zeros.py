@@ -35,20 +35,21 @@ class ZeroCounter:
         Parameters
         ----------
         input
-            ``(T, B, F)``, what the network is given, or as it takes sparse ones.
+            ``(T, B, F)``, what the network is given; sparse where it takes that.
         lengths
             ``(B,)``.
         **inputs
             The cell's further inputs, ``(T, B, n)``.
         """
         step = torch.arange(input.shape[0])[:, None]
+        alive = step < lengths.cpu()
         found: list[float] = []
         value: Any = input
         for index, layer in enumerate(self._layers):
-            known = None if layer.sparse_input else lengths
-            output, _ = layer(value, lengths=known, **inputs)
-            alive = (step < lengths.cpu()).to(output.device)
-            found.append((output[alive] == 0).double().mean().item())
+            own = None if layer.sparse_input else lengths  # sparse ones know theirs
+            output, _ = layer(value, lengths=own, **inputs)
+            here = alive.to(output.device)
+            found.append((output[here] == 0).double().mean().item())
             value = output + value if index and self._residual else output
         return found
 
@@ -60,8 +61,8 @@ def _layers(network: Recurrent) -> Iterator[Recurrent]:
         layer = Recurrent.from_graphs(
             [graph],
             bidirectional=network.bidirectional,
-            backend=network.backend,
             sparse_input=network.sparse_input and not index,
+            backend=network.backend,
             device="meta",
         )
         for name, _ in list(layer.named_parameters()):

@@ -3,11 +3,18 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from throughtime.errors import NumberOutOfRange, Pointless, UnusedSetting
+from throughtime.errors import (
+    NumberOutOfRange,
+    Pointless,
+    UnfitChoice,
+    UnfitOption,
+    UnusedSetting,
+)
 from throughtime.train.asking.settings import Settings
 from throughtime.train.descent.averages import AVERAGES
+from throughtime.train.descent.optimizers import STEADY
 from throughtime.train.descent.schedules import BY_EPOCHS, FALLING
-from throughtime.train.descent.torch_schedules import OF_TORCH
+from throughtime.train.descent.torch_schedules import BY_UPDATES, OF_TORCH
 
 # The average of about the last hundred updates: data sets of one sitting have some
 # hundreds of them in all.
@@ -26,6 +33,9 @@ def suited(asked: Mapping[str, Any]) -> dict[str, Any]:
         "optimizer_options": {},
         "weight_decay": None,
         "momentum": None,
+        "l1": None,
+        "l2": None,
+        "schedule": "constant" if asked.get("optimizer") in STEADY else "cosine",
         "schedule_factor": _FACTORS.get(str(schedule)),
         "schedule_epochs": _EPOCHS.get(str(schedule)),
         "schedule_options": {} if schedule in OF_TORCH else None,
@@ -64,6 +74,7 @@ def check_choices(settings: Settings) -> None:
             given=None,
             expected="a whole number of at least 2, as no longest stretch is learned",
         )
+    _check_steady(settings)
     own_steps = f"optimizer={settings.optimizer!r}, whose step widths are its own"
     if settings.optimizer == "rprop" and settings.schedule != "constant":
         raise Pointless(
@@ -77,6 +88,30 @@ def check_choices(settings: Settings) -> None:
     if settings.warmup and settings.schedule in _ONE_CYCLE:
         reason = f"schedule={settings.schedule!r}, which has its own"
         raise _no_warmup(settings, reason)
+
+
+def _check_steady(settings: Settings) -> None:
+    """Refuse a step width that changes with every update where each change is dear."""
+    if settings.optimizer not in STEADY:
+        return
+    of = f"optimizer={settings.optimizer!r}"
+    reason = STEADY[settings.optimizer]
+    if settings.schedule in (*FALLING, *BY_UPDATES):
+        known = [repr(name) for name in ("constant", *BY_EPOCHS)]
+        raise UnfitChoice(
+            argument="schedule",
+            given=settings.schedule,
+            reason=f"{of}: {reason}",
+            known=", ".join(known) + ", or PyTorch's that move after every epoch",
+        )
+    if settings.warmup:
+        raise UnfitOption(
+            argument="warmup",
+            given=settings.warmup,
+            of=of,
+            reason=reason,
+            expected="0",
+        )
 
 
 def check_updates(settings: Settings, batches: int) -> None:

@@ -73,7 +73,8 @@ def settle(dataset: Dataset, given: Mapping[str, Any]) -> Settings:
     if type(asked.get("tbptt")) is int:
         asked["tbptt"] = str(asked["tbptt"])
     asked["optimizer"] = find_optimizer(asked["optimizer"])
-    asked["schedule"] = find_schedule(asked["schedule"])
+    if "schedule" in asked:
+        asked["schedule"] = find_schedule(asked["schedule"])
     defaults: dict[str, Any] = {"tbptt": None, "threads": None, **suited(asked)}
     defaults |= _defaults(dataset, asked)
     if asked.get("init") == "chrono":

@@ -21,7 +21,11 @@ from throughtime.nn.heads import Pooling
 from throughtime.nn.settings import check_flag
 from throughtime.nn.starting import WAYS
 from throughtime.train.descent.averages import AVERAGES
-from throughtime.train.descent.optimizers import OPTIMIZERS, check_optimizer
+from throughtime.train.descent.optimizers import (
+    OPTIMIZERS,
+    Descent,
+    check_optimizer,
+)
 from throughtime.train.descent.schedules import SCHEDULES
 from throughtime.train.descent.torch_schedules import OF_TORCH, check_schedule
 from throughtime.train.truncation import Rule, read_rule
@@ -69,6 +73,8 @@ _NUMBERS_OR_NONE: Final = {
     "forget_bias": _FINITE,
     "weight_decay": _FROM_0,
     "momentum": _FROM_0,
+    "l1": _FROM_0,
+    "l2": _FROM_0,
     "schedule_factor": _SHARE,
     # With 1 no weights would ever be averaged.
     "ema_decay": _BELOW_1,
@@ -101,8 +107,11 @@ class Settings:
     init, forget_bias, chrono_steps
         How recurrent weights and gates start, as in `throughtime.nn.initialise`.
     optimizer, weight_decay, momentum, optimizer_options
-        One of PyTorch's by its name in lower case, and its arguments; None: its own.
-        Weights decay where they are matrices.
+        One of PyTorch's or of `throughtime.optim` by its name in lower case, and its
+        arguments; None: its own. Weights decay where they are matrices.
+    l1, l2
+        Penalties of the weights that read the input, by an optimiser that has them;
+        None: none.
     epochs, patience
         Passes over the training data at most, and how many in a row may bring no better
         validation loss.
@@ -156,6 +165,8 @@ class Settings:
     optimizer: str
     weight_decay: float | None
     momentum: float | None
+    l1: float | None = None  # nor these
+    l2: float | None = None
     optimizer_options: Mapping[str, Any]
     epochs: int
     patience: int
@@ -166,7 +177,7 @@ class Settings:
     schedule: str
     schedule_factor: float | None
     schedule_epochs: int | None
-    schedule_options: Mapping[str, Any] | None = None  # nor these
+    schedule_options: Mapping[str, Any] | None = None
     warmup: int
     clip: float
     clip_value: float
@@ -214,6 +225,19 @@ class Settings:
         """How error is truncated along a stream; None: it is not."""
         return None if self.tbptt is None else read_rule(self.tbptt, "tbptt")
 
+    @property
+    def descent(self) -> Descent:
+        """The optimiser and all that it is told."""
+        return Descent(
+            self.optimizer,
+            self.learning_rate,
+            self.weight_decay,
+            self.momentum,
+            self.l1,
+            self.l2,
+            self.optimizer_options,
+        )
+
     def updates(self, batches: int) -> int:
         """Count the updates there will be at most, by the batches of an epoch."""
         # Of an epoch the last update may be of fewer batches.
@@ -225,14 +249,7 @@ class Settings:
         Both are tried for that, which loads much of PyTorch: it is left to those who
         train.
         """
-        check_optimizer(
-            self.optimizer,
-            self.learning_rate,
-            self.weight_decay,
-            self.momentum,
-            self.optimizer_options,
-            self.torch_dtype,
-        )
+        check_optimizer(self.descent, self.torch_dtype)
         self.check_schedule()
 
     def check_schedule(self, updates: int | None = None) -> None:

@@ -1,6 +1,6 @@
 """A mean of the weights, kept beside those that go on learning."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,6 +26,9 @@ class Average:
         Of `"ema"`.
     after
         Of `"swa"`: the epochs before its first one.
+    settle
+        Makes the weights what they are, before they are read: an optimiser may have put
+        something off.
     """
 
     def __init__(
@@ -34,8 +37,10 @@ class Average:
         kind: str | None,
         decay: float | None = None,
         after: float | None = None,
+        settle: Callable[[], None] = lambda: None,
     ) -> None:
         self.parameters, self.kind = list(parameters), kind
+        self.settle = settle
         self.after = after or 0.0
         self._count = 0
         self._values: list[Tensor] = []
@@ -58,6 +63,7 @@ class Average:
     @torch.no_grad()
     def applied(self) -> Iterator[None]:
         """Let the model have the mean for a while, and its own weights afterwards."""
+        self.settle()
         if not self._count:
             yield
             return
@@ -80,6 +86,7 @@ class Average:
 
     @torch.no_grad()
     def _add(self) -> None:
+        self.settle()
         now = [one.detach() for one in self.parameters]
         if self._count:
             self._move(self._values, now, self._count)

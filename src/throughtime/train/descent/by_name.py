@@ -30,7 +30,7 @@ def classes(
 def find(
     argument: str, given: object, known: Collection[str], refused: Mapping[str, str]
 ) -> str:
-    """Return a name as it is kept, in lower case.
+    """Return a name as it is kept, in lower case; hyphens may be left out.
 
     Parameters
     ----------
@@ -47,8 +47,9 @@ def find(
         It is none, or none that can be used.
     """
     name = given.lower() if isinstance(given, str) else ""
-    if name in known:
-        return name
+    spelled = {one.replace("-", ""): one for one in known} | {one: one for one in known}
+    if name in spelled:
+        return spelled[name]
     words = ", ".join(map(repr, known))
     if name in refused:
         reason = refused[name]

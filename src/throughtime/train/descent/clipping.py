@@ -6,6 +6,11 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from throughtime.train.descent.gradients import numbers_of
+
+# As in PyTorch's `clip_grad_norm_`, which takes no sparse gradients.
+_TINY = 1e-6
+
 
 def clip(
     parameters: Sequence[nn.Parameter],
@@ -14,6 +19,8 @@ def clip(
     check: Callable[[Tensor], None],
 ) -> tuple[bool, float]:
     """Clip the gradients of parameters, first each number, then all together.
+
+    Of a sparse gradient the rows that it names are clipped; all others are 0.
 
     Parameters
     ----------
@@ -34,20 +41,22 @@ def clip(
         The norm before.
     """
     clipped, before = False, None
+    gradients = numbers_of(parameters)
     if value:
-        gradients = [one.grad for one in parameters if one.grad is not None]
         before = nn.utils.get_total_norm(gradients)
         check(before)
         clipped = any(bool((one.abs() > value).any()) for one in gradients)
-        nn.utils.clip_grad_value_(parameters, value)
+        torch._foreach_clamp_min_(gradients, -value)
+        torch._foreach_clamp_max_(gradients, value)
     limit = norm or math.inf
-    found = nn.utils.clip_grad_norm_(parameters, limit)
+    found = nn.utils.get_total_norm(gradients)
     check(found)
+    if norm:
+        torch._foreach_mul_(gradients, (norm / (found + _TINY)).clamp(max=1.0))
     before = found if before is None else before
     return clipped or bool(found > limit), before.item()
 
 
 def divide(parameters: Sequence[nn.Parameter], by: float) -> None:
     """Divide the gradients of parameters."""
-    gradients = [one.grad for one in parameters if one.grad is not None]
-    torch._foreach_div_(gradients, by)
+    torch._foreach_div_(numbers_of(parameters), by)

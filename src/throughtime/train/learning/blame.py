@@ -17,6 +17,7 @@ from throughtime.nn import Recurrent, SparseSequences
 from throughtime.nn.node_deltas import node_deltas
 from throughtime.nn.sequences import state_values
 from throughtime.train.asking.settings import Settings
+from throughtime.train.descent.gradients import numbers
 from throughtime.train.model import Model
 from throughtime.train.tasks import Answers, Rerun
 
@@ -29,7 +30,7 @@ class Call(NamedTuple):
 
     random: Tensor
     first: int
-    input: Any
+    input: Any  # a tensor, or SparseSequences
     state: Any
     further: dict[str, Any]
     output: Tensor
@@ -59,7 +60,7 @@ def blame_values(model: Model, answers: Answers | None) -> str | None:
     if not rows.any():
         return "every answer has a finite loss, but not all of them together"
     found = _first_of_values(model, calls, rows, answers.rerun)
-    steps = sum(call.input.shape[0] for call in calls)
+    steps = sum(len(call.output) for call in calls)
     return found or _in_output(again, answers.rerun, steps)
 
 
@@ -83,12 +84,14 @@ def blame_gradient(model: Model, answers: Answers | None) -> str | None:
     # Computed anew: what clips a gradient may have left no number of it finite.
     found = torch.autograd.grad(again.loss(), [*weights, *outputs], allow_unused=True)
     slopes, errors = found[: len(weights)], found[len(weights) :]
-    known = {n: s for n, s in zip(names, slopes, strict=True) if s is not None}
+    pairs = zip(names, slopes, strict=True)
+    known = {name: numbers(slope) for name, slope in pairs if slope is not None}
     bad = [name for name, slope in known.items() if not slope.isfinite().all()]
     if not bad:
         if torch.nn.utils.get_total_norm(known.values()).isfinite():
             return None
-        largest = max(float(slope.abs().max()) for slope in known.values())
+        slopes = [slope for slope in known.values() if slope.numel()]
+        largest = max(float(slope.abs().max()) for slope in slopes)
         return f"each of its numbers is finite, the largest {largest:.3g}"
     where = _first_of_values(model, calls, None, answers.rerun)
     if where is None:
@@ -126,8 +129,9 @@ def _again(model: Model, rerun: Rerun) -> tuple[list[Call], Answers]:
     def leave(_: Any, given: Any, named: dict[str, Any], result: Any) -> None:
         state = given[1] if len(given) > 1 else named.get("state")
         further = {name: value for name, value in named.items() if name != "state"}
-        input = given[0].detach() if isinstance(given[0], Tensor) else given[0]
-        first = sum(call.input.shape[0] for call in calls)
+        sparse = isinstance(given[0], SparseSequences)
+        input = given[0] if sparse else given[0].detach()
+        first = sum(len(call.output) for call in calls)
         calls.append(Call(before[-1], first, input, state, further, result[0]))
 
     network = model.network
@@ -156,7 +160,7 @@ def _first_of_values(
 ) -> str | None:
     """Say where a value first was not finite, in rows ``(B,)`` or in any."""
     for call in calls:
-        every = torch.ones(call.input.shape[1], dtype=torch.bool)
+        every = torch.ones(call.output.shape[1], dtype=torch.bool)
         found = _first_value(model, call, every if rows is None else rows, rerun)
         if found is not None:
             return found
@@ -168,11 +172,11 @@ def _first_value(model: Model, call: Call, rows: Tensor, rerun: Rerun) -> str | 
     network = model.network
     for name in network.input_sizes:
         read = call.input if name == "x" else call.further[name]
-        if isinstance(read, SparseSequences):  # it refuses what is not finite
-            continue
+        if isinstance(read, SparseSequences):
+            continue  # values that are not finite are refused where they are made
         spot = _first(~read.isfinite(), rows)
         if spot is not None:
-            outlier = _outlier(model, read[spot]) if name == "x" else ""
+            outlier = _outlier(model, read, *spot) if name == "x" else ""
             place = rerun.place(spot[1], call.first + spot[0])
             return f"first in the input {name} at {place}{outlier}"
     if call.state is not None:
@@ -187,8 +191,7 @@ def _first_value(model: Model, call: Call, rows: Tensor, rerun: Rerun) -> str | 
     (layer, direction, name), step, row = found
     value = values[layer, direction, name][step, row]
     first = value[~value.isfinite()][0].item()
-    dense = isinstance(call.input, Tensor)
-    outlier = _outlier(model, call.input[step, row]) if dense and not layer else ""
+    outlier = "" if layer else _outlier(model, call.input, step, row)
     return (
         f"first in {_layer(layer, direction)}: {_called(network, layer, name)} is "
         f"{first:g} at {rerun.place(row, call.first + step)}{outlier}"
@@ -249,8 +252,9 @@ def _earliest(
     Layer by layer, in each by step in the order of its direction, at a step in the
     order of the graph; all of it the other way round for errors.
     """
-    steps, batch = call.input.shape[:2]
-    lengths = getattr(call.input, "lengths", call.further.get("lengths"))
+    steps, batch = call.output.shape[:2]
+    sparse = isinstance(call.input, SparseSequences)
+    lengths = call.input.lengths if sparse else call.further.get("lengths")
     lengths = torch.as_tensor([steps] * batch if lengths is None else lengths).cpu()
     layers = range(network.num_layers)
     for layer in reversed(layers) if backwards else layers:
@@ -306,12 +310,15 @@ def _called(network: Recurrent, layer: int, name: str) -> str:
     return f"{name} ({operation})"
 
 
-def _outlier(model: Model, vector: Tensor) -> str:
+def _outlier(model: Model, input: Any, step: int, row: int) -> str:
     """Say which number of the data is far out, if one is."""
-    numbers = vector[: model.columns.plain].abs()
-    if not len(numbers) or not float(numbers.max()) >= _OUTLIER:
+    if isinstance(input, SparseSequences):
         return ""
-    channel = int(numbers.argmax())
+    vector = input[step, row]
+    found = vector[: model.columns.plain].abs()
+    if not len(found) or not float(found.max()) >= _OUTLIER:
+        return ""
+    channel = int(found.argmax())
     return (
         f", where column '{model.columns.column_of(channel)}' is "
         f"{float(vector[channel]):.3g} standard deviations from its mean"

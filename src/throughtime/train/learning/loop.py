@@ -91,6 +91,7 @@ class Loop:
             settings.average,
             settings.ema_decay,
             (settings.swa_start or 0.0) * settings.epochs,
+            self.updates.settle,
         )
         self.zeros = ZeroCounter(model.network)
         self.outcome = Outcome()
@@ -145,10 +146,12 @@ class Loop:
     def state_dict(self) -> dict[str, Any]:
         """Return all that what follows depends on."""
         outcome = self.outcome
+        with self.updates.unsettled():
+            model, updates = self.model.state_dict(), self.updates.state_dict()
         return {
-            "model": self.model.state_dict(),
+            "model": model,
             "best": self.best,
-            "updates": self.updates.state_dict(),
+            "updates": updates,
             "begun": self.updates.begun(),
             "average": self.average.state_dict(),
             "training": self.training.state_dict(),
@@ -227,6 +230,7 @@ class Loop:
 
     def _validated(self) -> Row:
         epoch, seconds = self.epoch, self.epoch.seconds
+        self.updates.settle()
         self._align()
         try:
             with self.average.applied():

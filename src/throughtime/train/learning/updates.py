@@ -2,14 +2,23 @@
 
 import math
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 from torch import Tensor
 from torch.optim import Optimizer
 
+from throughtime.optim.base import RowOptimizer
+from throughtime.optim.lazy import LazyOptimizer
 from throughtime.train.asking.settings import Settings
 from throughtime.train.descent.clipping import clip, divide
-from throughtime.train.descent.optimizers import load_optimizer, make_optimizer
+from throughtime.train.descent.gradients import make_dense
+from throughtime.train.descent.optimizers import (
+    load_optimizer,
+    make_optimizer,
+    takes_rows,
+)
+from throughtime.train.descent.penalties import weights_of_input
 from throughtime.train.descent.schedules import Schedule
 from throughtime.train.descent.torch_schedules import OF_TORCH, TorchSchedule
 from throughtime.train.model import Model
@@ -63,14 +72,14 @@ class Updates:
     ) -> None:
         self.settings, self.ranks = settings, ranks
         self.parameters = list(model.parameters())
+        network = model.network
+        # Weights that only have gradients for the rows that a batch names.
+        self.tables = [network.get_parameter(name) for name in network.tables]
         self.optimizer = make_optimizer(
-            settings.optimizer,
-            self.parameters,
-            settings.learning_rate,
-            settings.weight_decay,
-            settings.momentum,
-            settings.optimizer_options,
+            settings.descent, self.parameters, weights_of_input(network)
         )
+        own = self.optimizer
+        self._lazy = own if isinstance(own, LazyOptimizer) else None
         self.schedule = _schedule(self.optimizer, settings, expected)
         self.count = 0
         # Of an update that is not made yet: its batches, how many they were expected
@@ -110,10 +119,23 @@ class Updates:
         """Make an update of the batches that are left at the end of an epoch."""
         return self._change() if self._batches else Update(math.nan)
 
+    def settle(self) -> None:
+        """Do to the weights what the optimiser has put off."""
+        if self._lazy is not None:
+            self._lazy.settle()
+
+    def unsettled(self) -> AbstractContextManager[None]:
+        """Let the weights be saved as they are, for a training that goes on.
+
+        A checkpoint that settled them would give it other bits.
+        """
+        return nullcontext() if self._lazy is None else self._lazy.unsettled()
+
     def state_dict(self) -> dict[str, Any]:
         """Return what all updates to come depend on, beside the weights."""
         return {
             "optimizer": self.optimizer.state_dict(),
+            "waiting": [] if self._lazy is None else self._lazy.waiting(),
             "schedule": self.schedule.state_dict(),
             "count": self.count,
         }
@@ -128,6 +150,8 @@ class Updates:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from where `state_dict` was taken."""
         load_optimizer(self.optimizer, state["optimizer"])
+        if self._lazy is not None:
+            self._lazy.wait_on(state["waiting"])
         self.schedule.load_state_dict(state["schedule"])
         self.count = state["count"]
 
@@ -138,11 +162,15 @@ class Updates:
         if not self._batches:
             return
         for own, gradient in zip(self.parameters, state["gradients"], strict=True):
-            own.grad = None if gradient is None else gradient.to(own, copy=True)
+            if gradient is not None:
+                gradient = gradient.to(own.device, own.dtype, copy=True)
+            own.grad = gradient
 
     def _change(self) -> Update:
         """Change the weights by the gradient of all batches."""
         loss, settings = self._mean_loss(), self.settings
+        if not takes_rows(self.optimizer):
+            make_dense(self.tables)
         clipped, norm = clip(
             self.parameters, settings.clip, settings.clip_value, _check_norm
         )
@@ -163,9 +191,18 @@ class Updates:
             divide(self.parameters, weight)
             return mean
         sums = self.parameters[0].new_tensor([mean, self._weight])
-        loss = share_gradient(self.ranks, self.parameters, sums[0], sums[1])
+        of_all = sums[0], sums[1]
+        loss = share_gradient(self.ranks, self.parameters, *of_all, self.tables)
+        self._catch_up()
         _check_loss(loss)
         return loss.item()
+
+    def _catch_up(self) -> None:
+        """Do what was put off to the rows that other ranks have read."""
+        if isinstance(self.optimizer, RowOptimizer):
+            for table in self.tables:
+                if table.grad is not None:
+                    self.optimizer.catch_up(table.grad._indices()[0], table)
 
 
 def _schedule(

@@ -6,7 +6,7 @@ they meet; `watching` tells who is slow from who is gone. They are started by
 `torch.distributed`, and all run the same lines. A row's state stays with its rank; sums
 of losses, gradients and counts go round.
 
-May import `train`'s settings alone.
+May import `train`'s settings, and `optim`.
 
 Next: `tasks`, which give each rank its rows.
 """

@@ -12,6 +12,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from throughtime.errors import NotShared, RankLost, RanksDiffer, ThroughtimeError
+from throughtime.optim.rows import in_order
 from throughtime.train.asking.settings import LARGEST_SEED, Settings
 
 Value = TypeVar("Value")
@@ -189,7 +190,11 @@ class _Mistake:
 
 
 def share_gradient(
-    ranks: Ranks, parameters: Iterable[Tensor], loss: Tensor, count: Tensor
+    ranks: Ranks,
+    parameters: Iterable[Tensor],
+    loss: Tensor,
+    count: Tensor,
+    tables: Sequence[Tensor] = (),
 ) -> Tensor:
     """Make gradients those of the mean loss over the answers of all ranks.
 
@@ -201,6 +206,9 @@ def share_gradient(
         With the gradients of the sum of this rank's losses.
     loss, count
         The mean of this rank's losses, and of how many answers.
+    tables
+        Those of the parameters whose gradients are of some rows alone, of each rank its
+        own; they become those of the rows of all.
 
     Returns
     -------
@@ -208,6 +216,8 @@ def share_gradient(
         The mean loss of all.
     """
     learned = [weight for weight in parameters if weight.requires_grad]
+    of_rows = [_add_up_rows(ranks, one) for one in tables if one.requires_grad]
+    learned = [one for one in learned if not any(one is other for other in tables)]
     for weight in learned:
         if weight.grad is None:
             weight.grad = torch.zeros_like(weight)
@@ -215,9 +225,33 @@ def share_gradient(
     total = torch.stack([loss.detach() * count, count.to(loss)])
     ranks.add_up([*gradients, total])
     answers = total[1].clamp(min=1)
-    for gradient in gradients:
+    for gradient in [*gradients, *of_rows]:
         gradient /= answers
     return total[0] / answers
+
+
+def _add_up_rows(ranks: Ranks, table: Tensor) -> Tensor:
+    """Replace a gradient of some rows by its sum over all ranks; give its values."""
+    rows, values = torch.empty(0, dtype=torch.int64), table[:0].detach()
+    if table.grad is not None:
+        gradient = in_order(table.grad)
+        rows, values = gradient._indices()[0], gradient._values()
+    found = ranks.gather((rows.cpu(), values.cpu()))
+    every = [rows for rows, _ in found]
+    named, places = torch.unique(torch.cat(every), return_inverse=True)
+    added = torch.zeros(len(named), *values.shape[1:], dtype=values.dtype)
+    # Rank by rank, each of whose rows are different ones: in equal bits everywhere.
+    for (_, own), place in zip(found, places.split(list(map(len, every))), strict=True):
+        added.index_add_(0, place, own)
+    added = added.to(table.device)
+    table.grad = torch.sparse_coo_tensor(
+        named[None].to(table.device),
+        added,
+        table.shape,
+        is_coalesced=True,
+        check_invariants=False,
+    )
+    return table.grad._values()
 
 
 def _fill(tensors: Sequence[Tensor], flat: Tensor) -> None:
