@@ -17,10 +17,11 @@ from typing import Any
 import torch
 
 import throughtime as tt
+from tests.data.events import events
 from tests.train.conftest import SENTENCE
 from tests.train.test_tasks import EVERY
 from throughtime.cli import main as command
-from throughtime.data import Frames, SequenceDataset, text_dataset
+from throughtime.data import Frames, Reading, SequenceDataset, read, text_dataset
 from throughtime.errors import ThroughtimeError
 from throughtime.train import Run
 from throughtime.train.learning.checkpoints import read_checkpoint
@@ -43,6 +44,10 @@ TRAININGS: dict[str, tuple[Any, dict[str, Any]]] = {
     ),
     "forecast of changes": (EVERY["forecast of changes"], {"steps": 5}),
     "next symbol": (EVERY["next symbol"], {"tbptt": "3:5", "accumulate": 2}),
+    "items": (
+        read(events(30), Reading("who", "when", items="what:how", target="label")),
+        {"optimizer": "lazy-fobos", "l1": 1e-3, "l2": 1e-3},
+    ),
     "text": (text_dataset(SENTENCE * 25, "text"), {"steps": 20}),
     "text, cut at random": (
         text_dataset(SENTENCE * 25, "text"),

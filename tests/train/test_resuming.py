@@ -14,11 +14,12 @@ import pytest
 import torch
 
 import throughtime as tt
+from tests.data.events import events
 from tests.train.conftest import SENTENCE, UNSAID, make_sequences
 from tests.train.cutting import CutOff, Cutting, take_up
 from tests.train.test_tasks import EVERY
 from throughtime.cli import main
-from throughtime.data import Dataset, text_dataset
+from throughtime.data import Dataset, Reading, read, text_dataset
 from throughtime.errors import (
     DamagedCheckpoint,
     DataChanged,
@@ -84,6 +85,15 @@ CASES: dict[str, Make] = {
     ),
     "several labels": of(
         tt.cells.GRU(), EVERY["multilabel"], hidden_size=3, batch_size=2
+    ),
+    "items of steps": of(
+        tt.cells.GRU(),
+        read(events(), Reading("who", "when", items="what:how", target="label")),
+        hidden_size=3,
+        batch_size=7,
+        optimizer="lazy-fobos",
+        l1=1e-3,
+        l2=1e-3,
     ),
     "a text": of(tt.cells.LSTM(), TEXT, hidden_size=5, batch_size=4, steps=20),
 }

@@ -1,0 +1,86 @@
+"""svmlight files: a line for each step, its items as they are written."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.data.tables import dataset_of
+from throughtime import errors
+from throughtime.data import Reading, read_like
+
+
+def lines(count: int = 30) -> str:
+    """Two steps for each of some sequences; the second names one item alone."""
+    made = []
+    for number in range(count):
+        first = 3 + number % 2
+        made += [
+            f"{number % 2} qid:{number + 1} {first}:0.5 10:{number}.25 # of 1",
+            f"{number % 2} qid:{number + 1} 2:1",
+        ]
+    return "\n".join(made) + "\n"
+
+
+@pytest.mark.parametrize("ending", ["svm", "svmlight", "libsvm"])
+def test_lines_of_one_query_are_a_sequence(ending: str, tmp_path: Path) -> None:
+    file = tmp_path / f"data.{ending}"
+    file.write_text(lines())
+    dataset = dataset_of(file)
+    assert dataset.question.task == "classify"
+    assert dataset.question.per == "sequence"
+    assert dataset.schema.items[0].categories == ("2", "3", "4", "10")
+    assert dataset.items is not None
+    place = list(dataset.keys).index("4")
+    found = dataset.items.matrix(place, 0, 2).toarray()
+    assert found.tolist() == [[0, 0, 0.5, 3.25], [1, 0, 0, 0]]
+    new = read_like(file, dataset.schema, dataset.question, Reading(), targets=True)
+    assert new.dataset.items is not None
+    again = new.dataset.items.matrix(place, 0, 2).toarray()
+    assert np.array_equal(again, found)
+
+
+def test_without_queries_every_line_is_a_sequence(tmp_path: Path) -> None:
+    file = tmp_path / "data.svm"
+    file.write_text("".join(f"{k % 2} {1 + k % 3}:1\n" for k in range(20)) + "1\n0\n")
+    dataset = dataset_of(file)
+    assert dataset.frames.lengths.tolist() == [1] * 22
+    assert dataset.items is not None
+    assert not dataset.items.matrix(21, 0, 1).nnz  # a line that names nothing
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("1 qid:1 -3:1\n", "-3"),
+        ("1 qid:1 5:1 3:1\n", "sorted"),
+        ("1 qid:1 5:1 5:2\n", "sorted"),
+        ("1 qid:1 5:one\n", "one"),
+        ("1 qid:1 99999999999999:1\n", ""),
+    ],
+)
+def test_other_lines_are_refused(text: str, words: str, tmp_path: Path) -> None:
+    file = tmp_path / "data.svm"
+    file.write_text(text)
+    with pytest.raises(errors.NotATable, match="svmlight") as caught:
+        dataset_of(file)
+    assert words in str(caught.value)
+
+
+def test_a_value_that_is_no_number_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "data.svm"
+    for value, error in {
+        "nan": errors.ValueMissing,
+        "inf": errors.InfiniteValue,
+    }.items():
+        file.write_text(lines() + f"1 qid:99 3:{value}\n")
+        with pytest.raises(error):
+            dataset_of(file)
+
+
+def test_what_the_file_says_is_not_said_again(tmp_path: Path) -> None:
+    file = tmp_path / "data.svm"
+    file.write_text(lines())
+    for argument in ("sequence", "time", "items", "target"):
+        with pytest.raises(errors.UnusedSetting, match=argument):
+            dataset_of(file, **{argument: "item"})
