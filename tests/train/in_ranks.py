@@ -19,13 +19,18 @@ import torch
 import throughtime as tt
 from tests.data.events import events
 from tests.train.conftest import SENTENCE
+from tests.train.learning.items import ITEMS, model_of
+from tests.train.learning.test_row_gradients import WAYS
+from tests.train.learning.training import settings_of
 from tests.train.test_tasks import EVERY
 from throughtime.cli import main as command
 from throughtime.data import Frames, Reading, SequenceDataset, read, text_dataset
 from throughtime.errors import ThroughtimeError
 from throughtime.train import Run
 from throughtime.train.learning.checkpoints import read_checkpoint
+from throughtime.train.learning.updates import Updates
 from throughtime.train.ranks import Ranks, joined
+from throughtime.train.tasks import OfSequences
 
 # Of the 12 sequences of training, batches of 11 leave one of 1: the second process has
 # no row of it.
@@ -54,6 +59,7 @@ TRAININGS: dict[str, tuple[Any, dict[str, Any]]] = {
         {"tbptt": "random:9", "average": "ema", "schedule": "plateau"},
     ),
 }
+OF_ROWS = ("lazy-fobos", "ftrl-proximal", "adam")
 INTERRUPTED: Mapping[str, Any] = {
     **COMMON,
     "hidden_size": 3,
@@ -135,6 +141,28 @@ def refused(out: Path, rank: int) -> list[str]:
     return said
 
 
+def of_rows(optimizer: str, ranks: Ranks) -> dict[str, list[float]]:
+    """The weights of items of which each rank names its own, and until when they are.
+
+    The last batch is of one sequence: the second process has none.
+    """
+    settings = settings_of(ITEMS, batch_size=17, accumulate=2, **WAYS[optimizer])
+    model, task = model_of(settings, sparse=True), OfSequences(ITEMS, settings, ranks)
+    updates, order = Updates(model, settings, 20, ranks), torch.Generator()
+    for _ in range(3):
+        for batch in task.epoch(order):
+            updates.take(task.learned(model, batch))
+        updates.finish()
+    (table,) = updates.tables
+    assert table.grad is not None
+    assert table.grad.is_sparse == (optimizer != "adam")
+    with updates.unsettled():
+        waiting = [one for one in updates.state_dict()["waiting"] if one is not None]
+    stamps = [time for _, times in waiting for time in times.tolist()]
+    weights = model.state_dict()["network.weight_ih_l0"]
+    return {"weights": weights.flatten().tolist(), "stamps": stamps}
+
+
 def patience() -> float:
     """For how many seconds one process waits for another that lives."""
     with joined() as ranks:
@@ -147,6 +175,8 @@ def main(out: Path) -> None:
     told: dict[str, Any] = {name: found(trained(name, out)) for name in TRAININGS}
     told["fingerprints"] = interrupted_and_whole(out, rank)
     told["refused"] = refused(out, rank)
+    with joined() as ranks:
+        told["rows"] = {name: of_rows(name, ranks) for name in OF_ROWS}
     told["patience"] = patience()
     (out / "words.txt").write_text(SENTENCE * 25)
     options = ["--hidden-size", "4", "--epochs", "1", "--threads", "1", "--quiet"]

@@ -13,7 +13,7 @@ import torch
 from torch.distributed import DistNetworkError, HashStore
 
 from tests.train.conftest import UNSAID
-from tests.train.in_ranks import TRAININGS, found, trained
+from tests.train.in_ranks import OF_ROWS, TRAININGS, found, of_rows, trained
 from tests.train.processes import ENVIRONMENT, ROOT
 from tests.train.test_tasks import EVERY
 from throughtime.cells import GRU
@@ -63,6 +63,15 @@ def test_two_processes_find_what_one_finds(
     for row, other in zip(told[0][name], expected, strict=True):
         assert row == pytest.approx(other, rel=1e-9, abs=1e-12)
     assert told[0][name] == told[1][name]
+
+
+@pytest.mark.parametrize("name", OF_ROWS)
+def test_rows_that_one_process_names_change_in_all(name: str, told: Told) -> None:
+    expected = of_rows(name, ALONE)
+    first, second = (one["rows"][name] for one in told)
+    assert first == second  # to the bit
+    assert first["stamps"] == expected["stamps"]
+    assert first["weights"] == pytest.approx(expected["weights"], rel=1e-9, abs=1e-12)
 
 
 def test_a_wish_of_one_process_stops_all_and_they_go_on_to_the_same_bits(

@@ -74,6 +74,7 @@ class LazyOptimizer(RowOptimizer):
         """Go on with weights that were saved `unsettled`, by what `waiting` gave."""
         for pending, one in zip(self._pending.values(), waiting, strict=True):
             if one is not None:
+                search(pending)  # a module that is found in its first call is settled
                 pending.wait_on(*one)
 
     def __getstate__(self) -> dict[str, Any]:

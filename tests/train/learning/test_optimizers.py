@@ -1,6 +1,7 @@
 """Optimisers by name: the steps of PyTorch's own, and what they are told."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,9 @@ from throughtime.errors import (
     SettingError,
     UnfitChoice,
 )
+from throughtime.optim import FTRLProximal
 from throughtime.train.asking.settings import Settings
-from throughtime.train.descent.optimizers import OPTIMIZERS
+from throughtime.train.descent.optimizers import OPTIMIZERS, PENALISING
 from throughtime.train.model import Model
 
 RATE = 0.02
@@ -34,22 +36,27 @@ KINDS: dict[str, type[Optimizer]] = {
     for kind in vars(optim).values()
     if isinstance(kind, type) and issubclass(kind, Optimizer)
 }
+# Without penalties these are PyTorch's own.
+LIKE: dict[str, Any] = {
+    "ftrl-proximal": FTRLProximal,
+    "lazy-adagrad": partial(optim.Adagrad, initial_accumulator_value=0.1),
+    "lazy-fobos": optim.SGD,
+    "lazy-sgd": optim.SGD,
+}
 
 
 def test_every_one_of_torch_is_known_or_refused_with_a_reason() -> None:
     refused = {"lbfgs", "muon", "optimizer", "sparseadam"}
-    assert set(OPTIMIZERS) == KINDS.keys() - refused
+    assert set(OPTIMIZERS) == (KINDS.keys() - refused) | PENALISING.keys()
     for name in refused - {"optimizer"}:
         with pytest.raises(UnfitChoice, match=f"optimizer='{name}'.*expected one"):
             settings_of(optimizer=name)
-    with pytest.raises(UnfitChoice, match="sparse gradients"):
-        settings_of(optimizer="LazySGD")
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_steps_are_those_of_torch(name: str, tmp_path: Path) -> None:
     def make(model: Model) -> Optimizer:
-        kind: Any = KINDS[name]
+        kind: Any = LIKE[name] if name in LIKE else KINDS[name]
         if name in {"adam", "adamw"}:
             return kind(groups(model, 0.01 if name == "adamw" else 0.0), RATE)
         return kind(model.parameters(), RATE)
@@ -201,7 +208,7 @@ def test_what_another_setting_leaves_without_effect(said: dict[str, Any]) -> Non
 def test_older_runs_lack_what_is_newer() -> None:
     settings = settings_of()
     stored = settings.to_json()
-    del stored["k_winners"], stored["schedule_options"]
+    del stored["k_winners"], stored["schedule_options"], stored["l1"], stored["l2"]
     assert Settings.from_json(stored) == settings
 
 

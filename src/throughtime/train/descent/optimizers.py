@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import nn
-from torch.optim import SGD, Adagrad, Optimizer
+from torch.optim import SGD, Optimizer
 
 from throughtime.errors import UnfitOption
 from throughtime.errors.optim import NoExactForm, RateTooLarge
@@ -181,12 +181,12 @@ def _divided(
 def takes_rows(optimizer: Optimizer) -> bool:
     """Whether an optimiser takes the gradients of some rows as they are.
 
-    PyTorch's SGD and Adagrad do, where nothing moves or pulls at the other rows.
+    PyTorch's SGD does, where nothing moves or pulls at the other rows.
     """
-    if not isinstance(optimizer, SGD | Adagrad):
+    if not isinstance(optimizer, SGD):
         return isinstance(optimizer, RowOptimizer)
     groups = optimizer.param_groups
-    return not any(g["weight_decay"] or g.get("momentum") for g in groups)
+    return not any(group["weight_decay"] or group["momentum"] for group in groups)
 
 
 def load_optimizer(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
