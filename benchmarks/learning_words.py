@@ -1,67 +1,79 @@
-"""An LSTM that reads passages, by three ways of AdaGrad with elastic net."""
+"""An LSTM that reads passages, by three ways to take the same steps."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import increment_version
 from torch.optim import Optimizer
 
 import throughtime as tt
 from benchmarks.passages import STEPS, Passages, one_hot
 from benchmarks.sparse_layers import fresh
+from throughtime.backends.llvm.row_updates import row_kernels
+from throughtime.optim.flow import time_of_fobos
 
 HIDDEN, GATES, BATCH = 64, 4, 32
-RATE, L1, L2, START, EPS = 0.05, 1e-7, 1e-6, 1e-6, 1e-10
-# Numbers that the dense update takes at a time: what it reads and makes of them stays
-# in the cache.
-BLOCK = 2**16
+L1, L2 = 1e-7, 1e-6
+# A row of the table has the gradient of a few steps, other weights that of all.
+RATE, RATE_OF_TABLE = 1.0, 30.0
 EXAMPLES = 16
 
 
-class DenseAdagrad(Optimizer):
-    """The equations of `LazyAdagrad` for all weights in every step, a block at a time.
+class DenseFOBOS(Optimizer):
+    """The equations of `LazyFOBOS` for all weights in every step, by the same kernels.
 
-    Each weight goes from the memory to the processor and back once.
+    Each weight goes from the memory to the processor and back once; of a sparse
+    gradient no dense one is made.
     """
 
-    def __init__(self, params: Iterable[Tensor]) -> None:
+    def __init__(self, params: list[dict[str, Any]]) -> None:
         super().__init__(params, {})
-        for parameter in self.param_groups[0]["params"]:
-            self.state[parameter]["sum"] = torch.full_like(parameter, START)
+        self.kernels = row_kernels(4)
 
     @torch.no_grad()
     def step(self) -> None:  # type: ignore[bad-override]
         """Take one step."""
-        for parameter in self.param_groups[0]["params"]:
-            given = parameter, parameter.grad, self.state[parameter]["sum"]
-            blocks = [one.view(-1).split(BLOCK) for one in given]
-            for weight, gradient, squares in zip(*blocks, strict=True):
-                squares.addcmul_(gradient, gradient)
-                rate = squares.sqrt().add_(EPS).reciprocal_().mul_(RATE)
-                weight.addcmul_(rate, gradient, value=-1)
-                size = weight.abs().sub_(rate, alpha=L1).clamp_min_(0)
-                size.div_(rate.mul_(L2).add_(1))
-                torch.copysign(size, weight, out=weight)
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                self._step(parameter, group["lr"])
+
+    def _step(self, weight: Tensor, rate: float) -> None:
+        gradient, width, now = weight.grad, weight.shape[-1], 0.0
+        assert gradient is not None
+        rows, values = torch.arange(len(weight)), gradient
+        if gradient.is_sparse:
+            rows, values = gradient._indices()[0], gradient._values()
+        if weight.dim() == 1:
+            rows = rows[:1]
+        stamps = torch.empty(len(weight), dtype=torch.float64)
+        where = weight.data_ptr(), stamps.data_ptr(), rows.data_ptr()
+        given = values.data_ptr(), len(rows), width
+        self.kernels.update(*where, *given, now, 1.0, rate, 0.0, 1.0)
+        # The table as one long row, which has waited for one step.
+        clock, time = torch.zeros(1, dtype=torch.float64), time_of_fobos(rate, L2)
+        where = weight.data_ptr(), clock.data_ptr(), None
+        self.kernels.catch_up(*where, 1, 1, weight.numel(), time, L1, L2)
+        increment_version(weight)
 
 
-def lazy(parameters: list[nn.Parameter]) -> Optimizer:
+def lazy(groups: list[dict[str, Any]]) -> Optimizer:
     """Ours: rows without a gradient wait."""
-    start = {"initial_accumulator_value": START, "eps": EPS}
-    return tt.optim.LazyAdagrad(parameters, RATE, l1=L1, l2=L2, **start)
+    return tt.optim.LazyFOBOS(groups, l1=L1, l2=L2)
 
 
-def fused(parameters: list[nn.Parameter]) -> Optimizer:
-    """PyTorch's, all in one pass; it has l2 alone, as a part of the gradient."""
-    start = {"initial_accumulator_value": START, "eps": EPS}
-    return torch.optim.Adagrad(parameters, RATE, weight_decay=L2, fused=True, **start)
+def fused(groups: list[dict[str, Any]]) -> Optimizer:
+    """PyTorch's, all in one pass; of the penalties it has l2 alone."""
+    return torch.optim.SGD(groups, weight_decay=L2, fused=True)
 
 
-LAZY, DENSE, FUSED = "lazy", "dense, the same equations", "dense, torch's fused"
-WAYS: dict[str, Callable[[list[nn.Parameter]], Optimizer]] = {
+LAZY, DENSE, FUSED = "LazyFOBOS", "dense, same kernels", "torch.optim.SGD, fused"
+WAYS: dict[str, Callable[[list[dict[str, Any]]], Optimizer]] = {
     LAZY: lazy,
-    DENSE: DenseAdagrad,
+    DENSE: DenseFOBOS,
     FUSED: fused,
 }
 
@@ -77,9 +89,14 @@ class Learner(nn.Module):
         self.head = nn.Linear(HIDDEN, plays)
         self.table = self.network.get_parameter("weight_ih_l0")
         self.passages, self.rows, self.d = passages, passages.rows(d), d
-        self.optimizer = WAYS[way](list(self.parameters()))
+        others = [one for one in self.parameters() if one is not self.table]
+        groups = [
+            {"params": [self.table], "lr": RATE_OF_TABLE},
+            {"params": others, "lr": RATE},
+        ]
+        self.optimizer = WAYS[way](groups)
         self.dense: Tensor | None = None
-        if way != LAZY:
+        if way == FUSED:
             self.dense = torch.zeros_like(self.table)
             self.table.register_post_accumulate_grad_hook(self._make_dense)
 
@@ -109,7 +126,7 @@ class Learner(nn.Module):
         for chosen in batches:
             given = one_hot(self.rows[chosen], self.d)
             self.step(given, self.passages.plays[chosen])
-        if isinstance(self.optimizer, tt.optim.LazyAdagrad):
+        if isinstance(self.optimizer, tt.optim.LazyFOBOS):
             self.optimizer.settle()
         return time.perf_counter() - start
 
@@ -157,7 +174,7 @@ class Parts:
 
     def _catch_up(self, given: tt.nn.SparseSequences) -> None:
         optimizer = self.learner.optimizer
-        assert isinstance(optimizer, tt.optim.LazyAdagrad)
+        assert isinstance(optimizer, tt.optim.LazyFOBOS)
         optimizer.catch_up(given.named.features, self.learner.table)
 
     def input_layer(self) -> None:

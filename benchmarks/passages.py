@@ -18,7 +18,7 @@ import throughtime as tt
 
 WORD = re.compile("[a-z']+")
 # The end of the work before may stand in the line of the title.
-TITLE_PAGE = re.compile(r"(.+)\n+by William Shakespeare\n")
+TITLE_PAGE = re.compile(r"(?m)^(.+)\n+by William Shakespeare$")
 POEMS = (
     "A LOVER'S COMPLAINT",
     "THE PASSIONATE PILGRIM",

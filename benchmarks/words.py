@@ -4,8 +4,8 @@ An LSTM of 64 units reads passages of 50 words, one one-hot word a step; the mea
 outputs says which play a passage is from. Input layer and update for tables of growing
 d, Python included: 1,000 rows (the rarer words share one), a row for every word, and
 tables most of whose rows no word has. Then the time until passages that were held out
-reach a loss: `LazyAdagrad`, beside dense gradients with the same equations in blocks
-that stay in the cache, and with `torch.optim.Adagrad(fused=True)`. In turn, one core.
+reach a loss: `LazyFOBOS`, beside the same equations for all weights in every step, by
+the same kernels, and `torch.optim.SGD(fused=True)`. In turn, medians, one core.
 
 TEXTS is what `python scripts/make_shakespeare.py --all TEXTS` writes.
 """
