@@ -9,6 +9,7 @@ held out.
 import re
 from collections import Counter
 from dataclasses import dataclass
+from string import capwords
 from typing import Self
 
 import torch
@@ -41,8 +42,10 @@ class Passages:
     """Which play each passage is from, ``(n,)``."""
     held_out: Tensor
     """Whether a passage lies in a held-out stretch, ``(n,)``."""
-    different: int
-    """How many words there are, those of poems included."""
+    vocabulary: tuple[str, ...]
+    """All words, those of poems included."""
+    titles: tuple[str, ...]
+    """Of the plays."""
 
     @classmethod
     def of(cls, text: str) -> Self:
@@ -52,17 +55,26 @@ class Passages:
         works = [WORD.findall(part.lower()) for part in parts[1::2]]
         frequent = Counter(word for work in works for word in work).most_common()
         number = {word: place for place, (word, _) in enumerate(frequent)}
-        plays = [
-            torch.tensor([number[word] for word in work])
+        plays = {
+            title: torch.tensor([number[word] for word in work])
             for title, work in zip(titles, works, strict=True)
             if not title.endswith(POEMS)
-        ]
+        }
         # Words at the end that fill no passage are left out.
-        cut = [play[: len(play) // STEPS * STEPS].view(-1, STEPS) for play in plays]
+        cut = [
+            play[: len(play) // STEPS * STEPS].view(-1, STEPS)
+            for play in plays.values()
+        ]
         names = [torch.full((len(own),), place) for place, own in enumerate(cut)]
         stretches = [torch.arange(len(own)) // STRETCH for own in cut]
         held_out = torch.cat(stretches) % EVERY == EVERY // 2
-        return cls(torch.cat(cut), torch.cat(names), held_out, len(number))
+        known = tuple(number), tuple(capwords(title) for title in plays)
+        return cls(torch.cat(cut), torch.cat(names), held_out, *known)
+
+    @property
+    def different(self) -> int:
+        """How many words there are."""
+        return len(self.vocabulary)
 
     def rows(self, d: int) -> Tensor:
         """The row of each word in a table of d, ``(n, STEPS)``.
