@@ -66,9 +66,25 @@ def test_a_schedule_of_torch_is_repeated_from_its_configuration() -> None:
     assert files[0] == files[1]
 
 
+def test_penalties_are_repeated_from_their_configuration() -> None:
+    asked = "--optimizer lazy-adagrad --l1 1e-3 --l2 1e-4 --optimizer-option eps=1e-8"
+    first = call("train", "text.txt", *QUICK, *asked.split(), "--out", "first")
+    assert first.exit_code == 0, first.output
+    text = Path("first/config.toml").read_text()
+    for line in ('optimizer = "lazy-adagrad"', "l1 = 0.001", 'schedule = "constant"'):
+        assert line in text
+    again = call("train", "--config", "first/config.toml", "--out", "again")
+    assert again.exit_code == 0, again.output
+    files = [Path(run, "model.safetensors").read_bytes() for run in ("first", "again")]
+    assert files[0] == files[1]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        ("--l1 0.1", "--l1 0.1 does not fit --optimizer 'adam'"),
+        ("--optimizer lazyfobos --momentum 0.9", "--momentum 0.9 does not fit"),
+        ("--optimizer lazy-adagrad --schedule cosine", "settles every row"),
         ("--optimizer adagard", "did you mean 'adagrad'?"),
         ("--optimizer lbfgs", "it computes the loss several times for one step"),
         ("--optimizer-option betas", "'betas' is not NAME=VALUE"),

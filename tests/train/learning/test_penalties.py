@@ -161,8 +161,8 @@ def test_the_step_width_if_nothing_is_said() -> None:
         return settings.learning_rate, settings.schedule
 
     assert told("lazy-sgd") == told("lazy-fobos") == (0.5, "cosine")
-    assert told("lazy-adagrad") == (0.01, "constant")
-    assert told("ftrl-proximal") == (0.1, "constant")
+    assert told("lazy-adagrad") == (0.1, "constant")
+    assert told("ftrl-proximal") == (0.3, "constant")
     assert told("adam") == (5e-3, "cosine")
     settings_of(optimizer="ftrl-proximal", schedule="step")
     settings_of(optimizer="lazy-adagrad", schedule="plateau")

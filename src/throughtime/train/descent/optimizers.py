@@ -55,6 +55,8 @@ LIKE = {
     "lazy-fobos": "sgd",
     "lazy-sgd": "sgd",
 }
+# With their own defaults, 0.01 and 0.1, small networks learn several times more slowly.
+_FIRST = {"lazy-adagrad": 0.1, "ftrl-proximal": 0.3}
 # One compiled pass over all weights.
 _FUSED = {"adam", "adamw"}
 _PENALTIES = ("l1", "l2")
@@ -118,7 +120,7 @@ def first_rate(name: str, rates: Mapping[str, float]) -> float:
         What suits the data, for `"adam"` and `"sgd"`.
     """
     like = LIKE.get(name, name)
-    return rates.get(like) or _arguments(name)["lr"].default
+    return rates.get(like) or _FIRST.get(name) or _arguments(name)["lr"].default
 
 
 def make_optimizer(
