@@ -44,19 +44,19 @@ class DenseFOBOS(Optimizer):
     def _step(self, weight: Tensor, rate: float) -> None:
         gradient, width, now = weight.grad, weight.shape[-1], 0.0
         assert gradient is not None
-        rows, values = torch.arange(len(weight)), gradient
         if gradient.is_sparse:
             rows, values = gradient._indices()[0], gradient._values()
-        if weight.dim() == 1:
-            rows = rows[:1]
+        else:  # all rows; a vector is one
+            rows = torch.arange(weight.numel() // width)
+            values = gradient.contiguous()
         stamps = torch.empty(len(weight), dtype=torch.float64)
         where = weight.data_ptr(), stamps.data_ptr(), rows.data_ptr()
         given = values.data_ptr(), len(rows), width
         self.kernels.update(*where, *given, now, 1.0, rate, 0.0, 1.0)
         # The table as one long row, which has waited for one step.
-        clock, time = torch.zeros(1, dtype=torch.float64), time_of_fobos(rate, L2)
+        clock, waited = torch.zeros(1, dtype=torch.float64), time_of_fobos(rate, L2)
         where = weight.data_ptr(), clock.data_ptr(), None
-        self.kernels.catch_up(*where, 1, 1, weight.numel(), time, L1, L2)
+        self.kernels.catch_up(*where, 1, 1, weight.numel(), waited, L1, L2)
         increment_version(weight)
 
 

@@ -33,13 +33,13 @@ NO_TEXTS = (
 
 
 def read(texts: Path | None, quick: bool) -> Passages:
-    """Read the passages of all plays, or of the bundled ones."""
-    if quick:
+    """Read the passages of all plays; of the bundled ones where a few will do."""
+    if texts is None and not quick:
+        raise click.UsageError(NO_TEXTS)
+    if texts is None:
         bundled = bundled_text("shakespeare")
         assert bundled is not None
         return Passages.of(bundled)
-    if texts is None:
-        raise click.UsageError(NO_TEXTS)
     text = texts.read_text("utf-8")
     if TITLE_PAGE.search(text) is None:
         raise click.UsageError(f"{texts} has no title page of a work; {NO_TEXTS}")
@@ -59,7 +59,7 @@ def measure_sizes(
 def of_sizes(found: dict[int, dict[str, Timing]]) -> Table:
     """Put sizes into a table; the last column compares "both"."""
     names = list(next(iter(found.values())))
-    table = Table(title="milliseconds for a batch of 32 passages (noise)")
+    table = Table(title="milliseconds a batch: medians (interquartile range)")
     for name in ("rows", *names, "of the quickest"):
         table.add_column(name, justify="right")
     quickest = min(parts["both"].seconds for parts in found.values())
@@ -92,26 +92,30 @@ def of_learning(found: dict[str, Reached], goal: Goal) -> Table:
 
 @click.command(help=__doc__)
 @click.argument("texts", required=False, type=click.Path(path_type=Path, exists=True))
-@click.option("--quick", is_flag=True, help="The bundled plays, and less of all.")
+@click.option("--quick", is_flag=True, help="Two tables, and bundled plays will do.")
 @click.option(
-    "--seconds", default=60.0, show_default=True, type=click.FloatRange(min=0)
+    "--seconds", type=click.FloatRange(min=0), help="Of tables  [default: 60, quick: 0]"
+)
+@click.option(
+    "--epochs", type=click.IntRange(1), help="At most  [default: 20, quick: 1]"
 )
 @click.option("--loss", default=2.0, show_default=True, type=click.FloatRange(min=0))
-@click.option("--epochs", default=20, show_default=True, type=click.IntRange(1))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead.")
 def main(
     texts: Path | None,
     quick: bool,
-    seconds: float,
+    seconds: float | None,
+    epochs: int | None,
     loss: float,
-    epochs: int,
     as_json: bool,
 ) -> None:
     torch.set_num_threads(1)
     passages = read(texts, quick)
     sizes = [FEW, passages.different, *([] if quick else [MANY, VERY_MANY])]
-    goal = Goal(loss, 1 if quick else epochs, every=10 if quick else 100)
-    tables = measure_sizes(passages, sizes, 0.0 if quick else seconds)
+    seconds = (0 if quick else 60) if seconds is None else seconds
+    epochs = epochs or (1 if quick else 20)
+    goal = Goal(loss, epochs, every=10 if quick else 100)
+    tables = measure_sizes(passages, sizes, seconds)
     learned = learn_in_turn(passages, goal)
     counts = {
         "words": passages.different,
