@@ -3,6 +3,8 @@
 import numpy as np
 import polars as pl
 
+from throughtime.data.items import Items
+
 
 def events(
     sequences: int = 40, seed: int = 0, values: bool = True, items: int = 50
@@ -41,3 +43,9 @@ def dense(
             place = times.index(row["when"]), categories.index(row["what"])
             matrix[place] += row["how"] if values else 1.0
     return matrix
+
+
+def matrix(items: Items, sequence: int, start: int, stop: int) -> np.ndarray:
+    """What was read of some steps of a sequence, `(T, d)`."""
+    piece = np.array([[sequence, start, stop, start]])
+    return items.side_by_side(piece).to_dense()[:, 0].numpy()

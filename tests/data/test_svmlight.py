@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.data.events import matrix
 from tests.data.tables import dataset_of
 from throughtime import errors
 from throughtime.data import Reading, read_like
@@ -32,11 +33,11 @@ def test_lines_of_one_query_are_a_sequence(ending: str, tmp_path: Path) -> None:
     assert dataset.schema.items[0].categories == ("2", "3", "4", "10")
     assert dataset.items is not None
     place = list(dataset.keys).index("4")
-    found = dataset.items.matrix(place, 0, 2).toarray()
+    found = matrix(dataset.items, place, 0, 2)
     assert found.tolist() == [[0, 0, 0.5, 3.25], [1, 0, 0, 0]]
     new = read_like(file, dataset.schema, dataset.question, Reading(), targets=True)
     assert new.dataset.items is not None
-    again = new.dataset.items.matrix(place, 0, 2).toarray()
+    again = matrix(new.dataset.items, place, 0, 2)
     assert np.array_equal(again, found)
 
 
@@ -46,7 +47,7 @@ def test_without_queries_every_line_is_a_sequence(tmp_path: Path) -> None:
     dataset = dataset_of(file)
     assert dataset.frames.lengths.tolist() == [1] * 22
     assert dataset.items is not None
-    assert not dataset.items.matrix(21, 0, 1).nnz  # a line that names nothing
+    assert not matrix(dataset.items, 21, 0, 1).any()  # a line that names nothing
 
 
 @pytest.mark.parametrize(

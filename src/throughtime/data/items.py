@@ -1,6 +1,6 @@
 """What the steps name: a few of very many items, with their values."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -50,26 +50,49 @@ class Items:
         bounds = self.bounds(sequence, start, stop)
         return self.rows.read(int(bounds[0]), int(bounds[-1]))
 
-    def matrix(self, sequence: int, start: int, stop: int) -> csr_array:
-        """Return `(m, d)`, what some steps of a sequence name and training knows."""
-        bounds = self.bounds(sequence, start, stop)
-        rows = self.rows.read(int(bounds[0]), int(bounds[-1]))
-        known = (rows[:, 0] >= 0) & ~np.isnan(rows).any(axis=1)
-        ends = np.concatenate([[0], np.cumsum(known)])[bounds - bounds[0]]
-        places = rows[known, 0].astype(np.int64)
-        values = rows[known, 1] if self.with_values else np.ones(len(places))
-        return csr_array((values, places, ends), shape=(stop - start, self.size))
-
     def side_by_side(self, pieces: IntegerArray) -> SparseSequences:
         """Return the items of pieces `(B, 4)` as a network reads them."""
-        matrices = [
-            self.matrix(piece[SEQUENCE], piece[START], piece[STOP])
-            for piece in pieces.tolist()
-        ]
-        found = SparseSequences.of(matrices, self.size, dtype=torch.float32)
-        return found if self.with_values else replace(found, values=None)
+        rows, sequence, step = self._named(pieces)
+        lengths = torch.from_numpy(pieces[:, STOP] - pieces[:, START])
+        batch, steps = len(pieces), int(lengths.max())
+        place = step * batch + sequence
+        order = np.argsort(place, kind="stable")
+        counts = np.bincount(place, minlength=steps * batch)
+        values = None
+        if self.with_values:
+            values = torch.from_numpy(rows[order, 1].astype(np.float32))
+        return SparseSequences(
+            torch.from_numpy(rows[order, 0].astype(np.int64)),
+            torch.from_numpy(np.concatenate([[0], np.cumsum(counts)])),
+            lengths,
+            self.size,
+            values,
+        )
+
+    def summed(self, pieces: IntegerArray) -> csr_array:
+        """Return `(B, d)`, what pieces `(B, 4)` name in all their steps together."""
+        rows, sequence, _ = self._named(pieces)
+        values = rows[:, 1] if self.with_values else np.ones(len(rows))
+        places = sequence, rows[:, 0].astype(np.int64)
+        return csr_array((values, places), shape=(len(pieces), self.size))
 
     def nothing(self) -> SparseSequences:
         """Return one sequence of no steps, which takes the room of one."""
         zeros = torch.zeros(2, dtype=torch.int64)
         return SparseSequences(zeros[:0], zeros, zeros[:1], self.size)
+
+    def _named(
+        self, pieces: IntegerArray
+    ) -> tuple[FloatArray, IntegerArray, IntegerArray]:
+        """Return the rows that count, and of which piece, at which step each is."""
+        rows: list[FloatArray] = []
+        steps: list[IntegerArray] = []
+        for piece in pieces.tolist():
+            where = piece[SEQUENCE], piece[START], piece[STOP]
+            counts = np.diff(self.bounds(*where))
+            rows.append(self.raw(*where))
+            steps.append(np.repeat(np.arange(len(counts)), counts))
+        of_piece = np.repeat(np.arange(len(pieces)), [len(own) for own in rows])
+        found = np.concatenate(rows)
+        known = (found[:, 0] >= 0) & ~np.isnan(found).any(axis=1)
+        return found[known], of_piece[known], np.concatenate(steps)[known]

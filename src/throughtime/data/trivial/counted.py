@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array, vstack
+from scipy.sparse import csr_array
 
 from throughtime.data.datasets import SequenceDataset
-from throughtime.data.pieces import FIRST, SEQUENCE, START, STOP
+from throughtime.data.pieces import SEQUENCE, START, STOP
 from throughtime.data.schema import Column, Kind, Schema
 from throughtime.data.types import Split
 
@@ -83,22 +83,21 @@ class Summaries:
         means: list[Floats] = []
         deviations: list[Floats] = []
         targets: list[Floats] = []
-        named: list[csr_array] = []
         for part in parts:
             for piece in dataset.splits[part].tolist():
                 matrix = dataset.frames.read(
                     piece[SEQUENCE], piece[START], piece[STOP]
                 ).astype(np.float64)
-                if dataset.items is not None:
-                    of_steps = dataset.items.matrix(*piece[:FIRST])
-                    named.append(csr_array(of_steps.sum(axis=0)[None]))
                 wide = _numbers(dataset, matrix)
                 means.append(known_mean(wide))
                 deviations.append(np.sqrt(known_mean((wide - means[-1]) ** 2)))
                 targets.append(matrix[0, places])
         self.mean, self.deviation = np.array(means), np.array(deviations)
         self.targets = np.array(targets)
-        self.items = vstack(named, "csr") if named else None
+        self.items: csr_array | None = None
+        if dataset.items is not None:
+            pieces = np.concatenate([dataset.splits[part] for part in parts])
+            self.items = dataset.items.summed(pieces)
 
 
 def known_mean(rows: Floats) -> Floats:
