@@ -15,7 +15,7 @@ EVERYTHING = [
     *"--clip 0.5 --clip-value 0.1 --accumulate 3".split(),
     *"--average ema --ema-decay 0.9 --init orthogonal --forget-bias 1".split(),
     *"--zoneout h=0.1,c=0.2 --drop-connect 0.1 --variational-dropout 0.1".split(),
-    *"--k-winners 4".split(),
+    *"--k-winners 4 --activity-l1 0.01".split(),
 ]
 
 
@@ -42,6 +42,7 @@ def test_all_of_it_is_repeated_from_its_configuration() -> None:
         "[zoneout]",
         "variational_dropout = 0.1",
         "k_winners = 4",
+        "activity_l1 = 0.01",
     ]:
         assert line in text
     again = call("train", "--config", "first/config.toml", "--out", "again")
@@ -77,6 +78,7 @@ def test_a_schedule_of_torch_is_repeated_from_its_configuration() -> None:
         ("--zoneout h=much", "is no number, nor NAME=NUMBER"),
         ("--k-winners few", "'few' is no number of units, nor a share"),
         ("--k-winners 7", "k is 7, but the output of"),
+        ("--activity-l1 -1", "--activity-l1 -1.0, expected a finite number of at"),
         ("--k-winners 1.5", "k is 1.5; give a whole number"),
         ("--zoneout k=0.1", "LSTM has no state 'k'"),
         ("--cell elman --forget-bias 1", "--forget-bias 1.0 is asked of Elman"),

@@ -93,15 +93,21 @@ class Model(nn.Module):
         state: Sequence[Tensor] | None = None,
         *,
         lengths: Tensor | None = None,
+        return_layers: bool = False,
         **inputs: Tensor,
-    ) -> tuple[Tensor, Any]:
-        """Run the layers below the head: ``(T, B, D·H)`` and the state."""
+    ) -> tuple[Any, ...]:
+        """Run the layers below the head: ``(T, B, D·H)`` and the state.
+
+        With `return_layers` each layer's output is the third, as `Recurrent` gives it.
+        """
         self.reader.check(input, lengths)
         for name, value in inputs.items():
             if name in self.inputs:
                 self.inputs[name].check(value, lengths)
         x, further = self.read(input, **inputs)
-        return self.network(x, state, lengths=lengths, **further)
+        return self.network(
+            x, state, lengths=lengths, return_layers=return_layers, **further
+        )
 
     def pooled(self, hidden: Tensor, lengths: Tensor | None) -> Tensor:
         """Make what the head is given: ``(B, D·H)``, or all steps as they are."""
@@ -121,7 +127,9 @@ class Model(nn.Module):
         **inputs: Tensor,
     ) -> tuple[Tensor, Any]:
         """Give answers on the scale of the loss; arguments are those of `forward`."""
-        hidden, state = self.hidden(input, state, lengths=lengths, **inputs)
+        hidden, state = self.hidden(
+            input, state, lengths=lengths, return_layers=False, **inputs
+        )
         return self.head.logits(self.pooled(hidden, lengths)), state
 
     def answers(self, logits: Tensor, input: Tensor) -> Tensor:

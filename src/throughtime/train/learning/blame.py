@@ -125,7 +125,8 @@ def _again(model: Model, rerun: Rerun) -> tuple[list[Call], Answers]:
 
     def leave(_: Any, given: Any, named: dict[str, Any], result: Any) -> None:
         state = given[1] if len(given) > 1 else named.get("state")
-        further = {name: value for name, value in named.items() if name != "state"}
+        other = {"state", "return_layers"}
+        further = {name: value for name, value in named.items() if name not in other}
         input = given[0].detach()
         first = sum(len(call.input) for call in calls)
         calls.append(Call(before[-1], first, input, state, further, result[0]))
