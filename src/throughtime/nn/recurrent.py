@@ -215,7 +215,8 @@ class Recurrent(Layers):
         if inside is not None:
             found = *found, {key: batch.output(v) for key, v in inside.items()}
         if outputs is not None:
-            found = *found, tuple(map(batch.output, outputs))
+            formed = (found[0] if own is rows else batch.output(own) for own in outputs)
+            found = *found, tuple(formed)
         return found
 
     def step(

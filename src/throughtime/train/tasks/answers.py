@@ -76,8 +76,11 @@ class Answers(NamedTuple):
 
     def loss(self) -> Tensor:
         """Give the mean over all answers that count; what training makes small."""
-        losses = self.losses if self.penalty is None else self.losses + self.penalty
-        return losses.sum() / self.weight().clamp(min=1)
+        return self.penalised().sum() / self.weight().clamp(min=1)
+
+    def penalised(self) -> Tensor:
+        """Give each answer's loss with its penalty."""
+        return self.losses if self.penalty is None else self.losses + self.penalty
 
     def weight(self) -> Tensor:
         """Say how much the loss weighs beside those of other batches."""
