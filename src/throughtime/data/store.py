@@ -77,8 +77,6 @@ class FileStore:
         rows = np.empty((max(0, stop - start), self.shape[1]), self._dtype)
         if not rows.size:
             return rows
-        if not rows.size:
-            return rows
         left, place = rows.data.cast("B"), start * self._row
         while len(left):
             count = os.preadv(self._file, [left], place)
