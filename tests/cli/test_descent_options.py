@@ -1,5 +1,6 @@
 """How weights start, change and are held back, from the command line."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,10 @@ def test_all_of_it_is_repeated_from_its_configuration() -> None:
     assert files[0] == files[1]
     shown = call("inspect", "first")
     assert "Zoneout" in shown.output
+    best = json.loads(call("inspect", "first", "--json").stdout)["best"]
+    course = best["zero_fraction_by_step"]
+    assert course["first"][:2] == [0, 1]
+    assert course["layers"] == [pytest.approx([2 / 6] * len(course["first"]))]
 
 
 def test_a_schedule_of_torch_is_repeated_from_its_configuration() -> None:
