@@ -1,5 +1,6 @@
 """How weights start, change and are held back, from the command line."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ EVERYTHING = [
     *"--clip 0.5 --clip-value 0.1 --accumulate 3".split(),
     *"--average ema --ema-decay 0.9 --init orthogonal --forget-bias 1".split(),
     *"--zoneout h=0.1,c=0.2 --drop-connect 0.1 --variational-dropout 0.1".split(),
-    *"--k-winners 4".split(),
+    *"--k-winners 4 --activity-l1 0.01".split(),
 ]
 
 
@@ -42,6 +43,7 @@ def test_all_of_it_is_repeated_from_its_configuration() -> None:
         "[zoneout]",
         "variational_dropout = 0.1",
         "k_winners = 4",
+        "activity_l1 = 0.01",
     ]:
         assert line in text
     again = call("train", "--config", "first/config.toml", "--out", "again")
@@ -51,6 +53,10 @@ def test_all_of_it_is_repeated_from_its_configuration() -> None:
     assert files[0] == files[1]
     shown = call("inspect", "first")
     assert "Zoneout" in shown.output
+    best = json.loads(call("inspect", "first", "--json").stdout)["best"]
+    course = best["zero_fraction_by_step"]
+    assert course["first"][:2] == [0, 1]
+    assert course["layers"] == [pytest.approx([2 / 6] * len(course["first"]))]
 
 
 def test_a_schedule_of_torch_is_repeated_from_its_configuration() -> None:
@@ -93,6 +99,7 @@ def test_penalties_are_repeated_from_their_configuration() -> None:
         ("--zoneout h=much", "is no number, nor NAME=NUMBER"),
         ("--k-winners few", "'few' is no number of units, nor a share"),
         ("--k-winners 7", "k is 7, but the output of"),
+        ("--activity-l1 -1", "--activity-l1 -1.0, expected a finite number of at"),
         ("--k-winners 1.5", "k is 1.5; give a whole number"),
         ("--zoneout k=0.1", "LSTM has no state 'k'"),
         ("--cell elman --forget-bias 1", "--forget-bias 1.0 is asked of Elman"),

@@ -10,7 +10,7 @@ import throughtime as tt
 from tests.compare import assert_close
 from throughtime import errors, math
 from throughtime.graph import Value
-from throughtime.train.zeros import ZeroCounter
+from throughtime.train.zeros import count_zeros
 
 
 def layer(module: tt.nn.Recurrent, index: int, **settings: Any) -> tt.nn.Recurrent:
@@ -108,7 +108,7 @@ def test_zeros_are_those_of_each_layer_alone() -> None:
     cell = tt.cells.Elman("relu")
     module = tt.nn.Recurrent(cell, 3, 4, num_layers=3, residual=True)
     x = torch.randn(5, 2, 3)
-    found = ZeroCounter(module).fractions(x, torch.tensor([5, 5]))
+    found = count_zeros(module, x, torch.tensor([5, 5]))["zero_fraction"]
     value, expected = x, []
     for index in range(3):
         alone = tt.nn.Recurrent.from_graphs([module.graphs[index]])

@@ -45,9 +45,12 @@ TRAININGS: dict[str, tuple[Any, dict[str, Any]]] = {
     "multilabel": (EVERY["multilabel"], {}),
     "classify per sequence": (
         EVERY["classify per sequence"],
-        {"class_weights": "balanced", "target_replication": 0.5},
+        {"class_weights": "balanced", "target_replication": 0.5, "activity_l1": 0.1},
     ),
-    "forecast of changes": (EVERY["forecast of changes"], {"steps": 5}),
+    "forecast of changes": (
+        EVERY["forecast of changes"],
+        {"steps": 5, "activity_l1": 0.1},
+    ),
     "next symbol": (EVERY["next symbol"], {"tbptt": "3:5", "accumulate": 2}),
     "items": (
         read(events(30), Reading("who", "when", items="what:how", target="label")),
@@ -56,7 +59,12 @@ TRAININGS: dict[str, tuple[Any, dict[str, Any]]] = {
     "text": (text_dataset(SENTENCE * 25, "text"), {"steps": 20}),
     "text, cut at random": (
         text_dataset(SENTENCE * 25, "text"),
-        {"tbptt": "random:9", "average": "ema", "schedule": "plateau"},
+        {
+            "tbptt": "random:9",
+            "activity_l1": 0.1,
+            "average": "ema",
+            "schedule": "plateau",
+        },
     ),
 }
 OF_ROWS = ("lazy-fobos", "ftrl-proximal", "adam")

@@ -117,6 +117,17 @@ class Jumps(tt.Cell):
         return h, n
 
 
+class Spike(tt.Cell):
+    """Infinite at a step, and gone at the next."""
+
+    weight = tt.Parameter("hidden", "input", init=1.0)
+    h = tt.State("hidden")
+
+    def step(self, x: Any, h: Any) -> Any:
+        spike = exp(100 * (self.weight @ x))
+        return where(h > 2, 1, spike)
+
+
 def marked(
     places: Sequence[tuple[int, int]] = (), value: float = 1.0
 ) -> SequenceDataset:
@@ -163,6 +174,14 @@ def test_the_reverse_direction(tmp_path: Path) -> None:
     assert f"{where}{last - DOUBLINGS} of sequence '0'" in found
 
 
+def test_where_a_penalty_alone_is_not_finite(tmp_path: Path) -> None:
+    """Of the last steps, which are answered from, all are finite."""
+    data = marked([(3, 2)])
+    found = diverging(Spike(), data, tmp_path, activity_l1=0.1)
+    where = "first in layer 0: spike (exp) is inf at step 2 of sequence '3'"
+    assert found.startswith(f"The loss is inf at update 1 of epoch 1 ({where})")
+
+
 def test_the_layer_above(tmp_path: Path) -> None:
     # The lower layer reads zeros, and gives 1, 1.5, 1.75, … to the upper one.
     below, state, step = 1.0, 1.0, 0
@@ -183,10 +202,12 @@ def test_a_state_that_is_carried_through_a_text(tmp_path: Path) -> None:
     assert "smaller learning_rate" in found
 
 
-def test_windows_of_a_stream(tmp_path: Path) -> None:
+@pytest.mark.parametrize("factor", [None, 0.1])
+def test_windows_of_a_stream(factor: float | None, tmp_path: Path) -> None:
     text = tmp_path / "text.txt"
     text.write_text("the quick brown fox jumps over the lazy dog.\n" * 25)
-    found = diverging(Divides(13), text, tmp_path, tbptt="4:6", batch_size=2)
+    options: dict[str, Any] = {"batch_size": 2, "activity_l1": factor}
+    found = diverging(Divides(13), text, tmp_path, tbptt="4:6", **options)
     # The fourth window counts the steps 12 to 15, and runs 10 and 11 again before.
     assert found.startswith("The loss is nan at update 4 of epoch 1 (")
     assert "first in layer 0: quotient is inf at character 12 of the text)" in found

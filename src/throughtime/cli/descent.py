@@ -38,6 +38,14 @@ STARTING = [
     ),
     option(
         "Network",
+        "--activity-l1",
+        type=float,
+        metavar="λ",
+        help="Add λ times the mean of Σ|h| over all units of all layers to the loss of "
+        "training, so that more of them are 0.",
+    ),
+    option(
+        "Network",
         "--init",
         default="default",
         show_default=True,

@@ -210,6 +210,31 @@ def _cudnn(given: Run) -> Result:
     return _formed(output, given.inputs["x"]), ends
 
 
+@torch.no_grad()
+def flatten(weights: list[Tensor], operation: str, graph: StepGraph) -> None:
+    """Make one layer's weights neighbours in memory, where cuDNN can use it."""
+    first = weights[0]
+    if not first.is_cuda or not torch.backends.cudnn.is_acceptable(first):
+        return
+    alike = len({(weight.dtype, weight.device) for weight in weights}) == 1
+    apart = len({weight.data_ptr() for weight in weights}) == len(weights)
+    if not alike or not apart or not torch._use_cudnn_rnn_flatten_weight():
+        return
+    from torch.backends.cudnn import rnn
+
+    torch._cudnn_rnn_flatten_weight(
+        weights,
+        len(weights),
+        graph.input_size,
+        rnn.get_cudnn_mode(operation.upper()),
+        graph.hidden_size,
+        0,  # no projection
+        1,  # one layer
+        False,  # time first
+        False,  # one direction
+    )
+
+
 def _llvm(run: Run) -> Result:
     """Machine code; a backward pass is planned where one may follow."""
     names = ["x", *(declared.name for declared in run.graph.inputs)]

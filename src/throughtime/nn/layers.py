@@ -16,7 +16,7 @@ from throughtime.graph.serialize import text_of
 from throughtime.graph.zeros import tell_layers, zero_values
 from throughtime.nn.checkpointing import Checkpoint, Spacing
 from throughtime.nn.choice import Choice, check_backend, choose, plain_operation
-from throughtime.nn.execution import run_layer
+from throughtime.nn.execution import flatten, run_layer
 from throughtime.nn.initialisation import check_initialisation, draw
 from throughtime.nn.packing import Packing
 from throughtime.nn.permuting import taken
@@ -185,7 +185,7 @@ class Layers(SparseInputs):
             return
         for layer, direction, graph in self._runs():
             weights = list(self._parameters_of(layer, direction).values())
-            _flatten(weights, self._operation, graph)
+            flatten(weights, self._operation, graph)
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Self:
         super()._apply(fn, recurse)
@@ -262,12 +262,14 @@ class Layers(SparseInputs):
         batch: int,
         packing: Packing | None = None,
         values: Values | None = None,
+        outputs: list[Tensor] | None = None,
     ) -> tuple[Tensor, list[Tensor]]:
         """Rows ``(N, F)`` through all layers: rows ``(N, D·H)`` and final states.
 
         Rows may also be ``(T, B, F)``, and then are so behind. States are
         ``(L·D, B, n)``, or none for those of the declarations; with a packing, rows
-        and states are in its order. Rows of all named values are put into ``values``.
+        and states are in its order. Rows of all named values are put into ``values``,
+        what the cells of each layer give into ``outputs``.
         """
         x = inputs["x"]
         choice = self.choice(x.dtype, x.device)
@@ -276,7 +278,7 @@ class Layers(SparseInputs):
             choice = choose(self.backend, graphs, "", x.dtype, x.device)
         extent = steps, batch, packing, self._segment(choice, x, steps, batch)
         with own_precision(x.device):
-            return self._run_rows(inputs, states, extent, choice, values)
+            return self._run_rows(inputs, states, extent, choice, values, outputs)
 
     def _segment(self, choice: Choice, x: Tensor, steps: int, batch: int) -> int:
         """Steps between two stored states; 0: what every step needs is stored."""
@@ -300,6 +302,7 @@ class Layers(SparseInputs):
         extent: tuple[int, int, Packing | None, int],
         choice: Choice,
         values: Values | None,
+        outputs: list[Tensor] | None,
     ) -> tuple[Tensor, list[Tensor]]:
         value = inputs["x"]
         keys = self.draw_keys(value.device)
@@ -308,7 +311,7 @@ class Layers(SparseInputs):
             below = value
             if layer and self.dropout:
                 value = functional.dropout(value, self.dropout, self.training)
-            outputs: list[Tensor] = []
+            ways: list[Tensor] = []
             for direction in range(self.directions):
                 run = layer * self.directions + direction
                 output, ends = self._direction(
@@ -321,10 +324,12 @@ class Layers(SparseInputs):
                     values,
                     None if keys is None else keys[run],
                 )
-                outputs.append(output)
+                ways.append(output)
                 for final, end in zip(finals, ends, strict=True):
                     final.append(end)
-            value = torch.cat(outputs, -1) if self.bidirectional else outputs[0]
+            value = torch.cat(ways, -1) if self.bidirectional else ways[0]
+            if outputs is not None:
+                outputs.append(value)
             if layer and self.residual:
                 value = value + below
         if self.num_layers * self.directions == 1:
@@ -373,28 +378,3 @@ class Layers(SparseInputs):
                 values[layer, direction, name] = output[..., start:stop]
             output = output[..., : self.graphs[layer].output_size]
         return output, finals
-
-
-@torch.no_grad()
-def _flatten(weights: list[Tensor], operation: str, graph: StepGraph) -> None:
-    """Make one layer's weights neighbours in memory, where cuDNN can use it."""
-    first = weights[0]
-    if not first.is_cuda or not torch.backends.cudnn.is_acceptable(first):
-        return
-    alike = len({(weight.dtype, weight.device) for weight in weights}) == 1
-    apart = len({weight.data_ptr() for weight in weights}) == len(weights)
-    if not alike or not apart or not torch._use_cudnn_rnn_flatten_weight():
-        return
-    from torch.backends.cudnn import rnn
-
-    torch._cudnn_rnn_flatten_weight(
-        weights,
-        len(weights),
-        graph.input_size,
-        rnn.get_cudnn_mode(operation.upper()),
-        graph.hidden_size,
-        0,  # no projection
-        1,  # one layer
-        False,  # time first
-        False,  # one direction
-    )

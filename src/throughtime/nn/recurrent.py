@@ -155,6 +155,7 @@ class Recurrent(Layers):
         lengths: Lengths | None = None,
         resets: Tensor | None = None,
         return_all: bool = False,
+        return_layers: bool = False,
         **inputs: Sequences,
     ) -> tuple[Any, ...]:
         """Run over whole sequences.
@@ -179,6 +180,8 @@ class Recurrent(Layers):
             No gradient crosses. Not with a ``PackedSequence``.
         return_all
             Whether to give every named value of the step at every step as well.
+        return_layers
+            Whether to give the output of every layer as well.
         **inputs
             The cell's further inputs by name, shaped like ``input``.
 
@@ -195,18 +198,26 @@ class Recurrent(Layers):
             prints: locals of ``step``, what `throughtime.math.name` marked, states (by
             name, the new ones), and functions without a name, such as ``tanh#1``. Error
             flows through them as through the output.
+        layers
+            With ``return_layers``, behind all else: a tuple of each layer's output in
+            the form of ``output``, before dropout and what ``residual`` adds. Error
+            flows through them, too.
         """
         batch = read(self, input, inputs, lengths, resets)
         labels = [f"state.{name}" for name in self.state_names]
         start = read_states(self, batch, state, "state", labels)
         inside: Values | None = {} if return_all else None
+        outputs: list[Tensor] | None = [] if return_layers else None
         rows, finals = self.run_rows(
-            batch.rows, start, batch.steps, batch.parts, batch.packing, inside
+            batch.rows, start, batch.steps, batch.parts, batch.packing, inside, outputs
         )
-        output, after = batch.output(rows), self.state_class(*batch.finals(finals))
-        if inside is None:
-            return output, after
-        return output, after, {key: batch.output(v) for key, v in inside.items()}
+        found = batch.output(rows), self.state_class(*batch.finals(finals))
+        if inside is not None:
+            found = *found, {key: batch.output(v) for key, v in inside.items()}
+        if outputs is not None:
+            formed = (found[0] if own is rows else batch.output(own) for own in outputs)
+            found = *found, tuple(formed)
+        return found
 
     def step(
         self, x: Tensor, state: State | None = None, **inputs: Tensor

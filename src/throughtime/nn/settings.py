@@ -12,7 +12,7 @@ from throughtime.graph import Cell, StepGraph, refuse_unused, trace
 from throughtime.graph.block_diagonal import with_heads
 
 # Keywords of `forward` that an Input must not take.
-RESERVED = ("input", "state", "lengths", "resets", "return_all")
+RESERVED = ("input", "state", "lengths", "resets", "return_all", "return_layers")
 
 
 def trace_layers(

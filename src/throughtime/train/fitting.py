@@ -73,6 +73,7 @@ def fit(
     drop_connect: float = 0.0,
     variational_dropout: float | Mapping[str, float] | None = None,
     k_winners: float | None = None,
+    activity_l1: float | None = None,
     init: str = "default",
     forget_bias: float | None = None,
     chrono_steps: int | None = None,
@@ -163,6 +164,11 @@ def fit(
     k_winners
         How many of the cell's output units are not 0, a whole number, or what share of
         them, below 1: `throughtime.cells.KWinners` of the cell.
+    activity_l1
+        λ of a penalty on activity: training adds λ times Σ|h| over the units of all
+        layers to the loss of each answer, the mean over the steps of its sequence; of a
+        text and with `tbptt`, over the steps of its row in the update. What is recorded
+        as loss is without it.
     init, forget_bias, chrono_steps
         How recurrent weights and gates start, as in `throughtime.nn.initialise`.
         `chrono_steps` None: the longest stretch of steps that error flows through.

@@ -104,9 +104,13 @@ class Model(nn.Module):
         state: Sequence[Tensor] | None = None,
         *,
         lengths: Tensor | None = None,
+        return_layers: bool = False,
         **inputs: Tensor,
-    ) -> tuple[Tensor, Any]:
-        """Run the layers below the head: ``(T, B, D·H)`` and the state."""
+    ) -> tuple[Any, ...]:
+        """Run the layers below the head: ``(T, B, D·H)`` and the state.
+
+        With `return_layers` each layer's output is the third, as `Recurrent` gives it.
+        """
         reader: Any = self.reader  # of the kind that the input must be of
         reader.check(input, lengths)
         for name, value in inputs.items():
@@ -115,7 +119,9 @@ class Model(nn.Module):
         x, further = self.read(input, **inputs)
         if isinstance(input, SparseSequences):
             lengths = None  # it knows its own
-        return self.network(x, state, lengths=lengths, **further)
+        return self.network(
+            x, state, lengths=lengths, return_layers=return_layers, **further
+        )
 
     def pooled(self, hidden: Tensor, lengths: Tensor | None) -> Tensor:
         """Make what the head is given: ``(B, D·H)``, or all steps as they are."""
@@ -137,7 +143,9 @@ class Model(nn.Module):
         """Give answers on the scale of the loss; arguments are those of `forward`."""
         if isinstance(input, SparseSequences):
             lengths = input.lengths
-        hidden, state = self.hidden(input, state, lengths=lengths, **inputs)
+        hidden, state = self.hidden(
+            input, state, lengths=lengths, return_layers=False, **inputs
+        )
         return self.head.logits(self.pooled(hidden, lengths)), state
 
     def answers(self, logits: Tensor, input: Raw) -> Tensor:

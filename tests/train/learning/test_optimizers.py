@@ -208,7 +208,8 @@ def test_what_another_setting_leaves_without_effect(said: dict[str, Any]) -> Non
 def test_older_runs_lack_what_is_newer() -> None:
     settings = settings_of()
     stored = settings.to_json()
-    del stored["k_winners"], stored["schedule_options"], stored["l1"], stored["l2"]
+    del stored["k_winners"], stored["schedule_options"], stored["activity_l1"]
+    del stored["l1"], stored["l2"]
     assert Settings.from_json(stored) == settings
 
 

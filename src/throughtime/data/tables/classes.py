@@ -1,6 +1,6 @@
 """Categories, known from the training part alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,17 +90,30 @@ def _codes(
 ) -> list[FloatArray]:
     """Return the different codes of each column in the training part, sorted."""
     found: list[FloatArray] = [np.empty(0) for _ in places]
+    for rows in _chunks(frames, starts, train):
+        for k, place in enumerate(places):
+            values = rows[:, place]
+            found[k] = np.union1d(found[k], values[~np.isnan(values)])
+    return found
+
+
+def _chunks(
+    frames: Store, starts: IntegerArray, train: IntegerArray
+) -> Iterator[FloatArray]:
+    """Give the rows of the training part, those of many short pieces together."""
+    held: list[FloatArray] = []
+    size = 0
     for piece in train.tolist():
         first = int(starts[piece[SEQUENCE]])
         stop = first + piece[STOP]
         for start in range(first + piece[START], stop, STRETCH):
-            rows = frames.read(start, min(start + STRETCH, stop))
-            for k, place in enumerate(places):
-                values = rows[:, place]
-                values = values[~np.isnan(values)]
-                if not np.isin(values, found[k]).all():
-                    found[k] = np.union1d(found[k], values)
-    return found
+            held.append(frames.read(start, min(start + STRETCH, stop)))
+            size += len(held[-1])
+            if size >= STRETCH:
+                yield np.concatenate(held)
+                held, size = [], 0
+    if held:
+        yield np.concatenate(held)
 
 
 def _write(

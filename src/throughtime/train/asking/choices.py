@@ -46,6 +46,7 @@ def suited(asked: Mapping[str, Any]) -> dict[str, Any]:
         "zoneout": None,
         "variational_dropout": None,
         "k_winners": None,
+        "activity_l1": None,
         "swa_start": _SWA_START if average == "swa" else None,
     }
 

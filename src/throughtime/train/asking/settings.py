@@ -70,6 +70,7 @@ _NUMBERS: Final = {
 }
 _NUMBERS_OR_NONE: Final = {
     "target_replication": _SHARE,
+    "activity_l1": _FROM_0,
     "forget_bias": _FINITE,
     "weight_decay": _FROM_0,
     "momentum": _FROM_0,
@@ -104,6 +105,8 @@ class Settings:
         of recurrent weights; those of `"input"` and `"hidden"`, or one for both.
     k_winners
         How many of the cell's output units are not 0, or what share of them.
+    activity_l1
+        How much it costs in training that units are not 0; None: nothing.
     init, forget_bias, chrono_steps
         How recurrent weights and gates start, as in `throughtime.nn.initialise`.
     optimizer, weight_decay, momentum, optimizer_options
@@ -159,6 +162,7 @@ class Settings:
     drop_connect: float
     variational_dropout: float | Mapping[str, float] | None
     k_winners: float | None = None  # older runs have none
+    activity_l1: float | None = None
     init: str
     forget_bias: float | None
     chrono_steps: int | None

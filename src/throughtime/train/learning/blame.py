@@ -52,7 +52,7 @@ def blame_values(model: Model, answers: Answers | None) -> str | None:
     if answers is None or answers.rerun is None:
         return None
     calls, again = _again(model, answers.rerun)
-    bad = ~again.losses.isfinite()
+    bad = ~again.penalised().isfinite()
     # Of a row whose loss is finite an infinite value has done no harm.
     rows = bad.any(0) if bad.dim() > 1 else bad
     if again.loss().isfinite():
@@ -128,7 +128,8 @@ def _again(model: Model, rerun: Rerun) -> tuple[list[Call], Answers]:
 
     def leave(_: Any, given: Any, named: dict[str, Any], result: Any) -> None:
         state = given[1] if len(given) > 1 else named.get("state")
-        further = {name: value for name, value in named.items() if name != "state"}
+        other = {"state", "return_layers"}
+        further = {name: value for name, value in named.items() if name not in other}
         sparse = isinstance(given[0], SparseSequences)
         input = given[0] if sparse else given[0].detach()
         first = sum(len(call.output) for call in calls)
@@ -285,7 +286,7 @@ def _first(bad: Tensor, rows: Tensor) -> tuple[int, int] | None:
 def _in_output(answers: Answers, rerun: Rerun, steps: int) -> str:
     """Say it of what follows the network, which ran so many steps."""
     whole = answers.losses.dim() == 1
-    bad = ~answers.losses.isfinite()
+    bad = ~answers.penalised().isfinite()
     step, row = (0, int(bad.nonzero()[0, 0])) if whole else bad.nonzero()[0].tolist()
     logits = answers.logits[row] if whole else answers.logits[step, row]
     # Of a window, the newest steps alone have losses.

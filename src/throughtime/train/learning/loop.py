@@ -30,7 +30,7 @@ from throughtime.train.metrics import Meter, measure
 from throughtime.train.model import Model
 from throughtime.train.showing.progress import Moment, Reporter, Row
 from throughtime.train.tasks import Answers, Task
-from throughtime.train.zeros import ZeroCounter
+from throughtime.train.zeros import count_zeros
 
 
 @dataclass
@@ -93,7 +93,6 @@ class Loop:
             (settings.swa_start or 0.0) * settings.epochs,
             self.updates.settle,
         )
-        self.zeros = ZeroCounter(model.network)
         self.outcome = Outcome()
         self.epoch = self._new_epoch(1)
         self.best = weights_of(model)
@@ -236,7 +235,7 @@ class Loop:
             with self.average.applied():
                 may_stop = self._may_stop_validation()
                 after = measure(self.task, self.model, "validation", may_stop)
-                zeros = self._zero_fractions()
+                zeros = self._zeros()
         except Stopped:
             self.save()
             raise
@@ -244,7 +243,7 @@ class Loop:
         chosen = self.training.tbptt
         return {
             **row,
-            "zero_fraction": zeros,
+            **zeros,
             **({"tbptt": chosen} if chosen else {}),
         }
 
@@ -323,9 +322,9 @@ class Loop:
             write(self.folder / METRICS, metrics_lines(self.outcome.rows))
 
     @torch.no_grad()
-    def _zero_fractions(self) -> list[float]:
+    def _zeros(self) -> dict[str, Any]:
         features, inputs, lengths = self.task.glimpse()
         device = self.model.head.weight.device
         inputs = {name: value.to(device) for name, value in inputs.items()}
         vectors, inputs = self.model.read(features.to(device), **inputs)
-        return self.zeros.fractions(vectors, lengths, **inputs)
+        return count_zeros(self.model.network, vectors, lengths, **inputs)

@@ -3,8 +3,9 @@
 `answers` says what a task is and what it gives; `sequences` asks the questions of
 columns (classes, labels, numbers, the next step, forecasts), `text` that of a text;
 `truncated` learns either as a stream without end, of which `stretches` reads sequences
-part by part; `weights` lets rare classes count more. A loss is that of an answer; what
-training makes small is the mean over the answers of a batch that count.
+part by part; `weights` lets rare classes count more, `activity` what is active cost
+something. A loss is that of an answer; what training makes small is the mean over the
+answers of a batch that count.
 
 May import what `train` may, `asking`, `preparing`, `model`, `truncation`, `ranks`, and
 of `measuring` and `showing` what answers are called there.
@@ -36,5 +37,6 @@ def make_task(dataset: Dataset, settings: Settings, ranks: Ranks = ALONE) -> Tas
         # A text has steps or a rule: `settle` and `open_run` see to it.
         rule = settings.rule
         steps = settings.steps or 0 if rule is None else rule.steps
-        return NextSymbol(dataset, settings.batch_size, steps, rule, ranks)
+        rows, l1 = settings.batch_size, settings.activity_l1
+        return NextSymbol(dataset, rows, steps, rule, ranks, l1)
     return OfSequences(dataset, settings, ranks)

@@ -53,6 +53,9 @@ class Answers(NamedTuple):
     updates
         How many of the updates that `Task.batches` counts this is; other than 1 where
         batches differ in length, and nobody knows how many there will be.
+    penalty
+        `(…)`, what training adds to each of the losses, and no metric counts; None:
+        nothing.
     over
         What the sum of the losses is divided by; None: how many answers count.
     rerun
@@ -67,12 +70,17 @@ class Answers(NamedTuple):
     sequences: int
     steps: int
     updates: float = 1.0
+    penalty: Tensor | None = None
     over: float | None = None
     rerun: Rerun | None = None
 
     def loss(self) -> Tensor:
         """Give the mean over all answers that count; what training makes small."""
-        return self.losses.sum() / self.weight().clamp(min=1)
+        return self.penalised().sum() / self.weight().clamp(min=1)
+
+    def penalised(self) -> Tensor:
+        """Give each answer's loss with its penalty."""
+        return self.losses if self.penalty is None else self.losses + self.penalty
 
     def weight(self) -> Tensor:
         """Say how much the loss weighs beside those of other batches."""

@@ -25,6 +25,7 @@ from throughtime.train.preparing.outputs import asked_of
 from throughtime.train.preparing.truth import truth_of
 from throughtime.train.ranks import ALONE, Ranks
 from throughtime.train.showing.progress import Counted
+from throughtime.train.tasks.activity import activity, penalty
 from throughtime.train.tasks.answers import Answers, Rerun, Training, known
 from throughtime.train.tasks.collecting import Collected
 from throughtime.train.tasks.stretches import PieceStream, place_in
@@ -105,7 +106,8 @@ class OfSequences:
         source = PieceStream(
             self.dataset, model, rows, rule.steps, order, self.ranks.share
         )
-        return Truncated(model, source, rule, order, self._weights)
+        l1 = self.settings.activity_l1
+        return Truncated(model, source, rule, order, self._weights, l1)
 
     def epoch(self, order: torch.Generator) -> SequenceBatches:
         """Draw the batches of an epoch."""
@@ -118,7 +120,10 @@ class OfSequences:
 
     def learned(self, model: Model, batch: SequenceBatch) -> Answers:
         """Answer a batch as training counts it."""
-        return self._answer(model, batch, self.settings.target_replication)
+        settings = self.settings
+        return self._answer(
+            model, batch, settings.target_replication, settings.activity_l1
+        )
 
     def evaluate(self, model: Model, split: Split) -> Iterator[Answers]:
         """Answer every piece of one part, whole."""
@@ -180,9 +185,12 @@ class OfSequences:
         model: Model,
         batch: SequenceBatch,
         replication: float | None = None,
+        activity_l1: float | None = None,
     ) -> Answers:
         features, inputs, truth = self._read(model, batch)
-        hidden, _ = model.hidden(features, lengths=batch.lengths, **inputs)
+        hidden, _, *layers = model.hidden(
+            features, lengths=batch.lengths, return_layers=bool(activity_l1), **inputs
+        )
         logits = model.head.logits(model.pooled(hidden, batch.lengths))
         targets = model.output.encode(truth, lambda: model.fill(features))
         each = model.head.each(logits, targets)
@@ -192,12 +200,18 @@ class OfSequences:
         if replication is not None:
             repeated = self._replicated(model, hidden, targets, batch.lengths)
             losses = replication * repeated + (1 - replication) * losses
-        if self.dataset.weights is not None:
-            counted = self.dataset.weights[batch.sequences.numpy()]
-            losses = losses * losses.new_tensor(counted)
         counts, steps = known(targets), int(batch.lengths.sum())
-        sequences = len(batch.pieces)
-        return Answers(logits, targets, losses, plain, counts, sequences, steps)
+        shares = counts.to(losses)
+        if self.dataset.weights is not None:
+            counted = losses.new_tensor(self.dataset.weights[batch.sequences.numpy()])
+            losses, shares = losses * counted, shares * counted
+        found = Answers(
+            logits, targets, losses, plain, counts, len(batch.pieces), steps
+        )
+        if not activity_l1:
+            return found
+        active, alive = activity(layers[0]), _alive(hidden, batch.lengths)
+        return found._replace(penalty=penalty(activity_l1, active, alive, shares))
 
     def _replicated(
         self, model: Model, hidden: Tensor, targets: Tensor, lengths: Tensor
@@ -207,8 +221,7 @@ class OfSequences:
         each = model.head.each(model.head.logits(hidden), repeated)
         if self._weights is not None:
             each = each * self._weights(repeated)
-        step = torch.arange(len(hidden))[:, None]
-        losses = each.sum(-1).where((step < lengths).to(each.device), 0)
+        losses = each.sum(-1).where(_alive(hidden, lengths), 0)
         return losses.sum(0) / lengths.to(losses).clamp(min=1)
 
     def _read(
@@ -217,11 +230,11 @@ class OfSequences:
         """Give features, further inputs, and what is true where it counts."""
         frames = batch.frames.to(model.head.weight.device)
         features, inputs = self._columns(batch, frames)
-        step = torch.arange(len(frames))[:, None]
-        alive = (step < batch.lengths).to(frames.device)[..., None]
+        alive = _alive(frames, batch.lengths)[..., None]
         values = frames[..., self._asked].where(alive, torch.nan)
         truth = truth_of(values, self.dataset.question)
         if self.dataset.question.per == "step":
+            step = torch.arange(len(frames))[:, None]
             asked = (step >= batch.first).to(frames.device)[..., None]
             truth = truth.where(asked, torch.nan)
         return features, inputs, truth
@@ -240,6 +253,12 @@ class OfSequences:
         if given is None:
             return None
         return ClassWeights.of(given, self.dataset, self.asked)
+
+
+def _alive(values: Tensor, lengths: Tensor) -> Tensor:
+    """Say which steps of ``(T, B, n)`` there are, ``(T, B)``."""
+    step = torch.arange(len(values))[:, None]
+    return (step < lengths).to(values.device)
 
 
 def _check_rows(count: int, settings: Settings, ranks: Ranks) -> None:

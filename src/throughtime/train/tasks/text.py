@@ -12,6 +12,7 @@ from throughtime.train.measuring import Predicted
 from throughtime.train.model import Model
 from throughtime.train.ranks import ALONE, Ranks
 from throughtime.train.showing.progress import Counted
+from throughtime.train.tasks.activity import activity, penalty
 from throughtime.train.tasks.answers import Answers, Rerun, Training, known
 from throughtime.train.tasks.truncated import TextSource, Truncated
 from throughtime.train.truncation import Rule
@@ -35,6 +36,8 @@ class NextSymbol:
         How error is truncated; None: at the chunks of T steps.
     ranks
         Who follows which streams.
+    activity_l1
+        The factor of the penalty on activity; None: there is none.
     """
 
     name = "next"
@@ -48,7 +51,9 @@ class NextSymbol:
         steps: int,
         rule: Rule | None = None,
         ranks: Ranks = ALONE,
+        activity_l1: float | None = None,
     ) -> None:
+        self.activity_l1 = activity_l1
         self.dataset, self.rule, self.ranks = dataset, rule, ranks
         symbols, share = dataset.part("train"), ranks.share
         self.streams = TextStreams(symbols, batch_size, steps, share=share)
@@ -60,9 +65,9 @@ class NextSymbol:
     def training(self, model: Model, order: torch.Generator) -> Training:
         """Give passes over the text; its order is its own."""
         if self.rule is None:
-            return Streamed(model, self.streams, self._place)
+            return Streamed(model, self.streams, self._place, self.activity_l1)
         source = TextSource(self.streams, self._place)
-        return Truncated(model, source, self.rule, order)
+        return Truncated(model, source, self.rule, order, activity_l1=self.activity_l1)
 
     def evaluate(self, model: Model, split: Split) -> Iterator[Answers]:
         """Answer every symbol of one part but the first, in one stream or a few.
@@ -120,28 +125,38 @@ class Streamed:
         The chunks of a pass.
     named
         Names a symbol of them.
+    activity_l1
+        The factor of the penalty on activity; None: there is none.
     """
 
     tbptt: str | None = None
 
     def __init__(
-        self, model: Model, streams: TextStreams, named: Callable[[int], str]
+        self,
+        model: Model,
+        streams: TextStreams,
+        named: Callable[[int], str],
+        activity_l1: float | None = None,
     ) -> None:
         self.model, self.streams, self.named = model, streams, named
+        self.activity_l1 = activity_l1
         self._done = 0
         self._state: list[Tensor] | None = None
 
     def __iter__(self) -> Iterator[Answers]:
         for chunk in self.streams.after(self._done):
             rerun = self._rerun(chunk, self._state)
-            answers, self._state = _answer(self.model, chunk, self._state)
+            answers, self._state = self._answer(chunk, self._state)
             self._done += 1
             yield answers._replace(rerun=rerun)
         self._done, self._state = 0, None
 
+    def _answer(self, chunk: TextChunk, state: Any) -> tuple[Answers, list[Tensor]]:
+        return _answer(self.model, chunk, state, activity_l1=self.activity_l1)
+
     def _rerun(self, chunk: TextChunk, state: Any) -> Rerun:
         def answer() -> Answers:
-            return _answer(self.model, chunk, state)[0]
+            return self._answer(chunk, state)[0]
 
         def place(row: int, step: int | None) -> str:
             assert step is not None  # each has its answer
@@ -170,15 +185,26 @@ def _answered(model: Model, streams: TextStreams) -> Iterator[Answers]:
 
 
 def _answer(
-    model: Model, chunk: TextChunk, state: Any, *, whole: bool = False
+    model: Model,
+    chunk: TextChunk,
+    state: Any,
+    *,
+    whole: bool = False,
+    activity_l1: float | None = None,
 ) -> tuple[Answers, list[Tensor]]:
     """Answer a chunk; the state goes on, the gradient does not."""
     device = model.head.weight.device
     targets = chunk.targets[..., None].to(device)
     inputs = chunk.inputs[..., None].to(device)
     lengths = chunk.lengths if whole else None
-    logits, state = model.logits(inputs, state, lengths=lengths)
+    hidden, state, *layers = model.hidden(
+        inputs, state, lengths=lengths, return_layers=bool(activity_l1)
+    )
+    logits = model.head.logits(hidden)
     losses, counts = model.head.loss(logits, targets), known(targets)
     steps, sequences = int(chunk.lengths.sum()), counts.shape[1]
     answers = Answers(logits, targets, losses, losses, counts, sequences, steps)
+    if activity_l1:  # each step that there is has an answer
+        added = penalty(activity_l1, activity(layers[0]), counts, counts)
+        answers = answers._replace(penalty=added)
     return answers, [value.detach() for value in state]

@@ -1,6 +1,7 @@
 """The training part as a stream without end: truncated backpropagation through time."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 from throughtime.data import TextStreams
 from throughtime.data.stream_batches import Chunk
 from throughtime.train.model import Model
+from throughtime.train.tasks.activity import activity, penalty
 from throughtime.train.tasks.answers import Answers, Rerun, known
 from throughtime.train.tasks.stretches import readers_of
 from throughtime.train.tasks.weights import ClassWeights
@@ -56,6 +58,8 @@ class Truncated:
         Draws where a random truncation cuts.
     weights
         Let classes count more, or less.
+    activity_l1
+        The factor of the penalty on activity; None: there is none.
     """
 
     def __init__(
@@ -65,8 +69,10 @@ class Truncated:
         rule: Rule,
         order: torch.Generator,
         weights: ClassWeights | None = None,
+        activity_l1: float | None = None,
     ) -> None:
         self.model, self.source, self.rule, self.weights = model, source, rule, weights
+        self.activity_l1 = activity_l1
         self.truncation = rule.make(model.network, order)
         self._widths = [reader.width for reader in readers_of(model)]
 
@@ -102,15 +108,23 @@ class Truncated:
 
     def _answer(self, window: Window) -> Answers:
         head = self.model.head
-        logits, targets = head.logits(window.run(self._network)), window.targets
+        active: list[Tensor] = []
+        hidden = window.run(partial(self._network, active))
+        logits, targets = head.logits(hidden), window.targets
         each = head.each(logits, targets)
         counts = known(targets) & window.counts
         losses = plain = each.sum(-1).where(counts, 0)
         if self.weights is not None:
             losses = (each * self.weights(targets)).sum(-1).where(counts, 0)
+        shares = counts.to(losses)
         if self.source.weighs:
-            losses = losses * window.inputs[-window.steps :, :, -1].to(losses)
+            counted = window.inputs[-window.steps :, :, -1].to(losses)
+            losses, shares = losses * counted, shares * counted
         window.sum(losses)  # here an adaptive truncation looks at them
+        added = None
+        if self.activity_l1:
+            newest = torch.cat(active)[-window.steps :]
+            added = penalty(self.activity_l1, newest, window.counts, shares)
         rule, rows = self.rule, counts.shape[1]
         return Answers(
             logits,
@@ -120,6 +134,7 @@ class Truncated:
             counts,
             self.source.sequences(window),
             int(window.counts.sum()),
+            penalty=added,
             updates=1.0 if rule.regular else window.steps / rule.steps,
             over=None if rule.mean_length is None else rule.mean_length * rows,
         )
@@ -135,16 +150,22 @@ class Truncated:
         return Rerun(answer, torch.get_rng_state(), place)
 
     def _network(
-        self, numbers: Tensor, state: Any, **packing: Any
+        self, active: list[Tensor], numbers: Tensor, state: Any, **packing: Any
     ) -> tuple[Tensor, Any]:
-        """Run the layers on what was read, ``(T, B, n)``."""
+        """Run the layers on what was read, ``(T, B, n)``, and note their activity."""
         dtype = self.model.head.weight.dtype
         read = numbers[..., : sum(self._widths)]
         own, *further = read.split(self._widths, -1)
         pairs = zip(self.model.inputs.items(), further, strict=True)
         inputs = {name: reader.vectors(one, dtype) for (name, reader), one in pairs}
         x = self.model.columns.vectors(own, dtype)
-        return self.model.network(x, state, **packing, **inputs)
+        if not self.activity_l1:
+            return self.model.network(x, state, **packing, **inputs)
+        output, after, layers = self.model.network(
+            x, state, return_layers=True, **packing, **inputs
+        )
+        active.append(activity(layers))
+        return output, after
 
 
 class TextSource:
