@@ -12,6 +12,7 @@ from throughtime.errors.data import *
 from throughtime.errors.descent import *
 from throughtime.errors.estimators import *
 from throughtime.errors.explaining import *
+from throughtime.errors.items import *
 from throughtime.errors.language import *
 from throughtime.errors.modules import *
 from throughtime.errors.optim import *

@@ -111,7 +111,8 @@ def _chunks(
             size += len(held[-1])
             if size >= STRETCH:
                 yield np.concatenate(held)
-                held, size = [], 0
+                held.clear()
+                size = 0
     if held:
         yield np.concatenate(held)
 

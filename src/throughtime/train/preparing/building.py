@@ -37,10 +37,7 @@ def make_model(cell: Cell, dataset: Dataset, settings: Settings) -> Model:
     options = {"device": settings.device, "dtype": settings.torch_dtype}
     if isinstance(dataset, TextDataset):
         schema, question = text_schema(dataset), Question("next", "step")
-        own = settings.embedding
-        reader: Read | ReadItems = Read(
-            schema.features, _NO_SCALE, embedding=own, **options
-        )
+        reader: Read | ReadItems = _read_symbols(schema, settings, options)
         inputs: dict[str, Read] = {}
         output = make_output(schema, question, None)
     else:
@@ -75,6 +72,11 @@ def make_model(cell: Cell, dataset: Dataset, settings: Settings) -> Model:
     head = head_for(network, output, backend=backend, **options)
     pooling = _pooling(network, question, settings)
     return Model(schema, question, reader, inputs, network, head, output, pooling)
+
+
+def _read_symbols(schema: Schema, settings: Settings, options: dict[str, Any]) -> Read:
+    own = settings.embedding
+    return Read(schema.features, _NO_SCALE, embedding=own, **options)
 
 
 def head_for(network: Recurrent, output: Output, **options: Any) -> Head:
