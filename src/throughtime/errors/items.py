@@ -1,6 +1,6 @@
 """Mistakes in tables whose rows name items."""
 
-from throughtime.errors.base import DataError
+from throughtime.errors.data import DataError
 
 
 class RowsOfAStepDiffer(DataError):
