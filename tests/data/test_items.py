@@ -10,10 +10,17 @@ import torch
 from tests.data.events import dense, events, matrix, mixed
 from tests.data.tables import WRITERS, dataset_of, write
 from throughtime import errors
-from throughtime.data import Reading, SequenceDataset, describe_data, read_like
+from throughtime.data import (
+    Reading,
+    SequenceDataset,
+    describe_data,
+    read,
+    read_like,
+)
 from throughtime.data.batches import SequenceBatches
 from throughtime.data.items import Items
 from throughtime.data.trivial import trivial_baselines
+from throughtime.train.asking.sources import checksum
 
 SAID = {"sequence": "who", "time": "when", "target": "label"}
 
@@ -99,13 +106,46 @@ def test_without_a_time_every_row_is_a_step() -> None:
     assert set(found.sum(axis=1).tolist()) == {1}
 
 
-def test_whole_numbers_are_items_in_their_order() -> None:
-    frame = events().with_columns(pl.col("what").str.slice(1).cast(pl.Int64))
+def test_items_are_names_also_where_they_are_numbers(tmp_path: Path) -> None:
+    large = 2**53
+    numbers = pl.col("what").str.slice(1).cast(pl.Int64) + large
+    frame = events().with_columns(what=numbers)
+    texts = frame.with_columns(pl.col("what").cast(pl.String))
     categories = learned(frame).schema.items[0].categories
-    assert categories == tuple(sorted(categories, key=int))
-    fractions = frame.with_columns(pl.col("what") + 0.5)
-    with pytest.raises(errors.UnsuitableColumn, match="fractions"):
-        learned(fractions)
+    assert categories == learned(texts).schema.items[0].categories
+    assert len(categories) == len(learned().schema.items[0].categories)
+    floats = events().with_columns(what=(numbers - large).cast(pl.Float64))
+    assert "10" in learned(floats).schema.items[0].categories
+
+
+def test_items_of_a_file_stay_as_they_are_written(tmp_path: Path) -> None:
+    written = pl.col("what").str.slice(1).str.zfill(4)
+    file = write(events().with_columns(what=written), tmp_path / "e.csv")
+    dataset = learned(file)
+    assert all(len(name) == 4 for name in dataset.schema.items[0].categories)
+    new = read_like(file, dataset.schema, dataset.question, Reading(), targets=True)
+    length = int(dataset.frames.lengths[0])
+    one, other = (matrix(items_of(d), 0, 0, length) for d in (new.dataset, dataset))
+    assert one.any()
+    assert np.array_equal(one, other)
+
+
+def test_the_order_of_rows_changes_no_bit() -> None:
+    one, other = learned(events()), learned(mixed(events()))
+    assert checksum(one) == checksum(other)
+    everything = np.concatenate(list(one.splits.values()))
+    first, second = (items_of(d).side_by_side(everything) for d in (one, other))
+    assert torch.equal(first.features, second.features)
+    assert first.values is not None
+    assert second.values is not None
+    assert torch.equal(first.values, second.values)
+
+
+def test_values_keep_their_digits() -> None:
+    dataset = learned(events().with_columns(how=pl.lit(0.1)))
+    found = items_of(dataset).side_by_side(dataset.splits["train"]).values
+    assert found is not None
+    assert set(found.tolist()) == {0.1}
 
 
 def test_a_row_may_name_nothing() -> None:
@@ -113,7 +153,7 @@ def test_a_row_may_name_nothing() -> None:
         {"who": "s0", "when": 99, "what": None, "how": None, "label": "no"}
     )
     frame = pl.concat([events(), nothing], how="vertical_relaxed")
-    with pytest.raises(errors.ValueMissing):
+    with pytest.raises(errors.ValueMissing, match="missing='zero', so that"):
         learned(frame)
     dataset = learned(frame, missing="zero")
     place = list(dataset.keys).index("s0")
@@ -138,7 +178,7 @@ def test_rows_of_one_step_must_agree() -> None:
     [
         ({"features": ["how"], "items": "what"}, "all that the network reads"),
         ({"time_difference": True}, "all that the network reads"),
-        ({"target": None}, "no target is given"),
+        ({"target": None}, "which items come next"),
         ({"missing": "mean"}, "nothing before it"),
     ],
 )
@@ -147,6 +187,33 @@ def test_what_does_not_go_with_items_is_refused(
 ) -> None:
     with pytest.raises(errors.ContradictoryQuestion, match=words):
         learned(**said)
+
+
+def test_what_is_an_item_is_nothing_else() -> None:
+    with pytest.raises(errors.ColumnGivenTwice, match="items"):
+        learned(inputs={"dose": "how"})
+    with pytest.raises(errors.ColumnGivenTwice, match="items"):
+        learned(target="what", items="what")
+    with pytest.raises(errors.ContradictoryQuestion, match="missing='zero'"):
+        read(learned(), Reading(missing="mean"))
+
+
+def test_new_rows_of_strange_items_are_refused() -> None:
+    dataset = learned()
+    strange = events().with_columns(what=pl.lit("never"))
+    with pytest.raises(errors.SchemaMismatch, match="nothing that training knew"):
+        read_like(strange, dataset.schema, dataset.question, Reading())
+
+
+def test_a_data_set_is_new_data_too() -> None:
+    dataset = learned()
+    new = read_like(dataset, dataset.schema, dataset.question, Reading(), targets=True)
+    assert new.dataset.keys == dataset.keys
+    for place, length in enumerate(dataset.frames.lengths.tolist()):
+        one, other = (
+            matrix(items_of(d), place, 0, length) for d in (new.dataset, dataset)
+        )
+        assert np.array_equal(one, other)
 
 
 def test_columns_of_items_are_checked() -> None:

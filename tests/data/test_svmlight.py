@@ -30,11 +30,11 @@ def test_lines_of_one_query_are_a_sequence(ending: str, tmp_path: Path) -> None:
     dataset = dataset_of(file)
     assert dataset.question.task == "classify"
     assert dataset.question.per == "sequence"
-    assert dataset.schema.items[0].categories == ("2", "3", "4", "10")
+    assert dataset.schema.items[0].categories == ("10", "2", "3", "4")
     assert dataset.items is not None
     place = list(dataset.keys).index("4")
     found = matrix(dataset.items, place, 0, 2)
-    assert found.tolist() == [[0, 0, 0.5, 3.25], [1, 0, 0, 0]]
+    assert found.tolist() == [[3.25, 0, 0, 0.5], [0, 1, 0, 0]]
     new = read_like(file, dataset.schema, dataset.question, Reading(), targets=True)
     assert new.dataset.items is not None
     again = matrix(new.dataset.items, place, 0, 2)
@@ -58,6 +58,8 @@ def test_without_queries_every_line_is_a_sequence(tmp_path: Path) -> None:
         ("1 qid:1 5:1 5:2\n", "sorted"),
         ("1 qid:1 5:one\n", "one"),
         ("1 qid:1 99999999999999:1\n", ""),
+        ("1 qid:1 3:1\n1 4:1\n", "some have none"),
+        ("1 qid:1 3:nan\n", "no number"),
     ],
 )
 def test_other_lines_are_refused(text: str, words: str, tmp_path: Path) -> None:
@@ -68,15 +70,27 @@ def test_other_lines_are_refused(text: str, words: str, tmp_path: Path) -> None:
     assert words in str(caught.value)
 
 
-def test_a_value_that_is_no_number_is_refused(tmp_path: Path) -> None:
+def test_an_infinite_value_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "data.svm"
-    for value, error in {
-        "nan": errors.ValueMissing,
-        "inf": errors.InfiniteValue,
-    }.items():
-        file.write_text(lines() + f"1 qid:99 3:{value}\n")
-        with pytest.raises(error):
-            dataset_of(file)
+    file.write_text(lines() + "1 qid:99 3:inf\n")
+    with pytest.raises(errors.InfiniteValue):
+        dataset_of(file)
+
+
+def test_new_lines_may_name_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "data.svm"
+    file.write_text(lines())
+    dataset = dataset_of(file)
+    file.write_text(lines(2) + "1 qid:9\n")
+    new = read_like(file, dataset.schema, dataset.question, Reading())
+    assert new.dataset.items is not None
+    assert not matrix(new.dataset.items, 2, 0, 1).any()
+
+
+def test_one_query_is_one_sequence_whatever_its_number(tmp_path: Path) -> None:
+    file = tmp_path / "data.svm"
+    file.write_text("".join(f"{k % 2} qid:0 {k % 3}:1\n" for k in range(40)))
+    assert dataset_of(file).frames.lengths.tolist() == [40]
 
 
 def test_what_the_file_says_is_not_said_again(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 import throughtime as tt
 from tests.data.events import dense, events, mixed
 from throughtime.cli import main
-from throughtime.errors import UnusedSetting
+from throughtime.errors import LengthsOfSparse, UnusedSetting
 from throughtime.nn import Recurrent, SparseSequences
 from throughtime.train import Model, Run
 from throughtime.train.measuring.survivors import survivors
@@ -131,11 +131,53 @@ def test_l1_leaves_few_items_and_inspect_names_them(tmp_path: Path) -> None:
     assert "'sign'" in text
 
 
-def test_of_features_nothing_survives(signs: Any, tmp_path: Path) -> None:
+def test_features_survive_as_items_do(signs: Any, tmp_path: Path) -> None:
     run = tt.fit(
-        tt.cells.GRU(), signs, out=tmp_path / "run", hidden_size=2, epochs=1, threads=1
+        tt.cells.GRU(),
+        signs,
+        out=tmp_path / "run",
+        hidden_size=4,
+        epochs=30,
+        threads=1,
+        optimizer="lazy-fobos",
+        l1=0.002,
     )
-    assert survivors(run.model) is None
+    left = survivors(run.model)
+    assert left is not None
+    assert left.total == 2
+    assert left.strongest[0][0] == "x0"  # the one that says the class
+    text = CliRunner().invoke(main, ["inspect", str(run.path)]).stdout
+    assert f"{left.count} of 2" in text
+
+
+def test_lengths_are_those_of_the_items(tmp_path: Path) -> None:
+    model = trained(tmp_path).model
+    given = SparseSequences.of(
+        [[[0]], [[1], [2]]], len(model.schema.items[0].categories)
+    )
+    same, _ = model(given, lengths=given.lengths)
+    assert torch.equal(same, model(given)[0])
+    with pytest.raises(LengthsOfSparse):
+        model(given, lengths=torch.tensor([1, 1]))
+
+
+def test_what_is_dense_is_said(tmp_path: Path, capsys: Any) -> None:
+    trained(tmp_path, quiet=False)
+    assert "adam changes the weights of all" in capsys.readouterr().err
+    (tmp_path / "lazy").mkdir()
+    trained(tmp_path / "lazy", quiet=False, optimizer="lazy-adagrad")
+    assert "changes the weights of all" not in capsys.readouterr().err
+
+
+def test_a_pair_of_columns_is_asked_for_again(tmp_path: Path) -> None:
+    run = trained(tmp_path, items=("what", "how"))
+    words = ["train", "--config", str(run.path / "config.toml")]
+    again = CliRunner().invoke(main, [*words, "--out", str(tmp_path / "again")])
+    assert again.exit_code == 0, again.output
+    weights = [
+        (tmp_path / n / "model.safetensors").read_bytes() for n in ("run", "again")
+    ]
+    assert weights[0] == weights[1]
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,8 @@ def _readable(run: "Run") -> str:
     if run.of_text:
         return "a text"
     schema = run.model.schema
-    names = [schema.sequence, schema.time, *(one.name for one in schema.columns)]
+    columns = (*schema.items, *schema.columns)
+    names = [schema.sequence, schema.time, *(one.name for one in columns)]
     return f"a table with the columns {', '.join(filter(None, names))}"
 
 

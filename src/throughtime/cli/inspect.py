@@ -77,9 +77,9 @@ def _run(folder: Path) -> tuple[dict[str, Any], list[str]]:
 
     run = open_run(folder)
     model = run.model
-    left = survivors(model)
+    left = survivors(model) if model.schema.items or run.settings.l1 else None
     command = read_text(folder / COMMAND).strip()
-    sizes = {name: list(w.shape) for name, w in model.named_parameters()}
+    sizes = {name: list(w.shape) for name, w in model.state_dict().items()}
     best = [row for row in run.metrics if row["epoch"] == run.best_epoch]
     result: dict[str, Any] = {
         "run": str(folder),
@@ -139,11 +139,12 @@ def _facts(result: dict[str, Any]) -> Iterator[str]:
 
 def _items(result: dict[str, Any]) -> dict[str, str]:
     """Say what the network reads: features, or items and what is left of them."""
-    left = result["surviving"]
+    kind, left = "items" if result["items"] else "features", result["surviving"]
+    said = {kind: _listed(result[kind])}
     if left is None:
-        return {"features": _listed(result["features"])}
+        return said
     return {
-        "items": _listed(result["items"]),
+        **said,
         "  with weights": f"{left['count']:,} of {left['total']:,}",
         "  strongest": ", ".join(f"{n!r} {norm:.3g}" for n, norm in left["strongest"]),
     }

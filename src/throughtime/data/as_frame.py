@@ -1,16 +1,25 @@
 """A data set as the table that its rows would be in a file."""
 
+from typing import Final
+
 import numpy as np
 import polars as pl
 
 from throughtime.data.datasets import SequenceDataset
 from throughtime.data.schema import Column
 from throughtime.data.sources.arrays import SEQUENCE
+from throughtime.data.sources.svmlight_files import STEP
 from throughtime.data.types import FloatArray
+
+#: What an item is called that training did not know.
+STRANGE: Final = "\ufffd"
 
 
 def as_frame(dataset: SequenceDataset) -> tuple[pl.DataFrame, str]:
     """Return all rows of a data set, categories by name, in the order of sequences.
+
+    Where steps name items, there is a row for each of them, with a column that says its
+    time, the number of its step.
 
     Parameters
     ----------
@@ -24,15 +33,30 @@ def as_frame(dataset: SequenceDataset) -> tuple[pl.DataFrame, str]:
     sequence : str
         The name of that one.
     """
-    lengths = dataset.frames.lengths
+    lengths, items, schema = dataset.frames.lengths, dataset.items, dataset.schema
     rows = np.concatenate(
         [dataset.frames.read(k, 0, int(length)) for k, length in enumerate(lengths)]
     )
-    name = dataset.schema.sequence or SEQUENCE
+    name = schema.sequence or SEQUENCE
     columns = {name: pl.Series(np.repeat(np.asarray(dataset.keys), lengths))}
-    for place, column in enumerate(dataset.schema.columns):
+    for place, column in enumerate(schema.columns):
         columns[column.name] = _values(rows[:, place], column)
-    return pl.DataFrame(columns), name
+    frame = pl.DataFrame(columns)
+    if items is None:
+        return frame, name
+    steps = np.concatenate([np.arange(length) for length in lengths])
+    counts = np.diff(items.firsts)
+    frame = frame.with_columns(pl.Series(schema.time or STEP, steps))
+    frame = frame[np.repeat(np.arange(len(steps)), counts)]
+    named = items.rows.read(0, items.rows.shape[0])
+    columns = {
+        column.name: _values(named[:, place], column)
+        for place, column in enumerate(schema.items)
+    }
+    item = schema.items[0].name
+    strange = pl.Series(named[:, 0] == -1)
+    columns[item] = columns[item].set(strange, STRANGE)
+    return frame.with_columns(**columns), name
 
 
 def _values(numbers: FloatArray, column: Column) -> pl.Series:

@@ -75,14 +75,17 @@ def _items(dataset: SequenceDataset) -> Iterator[tuple[str, str]]:
         return
     named = unknown = 0
     for start in range(0, items.rows.shape[0], _STEPS):
-        places = items.rows.read(start, start + _STEPS)[:, 0]
-        named += int((~np.isnan(places)).sum())
-        unknown += int((places == -1).sum())
+        rows = items.rows.read(start, start + _STEPS)
+        named += int((~np.isnan(rows).any(axis=1)).sum())
+        unknown += int((rows[:, 0] == -1).sum())
     steps = len(items.firsts) - 1
     text = f"{items.size:,} of {columns[0].name}, {named / steps:,.1f} a step"
     if items.with_values:
         text += f", each with its {columns[1].name}"
     yield "items", text
+    missing = items.rows.shape[0] - named
+    if missing:
+        yield "without an item", f"{missing:,} rows, or without its value"
     if unknown:
         yield "not in training", f"items {unknown:,} ({unknown / max(named, 1):.1%})"
 

@@ -46,9 +46,14 @@ class Items:
         return self.firsts[first + start : first + stop + 1]
 
     def raw(self, sequence: int, start: int, stop: int) -> FloatArray:
-        """Return the rows of some steps of a sequence as they are; not to write to."""
+        """Return the rows of some steps of a sequence as they are.
+
+        Those of a step come in the order of their items, however they stood.
+        """
         bounds = self.bounds(sequence, start, stop)
-        return self.rows.read(int(bounds[0]), int(bounds[-1]))
+        rows = self.rows.read(int(bounds[0]), int(bounds[-1]))
+        steps = np.repeat(np.arange(stop - start), np.diff(bounds))
+        return rows[np.lexsort((*reversed(rows.T), steps))]
 
     def side_by_side(self, pieces: IntegerArray) -> SparseSequences:
         """Return the items of pieces `(B, 4)` as a network reads them."""
@@ -60,7 +65,7 @@ class Items:
         counts = np.bincount(place, minlength=steps * batch)
         values = None
         if self.with_values:
-            values = torch.from_numpy(rows[order, 1].astype(np.float32))
+            values = torch.from_numpy(rows[order, 1])
         return SparseSequences(
             torch.from_numpy(rows[order, 0].astype(np.int64)),
             torch.from_numpy(np.concatenate([[0], np.cumsum(counts)])),

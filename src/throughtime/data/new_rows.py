@@ -10,6 +10,7 @@ import polars as pl
 
 from throughtime.data.datasets import SequenceDataset
 from throughtime.data.frames import StoredFrames
+from throughtime.data.items import Items
 from throughtime.data.pieces import whole
 from throughtime.data.question import Question
 from throughtime.data.reading import Reading
@@ -23,7 +24,7 @@ from throughtime.data.tables.gathering import gather
 from throughtime.data.tables.known import KnownCoder
 from throughtime.data.tables.laying import Laid, lay
 from throughtime.data.tables.roles import Roles
-from throughtime.data.tables.stretches import sequence_of
+from throughtime.data.tables.stretches import STRETCH, sequence_of
 from throughtime.data.types import FloatArray, IntegerArray
 from throughtime.errors import SchemaMismatch, TargetNotConstant
 
@@ -162,7 +163,8 @@ def read_like(
     roles = _roles(source, schema, reading, left_out, timeless)
     # Items are read as columns before the others.
     read = replace(schema, features=(*schema.items, *schema.features), items=())
-    coder = KnownCoder(source, read, left_out, difference, reading.missing)
+    count = len(schema.items)
+    coder = KnownCoder(source, read, left_out, difference, reading.missing, count)
     memory, several = read_memory(reading.memory), bool(schema.items)
     rows = laid = lay(source, roles, coder, memory, keep_rows=True, several=several)
     items = None
@@ -170,6 +172,8 @@ def read_like(
         names = [column.name for column in read.columns]
         laid, items = gather(rows, names, len(schema.items))
         items = replace(items, size=len(schema.items[0].categories))
+        _check_known(source, schema, items)
+        rows = replace(rows, frames=laid.frames, times=None)
     if targets and question.per == "sequence":
         _check_constant(laid, schema, separate)
     nothing = np.empty((0, 4), np.int64)
@@ -185,6 +189,22 @@ def read_like(
         items=items,
     )
     return NewRows(dataset, source, rows)
+
+
+def _check_known(source: Source, schema: Schema, items: Items) -> None:
+    """Refuse rows whose items are all strange: they are hardly the same items."""
+    known = named = 0
+    column = schema.items[0]
+    for start in range(0, items.rows.shape[0], STRETCH):
+        places = items.rows.read(start, start + STRETCH)[:, 0]
+        named += int((~np.isnan(places)).sum())
+        known += int((places >= 0).sum())
+    if named and not known:
+        raise SchemaMismatch(
+            source=source.name,
+            fault=f"names, in column {column.name!r}, nothing that training knew",
+            expected=f"such as {column.categories[0]!r}",
+        )
 
 
 def _difference(source: Source, schema: Schema) -> int | None:

@@ -10,6 +10,7 @@ from throughtime.data.reading import Reading
 from throughtime.data.sources.opening import is_table, open_source
 from throughtime.data.tables.assembling import assemble
 from throughtime.data.tables.questions import steps_of
+from throughtime.data.tables.roles import check_missing_items
 from throughtime.errors import UnusedSetting
 
 _PATH: Final = (str, PathLike)
@@ -82,6 +83,8 @@ def _as_it_is(dataset: Dataset, reading: Reading) -> Dataset:
     if reading.difference is not None:
         question = replace(question, difference=steps_of(reading, "difference"))
     missing = dataset.missing if reading.missing == "error" else reading.missing
+    if dataset.items is not None:
+        check_missing_items(dataset.schema.items[0].name, missing)
     card = dataset.card
     if card is not None and question != dataset.question:
         card = replace(card, baselines={})  # those are of another question

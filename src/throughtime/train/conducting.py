@@ -9,6 +9,7 @@ import torch
 
 from throughtime.data import Dataset, describe_data
 from throughtime.train.asking.settings import Settings
+from throughtime.train.descent.optimizers import takes_rows
 from throughtime.train.files.documents import write_document
 from throughtime.train.files.folder import (
     CHECKPOINT,
@@ -114,6 +115,8 @@ class Conduct:
             for line in introduction(model, task, self.dataset):
                 reporter.say(line)
             loop = Loop(model, task, settings, self.folder, reporter, interruption)
+            if model.network.sparse_input and not takes_rows(loop.updates.optimizer):
+                reporter.say(_dense(settings.optimizer, model.network.input_size))
             if earlier is not None:
                 restore(self.folder / CHECKPOINT, earlier, loop)
             return loop.run()
@@ -156,6 +159,14 @@ class Conduct:
         return write_document(
             self.folder, self.model, self.task, self.settings, self.source, training
         )
+
+
+def _dense(optimizer: str, size: int) -> str:
+    """Say what an optimiser costs that does not take the gradients of some rows."""
+    return (
+        f"{optimizer} changes the weights of all {size:,} items at every update; "
+        "lazy-adagrad and lazy-fobos only those of the items that a batch names"
+    )
 
 
 def introduction(model: Model, task: Task, dataset: Dataset) -> Iterator[str]:

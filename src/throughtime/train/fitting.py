@@ -180,7 +180,8 @@ def fit(
     l1, l2
         Penalties, of the four of `throughtime.optim`: ``l1 Σ|w| + l2/2 Σw²`` over the
         weights by which the first layer reads its input is added to the loss. With l1 a
-        feature that says nothing loses all of its weights, exactly. None: none.
+        feature that says nothing loses all of its weights, exactly (of
+        `"ftrl-proximal"` one that ever had a gradient). None: none.
     epochs, patience
         Passes over the training data at most, and how many in a row may bring no better
         validation loss. None: what suits the data, as for all that follows.

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from throughtime.data import Question, Schema
+from throughtime.errors import LengthsOfSparse
 from throughtime.nn import Recurrent, SparseSequences
 from throughtime.nn.heads import Head, Pooling, pool
 from throughtime.train.preparing.item_readers import ReadItems
@@ -118,7 +119,9 @@ class Model(nn.Module):
                 self.inputs[name].check(value, lengths)
         x, further = self.read(input, **inputs)
         if isinstance(input, SparseSequences):
-            lengths = None  # it knows its own
+            if lengths is not None and not torch.equal(lengths, input.lengths):
+                raise LengthsOfSparse
+            lengths = None
         return self.network(
             x, state, lengths=lengths, return_layers=return_layers, **further
         )
@@ -141,7 +144,7 @@ class Model(nn.Module):
         **inputs: Tensor,
     ) -> tuple[Tensor, Any]:
         """Give answers on the scale of the loss; arguments are those of `forward`."""
-        if isinstance(input, SparseSequences):
+        if isinstance(input, SparseSequences) and lengths is None:
             lengths = input.lengths
         hidden, state = self.hidden(
             input, state, lengths=lengths, return_layers=False, **inputs

@@ -20,7 +20,7 @@ from throughtime.data.sources.paths import find_files
 from throughtime.data.sources.scanned import ScannedSource
 from throughtime.data.sources.separated import SeparatedSource
 from throughtime.data.sources.source import FrameSource, Source
-from throughtime.data.sources.svmlight_files import svmlight_source
+from throughtime.data.sources.svmlight_files import ITEM, STEP, svmlight_source
 from throughtime.data.sources.ts_files import TSSource
 from throughtime.errors import SchemaMismatch
 
@@ -53,6 +53,8 @@ def open_known(
         raise SchemaMismatch(source=data.name, fault="is a text", expected="a table")
     if isinstance(data, SequenceDataset):
         frame, sequence = as_frame(data)
+        if data.items is not None:
+            reading = replace(reading, time=data.schema.time or STEP)
         return FrameSource(data.name, frame), replace(reading, sequence=sequence)
     if isinstance(data, (str, os.PathLike)):
         return _open_files(os.fspath(data), schema, reading, targets)
@@ -78,6 +80,8 @@ def _open_files(
         return alone, own(alone, reading, ())
     if format == "svmlight":
         items = svmlight_source(files[0])
+        if items.frame[ITEM].has_nulls():  # a line may name nothing
+            reading = replace(reading, missing="zero")
         return items, own(items, reading, ())
     if format == "JSON Lines":
         return LinesSource(path, files), reading

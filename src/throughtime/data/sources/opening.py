@@ -12,6 +12,7 @@ import polars as pl
 
 from throughtime.data.question import ABOUT_THE_FUTURE
 from throughtime.data.reading import Missing, Reading
+from throughtime.data.schema import Kind
 from throughtime.data.sources.arrays import SEQUENCE, array_source
 from throughtime.data.sources.json_lines import LinesSource
 from throughtime.data.sources.numpy_files import numpy_source
@@ -78,7 +79,7 @@ def _open_files(path: str, reading: Reading) -> tuple[Source, Reading]:
     files, format = find_files(path)
     with_targets = reading.task not in ABOUT_THE_FUTURE
     if format == "CSV":
-        return SeparatedSource(path, files, {}), reading
+        return SeparatedSource(path, files, _texts(reading)), reading
     if format == "NumPy":
         source = numpy_source(files[0], with_targets)
         return source, own(source, reading, source.target_names)
@@ -92,6 +93,16 @@ def _open_files(path: str, reading: Reading) -> tuple[Source, Reading]:
     if format == "JSON Lines":
         return LinesSource(path, files), reading
     return ScannedSource(path, files, format), reading
+
+
+def _texts(reading: Reading) -> dict[str, Kind]:
+    """Say which columns stay as they are written: items are names, not numbers."""
+    items = reading.items
+    if not items:
+        return {}
+    if isinstance(items, str):
+        return dict.fromkeys((items, items.rsplit(":", 1)[0]), "category")
+    return {items[0]: "category"}
 
 
 def _open_items(source: FrameSource, reading: Reading) -> tuple[Source, Reading]:

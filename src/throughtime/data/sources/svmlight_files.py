@@ -44,7 +44,14 @@ def svmlight_source(file: Path) -> FrameSource:
         raise NotATable(source=file, format="svmlight", reason=reason) from None
     matrix, targets, queries = csr_array(found[0]), found[1], found[2]
     counts = np.diff(matrix.indptr)
-    sequences = queries if queries.any() else np.arange(len(counts))
+    faults = {
+        "a value is no number": np.isnan(matrix.data).any(),
+        "some lines have a qid, and some have none": len(queries) % len(counts),
+    }
+    for reason, is_so in faults.items():
+        if is_so:
+            raise NotATable(source=file, format="svmlight", reason=reason)
+    sequences = queries if len(queries) else np.arange(len(counts))
     lines = np.repeat(np.arange(len(counts)), np.maximum(counts, 1))
     named = counts[lines] > 0
     table: dict[str, Any] = {

@@ -25,6 +25,7 @@ MOST_CATEGORIES: Final = 1000
 
 #: What to do about a missing value.
 ABOUT_FEATURES: Final = "missing='forward', 'mean' or 'zero', or the value"
+ABOUT_ITEMS: Final = "missing='zero', so that the row names nothing, or the value"
 ABOUT_TARGETS: Final = "the value, or leave the row out"
 
 # Types whose every value a float32 holds exactly.
@@ -79,7 +80,7 @@ class Coded:
         """Return `(n,)` numbers, NaN for what is missing."""
         series = batch.frame[self.name]
         if self.kind == "category":
-            series = self._places(series.cast(pl.String))
+            series = self._places(as_text(series))
         numbers = series.cast(pl.Float64).to_numpy().astype(dtype)
         check(numbers, batch, self.name, self.advice if self.required else None)
         if self.whole:
@@ -102,6 +103,16 @@ class Coded:
         self.whole = bool((numbers == np.floor(numbers)).all())
         zero_or_one = bool(((numbers == 0) | (numbers == 1)).all())
         self.binary = self.binary and zero_or_one
+
+
+def as_text(series: pl.Series) -> pl.Series:
+    """Return values as they name a category: 1.0 is 1, and NaN is missing."""
+    if not series.dtype.is_float():
+        return series.cast(pl.String)
+    whole = series.cast(pl.Int64, strict=False)
+    exact = (whole.cast(pl.Float64) == series).fill_null(value=False)
+    series = series.fill_nan(None)
+    return series.cast(pl.String).zip_with(~exact, whole.cast(pl.String))
 
 
 def check(numbers: FloatArray, batch: Batch, name: str, required: str | None) -> None:
@@ -139,6 +150,9 @@ def coded_columns(source: Source, roles: Roles, missing: Missing) -> list[Coded]
     columns: list[Coded] = []
     for name in roles.coded:
         kind, target = kind_of(source, name), name in roles.targets
+        item = name in roles.items[:1]
+        if item:  # a number is a name, too
+            kind = "category"
         if name in roles.items[1:] and kind == "category":
             raise UnsuitableColumn(
                 source=source.name,
@@ -151,14 +165,21 @@ def coded_columns(source: Source, roles: Roles, missing: Missing) -> list[Coded]
                 source=source.name,
                 name=name,
                 kind=kind,
-                narrow=is_narrow(source, name, kind),
+                narrow=not item and is_narrow(source, name, kind),
                 integer=source.dtypes[name].is_integer(),
                 required=target or missing == "error",
-                advice=ABOUT_TARGETS if target else ABOUT_FEATURES,
+                advice=_advice(name, roles),
                 most=None if name in unlimited else MOST_CATEGORIES,
             )
         )
     return columns
+
+
+def _advice(name: str, roles: Roles) -> str:
+    """Say what to do about a missing value."""
+    if name in roles.targets:
+        return ABOUT_TARGETS
+    return ABOUT_ITEMS if name in roles.items else ABOUT_FEATURES
 
 
 class Coder:

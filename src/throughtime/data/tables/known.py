@@ -10,6 +10,7 @@ from throughtime.data.reading import Missing
 from throughtime.data.schema import Column, Schema
 from throughtime.data.sources.source import Batch, Source
 from throughtime.data.tables.coding import (
+    as_text,
     check,
     is_narrow,
 )
@@ -24,6 +25,7 @@ _BOOLEANS: Final = ("false", "true")
 ABOUT_FEATURES: Final = (
     "the value, or a model that was trained with missing='forward', 'mean' or 'zero'"
 )
+ABOUT_ITEMS: Final = "the value, or a model that was trained with missing='zero'"
 _ABOUT_TARGETS: Final = (
     "the value, or leave the row out; `throughtime predict` needs no truth"
 )
@@ -45,6 +47,8 @@ class KnownCoder:
         The place of the time since the step before, or None.
     missing
         What is done about missing features.
+    items
+        How many of the features, the first ones, are of items.
 
     Raises
     ------
@@ -59,7 +63,9 @@ class KnownCoder:
         left_out: Sequence[Column],
         difference: int | None,
         missing: Missing,
+        items: int = 0,
     ) -> None:
+        self._items = schema.features[:items]
         self._schema, self._missing, self._left_out = schema, missing, left_out
         self.width = len(schema.columns)
         self.difference: int | None = difference
@@ -70,8 +76,10 @@ class KnownCoder:
         ]
         for column in self.read:
             check_column(source, column, is_target=self._is_target(column))
-        narrow = difference is None and all(
-            is_narrow(source, one.name, one.kind) for one in self.read
+        narrow = (
+            difference is None
+            and not items
+            and all(is_narrow(source, one.name, one.kind) for one in self.read)
         )
         self.dtype: type[np.float32] | type[np.float64]
         self.dtype = np.float32 if narrow else np.float64
@@ -108,7 +116,8 @@ class KnownCoder:
                 )
             series = places
         numbers = series.cast(pl.Float64).to_numpy().astype(self.dtype)
-        required = ABOUT_FEATURES if self._missing == "error" else None
+        advice = ABOUT_ITEMS if column in self._items else ABOUT_FEATURES
+        required = advice if self._missing == "error" else None
         check(numbers, batch, column.name, _ABOUT_TARGETS if is_target else required)
         wrong = (numbers != 0) & (numbers != 1) & ~np.isnan(numbers)
         if column.kind == "boolean" and wrong.any():
@@ -150,13 +159,7 @@ def check_column(source: Source, column: Column, *, is_target: bool) -> None:
 
 def _places(series: pl.Series, categories: Sequence[str]) -> pl.Series:
     """Return where each value stands in `categories`: -1 nowhere, null if missing."""
-    if series.dtype.is_float():
-        whole = series.cast(pl.Int64, strict=False)
-        exact = (whole.cast(pl.Float64) == series).fill_null(value=False)
-        series = series.fill_nan(None)
-        text = series.cast(pl.String).zip_with(~exact, whole.cast(pl.String))
-    else:
-        text = series.cast(pl.String)
+    text = as_text(series)
     if tuple(categories) == _BOOLEANS:
         text = text.str.strip_chars().str.to_lowercase()
     places = text.cast(pl.Enum(categories), strict=False).to_physical().cast(pl.Int64)

@@ -94,6 +94,8 @@ def lay(
     keys = find_keys(source, roles.sequence)
     total = int(keys.lengths.sum())
     row_bytes = coder.width * np.dtype(coder.dtype).itemsize
+    if several:  # steps are gathered beside the rows
+        row_bytes *= 2
     row_bytes += _PLACE_BYTES * ((clock is not None) + keep_rows)
     in_memory = total * row_bytes <= memory
     frames = new_store(total, coder.width, coder.dtype, in_memory)

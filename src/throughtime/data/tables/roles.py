@@ -7,7 +7,7 @@ from typing import Any, Final
 import polars as pl
 
 from throughtime.data.question import ABOUT_THE_FUTURE
-from throughtime.data.reading import Reading
+from throughtime.data.reading import Missing, Reading
 from throughtime.data.schema import Kind
 from throughtime.data.sources.source import Source
 from throughtime.errors import (
@@ -83,8 +83,8 @@ def assign(source: Source, reading: Reading) -> Roles:
         _check(source, argument, names)
     taken = {name for group in named.values() for name in group}
     features = given or tuple(name for name in source.dtypes if name not in taken)
-    read = (*items, *given, *(n for one in inputs.values() for n in one))
-    _check_apart(single, targets, read)
+    fed = tuple(name for one in inputs.values() for name in one)
+    _check_apart(single, targets, {"items": items, "features": (*given, *fed)})
     if items:
         _check_items(reading, targets)
         features = ()
@@ -158,8 +158,8 @@ def _check_items(reading: Reading, targets: Sequence[str]) -> None:
     """
     given = reading.items
     if not targets:
-        fact = "no target is given, and which items come next is not learned"
-        advice = "the target column"
+        fact = "which items come next is not learned"
+        advice = "another column as target, and no task about the future"
         raise ContradictoryQuestion(
             argument="items", given=given, fact=fact, advice=advice
         )
@@ -176,11 +176,22 @@ def _check_items(reading: Reading, targets: Sequence[str]) -> None:
                 fact=fact,
                 advice=advice,
             )
-    if reading.missing not in ("error", "zero"):
+    check_missing_items(given, reading.missing)
+
+
+def check_missing_items(items: object, missing: Missing) -> None:
+    """Refuse to fill what no item has: one before it, or a mean.
+
+    Raises
+    ------
+    ContradictoryQuestion
+        It was asked for.
+    """
+    if missing not in ("error", "zero"):
         raise ContradictoryQuestion(
             argument="missing",
-            given=reading.missing,
-            fact=f"a row of items={given!r} has nothing before it, nor a mean",
+            given=missing,
+            fact=f"a row of items={items!r} has nothing before it, nor a mean",
             advice="missing='zero', so that a row without an item names nothing",
         )
 
@@ -209,14 +220,19 @@ def _check(source: Source, argument: str, names: Iterable[str]) -> None:
 
 
 def _check_apart(
-    single: Mapping[str, str | None], targets: Sequence[str], read: Sequence[str]
+    single: Mapping[str, str | None],
+    targets: Sequence[str],
+    read: Mapping[str, Sequence[str]],
 ) -> None:
     # A column may be a feature and the time as well, but what is read is no answer,
     # what tells a sequence or its part neither, and nothing tells two things.
     seen = dict.fromkeys(targets, "target")
-    for name in read:
-        if name in seen:
-            raise ColumnGivenTwice(column=name, first="target", second="features")
+    for argument, names in read.items():
+        for name in names:
+            if name in seen:
+                raise ColumnGivenTwice(column=name, first=seen[name], second=argument)
+        if argument == "items":
+            seen |= dict.fromkeys(names, argument)
     for argument, name in single.items():
         if name is not None and seen.setdefault(name, argument) != argument:
             raise ColumnGivenTwice(column=name, first=seen[name], second=argument)

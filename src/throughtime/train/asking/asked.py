@@ -1,6 +1,6 @@
 """What a call of `fit` asked for, said again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,9 @@ def reading_of(asked: Mapping[str, Any]) -> Reading:
     """Make of all arguments what is said of the data."""
     names = {entry.name for entry in fields(Reading)} - {"inputs", "seed"}
     said = {name: asked[name] for name in names}
+    items = said["items"]
+    if isinstance(items, Sequence) and all(isinstance(name, str) for name in items):
+        said["items"] = items if isinstance(items, str) else ":".join(items)
     return Reading(**said, inputs=asked["inputs"] or {}, seed=asked["split_seed"])
 
 

@@ -1,19 +1,20 @@
-"""Which items a model still looks at: those that L1 has left a weight."""
+"""Which features a model still looks at: those that L1 has left a weight."""
 
 from typing import NamedTuple
 
 import torch
 
+from throughtime.train.descent.penalties import weights_of_input
 from throughtime.train.model import Model
 
 
 class Survivors(NamedTuple):
-    """What is left of the d items of a model.
+    """What is left of the features of a model, or of its items.
 
     Parameters
     ----------
     count, total
-        How many have a weight that is not 0, and d.
+        How many have a weight that is not 0, and how many there are.
     strongest
         The names of some of them, those with the largest weights first, and the
         Euclidean norm of the weights of each.
@@ -26,7 +27,7 @@ class Survivors(NamedTuple):
 
 @torch.no_grad()
 def survivors(model: Model, most: int = 8) -> Survivors | None:
-    """Say which items of a model have weights; None: its steps name none.
+    """Say which features of a model have weights.
 
     Parameters
     ----------
@@ -34,13 +35,35 @@ def survivors(model: Model, most: int = 8) -> Survivors | None:
         The model.
     most
         How many of the strongest are named.
+
+    Returns
+    -------
+    Survivors or None
+        None: no weights of the network belong to a feature each.
     """
-    network = model.network
-    if not network.sparse_input:
+    network, sparse = model.network, model.network.sparse_input
+    matrices = weights_of_input(network)
+    if not matrices:
         return None
-    tables = [getattr(network, name) for name in network.tables]
-    norms = torch.stack([table.double().norm(dim=1) for table in tables]).norm(dim=0)
-    names = model.schema.items[0].categories
+    found = [
+        torch.linalg.vector_norm(one, dim=int(sparse), dtype=torch.float64)
+        for one in matrices
+    ]
+    norms = torch.stack(found).norm(dim=0)
+    if sparse:
+        names = model.schema.items[0].categories
+    else:
+        names, norms = _by_column(model.columns.channels, norms)
     best = norms.argsort(descending=True, stable=True)[:most].tolist()
-    strongest = [(names[k], norms[k].item()) for k in best if norms[k]]
+    strongest = [(names[place], norms[place].item()) for place in best if norms[place]]
     return Survivors(int(norms.count_nonzero()), len(names), strongest)
+
+
+def _by_column(
+    channels: list[str], norms: torch.Tensor
+) -> tuple[tuple[str, ...], torch.Tensor]:
+    """Join the channels of each column."""
+    names = tuple(dict.fromkeys(channels))
+    places = torch.tensor([names.index(name) for name in channels])
+    squares = norms.new_zeros(len(names)).index_add(0, places, norms.cpu().square())
+    return names, squares.sqrt()

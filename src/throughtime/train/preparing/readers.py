@@ -127,6 +127,15 @@ class Read(nn.Module):
         """How many channels, the first ones, are numbers or booleans."""
         return len(self._plain)
 
+    @property
+    def channels(self) -> list[str]:
+        """The column of each channel."""
+        names = [self.columns[place].name for place in self._plain]
+        for place in self._categories:
+            column = self.columns[place]
+            names += [column.name] * (self.embedding or len(column.categories))
+        return names + [self.columns[place].name for place in _true(self.gaps)]
+
     def column_of(self, channel: int) -> str:
         """Name the column of a channel of numbers and booleans."""
         return self.columns[self._plain[channel]].name
