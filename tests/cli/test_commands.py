@@ -188,6 +188,7 @@ def test_every_option_of_columns_reaches_the_training(folder: Path) -> None:
         "sequence": "who",
         "time": "when",
         "features": ["x", "colour"],
+        "items": None,
         "target": ["mood"],
         "inputs": {"gap": "gap"},
         "task": "classify",
