@@ -8,7 +8,7 @@ import polars as pl
 from throughtime.data.datasets import SequenceDataset
 from throughtime.data.schema import Column
 from throughtime.data.sources.arrays import SEQUENCE
-from throughtime.data.sources.svmlight_files import STEP
+from throughtime.data.sources.items import STEP
 from throughtime.data.types import FloatArray
 
 #: What an item is called that training did not know.

@@ -1,15 +1,18 @@
 """What the steps name: a few of very many items, with their values."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from scipy.sparse import csr_array
 
 from throughtime.data.pieces import SEQUENCE, START, STOP
 from throughtime.data.store import Store
 from throughtime.data.types import FloatArray, IntegerArray
 from throughtime.nn import SparseSequences
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +77,11 @@ class Items:
             values,
         )
 
-    def summed(self, pieces: IntegerArray) -> csr_array:
+    def summed(self, pieces: IntegerArray) -> "csr_array":
         """Return `(B, d)`, what pieces `(B, 4)` name in all their steps together."""
+        # Loaded here: it takes a moment that other data can do without.
+        from scipy.sparse import csr_array
+
         rows, sequence, _ = self._named(pieces)
         values = rows[:, 1] if self.with_values else np.ones(len(rows))
         places = sequence, rows[:, 0].astype(np.int64)

@@ -30,7 +30,8 @@ def read(data: Any, reading: Reading | None = None) -> Dataset:
         Lines, `.npz`, `.ts` or svmlight, of a folder of such tables of one format, or a
         pattern such as `year-*.parquet`; the path of any other file, which is text; a
         frame of polars, pandas or Arrow; a list of arrays `(T_i, F)`, or one array
-        `(N, T, F)`; a data set.
+        `(N, T, F)`; a list of sparse matrices `(T_i, d)`, of `scipy.sparse` or of
+        torch, whose steps name items; a data set.
     reading
         What is known of them; by default everything follows from the data.
 

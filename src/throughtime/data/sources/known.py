@@ -13,6 +13,13 @@ from throughtime.data.loading import is_bundled, load
 from throughtime.data.reading import Reading
 from throughtime.data.schema import Column, Schema
 from throughtime.data.sources.arrays import ArraySource, array_source
+from throughtime.data.sources.items import (
+    ITEM,
+    STEP,
+    VALUE,
+    is_sparse,
+    sparse_source,
+)
 from throughtime.data.sources.json_lines import LinesSource
 from throughtime.data.sources.numpy_files import numpy_source
 from throughtime.data.sources.opening import frame_source, own
@@ -20,7 +27,7 @@ from throughtime.data.sources.paths import find_files
 from throughtime.data.sources.scanned import ScannedSource
 from throughtime.data.sources.separated import SeparatedSource
 from throughtime.data.sources.source import FrameSource, Source
-from throughtime.data.sources.svmlight_files import ITEM, STEP, svmlight_source
+from throughtime.data.sources.svmlight_files import svmlight_source
 from throughtime.data.sources.ts_files import TSSource
 from throughtime.errors import SchemaMismatch
 
@@ -58,6 +65,10 @@ def open_known(
         return FrameSource(data.name, frame), replace(reading, sequence=sequence)
     if isinstance(data, (str, os.PathLike)):
         return _open_files(os.fspath(data), schema, reading, targets)
+    if is_sparse(data):
+        given = reading.target if targets else None
+        matrices = sparse_source("the matrices", data, given)
+        return _open_items(matrices, schema, replace(reading, target=None))
     if isinstance(data, (np.ndarray, list, tuple)):
         source = array_source("the arrays", data, reading.target if targets else None)
         return _renamed(source, schema, targets), own(source, reading, ())
@@ -79,13 +90,30 @@ def _open_files(
         alone = TSSource(files[0], bool(targets), alone=True)
         return alone, own(alone, reading, ())
     if format == "svmlight":
-        items = svmlight_source(files[0])
-        if items.frame[ITEM].has_nulls():  # a line may name nothing
-            reading = replace(reading, missing="zero")
-        return items, own(items, reading, ())
+        return _open_items(svmlight_source(files[0]), schema, reading)
     if format == "JSON Lines":
         return LinesSource(path, files), reading
     return ScannedSource(path, files, format), reading
+
+
+def _open_items(
+    source: FrameSource, schema: Schema, reading: Reading
+) -> tuple[Source, Reading]:
+    """Give items the names of the schema's columns; a step may name nothing.
+
+    Raises
+    ------
+    SchemaMismatch
+        The values say something that training knew nothing of.
+    """
+    names = dict(zip((ITEM, VALUE), (one.name for one in schema.items), strict=False))
+    if VALUE not in names and (source.frame[VALUE].drop_nulls() != 1).any():
+        fault = "gives items other values than 1"
+        raise SchemaMismatch(source=source.name, fault=fault, expected="items alone")
+    if source.frame[ITEM].has_nulls():
+        reading = replace(reading, missing="zero")
+    renamed = replace(source, frame=source.frame.rename(names))
+    return renamed, replace(own(renamed, reading, ()), time=STEP)
 
 
 def _renamed(

@@ -14,14 +14,20 @@ from throughtime.data.question import ABOUT_THE_FUTURE
 from throughtime.data.reading import Missing, Reading
 from throughtime.data.schema import Kind
 from throughtime.data.sources.arrays import SEQUENCE, array_source
+from throughtime.data.sources.items import (
+    ITEM,
+    STEP,
+    VALUE,
+    is_sparse,
+    sparse_source,
+)
 from throughtime.data.sources.json_lines import LinesSource
 from throughtime.data.sources.numpy_files import numpy_source
 from throughtime.data.sources.paths import find_files, format_of, is_pattern
 from throughtime.data.sources.scanned import ScannedSource
 from throughtime.data.sources.separated import SeparatedSource
 from throughtime.data.sources.source import FrameSource, Source
-from throughtime.data.sources.svmlight_files import ITEM, STEP, VALUE, svmlight_source
-from throughtime.data.sources.svmlight_files import TARGET as TARGET_OF_ITEMS
+from throughtime.data.sources.svmlight_files import svmlight_source
 from throughtime.data.sources.ts_files import SPLIT, TARGET, TSSource
 from throughtime.errors import NotADataSource, UnusedSetting
 
@@ -65,6 +71,9 @@ def open_source(data: Any, reading: Reading) -> tuple[Source, Reading]:
     """
     if isinstance(data, _PATH):
         return _open_files(os.fspath(data), reading)
+    if is_sparse(data):
+        matrices = sparse_source("the matrices", data, reading.target)
+        return _open_items(matrices, replace(reading, target=None))
     if isinstance(data, (np.ndarray, list, tuple)):
         # What the future is asked of are columns; else targets are arrays.
         asks_future = reading.task in ABOUT_THE_FUTURE
@@ -112,7 +121,9 @@ def _open_items(source: FrameSource, reading: Reading) -> tuple[Source, Reading]
         if given is not None:
             reason = f"{source.name}, which says its {argument} itself"
             raise UnusedSetting(argument=argument, given=given, reason=reason)
-    reading = own(source, reading, (TARGET_OF_ITEMS,))
+    columns = {SEQUENCE, STEP, ITEM, VALUE}
+    targets = tuple(name for name in source.dtypes if name not in columns)
+    reading = own(source, reading, targets)
     without = source.frame[ITEM].has_nulls() and reading.missing == "error"
     missing: Missing = "zero" if without else reading.missing
     return source, replace(reading, time=STEP, items=(ITEM, VALUE), missing=missing)

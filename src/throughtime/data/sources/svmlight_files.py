@@ -5,16 +5,13 @@ from typing import Any, Final
 
 import numpy as np
 import polars as pl
-from scipy.sparse import csr_array
 
 from throughtime.data.sources.arrays import SEQUENCE
+from throughtime.data.sources.items import STEP, with_items
 from throughtime.data.sources.source import FrameSource
 from throughtime.errors import NotATable
 
-#: The columns beside the sequence.
-STEP: Final = "step"
-ITEM: Final = "item"
-VALUE: Final = "value"
+#: The column beside those of steps and items.
 TARGET: Final = "target"
 
 
@@ -30,8 +27,8 @@ def svmlight_source(file: Path) -> FrameSource:
 
     Raises
     ------
-    NotATable
-        It holds something else.
+    NotATable, ValueMissing
+        It holds something else, or a value that is no number.
     """
     # Loaded here: it takes a moment that other files can do without.
     from sklearn.datasets import load_svmlight_file
@@ -42,26 +39,19 @@ def svmlight_source(file: Path) -> FrameSource:
     except (OSError, ValueError, OverflowError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
         raise NotATable(source=file, format="svmlight", reason=reason) from None
-    matrix, targets, queries = csr_array(found[0]), found[1], found[2]
-    counts = np.diff(matrix.indptr)
-    faults = {
-        "a value is no number": np.isnan(matrix.data).any(),
-        "some lines have a qid, and some have none": len(queries) % len(counts),
-    }
-    for reason, is_so in faults.items():
-        if is_so:
-            raise NotATable(source=file, format="svmlight", reason=reason)
-    sequences = queries if len(queries) else np.arange(len(counts))
-    lines = np.repeat(np.arange(len(counts)), np.maximum(counts, 1))
-    named = counts[lines] > 0
-    table: dict[str, Any] = {
-        SEQUENCE: sequences[lines],
-        STEP: _ranks(sequences)[lines],
-        ITEM: _spread(matrix.indices.astype(np.int64), named),
-        VALUE: _spread(matrix.data, named),
-        TARGET: _as_written(targets)[lines],
-    }
-    return FrameSource(str(file), pl.DataFrame(table))
+    matrix, targets, queries = found[0], found[1], found[2]
+    if len(queries) % len(targets):
+        reason = "some lines have a qid, and some have none"
+        raise NotATable(source=file, format="svmlight", reason=reason)
+    sequences = queries if len(queries) else np.arange(len(targets))
+    lines = pl.DataFrame(
+        {
+            SEQUENCE: sequences,
+            STEP: _ranks(sequences),
+            TARGET: _as_written(targets),
+        }
+    )
+    return FrameSource(str(file), with_items(str(file), lines, matrix))
 
 
 def _ranks(sequences: Any) -> Any:
@@ -73,13 +63,6 @@ def _ranks(sequences: Any) -> Any:
     ranks = np.empty(len(order), np.int64)
     ranks[order] = np.arange(len(order)) - np.repeat(first, counts)
     return ranks
-
-
-def _spread(values: Any, named: Any) -> pl.Series:
-    """Put values where a row names an item; elsewhere there is none."""
-    places = np.flatnonzero(named)
-    column = pl.repeat(None, len(named), dtype=pl.Series(values).dtype, eager=True)
-    return column.scatter(places, pl.Series(values))
 
 
 def _as_written(targets: Any) -> Any:

@@ -1,11 +1,10 @@
 """The steps of a data set that count, and what each sequence is on the whole."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
 
 from throughtime.data.datasets import SequenceDataset
 from throughtime.data.pieces import SEQUENCE, START, STOP
@@ -94,7 +93,7 @@ class Summaries:
                 targets.append(matrix[0, places])
         self.mean, self.deviation = np.array(means), np.array(deviations)
         self.targets = np.array(targets)
-        self.items: csr_array | None = None
+        self.items: Any = None
         if dataset.items is not None:
             pieces = np.concatenate([dataset.splits[part] for part in parts])
             self.items = dataset.items.summed(pieces)
