@@ -1,5 +1,8 @@
 """A training that is cut off, as by a lost machine, but in the same process."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from throughtime.train.files.folder import CHECKPOINT
 from throughtime.train.learning import Loop
 from throughtime.train.learning.checkpoints import read_checkpoint, restore
@@ -22,6 +25,22 @@ class Cutting(Silent):
             if not self.left:
                 raise CutOff
             self.left -= 1
+
+
+def run_on(loop: Loop, after: int | None) -> Mapping[str, Any]:
+    """Run a loop, from the last checkpoint in its folder if there is one.
+
+    It may be cut off where `after` says behind how many batches. Give its last
+    checkpoint.
+    """
+    path = loop.folder / CHECKPOINT
+    if path.is_file():
+        take_up(loop)
+    try:
+        loop.run()
+    except CutOff:
+        assert after is not None
+    return read_checkpoint(path)["loop"]
 
 
 def take_up(loop: Loop) -> None:

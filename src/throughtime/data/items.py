@@ -61,20 +61,12 @@ class Items:
     def side_by_side(self, pieces: IntegerArray) -> SparseSequences:
         """Return the items of pieces `(B, 4)` as a network reads them."""
         rows, sequence, step = self._named(pieces)
-        lengths = torch.from_numpy(pieces[:, STOP] - pieces[:, START])
-        batch, steps = len(pieces), int(lengths.max())
-        place = step * batch + sequence
-        order = np.argsort(place, kind="stable")
-        counts = np.bincount(place, minlength=steps * batch)
-        values = None
-        if self.with_values:
-            values = torch.from_numpy(rows[order, 1])
-        return SparseSequences(
-            torch.from_numpy(rows[order, 0].astype(np.int64)),
-            torch.from_numpy(np.concatenate([[0], np.cumsum(counts)])),
-            lengths,
+        return SparseSequences.placed(
+            torch.from_numpy(rows[:, 0].astype(np.int64)),
+            torch.from_numpy(rows[:, 1].copy()) if self.with_values else None,
+            torch.from_numpy(step * len(pieces) + sequence),
+            torch.from_numpy(pieces[:, STOP] - pieces[:, START]),
             self.size,
-            values,
         )
 
     def summed(self, pieces: IntegerArray) -> "csr_array":

@@ -119,17 +119,14 @@ class SparseSequences:
 
     @classmethod
     def _laid(cls, read: Sequence[_Rows], size: int, dtype: torch.dtype) -> Self:
-        """Step 0 of all sequences before step 1."""
+        """Join sequences that were read one by one."""
         lengths = torch.tensor([len(one.counts) for one in read], dtype=torch.int64)
-        batch, steps = len(read), int(lengths.max()) if len(read) else 0
+        batch = len(read)
         places = [torch.arange(len(o.counts)) * batch + b for b, o in enumerate(read)]
         empty = torch.zeros(0, dtype=torch.int64)
         counts = torch.cat([empty, *(one.counts for one in read)])
         rows = torch.repeat_interleave(torch.cat([empty, *places]), counts)
-        order = torch.argsort(rows, stable=True)
-        each = torch.bincount(rows, minlength=steps * batch)
-        offsets = torch.cat([empty.new_zeros(1), each.cumsum(0)])
-        features = torch.cat([empty, *(one.features for one in read)])[order]
+        features = torch.cat([empty, *(one.features for one in read)])
         values = None
         if any(one.values is not None for one in read):
             ones = [torch.ones(len(o.features), dtype=dtype) for o in read]
@@ -137,8 +134,34 @@ class SparseSequences:
             each_value = [
                 w if v is None else v for v, w in zip(given, ones, strict=True)
             ]
-            values = torch.cat(each_value)[order]
-        return cls(features, offsets, lengths, size, values)
+            values = torch.cat(each_value)
+        return cls.placed(features, values, rows, lengths, size)
+
+    @classmethod
+    def placed(
+        cls,
+        features: Tensor,
+        values: Tensor | None,
+        rows: Tensor,
+        lengths: Tensor,
+        input_size: int,
+    ) -> Self:
+        """Make them of entries in any order: step 0 of all sequences before step 1.
+
+        Parameters
+        ----------
+        features, values, lengths, input_size
+            As of the class, but for the order.
+        rows
+            t·B + b of each entry, which step t of sequence b names, ``(n,)`` int64.
+        """
+        batch = len(lengths)
+        steps = int(lengths.max()) if batch else 0
+        order = torch.argsort(rows, stable=True)
+        each = torch.bincount(rows, minlength=steps * batch)
+        offsets = torch.cat([each.new_zeros(1), each.cumsum(0)])
+        ordered = None if values is None else values[order]
+        return cls(features[order], offsets, lengths, input_size, ordered)
 
     def __post_init__(self) -> None:
         _check_arrays(self)

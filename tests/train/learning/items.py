@@ -9,17 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tests.train.cutting import CutOff, Cutting, take_up
+from tests.train.cutting import Cutting, run_on
 from tests.train.learning.training import settings_of
 from tests.train.tables import booleans, table
 from throughtime.cells import GRU
 from throughtime.data import Question, SequenceDataset
 from throughtime.nn import Recurrent, SparseSequences
 from throughtime.train.asking.settings import Settings
-from throughtime.train.files.folder import CHECKPOINT
 from throughtime.train.interruption import Interruption
 from throughtime.train.learning import Loop
-from throughtime.train.learning.checkpoints import read_checkpoint
 from throughtime.train.model import Model
 from throughtime.train.preparing.building import make_model
 from throughtime.train.tasks import make_task
@@ -97,15 +95,8 @@ def learn_items(
     """Train, or go on with the training in a folder; give its last checkpoint."""
     settings = settings_of(ITEMS, **{"batch_size": 4, **said})
     folder.mkdir(exist_ok=True)
-    path = folder / CHECKPOINT
     model, task = model_of(settings, sparse), make_task(ITEMS, settings)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         loop = Loop(model, task, settings, folder, Cutting(after), Interruption())
-        if path.is_file():
-            take_up(loop)
-        try:
-            loop.run()
-        except CutOff:
-            assert after is not None
-    return read_checkpoint(path)["loop"]
+        return run_on(loop, after)

@@ -10,15 +10,13 @@ from torch.optim import Optimizer
 
 import throughtime as tt
 from tests.train.conftest import UNSAID, make_sequences
-from tests.train.cutting import CutOff, Cutting, take_up
+from tests.train.cutting import Cutting, run_on
 from throughtime.cells import GRU
 from throughtime.data import Dataset, SequenceDataset, Split
 from throughtime.train.asking.defaults import settle
 from throughtime.train.asking.settings import Settings
-from throughtime.train.files.folder import CHECKPOINT
 from throughtime.train.interruption import Interruption
 from throughtime.train.learning import Loop
-from throughtime.train.learning.checkpoints import read_checkpoint
 from throughtime.train.model import Model
 from throughtime.train.preparing.building import make_model
 from throughtime.train.preparing.regularising import regularised
@@ -61,20 +59,13 @@ def learn(
     """
     settings = settings_of(dataset, **said)
     folder.mkdir(exist_ok=True)
-    path = folder / CHECKPOINT
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         model = make_model(regularised(cell or GRU(), settings), dataset, settings)
         task = (kind or make_task)(dataset, settings)
         interruption = getattr(task, "interruption", Interruption())
         loop = Loop(model, task, settings, folder, Cutting(after), interruption)
-        if path.is_file():
-            take_up(loop)
-        try:
-            loop.run()
-        except CutOff:
-            assert after is not None
-    return read_checkpoint(path)["loop"]
+        return run_on(loop, after)
 
 
 def cut_and_resumed(

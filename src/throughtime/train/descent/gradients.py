@@ -17,11 +17,13 @@ def numbers(gradient: Tensor) -> Tensor:
 
 def numbers_of(parameters: Iterable[nn.Parameter]) -> list[Tensor]:
     """Give the numbers of all gradients; what changes them, changes the gradients."""
-    learned = [one for one in parameters if one.grad is not None]
-    for one in learned:
-        if one.grad is not None and one.grad.is_sparse:
-            one.grad = in_order(one.grad)
-    return [numbers(one.grad) for one in learned if one.grad is not None]
+    found: list[Tensor] = []
+    for one in parameters:
+        if one.grad is not None:
+            if one.grad.is_sparse:
+                one.grad = in_order(one.grad)
+            found.append(one.grad._values() if one.grad.is_sparse else one.grad)
+    return found
 
 
 def make_dense(parameters: Iterable[nn.Parameter]) -> None:
