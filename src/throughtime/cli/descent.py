@@ -46,6 +46,15 @@ STARTING = [
     ),
     option(
         "Network",
+        "--flow-penalty",
+        type=float,
+        metavar="λ",
+        help="Add λ times (growth − 1)² of the error that flows back through each step "
+        "to what training makes small, so that it neither vanishes nor explodes; with "
+        "--clip, begin near 0.5.",
+    ),
+    option(
+        "Network",
         "--init",
         default="default",
         show_default=True,

@@ -21,6 +21,7 @@ from throughtime.nn.initialisation import check_initialisation, draw
 from throughtime.nn.packing import Packing
 from throughtime.nn.permuting import taken
 from throughtime.nn.precision import own_precision
+from throughtime.nn.recording import Recorder
 from throughtime.nn.settings import (
     check_dtype,
     check_flag,
@@ -63,6 +64,9 @@ class Layers(SparseInputs):
     device, dtype
         Of the parameters, as in `torch.nn`.
     """
+
+    recorder: Recorder | None = None
+    """Keeps the steps of calls that a backward pass may follow."""
 
     def __init__(
         self,
@@ -273,12 +277,15 @@ class Layers(SparseInputs):
         """
         x = inputs["x"]
         choice = self.choice(x.dtype, x.device)
-        if values is not None:
+        if values is not None or self._records():
             graphs = [one.graph for one in self._exposed]
             choice = choose(self.backend, graphs, "", x.dtype, x.device)
         extent = steps, batch, packing, self._segment(choice, x, steps, batch)
         with own_precision(x.device):
             return self._run_rows(inputs, states, extent, choice, values, outputs)
+
+    def _records(self) -> bool:
+        return self.recorder is not None and torch.is_grad_enabled()
 
     def _segment(self, choice: Choice, x: Tensor, steps: int, batch: int) -> int:
         """Steps between two stored states; 0: what every step needs is stored."""
@@ -355,26 +362,37 @@ class Layers(SparseInputs):
         if mirror is not None:
             inputs = {n: taken(own, mirror) for n, own in inputs.items()}
         shown = (self._exposed_means if key is None else self._exposed)[layer]
-        graph = self.running_graph(layer, key) if values is None else shown.graph
+        graph = self.running_graph(layer, key)
+        spans, call = shown.spans, None
+        if self.recorder is not None and self._records():
+            call = self.recorder.begin(graph, inputs, values is not None)
+            graph, inputs, spans = call.graph, call.inputs, call.spans
+        elif values is not None:
+            graph = shown.graph
+        parameters, reverse = self._parameters_of(layer, direction), direction == 1
+        reverse = reverse and mirror is None
         output, finals = run_layer(
             graph,
             inputs,
             initial,
-            self._parameters_of(layer, direction),
+            parameters,
             steps=steps,
             batch=batch,
             counts=None if packing is None else packing.counts,
-            reverse=direction == 1 and mirror is None,
+            reverse=reverse,
             backend=choice.backend,
             operation=choice.operation,
             segment=segment,
             bfloat16=choice.bfloat16,
             key=key,
         )
+        if call is not None:
+            call.end(output, initial, parameters, batch, packing, reverse, choice, key)
         if mirror is not None:
             output = taken(output, mirror)
         if values is not None:
-            for name, start, stop in shown.spans:
+            for name, start, stop in spans:
                 values[layer, direction, name] = output[..., start:stop]
+        if values is not None or call is not None:
             output = output[..., : self.graphs[layer].output_size]
         return output, finals

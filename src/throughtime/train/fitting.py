@@ -20,6 +20,7 @@ from throughtime.train.conducting import Conduct
 from throughtime.train.descent.penalties import check_penalties
 from throughtime.train.files.describing import describe
 from throughtime.train.files.folder import make_folder
+from throughtime.train.learning.flow import check_flow
 from throughtime.train.learning.resuming import (
     find_checkpoint,
     with_threads_of,
@@ -74,6 +75,7 @@ def fit(
     variational_dropout: float | Mapping[str, float] | None = None,
     k_winners: float | None = None,
     activity_l1: float | None = None,
+    flow_penalty: float | None = None,
     init: str = "default",
     forget_bias: float | None = None,
     chrono_steps: int | None = None,
@@ -169,6 +171,12 @@ def fit(
         layers to the loss of each answer, the mean over the steps of its sequence; of a
         text and with `tbptt`, over the steps of its row in the update. What is recorded
         as loss is without it.
+    flow_penalty
+        λ of a penalty on error that vanishes or explodes on its way back through time
+        (Pascanu, Mikolov & Bengio 2013): training adds λΩ, the mean over all steps of a
+        sequence of (‖∂E/∂s_{k+1} · ∂s_{k+1}/∂s_k‖ / ‖∂E/∂s_{k+1}‖ − 1)², s all states
+        of a layer. With `tbptt` it is of the steps of each window. What is recorded as
+        loss is without it.
     init, forget_bias, chrono_steps
         How recurrent weights and gates start, as in `throughtime.nn.initialise`.
         `chrono_steps` None: the longest stretch of steps that error flows through.
@@ -286,6 +294,7 @@ def _fit(asked: Mapping[str, Any], ranks: Ranks) -> Run:
         _check_same(ranks, model, settings, source)
         check_updates(settings, learned.batches())
         check_penalties(model.network, settings.l1, settings.l2)
+        check_flow(model.network, settings.flow_penalty)
         name = type(cell).__name__
         folder = ranks.from_first(
             lambda: make_folder(out, dataset.name, name, resume=resume)

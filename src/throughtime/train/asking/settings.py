@@ -71,6 +71,7 @@ _NUMBERS: Final = {
 _NUMBERS_OR_NONE: Final = {
     "target_replication": _SHARE,
     "activity_l1": _FROM_0,
+    "flow_penalty": _FROM_0,
     "forget_bias": _FINITE,
     "weight_decay": _FROM_0,
     "momentum": _FROM_0,
@@ -107,6 +108,8 @@ class Settings:
         How many of the cell's output units are not 0, or what share of them.
     activity_l1
         How much it costs in training that units are not 0; None: nothing.
+    flow_penalty
+        How much it costs that error changes its size as it flows back; None: nothing.
     init, forget_bias, chrono_steps
         How recurrent weights and gates start, as in `throughtime.nn.initialise`.
     optimizer, weight_decay, momentum, optimizer_options
@@ -163,6 +166,7 @@ class Settings:
     variational_dropout: float | Mapping[str, float] | None
     k_winners: float | None = None  # older runs have none
     activity_l1: float | None = None
+    flow_penalty: float | None = None
     init: str
     forget_bias: float | None
     chrono_steps: int | None

@@ -189,7 +189,8 @@ class Loop:
         """Go through what is left of an epoch."""
         self.model.train()
         if not self.epoch.complete:
-            self._go_through()
+            with self.updates.flow.noted():
+                self._go_through()
         if self._interrupted():
             self.save()
         return self._validated()
