@@ -60,7 +60,8 @@ STARTING = [
         show_default=True,
         metavar="default|orthogonal|identity|chrono",
         help="How recurrent weights start: as the cell declares; orthogonal; as the "
-        "identity with biases of 0; or gates so that memories last up to many steps.",
+        "identity with biases of 0 and small weights of the input; or gates so that "
+        "memories last up to many steps.",
     ),
     option(
         "Network",
