@@ -102,7 +102,6 @@ def first_weights(signs: SequenceDataset, out: Path, **said: Any) -> dict[str, A
 
 
 def test_a_start_is_that_of_initialise(signs: SequenceDataset, tmp_path: Path) -> None:
-    plain = first_weights(signs, tmp_path / "plain")
     found = first_weights(signs, tmp_path / "bias", init="identity", forget_bias=1.5)
     eye = torch.eye(4).repeat(4, 1)
     assert torch.equal(found["network.weight_hh_l0"], eye)
