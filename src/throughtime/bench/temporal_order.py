@@ -19,11 +19,15 @@ five learn lengths from 50 to 200 at once, and then make no mistake at 5000 step
 """
 
 import math
+import time
+from contextlib import nullcontext
 from typing import Final, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from throughtime.cells import Elman
+from throughtime.diagnose import FlowPenalty
 from throughtime.errors import NumberOutOfRange
 from throughtime.nn import Recurrent, Softmax
 
@@ -35,6 +39,8 @@ WITHOUT_MEMORY: Final = math.log(CLASSES)
 SOLVED: Final = 0.01
 SHORTEST: Final = 10
 _TELLING = 2
+# Of sequences that nobody learns from: whether it may be solved, and whether it is.
+_LOOK, _JUDGE = 1, 2
 
 
 class Batch(NamedTuple):
@@ -46,6 +52,25 @@ class Batch(NamedTuple):
 
     inputs: Tensor
     classes: Tensor
+
+
+class Outcome(NamedTuple):
+    """What a training came to.
+
+    `wrong` is the share of wrong answers at the end, of 10,000 fresh sequences;
+    `updates` how many there were; `seconds` how long the processor was busy; `loss` the
+    mean one of the last updates, NaN where a gradient was no finite number.
+    """
+
+    wrong: float
+    updates: int
+    seconds: float
+    loss: float
+
+    @property
+    def solved(self) -> bool:
+        """Whether fewer answers than `SOLVED` are wrong."""
+        return self.wrong < SOLVED
 
 
 def batch(steps: int, count: int, generator: torch.Generator) -> Batch:
@@ -121,3 +146,77 @@ def wrong(
         found = head.logits(output[-1]).argmax(-1)
         mistakes += int((found != classes).sum())
     return mistakes / count
+
+
+def learn(
+    *,
+    learning_rate: float,
+    clip: float | None = None,
+    flow_penalty: float | None = None,
+    lengths: tuple[int, int] = (50, 100),
+    updates: int = 10_000,
+    look_every: int = 500,
+    batch_size: int = 20,
+    hidden_size: int = 50,
+    seed: int = 0,
+) -> Outcome:
+    """Learn it with a tanh network, by gradient descent of one step width.
+
+    Parameters
+    ----------
+    learning_rate
+        The step width.
+    clip
+        The norm of the gradient at most, that of the penalty in it; None: any.
+    flow_penalty
+        The factor of `throughtime.diagnose.FlowPenalty`; None: there is none.
+    lengths
+        The shortest and the longest sequence; each batch has one length.
+    updates
+        How many at most.
+    look_every
+        After so many it is looked at whether it is solved, and then stopped.
+    batch_size, hidden_size
+        B and H.
+    seed
+        Of weights and sequences.
+    """
+    torch.manual_seed(seed)
+    module, head = (
+        Recurrent(Elman(), SYMBOLS, hidden_size),
+        Softmax(hidden_size, CLASSES),
+    )
+    weights = [*module.parameters(), *head.parameters()]
+    optimizer, flow = torch.optim.SGD(weights, learning_rate), FlowPenalty(module)
+    generator = torch.Generator().manual_seed(1000 + seed)
+    start, done, mean = time.process_time(), 0, WITHOUT_MEMORY
+    while done < updates:
+        inputs, classes = batch_of_any_length(lengths, batch_size, generator)
+        optimizer.zero_grad()
+        with flow if flow_penalty else nullcontext():
+            output, _ = module(inputs)
+        loss = head.loss(head.logits(output[-1]), classes).mean()
+        loss.backward()
+        if flow_penalty:
+            (flow_penalty * flow.penalty().mean()).backward()
+        gradients = [weight.grad for weight in weights if weight.grad is not None]
+        if not nn.utils.get_total_norm(gradients).isfinite():
+            mean = math.nan
+            break
+        if clip is not None:
+            nn.utils.clip_grad_norm_(weights, clip)
+        optimizer.step()
+        done += 1
+        mean += 0.01 * (loss.item() - mean)
+        if done % look_every == 0 and _may_be_solved(module, head, lengths):
+            break
+    found = wrong(module, head, lengths, seed=_JUDGE)
+    return Outcome(found, done, time.process_time() - start, mean)
+
+
+def _may_be_solved(module: Recurrent, head: Softmax, lengths: tuple[int, int]) -> bool:
+    """Look at a few sequences first."""
+    return (
+        wrong(module, head, lengths, count=1000, seed=_LOOK) < SOLVED
+        and wrong(module, head, lengths, seed=_JUDGE) < SOLVED
+    )
