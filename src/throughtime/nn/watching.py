@@ -55,6 +55,11 @@ class WatchedCall:
         return found.graph, {**inputs, PROBE: probe}
 
     @property
+    def probes(self) -> list[Tensor]:
+        """The inputs whose gradients are the reports."""
+        return list(self._probes.values())
+
+    @property
     def alive(self) -> Tensor:
         """Which steps a sequence has, booleans ``(T, B)``."""
         if self._packing is None:
@@ -140,6 +145,19 @@ class Watching:
         """Begin with a further call of the module."""
         self.calls.append(WatchedCall(steps, parts, packing))
         return self.calls[-1]
+
+    def report(self, loss: Tensor) -> None:
+        """Run a backward pass for the reports alone: no weight has a gradient of it.
+
+        Raises
+        ------
+        NothingWatched
+            The module was not called, or has nothing to report.
+        """
+        probes = [probe for call in self.calls for probe in call.probes]
+        if not probes:
+            raise NothingWatched
+        loss.backward(inputs=probes)
 
     def forget(self) -> None:
         """Drop all calls so far."""
