@@ -1,5 +1,6 @@
 """The flow penalty: by the paper's formula, and by dense Jacobians of autograd."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -387,6 +388,25 @@ def test_what_has_no_state_or_no_error_is_refused() -> None:
     sum(one.sum() for one in outputs).backward()
     with pytest.raises(NoErrorFlowed, match="batches of 2 and 3 sequences, expected"):
         flow.penalty()
+
+
+@pytest.mark.parametrize("cell", [LSTM(), RANDOM["all"]], ids=["LSTM", "random"])
+def test_error_is_watched_and_penalised_at_once(cell: tt.Cell) -> None:
+    module, x = made(cell), drawn(T, B, F)
+    flow, found = FlowPenalty(module), []
+    for both in (False, True):
+        torch.manual_seed(2)
+        with flow, tt.nn.watch(module) if both else nullcontext() as watching:
+            output, _ = module(x, lengths=LENGTHS)
+            loss(output).backward()
+        omega = flow.penalty()
+        found.append((omega, gradients(omega, module)))
+    torch.testing.assert_close(found[1], found[0], **EXACT)
+    torch.manual_seed(2)
+    with tt.nn.watch(module) as alone:
+        loss(module(x, lengths=LENGTHS)[0]).backward()
+    assert watching is not None
+    torch.testing.assert_close(watching.norms, alone.norms, **EXACT)
 
 
 def test_nothing_is_noted_without_gradients() -> None:

@@ -1,12 +1,11 @@
-"""A step in which error can be read: of each state what flows back into it."""
+"""A step in which error can be read whole: of each state what flows back into it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from throughtime.graph.builder import Builder, prune
-from throughtime.graph.names import value_names
 from throughtime.graph.nodes import InputDeclaration, StepGraph
-from throughtime.graph.operations import Kind
+from throughtime.graph.operations import WATCH, Kind
 
 
 @dataclass(frozen=True)
@@ -18,18 +17,17 @@ class Probed:
     graph
         The given one with an input for each state, `errors`, that is added to the new
         state: the gradient of such an input is ∂E/∂(new state), that through the
-        output among it. Behind its own output stand the new states, what the step
-        draws, and all named values if they are asked for.
+        output among it. Behind its own output stand the new states, and what the step
+        draws.
     errors
         The names of these inputs, in the order of the states.
     ends
         For each new state and each drawn value the first unit in the output, and the
         unit behind its last one.
-    spans
-        Of each named value its name and such units.
     alone
-        The given graph whose drawn vectors are inputs, `drawn`: so it can be run again
-        on rows of any order. What it draws once per call it still draws.
+        The new states of the given graph, whose drawn vectors are inputs, `drawn`: so
+        it can be run again on rows of any order. What it draws once per call it still
+        draws.
     drawn
         The names of these inputs.
     """
@@ -37,68 +35,17 @@ class Probed:
     graph: StepGraph
     errors: tuple[str, ...]
     ends: tuple[tuple[int, int], ...]
-    spans: tuple[tuple[str, int, int], ...]
     alone: StepGraph
     drawn: tuple[str, ...]
 
 
-def probed(graph: StepGraph, named: bool = False) -> Probed:
-    """The same step, with errors and states to be read.
-
-    Parameters
-    ----------
-    graph
-        As it would run.
-    named
-        Whether to give out all named values as well; error flows through the states
-        among them, too.
-    """
+def probed(graph: StepGraph) -> Probed:
+    """The same step, with errors and states to be read."""
     errors = _free(graph, "error", len(graph.states))
-    with_errors, sums = _with_errors(graph, errors)
-    names = value_names(graph) if named else {}
     random = _drawn_vectors(graph)
-    shown = [*with_errors.new_states, *random]
-    values = [sums.get(index, index) for index in names.values()]
-    longer, spans = _with_ends(with_errors, [*shown, *values])
+    longer, ends = _with_ends(_with_errors(graph, errors), random)
     alone, drawn = _alone(graph, random)
-    named_spans = zip(names, spans[len(shown) :], strict=True)
-    return Probed(
-        longer,
-        errors,
-        spans[: len(shown)],
-        tuple((name, *span) for name, span in named_spans),
-        alone,
-        drawn,
-    )
-
-
-def _with_errors(
-    graph: StepGraph, names: Sequence[str]
-) -> tuple[StepGraph, dict[int, int]]:
-    """Add an input to each new state, and so to what else is that value.
-
-    The second is for each value that is a new state the position of the sum.
-    """
-    builder = Builder(graph.nodes)
-    sums: dict[int, int] = {}
-    ends: list[int] = []
-    for name, end in zip(names, graph.new_states, strict=True):
-        error = builder.leaf("input", name, graph.nodes[end].shape)
-        ends.append(builder.emit("add", end, error))
-        # Two states may be one value, of which the first is the output.
-        sums.setdefault(end, ends[-1])
-    declared = [
-        InputDeclaration(name, state.size)
-        for name, state in zip(names, graph.states, strict=True)
-    ]
-    added = replace(
-        graph,
-        nodes=tuple(builder.nodes),
-        inputs=(*graph.inputs, *declared),
-        output=sums.get(graph.output, graph.output),
-        new_states=tuple(ends),
-    )
-    return added, sums
+    return Probed(longer, errors, ends, alone, drawn)
 
 
 def _free(graph: StepGraph, word: str, count: int) -> tuple[str, ...]:
@@ -109,23 +56,45 @@ def _free(graph: StepGraph, word: str, count: int) -> tuple[str, ...]:
     return tuple(f"{word}_{place}" for place in range(count))
 
 
+def _with_errors(graph: StepGraph, names: Sequence[str]) -> StepGraph:
+    """Add an input to each new state, also where the output is or shows that state."""
+    builder = Builder(graph.nodes)
+    sums: dict[int, int] = {}
+    ends: list[int] = []
+    for name, end in zip(names, graph.new_states, strict=True):
+        error = builder.leaf("input", name, graph.nodes[end].shape)
+        ends.append(builder.emit("add", end, error))
+        # Two states may be one value, of which the first is the output.
+        sums.setdefault(end, ends[-1])
+    output, shown = sums.get(graph.output, graph.output), graph.nodes[graph.output]
+    if shown.operation == "concat" and output == graph.output:
+        output = builder.emit("concat", *(sums.get(i, i) for i in shown.arguments))
+    declared = zip(names, graph.states, strict=True)
+    return replace(
+        graph,
+        nodes=tuple(builder.nodes),
+        inputs=(*graph.inputs, *(InputDeclaration(n, s.size) for n, s in declared)),
+        output=output,
+        new_states=tuple(ends),
+    )
+
+
 def _with_ends(
-    graph: StepGraph, shown: Sequence[int]
+    graph: StepGraph, random: Sequence[int]
 ) -> tuple[StepGraph, tuple[tuple[int, int], ...]]:
-    """Put values behind the output, each once."""
+    """Put new states and what is drawn behind the output, each once."""
     places, end = {graph.output: 0}, graph.output_size
+    shown = [*graph.new_states, *random]
     for index in shown:
         if index not in places:
             places[index] = end
             end += graph.nodes[index].size
-    spans = [
-        (places[index], places[index] + graph.nodes[index].size) for index in shown
-    ]
+    spans = tuple((places[i], places[i] + graph.nodes[i].size) for i in shown)
     if len(places) == 1:
-        return graph, tuple(spans)
+        return graph, spans
     builder = Builder(graph.nodes)
     output = builder.emit("concat", *places)
-    return replace(graph, nodes=tuple(builder.nodes), output=output), tuple(spans)
+    return replace(graph, nodes=tuple(builder.nodes), output=output), spans
 
 
 def _drawn_vectors(graph: StepGraph) -> list[int]:
@@ -140,29 +109,27 @@ def _drawn_vectors(graph: StepGraph) -> list[int]:
 def _alone(
     graph: StepGraph, random: Sequence[int]
 ) -> tuple[StepGraph, tuple[str, ...]]:
-    """Read drawn vectors instead of drawing them."""
-    if not random:
-        return graph, ()
+    """Read drawn vectors instead of drawing them; give new states, report nothing."""
     builder = Builder()
     names = _free(graph, "drawn", len(random))
     leaves = dict(zip(random, names, strict=True))
     positions: list[int] = []
     for index, node in enumerate(graph.nodes):
+        arguments = tuple(positions[argument] for argument in node.arguments)
         if index in leaves:
             positions.append(builder.leaf("input", leaves[index], node.shape))
-            continue
-        arguments = tuple(positions[argument] for argument in node.arguments)
-        positions.append(builder.place(replace(node, arguments=arguments)))
-    declared = [
-        InputDeclaration(name, graph.nodes[index].size)
-        for index, name in leaves.items()
-    ]
-    read = replace(
+        elif node.operation == WATCH:
+            positions.append(arguments[0])
+        else:
+            positions.append(builder.place(replace(node, arguments=arguments)))
+    declared = [InputDeclaration(n, graph.nodes[i].size) for i, n in leaves.items()]
+    states = tuple(positions[index] for index in graph.new_states)
+    own = replace(
         graph,
         nodes=tuple(builder.nodes),
         inputs=(*graph.inputs, *declared),
-        output=positions[graph.output],
-        new_states=tuple(positions[index] for index in graph.new_states),
-        names=tuple((name, positions[index]) for name, index in graph.names),
+        output=states[0],
+        new_states=states,
+        names=(),
     )
-    return prune(read), names
+    return prune(own), names

@@ -1,7 +1,7 @@
 """A stack of recurrent layers: its parameters, and rows through all of them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -33,8 +33,10 @@ from throughtime.nn.settings import (
 from throughtime.nn.sparse_inputs import SparseInputs
 from throughtime.nn.states import state_class
 
-KEYS = (-(2**63), 2**63 - 1)
-"""The range that keys are drawn from."""
+if TYPE_CHECKING:
+    from throughtime.nn.watching import WatchedCall, Watching
+
+KEYS = (-(2**63), 2**63 - 1)  # the range that keys are drawn from
 Device = torch.device | str | int | None
 Values = dict[tuple[int, int, str], Tensor]
 """By layer, direction and name: the rows of a value."""
@@ -65,8 +67,9 @@ class Layers(SparseInputs):
         Of the parameters, as in `torch.nn`.
     """
 
-    recorder: Recorder | None = None
-    """Keeps the steps of calls that a backward pass may follow."""
+    watching: "Watching | None" = None
+    """Who watches backward passes, see `watch`."""
+    recorder: Recorder | None = None  # keeps steps and errors, to run them again
 
     def __init__(
         self,
@@ -124,9 +127,7 @@ class Layers(SparseInputs):
         # What runs in evaluation: every random value is at its mean.
         self.evaluated = tuple(map(evaluated, self.running))
         self._exposed = tuple(map(exposed, self.running))
-        self._exposed_means = self._exposed
-        if self.random:
-            self._exposed_means = tuple(map(exposed, self.evaluated))
+        self._exposed_means = tuple(map(exposed, self.evaluated))
         shown = (one.graph for one in (*self._exposed, *self._exposed_means))
         for graph in (*self.running, *self.evaluated, *shown):
             text_of(graph)  # a program that torch compiles can read it, not write it
@@ -277,15 +278,21 @@ class Layers(SparseInputs):
         """
         x = inputs["x"]
         choice = self.choice(x.dtype, x.device)
-        if values is not None or self._records():
-            graphs = [one.graph for one in self._exposed]
-            choice = choose(self.backend, graphs, "", x.dtype, x.device)
+        call = self._watched_call(steps, batch, packing)
+        if not (values is None and call is None and self.recorder is None):
+            shown = self.graphs if values is None else [s.graph for s in self._exposed]
+            choice = choose(self.backend, shown, "", x.dtype, x.device)
         extent = steps, batch, packing, self._segment(choice, x, steps, batch)
         with own_precision(x.device):
-            return self._run_rows(inputs, states, extent, choice, values, outputs)
+            return self._run_rows(inputs, states, extent, choice, values, outputs, call)
 
-    def _records(self) -> bool:
-        return self.recorder is not None and torch.is_grad_enabled()
+    def _watched_call(
+        self, steps: int, batch: int, packing: Packing | None
+    ) -> "WatchedCall | None":
+        """What takes in the reports of a call's backward pass, if anyone watches."""
+        if self.watching is None or not torch.is_grad_enabled():
+            return None
+        return self.watching.call(steps, batch, packing)
 
     def _segment(self, choice: Choice, x: Tensor, steps: int, batch: int) -> int:
         """Steps between two stored states; 0: what every step needs is stored."""
@@ -310,6 +317,7 @@ class Layers(SparseInputs):
         choice: Choice,
         values: Values | None,
         outputs: list[Tensor] | None,
+        call: "WatchedCall | None",
     ) -> tuple[Tensor, list[Tensor]]:
         value = inputs["x"]
         keys = self.draw_keys(value.device)
@@ -330,6 +338,7 @@ class Layers(SparseInputs):
                     choice,
                     values,
                     None if keys is None else keys[run],
+                    call,
                 )
                 ways.append(output)
                 for final, end in zip(finals, ends, strict=True):
@@ -353,6 +362,7 @@ class Layers(SparseInputs):
         choice: Choice,
         values: Values | None,
         key: Tensor | None,
+        call: "WatchedCall | None",
     ) -> tuple[Tensor, list[Tensor]]:
         steps, batch, packing, segment = extent
         # Packed sequences end at different steps: each is mirrored by itself.
@@ -362,37 +372,29 @@ class Layers(SparseInputs):
         if mirror is not None:
             inputs = {n: taken(own, mirror) for n, own in inputs.items()}
         shown = (self._exposed_means if key is None else self._exposed)[layer]
-        graph = self.running_graph(layer, key)
-        spans, call = shown.spans, None
-        if self.recorder is not None and self._records():
-            call = self.recorder.begin(graph, inputs, values is not None)
-            graph, inputs, spans = call.graph, call.inputs, call.spans
-        elif values is not None:
-            graph = shown.graph
-        parameters, reverse = self._parameters_of(layer, direction), direction == 1
-        reverse = reverse and mirror is None
-        output, finals = run_layer(
+        graph = self.running_graph(layer, key) if values is None else shown.graph
+        if call is not None:
+            graph, inputs = call.watch(layer, direction, graph, inputs)
+        run = run_layer if self.recorder is None else self.recorder.runner(packing)
+        output, finals = run(
             graph,
             inputs,
             initial,
-            parameters,
+            self._parameters_of(layer, direction),
             steps=steps,
             batch=batch,
             counts=None if packing is None else packing.counts,
-            reverse=reverse,
+            reverse=direction == 1 and mirror is None,
             backend=choice.backend,
             operation=choice.operation,
             segment=segment,
             bfloat16=choice.bfloat16,
             key=key,
         )
-        if call is not None:
-            call.end(output, initial, parameters, batch, packing, reverse, choice, key)
         if mirror is not None:
             output = taken(output, mirror)
         if values is not None:
-            for name, start, stop in spans:
+            for name, start, stop in shown.spans:
                 values[layer, direction, name] = output[..., start:stop]
-        if values is not None or call is not None:
             output = output[..., : self.graphs[layer].output_size]
         return output, finals

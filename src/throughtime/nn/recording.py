@@ -1,21 +1,21 @@
 """Calls of a module whose steps are kept: states, and the error that reaches them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache, partial
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from throughtime.graph import StepGraph
-from throughtime.graph.probing import Probed, probed
+from throughtime.graph.probing import probed
 from throughtime.graph.random_values import is_random
-from throughtime.nn.choice import Choice
-from throughtime.nn.execution import run_layer
+from throughtime.nn.execution import Result, first_states, run_layer
 from throughtime.nn.packing import Packing
 from throughtime.nn.precision import own_precision
 
-_probed = cache(probed)
+_probed = lru_cache(maxsize=64)(probed)
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Steps:
         Which sequence of the call each row is of, ``(R,)``.
     size
         B, the number of sequences.
-    choice, key
+    backend, bfloat16, key
         How the call ran.
     """
 
@@ -54,7 +54,8 @@ class Steps:
     parameters: Mapping[str, Tensor]
     sequences: Tensor
     size: int
-    choice: Choice
+    backend: str
+    bfloat16: bool
     key: Tensor | None
 
     @property
@@ -96,8 +97,8 @@ class Steps:
                 batch=len(self.sequences),
                 counts=None,
                 reverse=False,
-                backend=self.choice.backend,
-                bfloat16=self.choice.bfloat16,
+                backend=self.backend,
+                bfloat16=self.bfloat16,
                 key=self.key if is_random(self.graph) else None,
             )
         return after
@@ -109,91 +110,72 @@ class Recorder:
     def __init__(self) -> None:
         self.calls: list[Steps] = []
 
-    def begin(
-        self, graph: StepGraph, inputs: Mapping[str, Tensor], named: bool
-    ) -> "Call":
-        """Prepare a call of one layer in one direction.
+    def runner(self, packing: Packing | None) -> Callable[..., Result]:
+        """What runs a layer in place of `run_layer`, and keeps its steps.
 
         Parameters
         ----------
-        graph
-            What would run.
-        inputs
-            ``(N, n)`` or ``(T, B, n)`` each.
-        named
-            Whether all named values are to be given as well.
+        packing
+            Of the call.
         """
-        return Call(self, _probed(graph, named), inputs)
+        if not torch.is_grad_enabled():
+            return run_layer
+        return partial(self._run, packing)
 
-
-class Call:
-    """One call of a layer in one direction, while it is made."""
-
-    def __init__(
-        self, recorder: Recorder, found: Probed, inputs: Mapping[str, Tensor]
-    ) -> None:
-        self.recorder, self.found, self.given = recorder, found, inputs
-        x, states = inputs["x"], found.graph.states
-        self.errors = [
-            x.new_zeros((*x.shape[:-1], state.size), requires_grad=True)
-            for state in states
-        ]
-        named = zip(found.errors, self.errors, strict=True)
-        self.inputs = {**inputs, **dict(named)}
-
-    @property
-    def graph(self) -> StepGraph:
-        """What runs."""
-        return self.found.graph
-
-    @property
-    def spans(self) -> tuple[tuple[str, int, int], ...]:
-        """Where in the output each named value lies."""
-        return self.found.spans
-
-    def end(
+    def _run(
         self,
-        output: Tensor,
+        packing: Packing | None,
+        graph: StepGraph,
+        inputs: Mapping[str, Tensor],
         initial: Sequence[Tensor],
         parameters: Mapping[str, Tensor],
+        *,
         batch: int,
-        packing: Packing | None,
         reverse: bool,
-        choice: Choice,
         key: Tensor | None,
-    ) -> None:
-        """Keep what ran; its output is the longer one of `graph`."""
-        found, states = self.found, len(self.found.errors)
-        output = output.detach().flatten(0, -2)
-        extent = _extent(len(output), batch, packing)
-        ends = [output[: extent.rows, first:last] for first, last in found.ends]
-        after, drawn = ends[:states], ends[states:]
-        starts = initial or [
-            output.new_full((extent.parts, one.size), one.number)
-            for one in found.graph.states
+        **how: Any,
+    ) -> Result:
+        found, x = _probed(graph), inputs["x"]
+        errors = [
+            x.new_zeros((*x.shape[:-1], state.size), requires_grad=True)
+            for state in graph.states
         ]
-        before = [
-            extent.before(start.detach(), own, reverse)
-            for start, own in zip(starts, after, strict=True)
-        ]
-        rows = {
+        output, finals = run_layer(
+            found.graph,
+            {**inputs, **dict(zip(found.errors, errors, strict=True))},
+            initial,
+            parameters,
+            batch=batch,
+            reverse=reverse,
+            key=key,
+            **how,
+        )
+        rows = output.detach().flatten(0, -2)
+        extent = _extent(len(rows), batch, packing)
+        ends = [rows[: extent.rows, first:last] for first, last in found.ends]
+        after, drawn = ends[: len(errors)], ends[len(errors) :]
+        starts = initial or first_states(graph, batch, x)
+        befores = zip(starts, after, strict=True)
+        read = {
             name: value.detach().flatten(0, -2)[: extent.rows]
-            for name, value in self.given.items()
+            for name, value in inputs.items()
         }
-        self.recorder.calls.append(
+        self.calls.append(
             Steps(
                 found.alone,
-                {**rows, **dict(zip(found.drawn, drawn, strict=True))},
-                before,
+                read | dict(zip(found.drawn, drawn, strict=True)),
+                [extent.before(one.detach(), own, reverse) for one, own in befores],
                 after,
-                self.errors,
+                errors,
                 parameters,
-                extent.sequences.to(output.device),
+                extent.sequences.to(x.device),
                 extent.size,
-                choice,
+                how["backend"],
+                how["bfloat16"],
                 key,
             )
         )
+        return output[..., : graph.output_size], finals
 
 
 @dataclass(frozen=True)
