@@ -20,7 +20,7 @@ from rich.table import Table
 
 from throughtime.bench.temporal_order import Outcome, learn
 
-RATES = (0.0003, 0.001, 0.003)
+RATES = (0.001, 0.002, 0.004)
 CLIP, PENALTY = 0.25, 2.0
 WAYS: dict[str, dict[str, float]] = {
     "SGD": {},

@@ -161,14 +161,15 @@ def learn(
     hidden_size: int = 50,
     seed: int = 0,
 ) -> Outcome:
-    """Learn it with a tanh network, by gradient descent of one step width.
+    """Learn it with a tanh network, by gradient descent.
 
-    The network starts at the identity: what it reads, it holds for a while.
+    The network starts at the identity: what it reads, it holds for a while. The step
+    width falls in a straight line to 0.
 
     Parameters
     ----------
     learning_rate, momentum
-        The step width, and how much of the last step each one goes on with.
+        The first step width, and how much of a step the next one goes on with.
     clip
         The norm of the gradient at most, that of the penalty in it; None: any.
     flow_penalty
@@ -196,6 +197,7 @@ def learn(
     generator = torch.Generator().manual_seed(1000 + seed)
     start, done, mean = time.process_time(), 0, WITHOUT_MEMORY
     while done < updates:
+        optimizer.param_groups[0]["lr"] = learning_rate * (1 - done / updates)
         inputs, classes = batch_of_any_length(lengths, batch_size, generator)
         optimizer.zero_grad()
         with flow if flow_penalty else nullcontext():
