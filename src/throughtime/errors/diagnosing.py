@@ -1,0 +1,46 @@
+"""Mistakes in asking why a network does not learn."""
+
+from throughtime.errors.base import ThroughtimeError
+
+
+class NothingRecurrent(ThroughtimeError, TypeError):
+    """Something without a recurrent module was to be looked into."""
+
+    message = (
+        "model is a {given} without a recurrent module of throughtime.nn, expected one "
+        "in it: build it of one; convert() replaces those of torch.nn."
+    )
+
+
+class SeveralRecurrent(ThroughtimeError, ValueError):
+    """A model with more than one recurrent module was to be looked into."""
+
+    message = (
+        "model is a {given} with several recurrent modules, {names}, expected one: give "
+        "a part of it that has one."
+    )
+
+
+class NotWatched(ThroughtimeError, ValueError):
+    """A model whose recurrent module was not called once."""
+
+    message = (
+        "The model called its recurrent module {given} times, expected once: give whole "
+        "sequences to a model that runs them in one call."
+    )
+
+
+class LossNotPerAnswer(ThroughtimeError, ValueError):
+    """A loss that says nothing of single answers."""
+
+    message = (
+        "The loss gave {given}, expected the loss of each answer, {steps} for answers "
+        "per step or {sequences} for one per sequence: give a loss that is not reduced, "
+        "such as with reduction='none'."
+    )
+
+
+class BadLags(ThroughtimeError, ValueError):
+    """Steps or lags that are not there."""
+
+    message = "{argument}={given!r}, expected {expected}: give such numbers."
