@@ -156,7 +156,7 @@ def lags_of(
     found: dict[Key, Floats] = {}
     for place, step in enumerate(sampled):
         own = losses.sum() if step == LAST else losses[step].sum()
-        for key, norms in _norms(call, own).items():
+        for key, norms in state_norms(call, own).items():
             whole = found.setdefault(key, np.full(shape, np.nan))
             whole[place] = _by_lag(norms, step, chosen, call.lengths, key[1])
     return GradientsByLag(
@@ -299,7 +299,7 @@ def _check(fine: bool, argument: str, given: object, expected: str) -> None:
         raise BadLags(argument=argument, given=given, expected=expected)
 
 
-def _norms(call: Call, loss: Tensor) -> dict[Key, Floats]:
+def state_norms(call: Call, loss: Tensor) -> dict[Key, Floats]:
     """``‖∂L/∂s_t‖`` of every state, ``(T, B)``."""
     network = call.network
     (error,) = torch.autograd.grad(

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from throughtime.data import Dataset, describe_data
+from throughtime.errors import TrainingDiverged
 from throughtime.train.asking.settings import Settings
 from throughtime.train.descent.optimizers import takes_rows
 from throughtime.train.files.documents import write_document
@@ -119,7 +120,14 @@ class Conduct:
                 reporter.say(_dense(settings.optimizer, model.network.input_size))
             if earlier is not None:
                 restore(self.folder / CHECKPOINT, earlier, loop)
-            return loop.run()
+            try:
+                return loop.run()
+            except TrainingDiverged:
+                # Who asks later why it did not learn finds it here.
+                loop.outcome.stopped = "diverged"
+                if task.ranks.first:
+                    self._write_document(loop.outcome)
+                raise
 
     def _finish(self, outcome: Outcome) -> Run:
         ranks = self.task.ranks

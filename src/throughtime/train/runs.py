@@ -139,7 +139,7 @@ class Run:
 
     @property
     def stopped(self) -> str | None:
-        """Why training ended: `"epochs"`, `"patience"`, `"interrupted"`.
+        """Why training ended: `"epochs"`, `"patience"`, `"interrupted"`, `"diverged"`.
 
         None if it never came to its end.
         """

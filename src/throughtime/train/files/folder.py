@@ -19,6 +19,9 @@ CURVE = "curve.png"
 COMMAND = "command.txt"
 CONFIG = "config.toml"
 EVALUATION = "evaluation.png"
+DIAGNOSIS = "diagnosis.json"
+DIAGNOSIS_PICTURE = "diagnosis.png"
+FLOW = "flow.jsonl"
 TENSORBOARD = "tensorboard"
 
 _OWN = {MODEL, WEIGHTS, INITIAL, CHECKPOINT, METRICS, CURVE, COMMAND, CONFIG}

@@ -28,6 +28,7 @@ class Epoch:
         self.number, self.meter, self.counted = number, meter, counted
         self.updates = self.clipped = self.sequences = self.steps = 0
         self.done = 0.0  # of the batches that were expected
+        self.largest = 0.0  # norm of a gradient, before it was clipped
         self.complete = False
         self._since, self._before = time.perf_counter(), 0.0
 
@@ -54,6 +55,8 @@ class Epoch:
         """Count an update."""
         self.updates += update.made
         self.clipped += update.clipped
+        if update.made:
+            self.largest = max(self.largest, update.norm)
 
     def row(
         self, after: Mapping[str, float], seconds: float, ranks: Ranks = ALONE
@@ -70,19 +73,21 @@ class Epoch:
             "sequences_per_second": sequences / seconds,
             "steps_per_second": steps / seconds,
             "clip_rate": self.clipped / max(self.updates, 1),
+            "largest_gradient": self.largest,
             "interrupted": not self.complete,
         }
 
     def state_dict(self) -> dict[str, Any]:
         """Return what the row will be made of."""
         counts = {name: getattr(self, name) for name in _COUNTS}
-        meter = self.meter.state_dict()
-        return {**counts, "seconds": self.seconds, "meter": meter}
+        meter, largest = self.meter.state_dict(), self.largest
+        return {**counts, "largest": largest, "seconds": self.seconds, "meter": meter}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from where `state_dict` was taken."""
         for name in _COUNTS:
             setattr(self, name, state[name])
+        self.largest = state.get("largest", 0.0)  # older checkpoints have none
         self._since, self._before = time.perf_counter(), state["seconds"]
         self.meter.load_state_dict(state["meter"])
 

@@ -13,7 +13,7 @@ from throughtime.train.model import Model
 from throughtime.train.ranks import ALONE, Ranks
 from throughtime.train.showing.progress import Counted
 from throughtime.train.tasks.activity import activity, penalty
-from throughtime.train.tasks.answers import Answers, Rerun, Training, known
+from throughtime.train.tasks.answers import Answers, Rerun, Sample, Training, known
 from throughtime.train.tasks.truncated import TextSource, Truncated
 from throughtime.train.truncation import Rule
 
@@ -89,6 +89,21 @@ class NextSymbol:
         symbols = self.dataset.part("validation")
         chunk = next(iter(TextStreams(symbols, 1, self.streams.steps, whole=True)))
         return chunk.inputs[..., None], {}, chunk.lengths
+
+    def sample(
+        self, model: Model, split: Split, rows: int, steps: int, order: torch.Generator
+    ) -> Sample:
+        """Draw stretches of one part, which may overlap."""
+        symbols = torch.from_numpy(self.dataset.part(split))
+        steps = min(steps, len(symbols) - 1)
+        starts = torch.randint(len(symbols) - steps, (rows,), generator=order)
+        places = torch.arange(steps)[:, None] + starts
+        device = model.head.weight.device
+        inputs, targets = symbols[places], symbols[places + 1]
+        lengths = torch.full((rows,), steps)
+        return Sample(
+            inputs[..., None].to(device), {}, lengths, targets[..., None].to(device)
+        )
 
     def _place(self, symbol: int) -> str:
         """Name a symbol of the training part."""
