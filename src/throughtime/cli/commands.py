@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import rich_click as click
 from click.exceptions import NoArgsIsHelpError
 
+from throughtime.cli.diagnose import diagnose
 from throughtime.cli.evaluate import evaluate
 from throughtime.cli.inspect import inspect
 from throughtime.cli.mistyped import mistyped
@@ -106,3 +107,4 @@ main.add_command(evaluate)
 main.add_command(predict)
 main.add_command(sample)
 main.add_command(inspect)
+main.add_command(diagnose)

@@ -1,8 +1,9 @@
 """`throughtime diagnose RUN [DATA]`."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
@@ -17,7 +18,7 @@ from throughtime.cli.options import (
 from throughtime.errors import DataOfMemory, NewDataNeeded
 
 if TYPE_CHECKING:
-    from throughtime.diagnose.diagnosis import Diagnosis, Memory
+    from throughtime.diagnose.diagnosis import Diagnosis, Flow, Lags, Memory
 
 _SHOWN_LAGS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500)
 
@@ -103,35 +104,94 @@ def diagnose(
 def _said(found: "Diagnosis") -> Iterator[str]:
     """Say the verdict, then what was measured."""
     for one in found.findings:
-        mark = {"alarm": "ALARM", "note": "note", "good": "good"}[one.severity]
-        yield f"{mark}: {one.sentence}"
+        yield f"{_MARKS[one.severity]}: {one.sentence}"
         if one.remedy is not None:
-            yield f"  try: {one.remedy}"
+            yield f"  try {one.remedy}"
     data = found.data
     yield ""
     yield (
         f"{data['sequences']} sequences of up to {data['steps']} steps of "
         f"{data['part']}, an answer per {data['per']}"
     )
-    yield from _flow(found)
-    yield from _lags(found)
+    if found.flow is None:
+        yield "the cell has no state: no error flows through time"
+    else:
+        yield from _flow(found.flow)
+    if found.lags is not None:
+        yield from _by_lag(found.lags)
     if found.memory is not None:
         yield from _memory(found.memory)
-    for name, part in (("saturated", found.saturation), ("dead", found.dead)):
-        if part:
-            yield f"{name} units"
-    yield from _seconds(found.seconds)
-    return
-
-
-def _flow(found: "Diagnosis") -> Iterator[str]:
-    if found.flow is None:
-        yield "no gradient flow: the cell has no state"
-        return
-    steps = found.flow.steps
-    chosen = sorted({0, len(steps) // 4, len(steps) // 2, 3 * len(steps) // 4, len(steps) - 1})
+    yield from _units(found)
     yield ""
-    yield _row("‖∂L/∂s‖ at step", [str(steps[k]) for k in chosen])
-    for one in found.flow.layers:
-        numbers = [_number(one.median[k]) for k in chosen]
-        yield _row(_name(one.layer, one.direction, one.state), numbers)
+    seconds = [f"{name} {value:.2f} s" for name, value in found.seconds.items()]
+    yield f"cost: {', '.join(seconds)}"
+
+
+_MARKS = {"alarm": "ALARM", "note": "note", "good": "good"}
+
+
+def _flow(flow: "Flow") -> Iterator[str]:
+    last = len(flow.steps) - 1
+    chosen = sorted({0, last // 4, last // 2, 3 * last // 4, last})
+    yield ""
+    yield _row("|dL/ds|, median, at step", [str(flow.steps[k]) for k in chosen])
+    for one in flow.layers:
+        name = _name(one.layer, one.direction, one.state)
+        yield _row(name, [_number(one.median[k]) for k in chosen])
+
+
+def _by_lag(lags: "Lags") -> Iterator[str]:
+    places = [k for k, lag in enumerate(lags.lags) if lag in _SHOWN_LAGS]
+    if places[-1] != len(lags.lags) - 1:
+        places.append(len(lags.lags) - 1)
+    yield ""
+    yield _row("|dL/ds| at lag", [str(lags.lags[k]) for k in places])
+    for one in lags.layers:
+        name = _name(one.layer, one.direction, one.state)
+        yield _row(name, [_number(one.norms[k]) for k in places])
+
+
+def _memory(memory: "Memory") -> Iterator[str]:
+    yield ""
+    for one in memory.layers:
+        name = _name(one.layer, one.direction, one.state)
+        far = "further than was measured"
+        if one.horizon is not None:
+            far = f"{one.horizon:.0f} steps"
+        yield f"{name}: {one.threshold:.0%} of the error is left after {far}"
+    if memory.reason is not None:
+        yield f"how far back answers look was not measured: {memory.reason}"
+    elif memory.needed is None:
+        yield "answers look back further than was tried"
+    else:
+        yield f"answers look back {memory.needed} steps: history cut shorter costs loss"
+    if memory.window is not None:
+        yield f"error flows back over {memory.window} steps: {memory.verdict}"
+
+
+def _units(found: "Diagnosis") -> Iterator[str]:
+    if found.saturation:
+        yield ""
+        each = [
+            f"{_name(one.layer, one.direction, one.node)} {one.share:.0%}"
+            for one in found.saturation
+        ]
+        yield f"saturated: {', '.join(each)}"
+    if found.dead:
+        each = [
+            f"{_name(one.layer, one.direction, one.node)} {one.dead} of {one.units}"
+            for one in found.dead
+        ]
+        yield f"dead: {', '.join(each)}"
+
+
+def _row(name: str, cells: list[str]) -> str:
+    return f"{name:<26}" + "".join(f"{cell:>10}" for cell in cells)
+
+
+def _name(layer: int, direction: int, name: str) -> str:
+    return f"layer {layer}{' reverse' if direction else ''} {name}"
+
+
+def _number(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.2g}"

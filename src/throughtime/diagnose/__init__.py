@@ -11,6 +11,19 @@ training: it is given modules, tensors and functions.
 Next: `train.diagnosing`, which does all of it for a saved run.
 """
 
+from throughtime.diagnose.course import Course
+from throughtime.diagnose.diagnosis import Diagnosis, Finding
+from throughtime.diagnose.findings import find
 from throughtime.diagnose.lags import GradientsByLag, gradients_by_lag
+from throughtime.diagnose.memory import horizon, needed_history
 
-__all__ = ["GradientsByLag", "gradients_by_lag"]
+__all__ = [
+    "Course",
+    "Diagnosis",
+    "Finding",
+    "GradientsByLag",
+    "find",
+    "gradients_by_lag",
+    "horizon",
+    "needed_history",
+]

@@ -12,8 +12,10 @@ Severity = Literal["alarm", "note", "good"]
 
 @dataclass(frozen=True)
 class FlowOfLayer:
-    """``‖∂L/∂s_t‖`` of one state at the steps of a `Flow`: over rows, the median and
-    what 10 % of them lie below and above."""
+    """``‖∂L/∂s_t‖`` of one state at the steps of a `Flow`.
+
+    Over rows: the median, and what 10 % of them lie below and above.
+    """
 
     layer: int
     direction: int
@@ -87,8 +89,10 @@ class UpdateRatio:
 
 @dataclass(frozen=True)
 class Horizon:
-    """The lag at which a gradient falls below a share of that at lag 0; None: beyond
-    the last one."""
+    """The lag at which a gradient falls below a share of that at lag 0.
+
+    None: beyond the last lag that was measured.
+    """
 
     layer: int
     direction: int
@@ -101,8 +105,8 @@ class Horizon:
 class Memory:
     """How far error reaches, how far answers look back, how far training lets it flow.
 
-    `needed` is None where that was not measured, or more than was tried: `curve` is
-    empty in the first case. `how` says that history is cut; `reason` why it was not.
+    `needed` is None where that is not known, as `reason` says, or more than was tried.
+    `how` says that history is cut.
     """
 
     layers: list[Horizon]

@@ -35,7 +35,15 @@ def find(diagnosis: Diagnosis, course: Course) -> list[Finding]:
     made = (rule(diagnosis, course) for rule in _RULES)
     found = [one for one in made if one is not None]
     alarms = [one for one in found if one.severity == "alarm"]
-    later = [replace(one, severity="note") for one in alarms[1:]]
+    # What did not learn for a reason needs no remedy beside that for the reason.
+    later = [
+        replace(
+            one,
+            severity="note",
+            remedy=None if one.kind == "did not learn" else one.remedy,
+        )
+        for one in alarms[1:]
+    ]
     notes = [one for one in found if one.severity == "note"]
     if alarms:
         return [alarms[0], *later, *notes]
@@ -112,7 +120,9 @@ def _saturated(diagnosis: Diagnosis, course: Course) -> Finding | None:
 
 def _dead(diagnosis: Diagnosis, course: Course) -> Finding | None:
     """Units of a ReLU that are 0 whatever is read."""
-    worst = max(diagnosis.dead or [], key=lambda one: one.dead / one.units, default=None)
+    worst = max(
+        diagnosis.dead or [], key=lambda one: one.dead / one.units, default=None
+    )
     if worst is None or worst.dead < DEAD * worst.units:
         return None
     where = f"{_where(worst.layer, worst.direction)}, {worst.node}"
@@ -171,8 +181,8 @@ def _flat(diagnosis: Diagnosis, course: Course) -> Finding | None:
         "plateau",
         "alarm",
         "loss surface",
-        f"The weights lie on {said} of the loss, and nothing was learned. Another start "
-        "may lead elsewhere.",
+        f"The weights lie on {said} of the loss, and nothing was learned. Another "
+        "start may lead elsewhere.",
         "--restarts 5",
     )
 

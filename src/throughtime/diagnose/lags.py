@@ -4,23 +4,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from throughtime.errors import (
-    BadLags,
-    LossNotPerAnswer,
-    NothingRecurrent,
-    NotWatched,
-    SeveralRecurrent,
-)
-from throughtime.nn import SparseSequences
+from throughtime.errors import BadLags, LossNotPerAnswer, NotWatched
+from throughtime.nn import watch
+from throughtime.nn.finding import recurrent_module
 from throughtime.nn.layers import Layers
-from throughtime.nn.node_deltas import state_gradients
 
 Key = tuple[int, int, str]
 """Layer, direction, and name of a state."""
@@ -88,9 +82,9 @@ def gradients_by_lag(
     """Measure ``‖∂L_t/∂s_{t−k}‖`` of the loss of single steps, for every state.
 
     A backward pass for each sampled step, of the loss of that step alone; the model is
-    in evaluation mode meanwhile, and its gradients stay as they are. The derivative is
-    the total one by the new state at a step: an LSTM's ``c`` acts through ``h`` of the
-    same step, too.
+    in evaluation mode meanwhile, and gradients of weights stay as they are. The
+    derivative is the total one by the new state at a step: an LSTM's ``c`` acts through
+    ``h`` of the same step, too.
 
     Parameters
     ----------
@@ -116,7 +110,7 @@ def gradients_by_lag(
 
     Raises
     ------
-    NothingRecurrent, SeveralRecurrent
+    NoRecurrentModule, SeveralRecurrentModules
         The model has no recurrent module, or more than one.
     NotWatched
         The model did not call it exactly once.
@@ -125,7 +119,7 @@ def gradients_by_lag(
     BadLags
         A step or lag is not there.
     """
-    network = recurrent_in(model)
+    _, network = recurrent_module("gradients_by_lag", model)
 
     def answer() -> Tensor:
         given = model(inputs)
@@ -139,75 +133,42 @@ def lags_of(
     network: Layers,
     answer: Callable[[], Tensor],
     *,
+    counts: Tensor | None = None,
     samples: int | Sequence[int] = 8,
     lags: int | Sequence[int] | None = None,
 ) -> GradientsByLag:
-    """Do so for the losses of what ``answer`` runs, which calls the network once."""
+    """Do so for the losses of what ``answer`` runs, which calls the network once.
+
+    ``counts`` says which answers there are, shaped like the losses; None: all that lie
+    within a sequence.
+    """
     start = time.perf_counter()
-    with capturing(network) as calls, torch.enable_grad():
+    with watch(network) as watching, torch.enable_grad():
         losses = answer()
-    if len(calls) != 1:
-        raise NotWatched(given=len(calls))
-    call = calls[0]
-    steps, size = call.extent
-    losses = _in_time_order(losses, call)
-    sampled, chosen = _sampled(samples, losses, steps), _lags(lags, steps)
+    if len(watching.calls) != 1:
+        raise NotWatched(given=len(watching.calls))
+    (call,) = watching.calls
+    steps, size = call.alive.shape
+    lengths = call.alive.sum(0).cpu().numpy()
+    losses = _in_time_order(losses, steps, size, network.batch_first)
+    there = torch.ones_like(losses, dtype=torch.bool)
+    if counts is not None:
+        there = _in_time_order(counts, steps, size, network.batch_first)
+    sampled, chosen = _sampled(samples, there, steps), _lags(lags, steps)
     shape = len(sampled), len(chosen), size
     found: dict[Key, Floats] = {}
     for place, step in enumerate(sampled):
-        own = losses.sum() if step == LAST else losses[step].sum()
-        for key, norms in state_norms(call, own).items():
+        call.report(losses.sum() if step == LAST else losses[step].sum())
+        for key, norms in call.norms.items():
+            own = norms.double().cpu().numpy()
+            answers = (there if step == LAST else there[step]).cpu().numpy()
             whole = found.setdefault(key, np.full(shape, np.nan))
-            whole[place] = _by_lag(norms, step, chosen, call.lengths, key[1])
+            whole[place] = np.where(
+                answers, _by_lag(own, step, chosen, lengths, key[1]), np.nan
+            )
     return GradientsByLag(
         tuple(sampled), tuple(chosen), found, time.perf_counter() - start
     )
-
-
-class Call(NamedTuple):
-    """One call of a recurrent module."""
-
-    network: Layers
-    input: Any
-    state: Any
-    options: dict[str, Any]
-    output: Tensor
-
-    @property
-    def extent(self) -> tuple[int, int]:
-        """T and B."""
-        if self.output.dim() == 2:
-            return self.output.shape[0], 1
-        steps, size = self.output.shape[:2]
-        return (size, steps) if self.network.batch_first else (steps, size)
-
-    @property
-    def lengths(self) -> npt.NDArray[np.int64]:
-        """Steps of each sequence, ``(B,)``."""
-        steps, size = self.extent
-        given = self.options.get("lengths")
-        if isinstance(self.input, SparseSequences):
-            given = self.input.lengths
-        if given is None:
-            return np.full(size, steps)
-        return np.asarray(torch.as_tensor(given).cpu(), np.int64)
-
-
-@contextmanager
-def capturing(network: Layers) -> Iterator[list[Call]]:
-    """Note every call of a network meanwhile."""
-    calls: list[Call] = []
-
-    def note(_: nn.Module, args: Any, options: dict[str, Any], found: Any) -> None:
-        given = dict(zip(("input", "state"), args, strict=False)) | options
-        state = given.pop("hx", given.pop("state", None))
-        calls.append(Call(network, given.pop("input"), state, given, found[0]))
-
-    handle = network.register_forward_hook(note, with_kwargs=True)
-    try:
-        yield calls
-    finally:
-        handle.remove()
 
 
 @contextmanager
@@ -222,25 +183,6 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
-def recurrent_in(model: nn.Module) -> Layers:
-    """The one recurrent module in a model.
-
-    Raises
-    ------
-    NothingRecurrent, SeveralRecurrent
-        There is none, or more than one.
-    """
-    modules = model.named_modules() if isinstance(model, nn.Module) else ()
-    found = {name: one for name, one in modules if isinstance(one, Layers)}
-    if not found:
-        raise NothingRecurrent(given=type(model).__name__)
-    if len(found) > 1:
-        names = ", ".join(found)
-        raise SeveralRecurrent(given=type(model).__name__, names=names)
-    (network,) = found.values()
-    return network
-
-
 def thinned(count: int, most: int = _MOST_LAGS) -> list[int]:
     """The numbers below ``count``, or ``most`` of them: denser where they are small."""
     if count <= most:
@@ -250,34 +192,33 @@ def thinned(count: int, most: int = _MOST_LAGS) -> list[int]:
     return sorted({*range(dense), *spread.tolist()})
 
 
-def _in_time_order(losses: Tensor, call: Call) -> Tensor:
+def _in_time_order(losses: Tensor, steps: int, size: int, batch_first: bool) -> Tensor:
     """Losses as ``(T, B)``, or ``(B,)`` for answers per sequence."""
-    steps, size = call.extent
-    batched = call.output.dim() == 3
     given = tuple(losses.shape) if isinstance(losses, Tensor) else type(losses).__name__
-    of_steps = (steps, size) if batched else (steps,)
-    if batched and call.network.batch_first:
-        of_steps = (size, steps)
-    of_sequences = (size,) if batched else ()
+    of_steps = (size, steps) if batch_first else (steps, size)
     if given == of_steps:
-        if not batched:
-            return losses[:, None]
-        return losses.T if call.network.batch_first else losses
-    if given == of_sequences:
+        return losses.T if batch_first else losses
+    if size == 1 and given == (steps,):  # one sequence may come without an axis for it
+        return losses[:, None]
+    if given == (size,) or (size == 1 and given == ()):
         return losses.reshape(size)
-    raise LossNotPerAnswer(given=given, steps=of_steps, sequences=of_sequences)
+    raise LossNotPerAnswer(given=given, steps=of_steps, sequences=(size,))
 
 
-def _sampled(samples: int | Sequence[int], losses: Tensor, steps: int) -> list[int]:
+def _sampled(samples: int | Sequence[int], there: Tensor, steps: int) -> list[int]:
     """The steps to look at, rising; −1 where a sequence has one answer."""
-    if losses.dim() == 1:
+    if there.dim() == 1:
         return [LAST]
     if isinstance(samples, int):
         _check(samples >= 1, "samples", samples, "at least 1, or steps")
-        spread = np.arange(1, samples + 1) * steps / samples
-        return sorted({max(int(np.ceil(one)) - 1, 0) for one in spread})
+        answered = np.flatnonzero(there.any(1).cpu().numpy())
+        if not len(answered):
+            answered = np.arange(steps)
+        spread = np.arange(1, samples + 1) * len(answered) / samples
+        places = sorted({max(int(np.ceil(one)) - 1, 0) for one in spread})
+        return answered[places].tolist()
     chosen = sorted(set(samples))
-    inside = bool(chosen) and 0 <= chosen[0] and chosen[-1] < steps
+    inside = bool(chosen) and chosen[0] >= 0 and chosen[-1] < steps
     _check(inside, "samples", samples, f"steps from 0 to {steps - 1}")
     return chosen
 
@@ -289,7 +230,7 @@ def _lags(lags: int | Sequence[int] | None, steps: int) -> list[int]:
         _check(lags >= 0, "lags", lags, "at least 0, or lags")
         return thinned(min(lags + 1, steps))
     chosen = sorted(set(lags))
-    inside = bool(chosen) and 0 <= chosen[0] and chosen[-1] < steps
+    inside = bool(chosen) and chosen[0] >= 0 and chosen[-1] < steps
     _check(inside, "lags", lags, f"lags from 0 to {steps - 1}")
     return chosen
 
@@ -297,24 +238,6 @@ def _lags(lags: int | Sequence[int] | None, steps: int) -> list[int]:
 def _check(fine: bool, argument: str, given: object, expected: str) -> None:
     if not fine:
         raise BadLags(argument=argument, given=given, expected=expected)
-
-
-def state_norms(call: Call, loss: Tensor) -> dict[Key, Floats]:
-    """``‖∂L/∂s_t‖`` of every state, ``(T, B)``."""
-    network = call.network
-    (error,) = torch.autograd.grad(
-        loss, call.output, retain_graph=True, materialize_grads=True
-    )
-    options = {name: one for name, one in call.options.items() if name not in _SHOWN}
-    found = state_gradients(network, call.input, error, call.state, **options)
-    return {
-        key: torch.linalg.vector_norm(one.double(), dim=-1).cpu().numpy()
-        for key, one in found.items()
-    }
-
-
-# What a call gives beside its output, and no δ depends on.
-_SHOWN = ("return_all", "return_layers")
 
 
 def _by_lag(

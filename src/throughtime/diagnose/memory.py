@@ -19,7 +19,7 @@ from throughtime.diagnose.thresholds import (
 Window = Literal["too short", "enough", "wasteful", "unknown"]
 LossAt = Callable[[int], tuple[Floats, Floats]]
 """Of a history of so many steps: each sequence's mean loss with no more than that, and
-with all of it, over the same answers, ``(n,)`` each."""
+with all of it, over the same answers, ``(n,)`` each; none, if no answer has so much."""
 
 
 def horizon(
@@ -107,32 +107,33 @@ def needed_history(loss_at: LossAt, longest: int) -> Needed:
     tried: dict[int, Cut] = {}
     full = math.nan
 
-    def cut(history: int) -> Cut:
+    def attempt(history: int) -> None:
         nonlocal full
-        if history not in tried:
-            short, whole = loss_at(history)
-            if math.isnan(full):
-                full = float(whole.mean())
+        short, whole = loss_at(history)
+        if math.isnan(full) and len(whole):
+            full = float(whole.mean())
+        if len(whole):
             tried[history] = _paired(history, short - whole, full)
-        return tried[history]
+
+    def fails(history: int) -> bool:
+        found = tried.get(history)
+        if found is None:
+            return False
+        return found.low > full and found.loss - full > NEGLIGIBLE_GAIN * worst
 
     powers = [2**k for k in range(longest.bit_length()) if 2**k < longest]
     for history in sorted({0, *powers, longest}):
-        cut(history)
-    worst = tried[0].loss - full
-
-    def short(history: int) -> bool:
-        found = cut(history)
-        return found.low > full and found.loss - full > NEGLIGIBLE_GAIN * worst
-
-    failing = [history for history in tried if short(history)]
-    if failing and max(failing) == longest:
+        attempt(history)
+    curve = sorted(tried)
+    worst = tried[curve[0]].loss - full
+    low = max(filter(fails, curve), default=-1)
+    if low == curve[-1]:
         return Needed(None, full, _curve(tried))
-    low = max(failing, default=-1)
-    high = min(history for history in tried if history > low)
+    high = min(history for history in curve if history > low)
     while high - low > max(1, high // 20):
         middle = (low + high) // 2
-        low, high = (middle, high) if short(middle) else (low, middle)
+        attempt(middle)
+        low, high = (middle, high) if fails(middle) else (low, middle)
     return Needed(high, full, _curve(tried))
 
 

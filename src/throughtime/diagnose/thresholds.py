@@ -20,10 +20,6 @@ full for most of its steps, and what a model uses is less than what it could use
 WASTEFUL_WINDOW: Final = 16
 """Of windows so short nothing is won by shorter ones."""
 
-SATURATED: Final = 0.05
-"""A sigmoid below 5 % or above 95 %, a tanh that close to ±1: its derivative is less
-than a fifth of the largest one (0.0475 of 0.25; 0.0975 of 1)."""
-
 MOST_SATURATED: Final = 0.5
 """Where half of all gates and activations of a layer are saturated, error is multiplied
 by less than a fifth at nearly every step. Of networks that learned well, at most 0.66
@@ -34,8 +30,8 @@ LEARNED: Final = 0.05
 learned: chance alone gives less, on 40 sequences of two classes about 1.3 %."""
 
 EXPLODED: Final = 100.0
-"""The norm of an update's gradient. Inputs and targets are scaled, so that a gradient of
-training has a norm of about 1; 100 moves weights by more than they are."""
+"""The norm of an update's gradient. Inputs and targets are scaled, so that a gradient
+of training has a norm of about 1; 100 moves weights by more than they are."""
 
 GROWTH: Final = 10.0
 """Error that is ten times larger at some lag than at lag 0 grows on its way back."""

@@ -3,30 +3,12 @@
 from throughtime.errors.base import ThroughtimeError
 
 
-class NothingRecurrent(ThroughtimeError, TypeError):
-    """Something without a recurrent module was to be looked into."""
-
-    message = (
-        "model is a {given} without a recurrent module of throughtime.nn, expected one "
-        "in it: build it of one; convert() replaces those of torch.nn."
-    )
-
-
-class SeveralRecurrent(ThroughtimeError, ValueError):
-    """A model with more than one recurrent module was to be looked into."""
-
-    message = (
-        "model is a {given} with several recurrent modules, {names}, expected one: give "
-        "a part of it that has one."
-    )
-
-
 class NotWatched(ThroughtimeError, ValueError):
     """A model whose recurrent module was not called once."""
 
     message = (
-        "The model called its recurrent module {given} times, expected once: give whole "
-        "sequences to a model that runs them in one call."
+        "The model called its recurrent module {given} times, expected once: give "
+        "whole sequences to a model that runs them in one call."
     )
 
 
@@ -35,8 +17,8 @@ class LossNotPerAnswer(ThroughtimeError, ValueError):
 
     message = (
         "The loss gave {given}, expected the loss of each answer, {steps} for answers "
-        "per step or {sequences} for one per sequence: give a loss that is not reduced, "
-        "such as with reduction='none'."
+        "per step or {sequences} for one per sequence: give a loss that is not "
+        "reduced, such as with reduction='none'."
     )
 
 

@@ -1,4 +1,4 @@
-"""δ of every node of a module, and the gradient of every state, by the adjoint graph."""
+"""δ of every node of a module, by the adjoint graph."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -38,37 +38,6 @@ def node_deltas(
 ) -> Deltas:
     """``(layer, direction, node name) -> (T, B, n)``; see `Explanation.deltas`."""
     batch = read(module, input, inputs, lengths, resets)
-    return _found(module, batch, grad_output, state, of_states=False)
-
-
-@torch.no_grad()
-def state_gradients(
-    module: Layers,
-    input: Sequences | SparseSequences,
-    grad_output: Tensor,
-    state: Tensor | Sequence[Tensor] | None,
-    *,
-    lengths: Lengths | None = None,
-    resets: Tensor | None = None,
-    **inputs: Sequences,
-) -> Deltas:
-    """``(layer, direction, state) -> (T, B, n)``: ∂L/∂(the new state of each step).
-
-    The total derivative: what the new state does to the rest of its own step, to the
-    layers above and to all steps to come.
-    """
-    batch = read(module, input, inputs, lengths, resets)
-    return _found(module, batch, grad_output, state, of_states=True)
-
-
-def _found(
-    module: Layers,
-    batch: Batch,
-    grad_output: Tensor,
-    state: Tensor | Sequence[Tensor] | None,
-    *,
-    of_states: bool,
-) -> Deltas:
     flat = {name: value.flatten(0, -2) for name, value in batch.rows.items()}
     batch = batch._replace(rows=flat)
     labels = [f"state.{name}" for name in module.state_names]
@@ -79,15 +48,11 @@ def _found(
         ]
     gradient = _gradient_rows(module, batch, grad_output)
     with own_precision(gradient.device):
-        return _of_rows(module, batch, start, gradient, of_states)
+        return _of_rows(module, batch, start, gradient)
 
 
 def _of_rows(
-    module: Layers,
-    batch: Batch,
-    start: Sequence[Tensor],
-    gradient: Tensor,
-    of_states: bool,
+    module: Layers, batch: Batch, start: Sequence[Tensor], gradient: Tensor
 ) -> Deltas:
     keys = module.draw_keys(gradient.device)
     extent = _extent(batch)
@@ -110,7 +75,6 @@ def _of_rows(
                 gradient[:, direction * width : (direction + 1) * width],
                 bool(direction),
                 key,
-                of_states,
             )
             error = values.pop("", 0)
             if layer:
@@ -198,23 +162,20 @@ def _direction(
     gradient: Tensor,
     reverse: bool,
     key: Tensor | None,
-    of_states: bool,
 ) -> dict[str, Tensor]:
-    """What error reaches each node or state, and under ``""`` the adjoint of x, ``(N, n)``."""
+    """δ of every named node, and under ``""`` the adjoint of x, ``(N, n)``."""
     rows, mirror = extent
     if reverse and mirror is not None:
         # Each sequence is turned around by itself, as they end at different steps.
         inputs, own = _mirrored(inputs, mirror), taken(gradient, mirror)
         forward = rows, None
-        found = _direction(
-            graph, inputs, initial, parameters, forward, own, False, key, of_states
-        )
+        found = _direction(graph, inputs, initial, parameters, forward, own, False, key)
         return _mirrored(found, mirror)
     back = adjoint(graph)
     targets: dict[int, int] = {}
-    names = _states(graph) if of_states else value_names(graph)
+    names = value_names(graph)
     for index in names.values():
-        function = graph.nodes[index].operation in FUNCTIONS and not of_states
+        function = graph.nodes[index].operation in FUNCTIONS
         target = (back.incoming if function else back.deltas).get(index)
         if target is not None:
             targets[index] = target
@@ -238,12 +199,6 @@ def _direction(
         for name, index in names.items()
     }
     return found | ({"": values[_INPUT]} if _INPUT in values else {})
-
-
-def _states(graph: StepGraph) -> dict[str, int]:
-    """Node of every new state."""
-    each = zip(graph.states, graph.new_states, strict=True)
-    return {state.name: index for state, index in each}
 
 
 def _mirrored(rows: Mapping[str, Tensor], mirror: Tensor | None) -> dict[str, Tensor]:

@@ -54,6 +54,20 @@ class WatchedCall:
         self._reports[layer, direction] = found.reports
         return found.graph, {**inputs, PROBE: probe}
 
+    def report(self, loss: Tensor) -> None:
+        """Let the error of a loss report, and nothing else: no weight has a gradient.
+
+        What was reported before is replaced; other losses of the call may follow.
+        """
+        probes = list(self._probes.values())
+        if not probes:
+            return
+        found = torch.autograd.grad(
+            loss, probes, retain_graph=True, materialize_grads=True
+        )
+        for probe, gradient in zip(probes, found, strict=True):
+            probe.grad = gradient
+
     @property
     def alive(self) -> Tensor:
         """Which steps a sequence has, booleans ``(T, B)``."""

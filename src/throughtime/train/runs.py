@@ -17,6 +17,7 @@ from throughtime.data import (
 )
 from throughtime.data.loading import is_bundled
 from throughtime.data.sources.paths import is_pattern
+from throughtime.diagnose import Diagnosis
 from throughtime.errors import (
     DamagedModel,
     DataChanged,
@@ -229,6 +230,36 @@ class Run:
             task = self._task()
             self._predicted[split] = task.predict(self.model, SPLITS[split])
         return self._predicted[split]
+
+    def diagnose(
+        self,
+        data: Any = None,
+        *,
+        surface: bool = False,
+        lags: int | None = None,
+        sequences: int = 64,
+        seed: int = 0,
+    ) -> Diagnosis:
+        """Say why it does, or does not, learn, and write it into the folder.
+
+        Parameters
+        ----------
+        data
+            New data in the place of the validation part, as `judge` takes them.
+        surface
+            Whether to look at the loss around the weights, too, which takes longest.
+        lags
+            The largest lag of gradients by lag; None: all there are.
+        sequences
+            How many sequences, or stretches of a text, to look at: less of long ones.
+        seed
+            Draws them.
+        """
+        from throughtime.train.diagnosing import diagnose
+
+        return diagnose(
+            self, data, surface=surface, lags=lags, sequences=sequences, seed=seed
+        )
 
     def baselines(self) -> dict[str, float]:
         """Return what trivial methods reach on the test part.

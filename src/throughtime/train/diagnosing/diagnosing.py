@@ -5,8 +5,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
-import torch
-
 from throughtime.diagnose.diagnosis import Diagnosis
 from throughtime.diagnose.findings import find
 from throughtime.errors import NothingToMeasure
@@ -64,9 +62,7 @@ def diagnose(
         check_count("lags", lags, at_least=1)
     dataset = run.dataset if data is None else new_data(run, data)
     split = "validation" if data is None else "test"
-    look_at = look(
-        make_task(dataset, run.settings), run.model, split, sequences, seed
-    )
+    look_at = look(make_task(dataset, run.settings), run.model, split, sequences, seed)
     if not look_at.counts.any():
         raise NothingToMeasure(source=dataset.name)
     part = split if data is None else dataset.name
@@ -80,7 +76,7 @@ def _measured(
 ) -> Diagnosis:
     watch = _Stopwatch()
     known = watch("course", lambda: course(run, look))
-    saturated, dead = watch("activations", lambda: parts.activations(look))
+    flow, saturated = watch("flow", lambda: parts.watched(look))
     diagnosis = Diagnosis(
         data={
             "part": part,
@@ -90,7 +86,7 @@ def _measured(
         },
         seconds=watch.seconds,
         saturation=saturated,
-        dead=dead,
+        dead=watch("dead", lambda: parts.dead_units(look)),
         updates=update_ratios(run.path / FLOW),
     )
     if look.model.network.state_names:
@@ -99,7 +95,7 @@ def _measured(
         back = window(run, look)
         diagnosis = replace(
             diagnosis,
-            flow=watch("flow", lambda: parts.flow(look)),
+            flow=flow,
             lags=parts.lags_part(gradients),
             memory=watch(
                 "memory",

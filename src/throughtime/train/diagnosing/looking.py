@@ -74,13 +74,21 @@ class Look:
             Before which steps the network forgets all, ``(T, B)``.
         """
         model, sample = self.model, self.sample
-        x, further = model.read(sample.features, **sample.inputs)
-        sparse = isinstance(x, SparseSequences)
-        lengths = None if sparse else sample.lengths
-        hidden, _ = model.network(x, lengths=lengths, resets=resets, **further)
+        hidden, _ = self._run(resets=resets)
         logits = model.head.logits(model.pooled(hidden, sample.lengths))
         losses = model.head.each(logits, sample.targets).sum(-1)
         return losses.where(self.counts, 0)
+
+    def values(self) -> dict[tuple[int, int, str], Tensor]:
+        """Give all named values of each layer and direction, ``(T, B, n)``."""
+        return self._run(return_all=True)[2]
+
+    def _run(self, **options: Any) -> tuple[Any, ...]:
+        """Call the network."""
+        x, further = self.model.read(self.sample.features, **self.sample.inputs)
+        sparse = isinstance(x, SparseSequences)
+        lengths = None if sparse else self.sample.lengths
+        return self.model.network(x, lengths=lengths, **options, **further)
 
     def mean_loss(self) -> Tensor:
         """Give the mean over all answers, what training makes small."""
@@ -135,9 +143,7 @@ def best_constant(head: Head, targets: Tensor) -> Tensor:
     flat = targets.reshape(-1, targets.shape[-1])
     if isinstance(head, Softmaxes):
         groups = zip(flat.unbind(-1), head.sizes, strict=True)
-        each = [
-            torch.bincount(one[one >= 0], minlength=size) for one, size in groups
-        ]
+        each = [torch.bincount(one[one >= 0], minlength=size) for one, size in groups]
         # A class that there is none of has no probability; its logit stays finite.
         return torch.cat(each).to(head.weight).clamp(min=1e-6).log()
     means = flat.double().nanmean(0).nan_to_num()

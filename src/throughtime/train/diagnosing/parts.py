@@ -1,8 +1,7 @@
 """The parts of a diagnosis that are measured inside the recurrent layers."""
 
-from collections.abc import Mapping
-
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -20,37 +19,57 @@ from throughtime.diagnose.lags import (
     Floats,
     GradientsByLag,
     Key,
-    capturing,
     lags_of,
     mean,
-    state_norms,
 )
 from throughtime.diagnose.memory import horizon, judge_window, needed_history
-from throughtime.diagnose.thresholds import HORIZON, SATURATED
+from throughtime.diagnose.thresholds import HORIZON
 from throughtime.graph.names import value_names
+from throughtime.nn import watch
 from throughtime.train.diagnosing.looking import Look
 
 MOST_STEPS = 200
 """Lists by step are thinned to so many."""
 
 
-def flow(look: Look) -> Flow:
-    """Measure ``‖∂L/∂s_t‖`` of the loss of all answers, for every state."""
-    with capturing(look.model.network) as calls, torch.enable_grad():
+def watched(look: Look) -> tuple[Flow, list[Saturation]]:
+    """Watch the backward pass of the loss of all answers.
+
+    It says ``‖∂L/∂s_t‖`` of every state, and what is saturated.
+    """
+    network = look.model.network
+    with watch(network) as watching, torch.enable_grad():
         loss = look.mean_loss()
-    steps = evenly(look.steps)
-    alive = np.arange(look.steps)[:, None] < look.lengths
+    (call,) = watching.calls
+    call.report(loss)
+    alive = call.alive.cpu().numpy()
+    steps = evenly(len(alive))
     layers: list[FlowOfLayer] = []
-    for (layer, direction, state), norms in state_norms(calls[0], loss).items():
-        each = np.where(alive, norms, np.nan)[steps]
+    for key, norms in call.norms.items():
+        each = _living(norms, alive)[steps]
         low, median, high = (quantile(each, q) for q in (0.1, 0.5, 0.9))
-        layers.append(FlowOfLayer(layer, direction, state, median, low, high))
-    return Flow(steps, layers)
+        layers.append(FlowOfLayer(*key, median, low, high))
+    functions = call.functions()
+    saturated = [
+        _saturation(key, functions[key], _living(shares, alive))
+        for key, shares in call.saturation.items()
+    ]
+    return Flow(steps, layers), saturated
+
+
+def _living(values: Tensor, alive: npt.NDArray[np.bool_]) -> Floats:
+    return np.where(alive, values.double().cpu().numpy(), np.nan)
+
+
+def _saturation(where: Key, function: str, each: Floats) -> Saturation:
+    steps = mean(each, 1)[evenly(len(each))]
+    share = float(mean(each.reshape(1, -1), 1)[0])
+    return Saturation(*where, function, share, steps.tolist())
 
 
 def gradients(look: Look, lags: int | None) -> GradientsByLag:
     """Measure how much of the error of single steps reaches those before."""
-    return lags_of(look.model.network, look.answer, lags=lags)
+    return lags_of(look.model.network, look.answer, counts=look.counts, lags=lags)
 
 
 def lags_part(found: GradientsByLag) -> Lags:
@@ -72,44 +91,25 @@ def horizons(found: GradientsByLag) -> list[Horizon]:
 
 
 @torch.no_grad()
-def activations(look: Look) -> tuple[list[Saturation], list[Dead]]:
-    """Say what sigmoids and tanhs are saturated, and which units of a ReLU are dead."""
-    network, sample = look.model.network, look.sample
-    with capturing(network) as calls:
-        look.answer()
-    call = calls[0]
-    given = {name: one for name, one in call.options.items() if "return" not in name}
-    _, _, values = network(call.input, call.state, return_all=True, **given)
-    steps = torch.arange(look.steps)[:, None]
-    alive = (steps < sample.lengths).to(look.counts.device)
-    saturated: list[Saturation] = []
+def dead_units(look: Look) -> list[Dead]:
+    """Say which units of a ReLU are 0 at every step of every sequence."""
+    network = look.model.network
+    nodes = [
+        (layer, name)
+        for layer, graph in enumerate(network.graphs)
+        for name, index in value_names(graph).items()
+        if graph.nodes[index].operation == "relu"
+    ]
+    if not nodes:
+        return []
     dead: list[Dead] = []
-    for (layer, direction, name), value in values.items():
-        graph = network.graphs[layer]
-        function = graph.nodes[value_names(graph)[name]].operation
-        where = layer, direction, name
-        if function in _LIMITS:
-            saturated.append(_saturation(where, function, value, alive))
-        elif function == "relu":
-            active = (value.where(alive[..., None], 0) > 0).flatten(0, 1).any(0)
+    for (layer, direction, name), value in look.values().items():
+        if (layer, name) in nodes:  # behind the end of a sequence values are 0
+            active = (value > 0).flatten(0, 1).any(0)
             units = len(active)
-            dead.append(Dead(*where, units, units - int(active.sum())))
-    return saturated, dead
-
-
-_LIMITS: Mapping[str, tuple[float, float]] = {
-    "sigmoid": (SATURATED, 1 - SATURATED),
-    "tanh": (SATURATED - 1, 1 - SATURATED),
-}
-
-
-def _saturation(where: Key, function: str, value: Tensor, alive: Tensor) -> Saturation:
-    low, high = _LIMITS[function]
-    there = ((value < low) | (value > high)).double().mean(-1).cpu().numpy()
-    each = np.where(alive.cpu().numpy(), there, np.nan)
-    steps = mean(each, 1)[evenly(len(each))]
-    share = float(mean(each.reshape(1, -1), 1)[0])
-    return Saturation(*where, function, share, steps.tolist())
+            count = units - int(active.sum())
+            dead.append(Dead(layer, direction, name, units, count))
+    return dead
 
 
 def memory(
@@ -124,12 +124,13 @@ def memory(
     found = needed_history(lambda history: _cut(look, full, history), _longest(look))
     return Memory(
         layers,
-        found.steps,
+        found.steps if learned else None,
         [one._asdict() for one in found.curve],
         found.full_loss,
         "cut",
         window,
         judge_window(window, found.steps, learned=learned),
+        None if learned else "it did not learn, so that no history is of use to it",
     )
 
 
@@ -148,9 +149,12 @@ def _uncuttable(look: Look) -> str | None:
 
 
 def _longest(look: Look) -> int:
-    """The longest history that some sequences have."""
-    lengths = np.sort(look.lengths)[::-1]
-    return max(int(lengths[min(8, len(lengths) // 2)]) - 1, 1)
+    """The longest history that the answers of some sequences have."""
+    last = look.lengths - 1
+    if look.per_step:
+        counts = look.counts.cpu().numpy()
+        last = np.where(counts, np.arange(len(counts))[:, None], 0).max(0)
+    return max(int(np.sort(last)[::-1][min(8, len(last) // 2)]), 1)
 
 
 @torch.no_grad()

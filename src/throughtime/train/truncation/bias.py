@@ -20,6 +20,7 @@ from torch import Tensor
 from throughtime.diagnose.decay import decay
 from throughtime.train.truncation.window import Window
 
+
 def relative_bias(norms: Tensor, cumulative: Tensor, tau: int) -> Tensor:
     """δ(k) for k = 1, 2, …, as far as lags were measured.
 
