@@ -25,13 +25,13 @@ import polars as pl
 
 from benchmarks.sick_page import page
 
-_RELU = '''from throughtime.cells import Elman
+_RELU = """from throughtime.cells import Elman
 
 
 class ReLU(Elman):
     def __init__(self) -> None:
         super().__init__("relu")
-'''
+"""
 _READ = "--sequence sequence --time step --target answer --split sequence"
 _SEQUENCES = 600
 
@@ -79,7 +79,9 @@ HEALTHY = (
         "spoken-digits --cell lstm --hidden-size 48 --epochs 8",
         "no alarm",
     ),
-    Case("chorales", "", "chorales --cell lstm --hidden-size 64 --epochs 30", "no alarm"),
+    Case(
+        "chorales", "", "chorales --cell lstm --hidden-size 64 --epochs 30", "no alarm"
+    ),
     Case("co2", "", "co2 --cell lstm --hidden-size 32 --epochs 12", "no alarm"),
 )
 

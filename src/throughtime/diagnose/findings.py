@@ -107,15 +107,18 @@ def _saturated(diagnosis: Diagnosis, course: Course) -> Finding | None:
             worst, share = place, sum(own) / len(own)
     if worst is None or share < MOST_SATURATED:
         return None
-    return Finding(
-        "saturated",
-        "note" if course.learned else "alarm",
-        _where(*worst),
+    sentence = (
         f"{share:.0%} of the sigmoids and tanhs of {_where(*worst)} are saturated: "
-        "their derivatives are nearly 0, and error does not get through them.",
-        f"--learning-rate {_rate(course)}",
-        {"share": share},
+        "their derivatives are nearly 0, "
     )
+    measured: dict[str, float | None] = {"share": share}
+    where = _where(*worst)
+    if course.learned:
+        sentence += "yet it learned."
+        return Finding("saturated", "note", where, sentence, None, measured)
+    sentence += "and error does not get through them."
+    remedy = f"--learning-rate {_rate(course)}"
+    return Finding("saturated", "alarm", where, sentence, remedy, measured)
 
 
 def _dead(diagnosis: Diagnosis, course: Course) -> Finding | None:
@@ -209,7 +212,10 @@ def _unlearned(diagnosis: Diagnosis, course: Course) -> Finding | None:
         remedy = f"--epochs {3 * course.epochs}"
     else:
         remedy = "--restarts 5"
-    measured = {"loss": course.loss, "constant": course.constant}
+    measured: dict[str, float | None] = {
+        "loss": course.loss,
+        "constant": course.constant,
+    }
     return Finding("did not learn", "alarm", "training", sentence, remedy, measured)
 
 
