@@ -15,9 +15,9 @@ from throughtime.diagnose.decay import decay
 from throughtime.diagnose.lags import LAST, evaluating, lags_of, thinned
 from throughtime.errors import (
     BadLags,
+    CalledSeveralTimes,
     LossNotPerAnswer,
     NoRecurrentModule,
-    NotWatched,
     SeveralRecurrentModules,
 )
 from throughtime.graph import Cell
@@ -209,7 +209,7 @@ def test_what_is_refused() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return self.inner(x)[0] + self.inner(x)[0]
 
-    with pytest.raises(NotWatched, match="2 times"):
+    with pytest.raises(CalledSeveralTimes, match="gradients_by_lag.*2 times"):
         gradients_by_lag(Twice(), x, targets, squares)
 
 

@@ -11,7 +11,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from throughtime.errors import BadLags, LossNotPerAnswer, NotWatched
+from throughtime.errors import (
+    BadLags,
+    CalledSeveralTimes,
+    LossNotPerAnswer,
+    NothingWatched,
+)
 from throughtime.nn import watch
 from throughtime.nn.finding import recurrent_module
 from throughtime.nn.layers import Layers
@@ -112,8 +117,8 @@ def gradients_by_lag(
     ------
     NoRecurrentModule, SeveralRecurrentModules
         The model has no recurrent module, or more than one.
-    NotWatched
-        The model did not call it exactly once.
+    CalledSeveralTimes, NothingWatched
+        The model did not call it exactly once, or its cell has no state.
     LossNotPerAnswer
         The loss is not one number per answer.
     BadLags
@@ -145,8 +150,10 @@ def lags_of(
     start = time.perf_counter()
     with watch(network) as watching, torch.enable_grad():
         losses = answer()
-    if len(watching.calls) != 1:
-        raise NotWatched(given=len(watching.calls))
+    if len(watching.calls) > 1:
+        raise CalledSeveralTimes(call="gradients_by_lag", count=len(watching.calls))
+    if not watching.calls:
+        raise NothingWatched
     (call,) = watching.calls
     steps, size = call.alive.shape
     lengths = call.alive.sum(0).cpu().numpy()

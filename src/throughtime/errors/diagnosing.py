@@ -3,15 +3,6 @@
 from throughtime.errors.base import ThroughtimeError
 
 
-class NotWatched(ThroughtimeError, ValueError):
-    """A model whose recurrent module was not called once."""
-
-    message = (
-        "The model called its recurrent module {given} times, expected once: give "
-        "whole sequences to a model that runs them in one call."
-    )
-
-
 class LossNotPerAnswer(ThroughtimeError, ValueError):
     """A loss that says nothing of single answers."""
 

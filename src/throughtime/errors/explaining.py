@@ -48,6 +48,15 @@ class NothingWatched(ThroughtimeError, RuntimeError):
     )
 
 
+class CalledSeveralTimes(ThroughtimeError, ValueError):
+    """A model called its recurrent module more than once in one pass."""
+
+    message = (
+        "{call}() was given a model that calls its recurrent module {count} "
+        "times, expected one call: use watch(), which reports on each."
+    )
+
+
 class NotCitable(ThroughtimeError, TypeError):
     """Something else than a cell or a model with cells in it was to be cited."""
 

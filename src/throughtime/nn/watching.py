@@ -58,15 +58,24 @@ class WatchedCall:
         """Let the error of a loss report, and nothing else: no weight has a gradient.
 
         What was reported before is replaced; other losses of the call may follow.
+
+        Raises
+        ------
+        NothingWatched
+            The module has nothing to report.
         """
-        probes = list(self._probes.values())
-        if not probes:
-            return
+        if not self.probes:
+            raise NothingWatched
         found = torch.autograd.grad(
-            loss, probes, retain_graph=True, materialize_grads=True
+            loss, self.probes, retain_graph=True, materialize_grads=True
         )
-        for probe, gradient in zip(probes, found, strict=True):
+        for probe, gradient in zip(self.probes, found, strict=True):
             probe.grad = gradient
+
+    @property
+    def probes(self) -> list[Tensor]:
+        """The inputs whose gradients are the reports."""
+        return list(self._probes.values())
 
     @property
     def alive(self) -> Tensor:
@@ -154,6 +163,19 @@ class Watching:
         """Begin with a further call of the module."""
         self.calls.append(WatchedCall(steps, parts, packing))
         return self.calls[-1]
+
+    def report(self, loss: Tensor) -> None:
+        """Run a backward pass for the reports alone: no weight has a gradient of it.
+
+        Raises
+        ------
+        NothingWatched
+            The module was not called, or has nothing to report.
+        """
+        probes = [probe for call in self.calls for probe in call.probes]
+        if not probes:
+            raise NothingWatched
+        loss.backward(inputs=probes)
 
     def forget(self) -> None:
         """Drop all calls so far."""

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from throughtime.diagnose import GradientFlow
 from throughtime.diagnose.diagnosis import Diagnosis
 from throughtime.diagnose.findings import find
-from throughtime.errors import NothingToMeasure
+from throughtime.errors import NothingToMeasure, NothingWatched
 from throughtime.train.asking.settings import check_count
 from throughtime.train.diagnosing import parts
 from throughtime.train.diagnosing.looking import Look, look
@@ -76,7 +77,7 @@ def _measured(
 ) -> Diagnosis:
     watch = _Stopwatch()
     known = watch("course", lambda: course(run, look))
-    flow, saturated = watch("flow", lambda: parts.watched(look))
+    flow = watch("flow", lambda: _flow(look))
     diagnosis = Diagnosis(
         data={
             "part": part,
@@ -85,8 +86,9 @@ def _measured(
             "per": "step" if look.per_step else "sequence",
         },
         seconds=watch.seconds,
-        saturation=saturated,
-        dead=watch("dead", lambda: parts.dead_units(look)),
+        flow=None if flow is None else parts.flow(flow),
+        saturation=[] if flow is None else parts.saturation(flow),
+        dead=[] if flow is None else parts.dead(flow),
         updates=update_ratios(run.path / FLOW),
     )
     if look.model.network.state_names:
@@ -95,7 +97,6 @@ def _measured(
         back = window(run, look)
         diagnosis = replace(
             diagnosis,
-            flow=flow,
             lags=parts.lags_part(gradients),
             memory=watch(
                 "memory",
@@ -103,6 +104,14 @@ def _measured(
             ),
         )
     return replace(diagnosis, findings=find(diagnosis, known))
+
+
+def _flow(look: Look) -> GradientFlow | None:
+    """Look at the backward pass, if the cell has anything to look at."""
+    try:
+        return look.flow()
+    except NothingWatched:
+        return None
 
 
 class _Stopwatch:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from throughtime.data import Split
+from throughtime.diagnose import GradientFlow, gradient_flow
 from throughtime.diagnose.lags import Floats, mean
 from throughtime.nn import Linear, SparseSequences
 from throughtime.nn.heads import Head, Sigmoid
@@ -73,26 +74,38 @@ class Look:
         resets
             Before which steps the network forgets all, ``(T, B)``.
         """
+        x, further = self.read
+        return self._losses(self.model.network(x, resets=resets, **further)[0])
+
+    def flow(self) -> GradientFlow:
+        """Look at the backward pass of the mean loss of all answers."""
+        x, further = self.read
+
+        def mean(hidden: Tensor, _: None) -> Tensor:
+            return self._mean(self._losses(hidden))
+
+        return gradient_flow(self.model.network, x, None, mean, **further)
+
+    def _losses(self, hidden: Tensor) -> Tensor:
         model, sample = self.model, self.sample
-        hidden, _ = self._run(resets=resets)
         logits = model.head.logits(model.pooled(hidden, sample.lengths))
         losses = model.head.each(logits, sample.targets).sum(-1)
         return losses.where(self.counts, 0)
 
-    def values(self) -> dict[tuple[int, int, str], Tensor]:
-        """Give all named values of each layer and direction, ``(T, B, n)``."""
-        return self._run(return_all=True)[2]
+    def _mean(self, losses: Tensor) -> Tensor:
+        return losses.sum() / self.counts.sum().clamp(min=1)
 
-    def _run(self, **options: Any) -> tuple[Any, ...]:
-        """Call the network."""
+    @property
+    def read(self) -> tuple[Any, dict[str, Any]]:
+        """What the network is called with."""
         x, further = self.model.read(self.sample.features, **self.sample.inputs)
-        sparse = isinstance(x, SparseSequences)
-        lengths = None if sparse else self.sample.lengths
-        return self.model.network(x, lengths=lengths, **options, **further)
+        if isinstance(x, SparseSequences):
+            return x, dict(further)
+        return x, {"lengths": self.sample.lengths, **further}
 
     def mean_loss(self) -> Tensor:
         """Give the mean over all answers, what training makes small."""
-        return self.answer().sum() / self.counts.sum().clamp(min=1)
+        return self._mean(self.answer())
 
     def constant(self) -> Tensor:
         """Give the losses of the best answer that is always the same, as `answer`."""

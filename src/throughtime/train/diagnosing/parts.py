@@ -5,6 +5,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from throughtime.diagnose import GradientFlow
 from throughtime.diagnose.diagnosis import (
     Dead,
     Flow,
@@ -18,53 +19,50 @@ from throughtime.diagnose.diagnosis import (
 from throughtime.diagnose.lags import (
     Floats,
     GradientsByLag,
-    Key,
     lags_of,
     mean,
 )
 from throughtime.diagnose.memory import horizon, judge_window, needed_history
 from throughtime.diagnose.thresholds import HORIZON
-from throughtime.graph.names import value_names
-from throughtime.nn import watch
 from throughtime.train.diagnosing.looking import Look
 
 MOST_STEPS = 200
 """Lists by step are thinned to so many."""
 
 
-def watched(look: Look) -> tuple[Flow, list[Saturation]]:
-    """Watch the backward pass of the loss of all answers.
-
-    It says ``‖∂L/∂s_t‖`` of every state, and what is saturated.
-    """
-    network = look.model.network
-    with watch(network) as watching, torch.enable_grad():
-        loss = look.mean_loss()
-    (call,) = watching.calls
-    call.report(loss)
-    alive = call.alive.cpu().numpy()
-    steps = evenly(len(alive))
+def flow(found: GradientFlow) -> Flow | None:
+    """Say how much of the error of all answers reaches each step, if any does."""
+    if not found.norms:
+        return None
+    steps = evenly(len(found.alive))
     layers: list[FlowOfLayer] = []
-    for key, norms in call.norms.items():
-        each = _living(norms, alive)[steps]
+    for key, norms in found.norms.items():
+        each = _living(norms, found)[steps]
         low, median, high = (quantile(each, q) for q in (0.1, 0.5, 0.9))
         layers.append(FlowOfLayer(*key, median, low, high))
-    functions = call.functions()
-    saturated = [
-        _saturation(key, functions[key], _living(shares, alive))
-        for key, shares in call.saturation.items()
+    return Flow(steps, layers)
+
+
+def saturation(found: GradientFlow) -> list[Saturation]:
+    """Say what share of each sigmoid and tanh is saturated."""
+    parts: list[Saturation] = []
+    for key, shares in found.saturation.items():
+        each = _living(shares, found)
+        steps = mean(each, 1)[evenly(len(each))]
+        share = float(mean(each.reshape(1, -1), 1)[0])
+        parts.append(Saturation(*key, found.functions[key], share, steps.tolist()))
+    return parts
+
+
+def dead(found: GradientFlow) -> list[Dead]:
+    """Say which units of a ReLU are 0 at every step of every sequence."""
+    return [
+        Dead(*key, len(units), int(units.sum())) for key, units in found.dead.items()
     ]
-    return Flow(steps, layers), saturated
 
 
-def _living(values: Tensor, alive: npt.NDArray[np.bool_]) -> Floats:
-    return np.where(alive, values.double().cpu().numpy(), np.nan)
-
-
-def _saturation(where: Key, function: str, each: Floats) -> Saturation:
-    steps = mean(each, 1)[evenly(len(each))]
-    share = float(mean(each.reshape(1, -1), 1)[0])
-    return Saturation(*where, function, share, steps.tolist())
+def _living(values: npt.NDArray[np.floating], found: GradientFlow) -> Floats:
+    return np.where(found.alive, values.astype(np.float64), np.nan)
 
 
 def gradients(look: Look, lags: int | None) -> GradientsByLag:
@@ -88,28 +86,6 @@ def horizons(found: GradientsByLag) -> list[Horizon]:
         Horizon(*key, horizon(found.lags, norms), HORIZON)
         for key, norms in found.means().items()
     ]
-
-
-@torch.no_grad()
-def dead_units(look: Look) -> list[Dead]:
-    """Say which units of a ReLU are 0 at every step of every sequence."""
-    network = look.model.network
-    nodes = [
-        (layer, name)
-        for layer, graph in enumerate(network.graphs)
-        for name, index in value_names(graph).items()
-        if graph.nodes[index].operation == "relu"
-    ]
-    if not nodes:
-        return []
-    dead: list[Dead] = []
-    for (layer, direction, name), value in look.values().items():
-        if (layer, name) in nodes:  # behind the end of a sequence values are 0
-            active = (value > 0).flatten(0, 1).any(0)
-            units = len(active)
-            count = units - int(active.sum())
-            dead.append(Dead(layer, direction, name, units, count))
-    return dead
 
 
 def memory(
