@@ -100,7 +100,7 @@ def test_a_short_horizon_alone_is_no_alarm() -> None:
     ("more", "remedy"),
     [
         ({"largest_gradient": 1e6, "clip": 0.0}, "--clip 1"),
-        ({"largest_gradient": 1e6}, "--learning-rate 0.0005"),
+        ({"stopped": "diverged"}, "--learning-rate 0.0005"),
         ({"stopped": "diverged", "clip": 0.0, "best_epoch": 0}, "--clip 1"),
     ],
 )
@@ -115,6 +115,11 @@ def test_error_that_grows_is_exploding() -> None:
     first = find(growing, replace(STUCK, clip=0.0))[0]
     assert first.kind == "exploding"
     assert first.where == "recurrent weights"
+
+
+def test_what_was_clipped_is_not_to_blame() -> None:
+    course = replace(STUCK, largest_gradient=1e6, learning_rate=0.5)
+    assert find(measured(saturated=0.9), course)[0].kind == "saturated"
 
 
 def test_what_clipping_holds_is_a_note() -> None:

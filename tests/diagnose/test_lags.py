@@ -209,7 +209,7 @@ def test_what_is_refused() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return self.inner(x)[0] + self.inner(x)[0]
 
-    with pytest.raises(CalledSeveralTimes, match="gradients_by_lag.*2 times"):
+    with pytest.raises(CalledSeveralTimes, match=r"gradients_by_lag.*2 times"):
         gradients_by_lag(Twice(), x, targets, squares)
 
 

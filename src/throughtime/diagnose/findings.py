@@ -53,10 +53,9 @@ def find(diagnosis: Diagnosis, course: Course) -> list[Finding]:
 def _exploding(diagnosis: Diagnosis, course: Course) -> Finding | None:
     """Gradients far larger than weights, or ever larger on their way back."""
     largest, growth = course.largest_gradient or 0.0, _growth(diagnosis)
-    diverged = course.stopped == "diverged"
+    diverged, clipped = course.stopped == "diverged", course.clip > 0
     if not (diverged or largest > EXPLODED or growth > GROWTH):
         return None
-    clipped = course.clip > 0
     if course.learned and not diverged:
         if not clipped or largest <= EXPLODED:
             return None
@@ -65,6 +64,8 @@ def _exploding(diagnosis: Diagnosis, course: Course) -> Finding | None:
             f"clipping: in {course.clip_rate:.0%} of an epoch's updates at most."
         )
         return Finding("clipped", "note", "training", sentence)
+    if clipped and not diverged and growth <= GROWTH:
+        return None  # no update was large: something else is to blame
     what = []
     if diverged:
         what.append("the training came to numbers that are not finite")
