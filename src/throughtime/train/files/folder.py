@@ -15,6 +15,7 @@ WEIGHTS = "model.safetensors"
 INITIAL = "initial.safetensors"
 CHECKPOINT = "checkpoint.pt"
 METRICS = "metrics.jsonl"
+FLOW = "flow.jsonl"
 CURVE = "curve.png"
 COMMAND = "command.txt"
 CONFIG = "config.toml"
@@ -22,7 +23,7 @@ EVALUATION = "evaluation.png"
 TENSORBOARD = "tensorboard"
 
 _OWN = {MODEL, WEIGHTS, INITIAL, CHECKPOINT, METRICS, CURVE, COMMAND, CONFIG}
-_OWN |= {TENSORBOARD}
+_OWN |= {TENSORBOARD, FLOW}
 # What every run begins with.
 _FIRST = {COMMAND, CONFIG, INITIAL}
 
