@@ -18,7 +18,18 @@ if TYPE_CHECKING:
     from throughtime.nn import CarriedState, cite, convert, explain
     from throughtime.train import fit, load
 
-    from . import bench, cells, data, errors, estimators, math, nn, optim, train
+    from . import (
+        bench,
+        cells,
+        data,
+        diagnose,
+        errors,
+        estimators,
+        math,
+        nn,
+        optim,
+        train,
+    )
 
 __all__ = [
     "CarriedState",
@@ -31,6 +42,7 @@ __all__ = [
     "cite",
     "convert",
     "data",
+    "diagnose",
     "errors",
     "estimators",
     "explain",
