@@ -10,6 +10,7 @@ data nor training: it is given modules, tensors and functions.
 Next: `lab`, then `train`.
 """
 
+from throughtime.diagnose import lab
 from throughtime.diagnose.bounds import GradientBounds, gradient_bounds, layer_bounds
 
-__all__ = ["GradientBounds", "gradient_bounds", "layer_bounds"]
+__all__ = ["GradientBounds", "gradient_bounds", "lab", "layer_bounds"]

@@ -4,8 +4,6 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from matplotlib import colormaps
-
 from throughtime.errors import BadExperiment
 
 if TYPE_CHECKING:
@@ -94,4 +92,6 @@ def legend(axes: "Axes") -> None:
 
 def shade(place: int, count: int) -> Colour:
     """Return the colour of one of several ordered lines, dark to light."""
+    from matplotlib import colormaps
+
     return colormaps["viridis"](0.85 * place / max(1, count - 1))
