@@ -18,7 +18,7 @@ from throughtime.errors import (
     NoParameters,
     NotATensor,
     NotExplainable,
-    SeveralToExplain,
+    SeveralRecurrentModules,
 )
 from throughtime.graph import Cell, Input, Parameter, State, StepGraph, Value
 from throughtime.graph.builder import Builder
@@ -426,7 +426,9 @@ def test_a_model_is_explained_by_its_recurrent_module() -> None:
     assert str(found).startswith("Sequential.1: Recurrent(GRU, 3, 4)\n")
     assert found.equations() == explain(network).equations()
     several = torch.nn.Sequential(network, Recurrent(cells.LSTM(), 4, 4))
-    with pytest.raises(SeveralToExplain, match=r"Sequential with several.*one of 0, 1"):
+    with pytest.raises(
+        SeveralRecurrentModules, match=r"Sequential with several.*one of 0, 1"
+    ):
         explain(several)
 
 

@@ -12,12 +12,48 @@ class NotExplainable(ThroughtimeError, TypeError):
     )
 
 
-class SeveralToExplain(ThroughtimeError, ValueError):
-    """A model with more than one recurrent module was to be explained."""
+class NoRecurrentModule(ThroughtimeError, TypeError):
+    """Something without a recurrent module of this package was given."""
 
     message = (
-        "explain() was given a {model} with several recurrent modules, expected one: "
+        "{call}() was given {given}, expected a recurrent module of throughtime.nn or "
+        "a model with one in it: give one; convert() replaces those of torch.nn."
+    )
+
+
+class SeveralRecurrentModules(ThroughtimeError, ValueError):
+    """A model with more than one recurrent module was given."""
+
+    message = (
+        "{call}() was given a {model} with several recurrent modules, expected one: "
         "give one of {names}."
+    )
+
+
+class WatchedTwice(ThroughtimeError, RuntimeError):
+    """A module was to be watched that is watched already."""
+
+    message = (
+        "watch() was given a module that is watched already, expected one that is not: "
+        "use what the outer watch() gave."
+    )
+
+
+class NothingWatched(ThroughtimeError, RuntimeError):
+    """Reports were asked for before a backward pass had made any."""
+
+    message = (
+        "No backward pass has reported anything, expected one: call the module inside "
+        "watch(), where gradients are recorded, and backward() on a loss of its output."
+    )
+
+
+class CalledSeveralTimes(ThroughtimeError, ValueError):
+    """A model called its recurrent module more than once in one pass."""
+
+    message = (
+        "gradient_flow() was given a model that calls its recurrent module {count} "
+        "times, expected one call: use watch(), which reports on each."
     )
 
 

@@ -4,9 +4,10 @@ In reading order: ``operations`` (the table), ``nodes`` (the graph and its gramm
 ``builder``, ``values`` and ``tracing`` (symbols), ``declarations`` (Cell, Parameter,
 State, Input), ``calling`` and ``trace`` (equations to graph), ``block_diagonal``
 (heads), ``simplify`` and ``reductions``,
-``adjoint`` (the graph of the δ equations), ``plan`` (what leaves the loop, what is
-stored), ``serialize`` (versioned JSON), ``show`` and ``show_plan`` (graphs and plans as
-text, by ``lines``, ``drawn_letters``, ``reader``, ``expressions``).
+``adjoint`` (the graph of the δ equations), ``watching`` (what it reports), ``plan``
+(what leaves the loop, what is stored), ``serialize`` (versioned JSON), ``show`` and
+``show_plan`` (graphs and plans as text, by ``lines``, ``drawn_letters``, ``reader``,
+``expressions``).
 
 May import: ``errors``. Knows no torch and no machine.
 Next: ``math``, the words that make nodes; ``backends``, which run plans.

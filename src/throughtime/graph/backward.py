@@ -24,6 +24,7 @@ from throughtime.graph.programs import (
 from throughtime.graph.saving import BackwardPlan, Term
 from throughtime.graph.section import Operands, Section, heavy
 from throughtime.graph.views import view
+from throughtime.graph.watching import PROBE
 
 
 def plan_backward(
@@ -113,8 +114,10 @@ class _Backward:
     def _after(self, carried: set[int]) -> set[int]:
         """Products that no carried adjoint needs, and what is made of them."""
         found: set[int] = set()
-        # A loop that sums over units anyway takes such sums in along with its own.
+        # A loop that sums over units anyway takes such sums in along with its own; and
+        # what is reported of errors is nowhere else at hand.
         sums = any(self.nodes[index].family == "reduction" for index in carried)
+        sums = sums or PROBE in self.plan.inputs
         for index, node in enumerate(self.nodes):
             if index in carried or index in self.available or index < self.plan.first:
                 continue

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from throughtime.graph.builder import Builder
 from throughtime.graph.nodes import Node
+from throughtime.graph.operations import ERROR, WATCH
 
 Contributions = tuple[int | None, ...]
 DerivativeRule = Callable[[Builder, Node, int, int], Contributions]
@@ -165,9 +166,24 @@ def _product(b: Builder, node: Node, y: int, g: int) -> Contributions:
     return None, b.emit("product", b.emit("transpose", node.arguments[0]), g)
 
 
+def _watch(b: Builder, node: Node, y: int, g: int) -> Contributions:
+    """The error as it is, and a report of it or of the value."""
+    kind = str(node.attributes[0])
+    if kind == ERROR:
+        return g, b.emit("sum", b.emit("multiply", g, g))
+    centre, most = SLOPES[kind]
+    away = b.emit("subtract", node.arguments[0], b.constant(centre))
+    flat = b.emit("greater", b.emit("multiply", away, away), b.constant(most))
+    return g, b.emit("sum", b.emit("where", flat, b.constant(1), b.constant(0)))
+
+
 def _nothing(b: Builder, node: Node, y: int, g: int) -> Contributions:
     return (None,) * len(node.arguments)
 
+
+SLOPES = {"tanh": (0.0, 0.9), "sigmoid": (0.5, 0.225)}
+"""The middle of a function's values, and the squared distance from it beyond which its
+slope, ``1 - v²`` or ``1/4 - (v - 1/2)²``, is below a tenth of the steepest."""
 
 DERIVATIVES: dict[str, DerivativeRule] = {
     "negate": lambda b, node, y, g: (b.emit("negate", g),),
@@ -209,4 +225,5 @@ DERIVATIVES: dict[str, DerivativeRule] = {
     "expand": _expand,
     "concat": _concat,
     "product": _product,
+    WATCH: _watch,
 }

@@ -112,6 +112,14 @@ def _expand(shapes: Sequence[Shape], attributes: Sequence[Attribute]) -> Shape:
     return (int(attributes[0]),)
 
 
+def _watch(shapes: Sequence[Shape], attributes: Sequence[Attribute]) -> Shape:
+    if attributes[0] not in WATCHED:
+        raise ShapeError(f"Nothing of a value is reported as {attributes[0]!r}.")
+    if len(shapes[0]) != 1 or shapes[1] != (1,):
+        raise ShapeError("A vector is watched, and reports to a single unit.")
+    return shapes[0]
+
+
 def _declared(_: Sequence[Shape], attributes: Sequence[Attribute]) -> Shape:
     return tuple(int(size) for size in attributes[1:])
 
@@ -158,6 +166,11 @@ RANDOM = ("mask", "noise")
 PERIODS = ("step", "sequence", "call")
 REDUCTIONS = ("sum", "mean", "max")
 KTH_LARGEST = "kth_largest"
+WATCH = "watch"
+"""Passes its first argument on; error reports to the second, see ``watching``."""
+ERROR = "error"
+WATCHED = (ERROR, "sigmoid", "tanh")
+"""What is reported: the error that comes back, or saturation of such a function."""
 ANY_NUMBER = -1
 
 
@@ -185,6 +198,7 @@ def _table() -> dict[str, Operation]:
         Operation("concat", ANY_NUMBER, _concat, "structure"),
         Operation("expand", 1, _expand, "pointwise"),
         Operation("product", 2, _product, "product", "@"),
+        Operation(WATCH, 2, _watch, "structure"),
     ]
     return {row.name: row for row in rows}
 
@@ -200,6 +214,7 @@ ATTRIBUTES: dict[str, tuple[type, ...]] = {
     "slice_columns": (int, int),
     "expand": (int,),
     KTH_LARGEST: (int,),
+    WATCH: (str,),
 }
 
 

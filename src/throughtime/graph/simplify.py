@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from throughtime.graph.builder import Builder, Rule, prune, rebuild
 from throughtime.graph.nodes import Node, StepGraph, dependents
-from throughtime.graph.operations import Attribute, Kind
+from throughtime.graph.operations import WATCH, Attribute, Kind
 from throughtime.graph.reductions import split_reductions
 
 Arguments = tuple[int, ...]
@@ -202,6 +202,11 @@ def _whole_power(b: Builder, base: int, exponent: int) -> int:
     return result
 
 
+def unwatched(b: Builder, op: str, args: Arguments, _: Attributes) -> int | None:
+    """Leave of a watched value the value: only the adjoint differs."""
+    return args[0] if op == WATCH else None
+
+
 def _on_step(rule: Rule) -> Rule:
     """Apply a rule to values of the step only; parameters stay as written."""
 
@@ -222,7 +227,7 @@ SPLITTING: tuple[Rule, ...] = (
 )
 EXPANSION: tuple[Rule, ...] = tuple(
     _on_step(rule)
-    for rule in (_expand_softmax, _expand_mean, _expand_gates, _expand_power)
+    for rule in (_expand_softmax, _expand_mean, _expand_gates, _expand_power, unwatched)
 )
 
 

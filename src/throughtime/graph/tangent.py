@@ -10,7 +10,7 @@ and backward, so gives derivatives of every order.
 from collections.abc import Collection
 from dataclasses import replace
 
-from throughtime.graph.builder import Builder, prune
+from throughtime.graph.builder import Builder, prune, rebuild
 from throughtime.graph.derivatives import DERIVATIVES, Contributions, DerivativeRule
 from throughtime.graph.nodes import (
     InputDeclaration,
@@ -20,7 +20,7 @@ from throughtime.graph.nodes import (
     StepGraph,
 )
 from throughtime.graph.operations import Kind, Shape
-from throughtime.graph.simplify import ALGEBRA
+from throughtime.graph.simplify import ALGEBRA, unwatched
 
 ALIKE = frozenset({"slice", "slice_columns", "transpose", "expand", "sum", "mean"})
 """Operations of one argument that do with a rate what they do with a value."""
@@ -41,7 +41,8 @@ def tangent(graph: StepGraph, changing: Collection[str]) -> StepGraph:
     changing
         Names of inputs and parameters.
     """
-    return _Forward(graph, changing).run()
+    # What is reported of the error is no part of a derivative of it.
+    return _Forward(rebuild(graph, (unwatched,)), changing).run()
 
 
 class _Forward:

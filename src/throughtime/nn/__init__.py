@@ -8,7 +8,7 @@ of rows that come and go), ``sparse_sequences`` and ``sparse_inputs`` (a few of 
 features), ``checkpointing``, ``recurrent``, ``running`` (steps of any
 module), ``streaming`` (one step at a time), ``compatibility`` (`torch.nn`'s own
 classes), ``conversion``, ``heads`` and ``softmaxes`` (outputs and losses), ``citing``,
-``explain`` and ``node_deltas`` (what a module does).
+``finding``, ``explain``, ``node_deltas`` and ``watching`` (what a module does).
 
 May import: ``cells``, ``backends``, ``math``, ``graph``, ``errors`` and torch.
 Next: ``train``, which teaches these modules.
@@ -25,6 +25,7 @@ from throughtime.nn.recurrent import Recurrent
 from throughtime.nn.softmaxes import Softmaxes
 from throughtime.nn.sparse_sequences import SparseSequences
 from throughtime.nn.starting import initialise
+from throughtime.nn.watching import watch
 
 __all__ = [
     "GRU",
@@ -46,4 +47,5 @@ __all__ = [
     "initialise",
     "mean_loss",
     "pool",
+    "watch",
 ]

@@ -11,8 +11,8 @@ from throughtime.backends.llvm.overlay import overlay
 from throughtime.errors import (
     BadExtent,
     NoParameters,
+    NoRecurrentModule,
     NotExplainable,
-    SeveralToExplain,
     ShapeMismatch,
 )
 from throughtime.graph import Cell, StepGraph, refuse_unused, trace
@@ -24,6 +24,7 @@ from throughtime.graph.show_plan import PlanText, plan_text
 from throughtime.graph.size_names import HIDDEN_STAND_IN, INPUT_STAND_IN, size_letters
 from throughtime.nn.choice import Choice, choose, plain_operation
 from throughtime.nn.compiled.ways import FEW_SEQUENCES, hoists, shares_units, step_work
+from throughtime.nn.finding import recurrent_module
 from throughtime.nn.layers import Layers
 from throughtime.nn.node_deltas import Deltas, node_deltas
 from throughtime.nn.sequences import Lengths, Sequences
@@ -351,13 +352,10 @@ def explain(
         return _of_cell(target, time, batch)
     if isinstance(target, type):
         raise NotExplainable(given=f"the class {target.__name__}")
-    modules = target.named_modules() if isinstance(target, nn.Module) else ()
-    layers = {name: module for name, module in modules if isinstance(module, Layers)}
-    if not layers:
-        raise NotExplainable(given=f"a {type(target).__name__}")
-    if len(layers) > 1:
-        raise SeveralToExplain(model=type(target).__name__, names=", ".join(layers))
-    ((name, module),) = layers.items()
+    try:
+        name, module = recurrent_module("explain", target)
+    except NoRecurrentModule as error:
+        raise NotExplainable(given=error.facts["given"]) from None
     title = f"{type(target).__name__}.{name}: {module!r}" if name else repr(module)
     return _of_module(title, module, time, batch)
 

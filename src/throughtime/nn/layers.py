@@ -1,7 +1,7 @@
 """A stack of recurrent layers: its parameters, and rows through all of them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +31,9 @@ from throughtime.nn.settings import (
 )
 from throughtime.nn.sparse_inputs import SparseInputs
 from throughtime.nn.states import state_class
+
+if TYPE_CHECKING:
+    from throughtime.nn.watching import WatchedCall, Watching
 
 KEYS = (-(2**63), 2**63 - 1)
 """The range that keys are drawn from."""
@@ -63,6 +66,9 @@ class Layers(SparseInputs):
     device, dtype
         Of the parameters, as in `torch.nn`.
     """
+
+    watching: "Watching | None" = None
+    """Who watches backward passes, see `watch`."""
 
     def __init__(
         self,
@@ -273,12 +279,21 @@ class Layers(SparseInputs):
         """
         x = inputs["x"]
         choice = self.choice(x.dtype, x.device)
-        if values is not None:
-            graphs = [one.graph for one in self._exposed]
-            choice = choose(self.backend, graphs, "", x.dtype, x.device)
+        call = self._watched_call(steps, batch, packing)
+        if values is not None or call is not None:
+            shown = self.graphs if values is None else [s.graph for s in self._exposed]
+            choice = choose(self.backend, shown, "", x.dtype, x.device)
         extent = steps, batch, packing, self._segment(choice, x, steps, batch)
         with own_precision(x.device):
-            return self._run_rows(inputs, states, extent, choice, values, outputs)
+            return self._run_rows(inputs, states, extent, choice, values, outputs, call)
+
+    def _watched_call(
+        self, steps: int, batch: int, packing: Packing | None
+    ) -> "WatchedCall | None":
+        """What takes in the reports of a call's backward pass, if anyone watches."""
+        if self.watching is None or not torch.is_grad_enabled():
+            return None
+        return self.watching.call(steps, batch, packing)
 
     def _segment(self, choice: Choice, x: Tensor, steps: int, batch: int) -> int:
         """Steps between two stored states; 0: what every step needs is stored."""
@@ -303,6 +318,7 @@ class Layers(SparseInputs):
         choice: Choice,
         values: Values | None,
         outputs: list[Tensor] | None,
+        call: "WatchedCall | None",
     ) -> tuple[Tensor, list[Tensor]]:
         value = inputs["x"]
         keys = self.draw_keys(value.device)
@@ -323,6 +339,7 @@ class Layers(SparseInputs):
                     choice,
                     values,
                     None if keys is None else keys[run],
+                    call,
                 )
                 ways.append(output)
                 for final, end in zip(finals, ends, strict=True):
@@ -346,6 +363,7 @@ class Layers(SparseInputs):
         choice: Choice,
         values: Values | None,
         key: Tensor | None,
+        call: "WatchedCall | None",
     ) -> tuple[Tensor, list[Tensor]]:
         steps, batch, packing, segment = extent
         # Packed sequences end at different steps: each is mirrored by itself.
@@ -356,6 +374,8 @@ class Layers(SparseInputs):
             inputs = {n: taken(own, mirror) for n, own in inputs.items()}
         shown = (self._exposed_means if key is None else self._exposed)[layer]
         graph = self.running_graph(layer, key) if values is None else shown.graph
+        if call is not None:
+            graph, inputs = call.watch(layer, direction, graph, inputs)
         output, finals = run_layer(
             graph,
             inputs,

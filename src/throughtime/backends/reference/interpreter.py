@@ -1,13 +1,15 @@
 """Each operation of a graph as a PyTorch operation."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from throughtime.graph.derivatives import SLOPES
 from throughtime.graph.nodes import Node
-from throughtime.graph.operations import Attribute, Kind
+from throughtime.graph.operations import ERROR, Attribute, Kind
 
 Attributes = Sequence[Attribute]
 Meaning = Callable[[Sequence[Tensor], Attributes], Tensor]
@@ -31,6 +33,30 @@ def _kth_largest(value: Tensor, k: int) -> Tensor:
     found = value.detach().topk(k, -1).values[..., k - 1 :]
     equal = (value == found) | (value.isnan() & found.isnan())
     return torch.where(equal, value, -torch.inf).amax(-1, keepdim=True)
+
+
+class _Watch(torch.autograd.Function):
+    """A value as it is, whose error reports to a probe."""
+
+    @staticmethod
+    def forward(  # type: ignore[bad-override]
+        value: Tensor, probe: Tensor, kind: str
+    ) -> Tensor:
+        return value.view_as(value)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        value, _, ctx.kind = inputs
+        ctx.save_for_backward(value)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
+        (gradient,), (value,) = gradients, ctx.saved_tensors
+        if ctx.kind == ERROR:
+            return gradient, gradient.square().sum(-1, keepdim=True), None
+        centre, most = SLOPES[ctx.kind]
+        flat = (value - centre).square() > most
+        return gradient, flat.sum(-1, keepdim=True).to(gradient), None
 
 
 MEANINGS: dict[str, Meaning] = {
@@ -78,6 +104,7 @@ MEANINGS: dict[str, Meaning] = {
     ),
     "transpose": lambda values, _: values[0].T,
     "product": lambda values, _: values[1] @ values[0].T,
+    "watch": lambda values, attributes: _Watch.apply(*values, str(attributes[0])),
     "slice_columns": lambda values, attributes: values[0][
         :, int(attributes[0]) : int(attributes[1])
     ],
