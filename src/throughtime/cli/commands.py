@@ -10,6 +10,7 @@ from click.exceptions import NoArgsIsHelpError
 
 from throughtime.cli.evaluate import evaluate
 from throughtime.cli.inspect import inspect
+from throughtime.cli.lab import lab
 from throughtime.cli.mistyped import mistyped
 from throughtime.cli.predict import predict
 from throughtime.cli.sample import sample
@@ -106,3 +107,4 @@ main.add_command(evaluate)
 main.add_command(predict)
 main.add_command(sample)
 main.add_command(inspect)
+main.add_command(lab)
