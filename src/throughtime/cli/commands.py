@@ -11,6 +11,7 @@ from click.exceptions import NoArgsIsHelpError
 from throughtime.cli.diagnose import diagnose
 from throughtime.cli.evaluate import evaluate
 from throughtime.cli.inspect import inspect
+from throughtime.cli.lab import lab
 from throughtime.cli.mistyped import mistyped
 from throughtime.cli.predict import predict
 from throughtime.cli.sample import sample
@@ -108,3 +109,4 @@ main.add_command(predict)
 main.add_command(sample)
 main.add_command(inspect)
 main.add_command(diagnose)
+main.add_command(lab)

@@ -14,6 +14,7 @@ from throughtime.errors.diagnosing import *
 from throughtime.errors.estimators import *
 from throughtime.errors.explaining import *
 from throughtime.errors.items import *
+from throughtime.errors.lab import *
 from throughtime.errors.language import *
 from throughtime.errors.modules import *
 from throughtime.errors.optim import *

@@ -78,6 +78,11 @@ class WatchedCall:
         return list(self._probes.values())
 
     @property
+    def reported(self) -> bool:
+        """Whether a backward pass has come through here."""
+        return any(probe.grad is not None for probe in self.probes)
+
+    @property
     def alive(self) -> Tensor:
         """Which steps a sequence has, booleans ``(T, B)``."""
         if self._packing is None:

@@ -17,6 +17,7 @@ from throughtime.train.files.folder import (
     COMMAND,
     CONFIG,
     CURVE,
+    FLOW,
     INITIAL,
     METRICS,
     WEIGHTS,
@@ -75,7 +76,7 @@ class Conduct:
             self._begin(command, configuration)
 
     def _begin(self, command: bytes, configuration: bytes) -> None:
-        for name in (METRICS, CURVE):  # of a training that left no checkpoint
+        for name in (METRICS, FLOW, CURVE):  # of a training that left no checkpoint
             remove(self.folder / name)
         write(self.folder / COMMAND, command)
         write(self.folder / CONFIG, configuration)

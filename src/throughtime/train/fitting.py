@@ -74,6 +74,7 @@ def fit(
     variational_dropout: float | Mapping[str, float] | None = None,
     k_winners: float | None = None,
     activity_l1: float | None = None,
+    watch: str | None = None,
     init: str = "default",
     forget_bias: float | None = None,
     chrono_steps: int | None = None,
@@ -169,6 +170,11 @@ def fit(
         layers to the loss of each answer, the mean over the steps of its sequence; of a
         text and with `tbptt`, over the steps of its row in the update. What is recorded
         as loss is without it.
+    watch
+        `"gradients"`: at every fourth update it is seen how long the error of each
+        state is at each step, which shares of sigmoids and tanhs are saturated, and how
+        much weights change; `flow.jsonl` in the run has a line for each epoch. Bits of
+        the weights are the same.
     init, forget_bias, chrono_steps
         How recurrent weights and gates start, as in `throughtime.nn.initialise`.
         `chrono_steps` None: the longest stretch of steps that error flows through.

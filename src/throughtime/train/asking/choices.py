@@ -47,6 +47,7 @@ def suited(asked: Mapping[str, Any]) -> dict[str, Any]:
         "variational_dropout": None,
         "k_winners": None,
         "activity_l1": None,
+        "watch": None,
         "swa_start": _SWA_START if average == "swa" else None,
     }
 

@@ -44,6 +44,7 @@ _CHOICES: Mapping[str, Collection[str | None]] = {
     "init": WAYS,
     "dtype": DTYPES,
     "pool": (None, "last", "mean", "max"),
+    "watch": (None, "gradients"),
 }
 
 
@@ -107,6 +108,9 @@ class Settings:
         How many of the cell's output units are not 0, or what share of them.
     activity_l1
         How much it costs in training that units are not 0; None: nothing.
+    watch
+        `"gradients"`: how long error is at each step, what is saturated and how much
+        weights change is seen at some updates and written down. None: nothing is.
     init, forget_bias, chrono_steps
         How recurrent weights and gates start, as in `throughtime.nn.initialise`.
     optimizer, weight_decay, momentum, optimizer_options
@@ -163,6 +167,7 @@ class Settings:
     variational_dropout: float | Mapping[str, float] | None
     k_winners: float | None = None  # older runs have none
     activity_l1: float | None = None
+    watch: str | None = None
     init: str
     forget_bias: float | None
     chrono_steps: int | None
