@@ -13,146 +13,15 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
 from io import StringIO
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import click
-import numpy as np
-import polars as pl
 
+from benchmarks.sick_cases import HEALTHY, SICK, Case, Outcome, prepare
 from benchmarks.sick_page import page
-
-_RELU = """from throughtime.cells import Elman
-
-
-class ReLU(Elman):
-    def __init__(self) -> None:
-        super().__init__("relu")
-"""
-_READ = "--sequence sequence --time step --target answer --split sequence"
-_SEQUENCES = 600
-
-
-@dataclass(frozen=True)
-class Case:
-    """A training, what its diagnosis is to say first, and what it is about.
-
-    `ending` names the picture of its first seed; `expected` is the kind of the first
-    finding.
-    """
-
-    name: str
-    ending: str
-    words: str
-    expected: str
-
-
-SICK = (
-    Case(
-        "a tanh network and a lag of 200",
-        "vanishing",
-        f"recall.parquet {_READ} --cell elman --hidden-size 32 --epochs 60",
-        "vanishing",
-    ),
-    Case(
-        "a ReLU network whose gradients explode",
-        "exploding",
-        f"adding.parquet {_READ} --cell relu.py:ReLU --init identity --clip 0 "
-        "--hidden-size 32 --epochs 60",
-        "exploding",
-    ),
-    Case(
-        "a saturated LSTM",
-        "saturated",
-        f"shorter.parquet {_READ} --cell lstm --hidden-size 32 --learning-rate 0.5 "
-        "--epochs 40",
-        "saturated",
-    ),
-)
-HEALTHY = (
-    Case(
-        "spoken digits",
-        "",
-        "spoken-digits --cell lstm --hidden-size 48 --epochs 8",
-        "no alarm",
-    ),
-    Case(
-        "chorales", "", "chorales --cell lstm --hidden-size 64 --epochs 30", "no alarm"
-    ),
-    Case("co2", "", "co2 --cell lstm --hidden-size 32 --epochs 12", "no alarm"),
-)
-
-
-def recall(lag: int, draw: np.random.Generator) -> pl.DataFrame:
-    """Sequences that ask at their last step which of two things the first one was."""
-    first = draw.integers(0, 2, _SEQUENCES)
-    x = np.zeros((_SEQUENCES, lag + 1))
-    x[:, 0] = 2 * first - 1
-    return _table({"x": x}, first)
-
-
-def adding(steps: int, draw: np.random.Generator) -> pl.DataFrame:
-    """Sequences that ask whether two marked numbers, one in each half, exceed 1.
-
-    The adding problem of Hochreiter and Schmidhuber (1997), with a yes or no.
-    """
-    value, mark = draw.random((_SEQUENCES, steps)), np.zeros((_SEQUENCES, steps))
-    rows, half = np.arange(_SEQUENCES), steps // 2
-    places = draw.integers(0, half, _SEQUENCES), draw.integers(half, steps, _SEQUENCES)
-    for place in places:
-        mark[rows, place] = 1
-    total = value[rows, places[0]] + value[rows, places[1]]
-    return _table({"value": value, "mark": mark}, total > 1)
-
-
-def _table(columns: dict[str, np.ndarray], answer: np.ndarray) -> pl.DataFrame:
-    count, steps = next(iter(columns.values())).shape
-    return pl.DataFrame(
-        {
-            "sequence": np.repeat(np.arange(count), steps),
-            "step": np.tile(np.arange(steps), count),
-            **{name: values.ravel() for name, values in columns.items()},
-            "answer": np.repeat(np.where(answer, "yes", "no"), steps),
-        }
-    )
-
-
-def prepare(folder: Path) -> None:
-    """Write the tables and the cell that the commands name."""
-    draw = np.random.default_rng(0)
-    recall(200, draw).write_parquet(folder / "recall.parquet")
-    adding(100, draw).write_parquet(folder / "adding.parquet")
-    adding(40, draw).write_parquet(folder / "shorter.parquet")
-    (folder / "relu.py").write_text(_RELU, encoding="utf-8")
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a training came to, and what its diagnosis says."""
-
-    case: Case
-    seed: int
-    metric: str
-    value: float
-    baseline: float
-    findings: list[dict[str, Any]]
-    said: str
-    seconds: float
-    diagnosing: float
-    remedy: str = ""
-
-    @property
-    def kind(self) -> str:
-        """The verdict."""
-        return self.findings[0]["kind"]
-
-    @property
-    def alarm(self) -> bool:
-        """Whether there is one."""
-        return any(one["severity"] == "alarm" for one in self.findings)
+from throughtime.diagnose.diagnosis import Diagnosis
 
 
 def outcome(case: Case, seed: int, folder: Path, remedy: str = "") -> Outcome:
@@ -168,7 +37,8 @@ def outcome(case: Case, seed: int, folder: Path, remedy: str = "") -> Outcome:
     said = _call("diagnose", str(out), "--threads", "1")
     took = time.perf_counter() - start
     metric, value, baseline = _result(out, trained)
-    findings = json.loads((out / "diagnosis.json").read_text())["findings"]
+    stored = json.loads((out / "diagnosis.json").read_text(encoding="utf-8"))
+    findings = Diagnosis.from_json(stored).findings
     return Outcome(
         case, seed, metric, value, baseline, findings, said, seconds, took, remedy
     )
@@ -204,7 +74,7 @@ def _result(out: Path, trained: str) -> tuple[str, float, float]:
 def healed(case: Case, seed: int, folder: Path) -> tuple[Outcome, Outcome | None]:
     """Train and diagnose; where there is an alarm, do so again with its remedy."""
     first = outcome(case, seed, folder)
-    remedy = first.findings[0]["remedy"]
+    remedy = first.findings[0].remedy
     if not first.alarm or remedy is None:
         return first, None
     return first, outcome(case, seed, folder, remedy)
