@@ -90,8 +90,8 @@ def fixed_points(
 
     Each layer is taken by itself: its constant input is the mean of what it reads along
     the trajectory of `input`. The search is a least-squares one, with exact Jacobians,
-    in float64. It starts at the cell's own initial state, at states along the
-    trajectory, and at these with noise of their own size added.
+    in float64. It starts where the cell declares that its states begin, at states along
+    the trajectory, and at such with noise of their own size added.
 
     Parameters
     ----------
@@ -129,8 +129,17 @@ def fixed_points(
     generator = torch.Generator().manual_seed(seed)
     steady = input is None or (isinstance(input, Tensor) and input.dim() == 1)
     if steady:
-        given = torch.zeros(module.input_size) if input is None else input
-        input, state, inputs = _held(module, given, starts, inputs, generator)
+        if state is not None:
+            raise UnfitMeasurement(
+                argument="state",
+                given="a state",
+                of="a constant input, whose trajectories begin at drawn states",
+                expected="None",
+            )
+        device = module.like(torch.empty(0)).device
+        given = input if input is not None else torch.zeros(module.input_size)
+        held = _held(module, given.to(device), starts, inputs, generator)
+        input, state, inputs = held
     judged, input, state, others = in_numbers(
         module, input, state, inputs, torch.float64
     )

@@ -37,11 +37,20 @@ class StatesDiverged(ThroughtimeError, ArithmeticError):
     )
 
 
+class FlossingDiverged(ThroughtimeError, ArithmeticError):
+    """A gradient of Lyapunov exponents that is no finite number."""
+
+    message = (
+        "flossing={given}: the gradient of the exponents was not finite at update "
+        "{update}, expected numbers: leave it out, or give dtype='float64'."
+    )
+
+
 class SingularStep(ThroughtimeError, ArithmeticError):
     """Exponents of minus infinity, which nothing can push towards 0."""
 
     message = (
         "exponents={given} of layer {layer}, direction {direction}: a step maps some "
         "directions to exactly 0, expected as many exponents as directions survive: "
-        "give fewer, or an activation without a flat part."
+        "give fewer, or a cell whose activation has no flat part, such as tanh."
     )

@@ -135,6 +135,14 @@ class Task(Protocol):
     def predict(self, model: Model, split: Split) -> list[Predicted]:
         """Give all answers of one part as arrays; one for each target of classes."""
 
+    def pieces(
+        self, order: torch.Generator, size: int
+    ) -> Iterator[tuple[Raw, dict[str, Tensor], Tensor]]:
+        """Give the training part once, so many sequences at a time, in a drawn order.
+
+        Features, further inputs and lengths, of all ranks, without what is asked.
+        """
+
     def glimpse(self) -> tuple[Raw, dict[str, Tensor], Tensor]:
         """Give a piece of the validation part: features, further inputs, lengths."""
 
