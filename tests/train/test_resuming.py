@@ -83,6 +83,14 @@ CASES: dict[str, Make] = {
     "labels of steps, cut anew": of(
         tt.cells.GRU(), EVERY["classify per step"], hidden_size=3, steps=3, batch_size=2
     ),
+    "flossing": of(
+        tt.cells.LSTM(),
+        make_sequences(),
+        hidden_size=4,
+        batch_size=7,
+        flossing=3,
+        flossing_every=1,
+    ),
     "several labels": of(
         tt.cells.GRU(), EVERY["multilabel"], hidden_size=3, batch_size=2
     ),

@@ -3,13 +3,16 @@
 `flow`: how long error is at every step of a backward pass. `lags`: how much of the
 error of a step reaches the states before it, `decay` how fast that falls with the lag.
 `memory`: which lag an answer needs, beside what error reaches and what the training let
-through. `bounds`: what no gradient can exceed, from the weights alone. `findings`: what
-the numbers of a `diagnosis` and the `course` of its training mean, in sentences with a
-remedy each, by the `thresholds` of one table. `lab`: a room of exact toy experiments,
-known in closed form and measured with the same engine that trains.
+through. `bounds`: what no gradient can exceed, from the weights alone. How states move:
+`trajectories` (what each layer passes through), `jacobians` of its steps, `lyapunov`
+(how fast neighbouring states part), `fixed_points` (where they stand still), `flossing`
+(exponents pushed towards 0). `findings`: what the numbers of a `diagnosis` and the
+`course` of its training mean, in sentences with a remedy each, by the `thresholds` of
+one table. `lab`: a room of exact toy experiments, known in closed form and measured
+with the same engine that trains.
 
-May import `optim`, `nn` and the rooms below, NumPy, torch and matplotlib; knows neither
-data nor training, but is given modules, tensors and functions.
+May import `optim`, `nn` and the rooms below, NumPy, SciPy, torch and matplotlib; knows
+neither data nor training, but is given modules, tensors and functions.
 
 Next: `train`, which asks all of it of a saved run.
 """
@@ -19,23 +22,33 @@ from throughtime.diagnose.bounds import GradientBounds, gradient_bounds, layer_b
 from throughtime.diagnose.course import Course
 from throughtime.diagnose.diagnosis import Diagnosis, Finding
 from throughtime.diagnose.findings import find
+from throughtime.diagnose.fixed_points import FixedPoint, fixed_points
+from throughtime.diagnose.flossing import flossing_loss
 from throughtime.diagnose.flow import GradientFlow, gradient_flow
+from throughtime.diagnose.jacobians import jacobians
 from throughtime.diagnose.lags import GradientsByLag, gradients_by_lag
+from throughtime.diagnose.lyapunov import Spectrum, lyapunov_spectrum
 from throughtime.diagnose.memory import horizon, needed_history
 
 __all__ = [
     "Course",
     "Diagnosis",
     "Finding",
+    "FixedPoint",
     "GradientBounds",
     "GradientFlow",
     "GradientsByLag",
+    "Spectrum",
     "find",
+    "fixed_points",
+    "flossing_loss",
     "gradient_bounds",
     "gradient_flow",
     "gradients_by_lag",
     "horizon",
+    "jacobians",
     "lab",
     "layer_bounds",
+    "lyapunov_spectrum",
     "needed_history",
 ]

@@ -11,6 +11,7 @@ from throughtime.errors.base import ThroughtimeError
 from throughtime.errors.data import *
 from throughtime.errors.descent import *
 from throughtime.errors.diagnosing import *
+from throughtime.errors.dynamics import *
 from throughtime.errors.estimators import *
 from throughtime.errors.explaining import *
 from throughtime.errors.items import *

@@ -20,6 +20,7 @@ from throughtime.train.conducting import Conduct
 from throughtime.train.descent.penalties import check_penalties
 from throughtime.train.files.describing import describe
 from throughtime.train.files.folder import make_folder
+from throughtime.train.learning.flossing import check_flossing
 from throughtime.train.learning.resuming import (
     find_checkpoint,
     with_threads_of,
@@ -78,6 +79,8 @@ def fit(
     init: str = "default",
     forget_bias: float | None = None,
     chrono_steps: int | None = None,
+    flossing: int | None = None,
+    flossing_every: int | None = None,
     optimizer: str = "adam",
     weight_decay: float | None = None,
     momentum: float | None = None,
@@ -178,6 +181,11 @@ def fit(
     init, forget_bias, chrono_steps
         How recurrent weights and gates start, as in `throughtime.nn.initialise`.
         `chrono_steps` None: the longest stretch of steps that error flows through.
+    flossing, flossing_every
+        So many updates push the Lyapunov exponents of every layer towards 0 before the
+        first epoch, so that gradients neither vanish nor explode
+        (`throughtime.diagnose.flossing_loss`); with `flossing_every` before the first
+        of every so many epochs. None: none.
     optimizer
         `"adam"`, `"sgd"`, or another of `torch.optim` by its name; `"lazy-sgd"`,
         `"lazy-fobos"`, `"lazy-adagrad"` or `"ftrl-proximal"` of `throughtime.optim`.
@@ -292,6 +300,7 @@ def _fit(asked: Mapping[str, Any], ranks: Ranks) -> Run:
         _check_same(ranks, model, settings, source)
         check_updates(settings, learned.batches())
         check_penalties(model.network, settings.l1, settings.l2)
+        check_flossing(model.network, settings)
         name = type(cell).__name__
         folder = ranks.from_first(
             lambda: make_folder(out, dataset.name, name, resume=resume)

@@ -82,6 +82,14 @@ _NUMBERS_OR_NONE: Final = {
     "ema_decay": _BELOW_1,
     "swa_start": _BELOW_1,
 }
+_COUNTS_OR_NONE: Final = {
+    "steps": 1,
+    "embedding": 1,
+    "chrono_steps": 2,
+    "flossing": 1,
+    "flossing_every": 1,
+    "schedule_epochs": 1,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +121,9 @@ class Settings:
         weights change is seen at some updates and written down. None: nothing is.
     init, forget_bias, chrono_steps
         How recurrent weights and gates start, as in `throughtime.nn.initialise`.
+    flossing, flossing_every
+        Updates that push the network's Lyapunov exponents towards 0 before the first
+        epoch, or before the first of every so many; None: none.
     optimizer, weight_decay, momentum, optimizer_options
         One of PyTorch's or of `throughtime.optim` by its name in lower case, and its
         arguments; None: its own. Weights decay where they are matrices.
@@ -171,6 +182,8 @@ class Settings:
     init: str
     forget_bias: float | None
     chrono_steps: int | None
+    flossing: int | None = None
+    flossing_every: int | None = None
     optimizer: str
     weight_decay: float | None
     momentum: float | None
@@ -208,12 +221,10 @@ class Settings:
         check_flag("residual", self.residual)
         for argument in ("epochs", "patience", "heads", "accumulate"):
             check_count(argument, getattr(self, argument), at_least=1)
-        if self.schedule_epochs is not None:
-            check_count("schedule_epochs", self.schedule_epochs, at_least=1)
         check_count("warmup", self.warmup, at_least=0)
         for argument in ("hidden_size", "num_layers", "batch_size"):
             check_count(argument, getattr(self, argument), 1, _LARGEST_SIZE)
-        for argument, least in (("steps", 1), ("embedding", 1), ("chrono_steps", 2)):
+        for argument, least in _COUNTS_OR_NONE.items():
             if getattr(self, argument) is not None:
                 check_count(argument, getattr(self, argument), least, _LARGEST_SIZE)
         if self.tbptt is not None:

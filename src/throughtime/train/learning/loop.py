@@ -27,6 +27,7 @@ from throughtime.train.learning.blame import (
 )
 from throughtime.train.learning.checkpoints import write_checkpoint
 from throughtime.train.learning.epoch import Epoch
+from throughtime.train.learning.flossing import Flossing
 from throughtime.train.learning.updates import NotFinite, Update, Updates
 from throughtime.train.learning.watching import FlowWatch
 from throughtime.train.metrics import Meter, measure
@@ -101,6 +102,8 @@ class Loop:
             wanted=settings.watch is not None,
             from_end=model.pooling is not None,
         )
+        self.flossing = Flossing(model, task, settings)
+        self.flossed = 0  # the last epoch before which that was done
         self.outcome = Outcome()
         self.epoch = self._new_epoch(1)
         self.best = weights_of(model)
@@ -164,6 +167,7 @@ class Loop:
             "watch": self.watch.state_dict(),
             "training": self.training.state_dict(),
             "epoch": self.epoch.state_dict(),
+            "flossed": self.flossed,
             "rows": outcome.rows,
             "best_epoch": outcome.best_epoch,
             "best_loss": outcome.best_loss,
@@ -179,6 +183,7 @@ class Loop:
         self.watch.load_state_dict(state["watch"])
         self.training.load_state_dict(state["training"])
         self.epoch.load_state_dict(state["epoch"])
+        self.flossed = state.get("flossed", 0)  # older ones have none
         self.outcome = Outcome(state["rows"], state["best_epoch"], state["best_loss"])
         self._write_metrics()
         self._write_best()
@@ -198,11 +203,24 @@ class Loop:
     def _learn(self) -> Row:
         """Go through what is left of an epoch."""
         self.model.train()
+        self._floss()
         if not self.epoch.complete:
             self._go_through()
         if self._interrupted():
             self.save()
         return self._validated()
+
+    def _floss(self) -> None:
+        """Push exponents towards 0, where it is time for that and not done yet."""
+        number = self.epoch.number
+        if not self.flossing.due(number) or self.flossed == number:
+            return
+        self.updates.settle()
+        self.reporter.say(self.ranks.from_first(lambda: self.flossing.run(number)))
+        self._align()
+        self.flossed = number
+        self.epoch = self._new_epoch(number)  # whose time begins here
+        self.save()
 
     def _go_through(self) -> None:
         """Learn from all batches that are left."""

@@ -162,6 +162,14 @@ class Task(Protocol):
         A sequence with one answer is never cut.
         """
 
+    def pieces(
+        self, order: torch.Generator, size: int
+    ) -> Iterator[tuple[Raw, dict[str, Tensor], Tensor]]:
+        """Give the training part once, so many sequences at a time, in a drawn order.
+
+        Features, further inputs and lengths, of all ranks, without what is asked.
+        """
+
     def glimpse(self) -> tuple[Raw, dict[str, Tensor], Tensor]:
         """Give a piece of the validation part: features, further inputs, lengths."""
 

@@ -174,6 +174,17 @@ class OfSequences:
         targets = model.output.encode(truth, lambda: model.fill(features))
         return Sample(features, inputs, batch.lengths, targets)
 
+    def pieces(
+        self, order: torch.Generator, size: int
+    ) -> Iterator[tuple[Raw, dict[str, Tensor], Tensor]]:
+        """Give the training part once, so many sequences at a time."""
+        pieces, data = self._pieces(order), self.dataset
+        for batch in SequenceBatches(
+            data.frames, pieces, size, order, items=data.items
+        ):
+            features, inputs = self._columns(batch, batch.frames)
+            yield features, inputs, batch.lengths
+
     def _whole(
         self, split: Split, most: int, share: slice = slice(None)
     ) -> SequenceBatches:

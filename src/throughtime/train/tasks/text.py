@@ -9,7 +9,7 @@ from torch import Tensor
 
 from throughtime.data import Split, TextChunk, TextDataset, TextStreams
 from throughtime.train.measuring import Predicted
-from throughtime.train.model import Model
+from throughtime.train.model import Model, Raw
 from throughtime.train.ranks import ALONE, Ranks
 from throughtime.train.showing.progress import Counted
 from throughtime.train.tasks.activity import activity, penalty
@@ -83,6 +83,18 @@ class NextSymbol:
             symbols, streams, _EVALUATED_STEPS, whole=True, share=self.ranks.share
         )
         return _answered(model, pieces)
+
+    def pieces(
+        self, order: torch.Generator, size: int
+    ) -> Iterator[tuple[Raw, dict[str, Tensor], Tensor]]:
+        """Give the training part once, so many of its stretches at a time."""
+        symbols, steps = self.dataset.part("train"), self.streams.steps
+        most = len(symbols) - steps
+        for _ in range(len(self.streams)):
+            first = torch.randint(max(most, 1), (size,), generator=order)
+            places = (first + torch.arange(steps)[:, None]).clamp(max=len(symbols) - 1)
+            stretch = torch.from_numpy(symbols)[places]
+            yield stretch[..., None], {}, torch.full((size,), steps)
 
     def glimpse(self) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """Give the beginning of the validation part."""
