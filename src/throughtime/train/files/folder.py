@@ -20,6 +20,7 @@ COMMAND = "command.txt"
 CONFIG = "config.toml"
 EVALUATION = "evaluation.png"
 TENSORBOARD = "tensorboard"
+RESTARTS = "restarts.json"
 
 _OWN = {MODEL, WEIGHTS, INITIAL, CHECKPOINT, METRICS, CURVE, COMMAND, CONFIG}
 _OWN |= {TENSORBOARD}
