@@ -55,6 +55,7 @@ def _train(
     from throughtime.cli.cell_names import blaming, find_cell
     from throughtime.train import fit
     from throughtime.train.interruption import interruptible
+    from throughtime.train.restarting.outcomes import spread_in_words
 
     as_json, quiet = options.pop("as_json"), options.pop("quiet")
     named = options.pop("cell")
@@ -82,6 +83,8 @@ def _train(
         + (" (interrupted)" if run.stopped == "interrupted" else ""),
         *(f"  of {target}: {share:.4f} accuracy" for target, share in each.items()),
         *beside(metric, result["baselines"]),
+        # Of a training that was shown, it was said already.
+        *([spread_in_words(run)] if quiet and run.restarts else []),
         f"run: {run.path}",
     ]
     show(result, lines, as_json, quiet)
@@ -99,6 +102,7 @@ def summary(run: Any) -> dict[str, Any]:
         "test": run.evaluate("test"),
         **({"accuracies": each} if each else {}),
         "baselines": run.baselines(),
+        **({"restarts": run.restarts} if run.restarts else {}),
         "parameters": sum(weight.numel() for weight in run.model.parameters()),
         "epochs": len(run.metrics),
         "best_epoch": run.best_epoch,

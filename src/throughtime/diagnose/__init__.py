@@ -6,10 +6,11 @@ error of a step reaches the states before it, `decay` how fast that falls with t
 through. `bounds`: what no gradient can exceed, from the weights alone. How states move:
 `trajectories` (what each layer passes through), `jacobians` of its steps, `lyapunov`
 (how fast neighbouring states part), `fixed_points` (where they stand still), `flossing`
-(exponents pushed towards 0). `findings`: what the numbers of a `diagnosis` and the
-`course` of its training mean, in sentences with a remedy each, by the `thresholds` of
-one table. `lab`: a room of exact toy experiments, known in closed form and measured
-with the same engine that trains.
+(exponents pushed towards 0). Where the weights lie: `hessian` (curvature of the loss),
+`surface` (minimum, saddle, plateau or slope) with `line` and `slices`. `findings`: what
+the numbers of a `diagnosis` and the `course` of its training mean, in sentences with a
+remedy each, by the `thresholds` of one table. `lab`: a room of exact toy experiments,
+known in closed form and measured with the same engine that trains.
 
 May import `optim`, `nn` and the rooms below, NumPy, SciPy, torch and matplotlib; knows
 neither data nor training, but is given modules, tensors and functions.
@@ -25,30 +26,53 @@ from throughtime.diagnose.findings import find
 from throughtime.diagnose.fixed_points import FixedPoint, fixed_points
 from throughtime.diagnose.flossing import flossing_loss
 from throughtime.diagnose.flow import GradientFlow, gradient_flow
+from throughtime.diagnose.hessian import (
+    Extremes,
+    Index,
+    extreme_eigenvalues,
+    hessian_matrix,
+    hessian_product,
+    negative_share,
+)
 from throughtime.diagnose.jacobians import jacobians
 from throughtime.diagnose.lags import GradientsByLag, gradients_by_lag
+from throughtime.diagnose.line import Line, loss_line
 from throughtime.diagnose.lyapunov import Spectrum, lyapunov_spectrum
 from throughtime.diagnose.memory import horizon, needed_history
+from throughtime.diagnose.slices import Slice, loss_slice
+from throughtime.diagnose.surface import Surface, loss_surface
 
 __all__ = [
     "Course",
     "Diagnosis",
+    "Extremes",
     "Finding",
     "FixedPoint",
     "GradientBounds",
     "GradientFlow",
     "GradientsByLag",
+    "Index",
+    "Line",
+    "Slice",
     "Spectrum",
+    "Surface",
+    "extreme_eigenvalues",
     "find",
     "fixed_points",
     "flossing_loss",
     "gradient_bounds",
     "gradient_flow",
     "gradients_by_lag",
+    "hessian_matrix",
+    "hessian_product",
     "horizon",
     "jacobians",
     "lab",
     "layer_bounds",
+    "loss_line",
+    "loss_slice",
+    "loss_surface",
     "lyapunov_spectrum",
     "needed_history",
+    "negative_share",
 ]

@@ -8,6 +8,7 @@ Next: `graph`, what is computed.
 """
 
 from throughtime.errors.base import ThroughtimeError
+from throughtime.errors.curvature import *
 from throughtime.errors.data import *
 from throughtime.errors.descent import *
 from throughtime.errors.diagnosing import *
@@ -20,6 +21,7 @@ from throughtime.errors.language import *
 from throughtime.errors.modules import *
 from throughtime.errors.optim import *
 from throughtime.errors.ranks import *
+from throughtime.errors.restarts import *
 from throughtime.errors.runs import *
 from throughtime.errors.sparse import *
 from throughtime.errors.tables import *

@@ -4,9 +4,9 @@ In reading order: `fitting` (`fit`, the whole of a training) and `conducting`; `
 (what was asked for), `preparing` (all that is there before the first step), `model`,
 `tasks` (batches of answers), `learning` (the loop) with `descent` (optimisers) and
 `ranks` (several processes), `metrics`; `showing` (what a person sees), `interruption`
-(Ctrl-C), `files` (the folder of a run). Afterwards: `runs` (`Run`, `load`),
-`measuring` (how good answers are), `judging`, `predicting`, `sampling`, `streaming`,
-`continuing`. For loops of your own: `truncation`.
+(Ctrl-C), `files` (the folder of a run), `restarting` (several seeds). Afterwards:
+`runs` (`Run`, `load`), `measuring` (how good answers are), `judging`, `predicting`,
+`sampling`, `streaming`, `continuing`. For loops of your own: `truncation`.
 
 May import `data`, `nn` and the rooms below. A loaded model is built from data alone:
 no pickle, no source of the cell.

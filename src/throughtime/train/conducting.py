@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -38,20 +38,22 @@ from throughtime.train.showing.progress import Reporter, words
 from throughtime.train.tasks import Task
 
 
+class Made(NamedTuple):
+    """All that there is before the first step, but for the folder."""
+
+    model: Model
+    task: Task
+    settings: Settings
+    dataset: Dataset
+    source: Mapping[str, Any]
+
+
 class Conduct:
     """From a model to a finished folder."""
 
-    def __init__(
-        self,
-        model: Model,
-        task: Task,
-        settings: Settings,
-        folder: Path,
-        dataset: Dataset,
-        source: Mapping[str, Any],
-    ) -> None:
-        self.model, self.task, self.settings = model, task, settings
-        self.folder, self.dataset, self.source = folder, dataset, source
+    def __init__(self, made: Made, folder: Path) -> None:
+        self.model, self.task, self.settings, self.dataset, self.source = made
+        self.folder = folder
 
     @contextmanager
     def holding(self) -> Iterator[None]:

@@ -16,7 +16,7 @@ from throughtime.train.asking.choices import check_updates
 from throughtime.train.asking.defaults import settle
 from throughtime.train.asking.settings import Settings
 from throughtime.train.asking.sources import describe_source, read
-from throughtime.train.conducting import Conduct
+from throughtime.train.conducting import Conduct, Made
 from throughtime.train.descent.penalties import check_penalties
 from throughtime.train.files.describing import describe
 from throughtime.train.files.folder import make_folder
@@ -31,6 +31,7 @@ from throughtime.train.model import Model
 from throughtime.train.preparing.building import make_model
 from throughtime.train.preparing.regularising import regularised
 from throughtime.train.ranks import Ranks, joined
+from throughtime.train.restarting import check_restarts, restarted
 from throughtime.train.runs import Run
 from throughtime.train.showing.board import Board, check_tensorboard
 from throughtime.train.showing.progress import Live, Reporter, Silent
@@ -112,6 +113,7 @@ def fit(
     threads: int | None = None,
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
+    restarts: int = 1,
     tensorboard: bool = False,
     quiet: bool = True,
     command: str | None = None,
@@ -253,6 +255,11 @@ def fit(
         Go on with the training in `out`, with the same data, cell and settings;
         `patience` and `save_every` may differ, and `epochs` where nothing is spread
         over them. Where it has no checkpoint yet it starts anew, and says so.
+    restarts
+        How many seeds are trained, from `seed` on, of which the one with the lowest
+        validation loss is kept as the run; `restarts.json` in it says how far apart
+        they ended, as `Run.restarts` does. As many train at a time, each in a process
+        of its own, as there are threads; these are divided among them.
     tensorboard
         Write the course of the training into the run's folder `tensorboard`, for
         TensorBoard to show; it needs the extra of that name.
@@ -277,52 +284,68 @@ def fit(
     """
     asked = {**locals()}
     with joined(device) as ranks:
-        return _fit(asked, ranks)
+        several = check_restarts(asked, ranks)
+        if tensorboard:
+            ranks.from_first(check_tensorboard)
+        earlier = find_checkpoint(out, resume, ranks)
+        with _made(asked, ranks, earlier) as made:
+            if several:
+                return restarted(asked, made, fit)
+            return _train(asked, ranks, made, earlier)
 
 
-def _fit(asked: Mapping[str, Any], ranks: Ranks) -> Run:
-    """Do what `fit` was asked for, with all ranks."""
-    cell, data, named = asked["cell"], asked["data"], asked["named"]
-    out, resume, tensorboard = asked["out"], asked["resume"], asked["tensorboard"]
-    if tensorboard:
-        ranks.from_first(check_tensorboard)
-    reading = reading_of(asked)
-    dataset = read(data, reading)
-    earlier = find_checkpoint(out, resume, ranks)
-    settings = with_threads_of(earlier, settle(dataset, asked), out)
+@contextmanager
+def _made(
+    asked: Mapping[str, Any], ranks: Ranks, earlier: Mapping[str, Any] | None
+) -> Iterator[Made]:
+    """Make all that `fit` was asked for, with all ranks, and refuse what cannot be."""
+    cell, reading = asked["cell"], reading_of(asked)
+    dataset = read(asked["data"], reading)
+    settings = with_threads_of(earlier, settle(dataset, asked), asked["out"])
     ranks.check(settings)
     with _numbers(settings, ranks), enough_memory("the training", _SMALLER):
         model = make_model(regularised(cell, settings), dataset, settings)
         weight = model.head.weight
         model.network.choice(weight.dtype, weight.device)  # the backend must serve
         learned = make_task(dataset, settings, ranks)
-        source = describe_source(data, dataset, reading)
+        source = describe_source(asked["data"], dataset, reading)
         _check_same(ranks, model, settings, source)
         check_updates(settings, learned.batches())
         check_penalties(model.network, settings.l1, settings.l2)
         check_flossing(model.network, settings)
-        name = type(cell).__name__
-        folder = ranks.from_first(
-            lambda: make_folder(out, dataset.name, name, resume=resume)
-        )
-        training = Conduct(model, learned, settings, folder, dataset, source)
-        configuration = configuration_of(cell, named, source, settings)
-        with training.holding():
-            if earlier is None:
-                said = asked["command"] or call_of(cell, dataset, settings)
-                training.begin(_one_line(said), configuration)
-            else:
-                training.go_on(configuration, earlier)
-            if not ranks.first:  # what is drawn from here on are masks
-                torch.manual_seed(ranks.seed(settings.seed))
-            silent = asked["quiet"] or not ranks.first
-            reporter: Reporter = Silent() if silent else _live(settings, learned)
-            if tensorboard and ranks.first:
-                reporter = Board(reporter, folder, learned.metric, earlier)
-            if resume:
-                for line in words_on_resuming(earlier, folder):
-                    reporter.say(line)
-            return training.run(reporter, earlier)
+        yield Made(model, learned, settings, dataset, source)
+
+
+def _train(
+    asked: Mapping[str, Any],
+    ranks: Ranks,
+    made: Made,
+    earlier: dict[str, Any] | None,
+) -> Run:
+    """Train once, in a folder of its own or one that goes on."""
+    cell, settings = asked["cell"], made.settings
+    out, name, resume = asked["out"], type(cell).__name__, asked["resume"]
+    folder = ranks.from_first(
+        lambda: make_folder(out, made.dataset.name, name, resume=resume)
+    )
+    training = Conduct(made, folder)
+    configuration = configuration_of(cell, asked["named"], made.source, settings)
+    with training.holding():
+        if earlier is None:
+            said = asked["command"] or call_of(cell, made.dataset, settings)
+            training.begin(_one_line(said), configuration)
+        else:
+            training.go_on(configuration, earlier)
+        if not ranks.first:  # what is drawn from here on are masks
+            torch.manual_seed(ranks.seed(settings.seed))
+        silent = asked["quiet"] or not ranks.first
+        reporter: Reporter = Silent() if silent else _live(settings, made.task)
+        if asked["tensorboard"] and ranks.first:
+            reporter = Board(reporter, folder, made.task.metric, earlier)
+        if resume:
+            for line in words_on_resuming(earlier, folder):
+                reporter.say(line)
+        return training.run(reporter, earlier)
 
 
 def _check_same(

@@ -1,5 +1,6 @@
 """A run after its training: what it measured, and its model."""
 
+import json
 import os
 import warnings
 from collections.abc import Mapping
@@ -27,7 +28,7 @@ from throughtime.errors import (
 from throughtime.train.asking.settings import Settings, check_choice
 from throughtime.train.asking.sources import checksum, read, read_again
 from throughtime.train.files.documents import read_metrics, read_settings
-from throughtime.train.files.folder import METRICS, MODEL, WEIGHTS
+from throughtime.train.files.folder import METRICS, MODEL, RESTARTS, WEIGHTS
 from throughtime.train.files.storage import (
     load_model,
     one_line,
@@ -145,6 +146,26 @@ class Run:
         None if it never came to its end.
         """
         return self._document["training"]["stopped"]
+
+    @property
+    def restarts(self) -> dict[str, Any] | None:
+        """What came of all seeds, if it is the best of several.
+
+        `kept`, its seed; `validation_loss`, the `min`, `median` and `max` of all;
+        `seeds`, a mapping for each. None: there was one training.
+
+        Raises
+        ------
+        DamagedModel
+            `restarts.json` cannot be read.
+        """
+        path = self.path / RESTARTS
+        try:
+            return json.loads(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise DamagedModel(path=path, reason=one_line(error)) from None
 
     @property
     def model(self) -> Model:

@@ -10,7 +10,7 @@ from throughtime.diagnose.diagnosis import Diagnosis
 from throughtime.diagnose.findings import find
 from throughtime.errors import NothingToMeasure, NothingWatched
 from throughtime.train.asking.settings import check_count
-from throughtime.train.diagnosing import parts
+from throughtime.train.diagnosing import dynamics, parts
 from throughtime.train.diagnosing.looking import Look, look
 from throughtime.train.diagnosing.training import course, update_ratios, window
 from throughtime.train.files.documents import document_bytes
@@ -103,6 +103,14 @@ def _measured(
                 lambda: parts.memory(look, layers, back, learned=known.learned),
             ),
         )
+        diagnosis = replace(
+            diagnosis,
+            spectrum=watch("spectrum", lambda: dynamics.spectrum(look)),
+            fixed_points=watch("fixed_points", lambda: dynamics.points(look)),
+        )
+    if surface:
+        found = watch("surface", lambda: dynamics.surface(run, look))
+        diagnosis = replace(diagnosis, surface=found)
     return replace(diagnosis, findings=find(diagnosis, known))
 
 

@@ -23,6 +23,7 @@ EVALUATION = "evaluation.png"
 DIAGNOSIS = "diagnosis.json"
 DIAGNOSIS_PICTURE = "diagnosis.png"
 TENSORBOARD = "tensorboard"
+RESTARTS = "restarts.json"
 
 _OWN = {MODEL, WEIGHTS, INITIAL, CHECKPOINT, METRICS, CURVE, COMMAND, CONFIG}
 _OWN |= {TENSORBOARD, FLOW}
