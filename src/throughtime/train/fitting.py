@@ -293,8 +293,7 @@ def _fit(asked: Mapping[str, Any], ranks: Ranks) -> Run:
         source = describe_source(data, dataset, reading)
         _check_same(ranks, model, settings, source)
         check_updates(settings, learned.batches())
-        check_penalties(model.network, settings.l1, settings.l2)
-        check_flossing(model.network, settings)
+        _check_network(model, settings)
         name = type(cell).__name__
         folder = ranks.from_first(
             lambda: make_folder(out, dataset.name, name, resume=resume)
@@ -317,6 +316,12 @@ def _fit(asked: Mapping[str, Any], ranks: Ranks) -> Run:
                 for line in words_on_resuming(earlier, folder):
                     reporter.say(line)
             return training.run(reporter, earlier)
+
+
+def _check_network(model: Model, settings: Settings) -> None:
+    """Refuse what the network has nothing for."""
+    check_penalties(model.network, settings.l1, settings.l2)
+    check_flossing(model.network, settings)
 
 
 def _check_same(
