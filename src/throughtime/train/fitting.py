@@ -311,8 +311,7 @@ def _made(
         source = describe_source(asked["data"], dataset, reading)
         _check_same(ranks, model, settings, source)
         check_updates(settings, learned.batches())
-        check_penalties(model.network, settings.l1, settings.l2)
-        check_flossing(model.network, settings)
+        _check_network(model, settings)
         yield Made(model, learned, settings, dataset, source)
 
 
@@ -346,6 +345,12 @@ def _train(
             for line in words_on_resuming(earlier, folder):
                 reporter.say(line)
         return training.run(reporter, earlier)
+
+
+def _check_network(model: Model, settings: Settings) -> None:
+    """Refuse what the network has nothing for."""
+    check_penalties(model.network, settings.l1, settings.l2)
+    check_flossing(model.network, settings)
 
 
 def _check_same(
