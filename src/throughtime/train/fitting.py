@@ -21,6 +21,7 @@ from throughtime.train.descent.penalties import check_penalties
 from throughtime.train.files.describing import describe
 from throughtime.train.files.folder import make_folder
 from throughtime.train.learning.flossing import check_flossing
+from throughtime.train.learning.flow import check_flow
 from throughtime.train.learning.resuming import (
     find_checkpoint,
     with_threads_of,
@@ -77,6 +78,7 @@ def fit(
     k_winners: float | None = None,
     activity_l1: float | None = None,
     watch: str | None = None,
+    flow_penalty: float | None = None,
     init: str = "default",
     forget_bias: float | None = None,
     chrono_steps: int | None = None,
@@ -180,6 +182,12 @@ def fit(
         state is at each step, which shares of sigmoids and tanhs are saturated, and how
         much weights change; `flow.jsonl` in the run has a line for each epoch. Bits of
         the weights are the same.
+    flow_penalty
+        λ of a penalty on error that vanishes or explodes on its way back through time
+        (Pascanu, Mikolov & Bengio 2013): training adds λΩ, the mean over all steps of a
+        sequence of (‖∂E/∂s_{k+1} · ∂s_{k+1}/∂s_k‖ / ‖∂E/∂s_{k+1}‖ − 1)², s all states
+        of a layer. With `tbptt` it is of the steps of each window. What is recorded as
+        loss is without it.
     init, forget_bias, chrono_steps
         How recurrent weights and gates start, as in `throughtime.nn.initialise`.
         `chrono_steps` None: the longest stretch of steps that error flows through.
@@ -351,6 +359,7 @@ def _check_network(model: Model, settings: Settings) -> None:
     """Refuse what the network has nothing for."""
     check_penalties(model.network, settings.l1, settings.l2)
     check_flossing(model.network, settings)
+    check_flow(model.network, settings.flow_penalty)
 
 
 def _check_same(

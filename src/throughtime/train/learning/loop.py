@@ -205,7 +205,8 @@ class Loop:
         self.model.train()
         self._floss()
         if not self.epoch.complete:
-            self._go_through()
+            with self.updates.flow.noted():
+                self._go_through()
         if self._interrupted():
             self.save()
         return self._validated()

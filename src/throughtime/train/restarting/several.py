@@ -14,7 +14,8 @@ from throughtime.errors import (
     TrainingDiverged,
     UnusedSetting,
 )
-from throughtime.train.asking.settings import LARGEST_SEED, check_count
+from throughtime.train.asking.ranges import LARGEST_SEED
+from throughtime.train.asking.settings import check_count
 from throughtime.train.conducting import Made, introduction
 from throughtime.train.files.folder import held, make_folder
 from throughtime.train.interruption import Interruption, interruptible
