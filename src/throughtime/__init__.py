@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from throughtime.nn import CarriedState, cite, convert, explain
     from throughtime.train import fit, load
 
-    from . import bench, cells, data, errors, estimators, math, nn, optim, train
+    from . import bench, cells, data, errors, estimators, math, nn, optim, report, train
 
 __all__ = [
     "CarriedState",
@@ -39,6 +39,7 @@ __all__ = [
     "math",
     "nn",
     "optim",
+    "report",
     "train",
 ]
 

@@ -12,6 +12,7 @@ from throughtime.cli.evaluate import evaluate
 from throughtime.cli.inspect import inspect
 from throughtime.cli.mistyped import mistyped
 from throughtime.cli.predict import predict
+from throughtime.cli.report import report
 from throughtime.cli.sample import sample
 from throughtime.cli.train import train
 from throughtime.errors import (
@@ -106,3 +107,4 @@ main.add_command(evaluate)
 main.add_command(predict)
 main.add_command(sample)
 main.add_command(inspect)
+main.add_command(report)

@@ -1,12 +1,15 @@
 """`throughtime train DATA`."""
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import rich_click as click
 
 from throughtime.cli.configuration import configurable
-from throughtime.cli.options import beside, machine_readable, show, where
+from throughtime.cli.option_types import Names
+from throughtime.cli.options import beside, machine_readable, show, watched, where
 from throughtime.cli.processes import Processes, one_of_several, several, start
 from throughtime.cli.training import training
 
@@ -29,6 +32,14 @@ from throughtime.cli.training import training
     "--tensorboard",
     is_flag=True,
     help="Write the course of the training for TensorBoard, too.",
+)
+@click.option(
+    "--watch",
+    type=Names(),
+    default=(),
+    metavar="live",
+    help="live: serve the page of `throughtime report` on this machine, renewed after "
+    "every epoch. Several with commas between them.",
 )
 @machine_readable
 @click.option("--quiet", is_flag=True, help="Show no progress.")
@@ -57,13 +68,15 @@ def _train(
     from throughtime.train.interruption import interruptible
 
     as_json, quiet = options.pop("as_json"), options.pop("quiet")
+    kinds = watched(options.pop("watch"))
     named = options.pop("cell")
     cell = find_cell(named)
     # A user's equations are run when the network is built.
-    with blaming(named):
+    with blaming(named), live_page("live" in kinds) as reporter:
         run = fit(
             cell,
             data,
+            reporter=reporter,
             quiet=quiet,
             command=shlex.join(["throughtime", *words]),
             named=named,
@@ -85,6 +98,18 @@ def _train(
         f"run: {run.path}",
     ]
     show(result, lines, as_json, quiet)
+
+
+@contextmanager
+def live_page(wanted: bool) -> Iterator[Any]:
+    """Give what `fit` takes as `reporter` where the training is to be watched."""
+    if not wanted:
+        yield None
+        return
+    from throughtime.report.live import LivePage
+
+    with LivePage() as page:
+        yield page.beside
 
 
 def summary(run: Any) -> dict[str, Any]:

@@ -29,3 +29,12 @@ class UnwatchableKind(ThroughtimeError, ValueError):
         "watch={given!r} is not known{hint}, expected some of {known}, with commas "
         "between them: give these."
     )
+
+
+class CannotServe(ThroughtimeError, OSError):
+    """A page that the system does not let us serve."""
+
+    message = (
+        "The live page cannot be served on {host} ({reason}), expected a free port "
+        "there: train without --watch live."
+    )

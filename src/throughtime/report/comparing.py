@@ -7,9 +7,18 @@ from typing import Any
 import altair as alt
 
 from throughtime.report.curves import shared_curves, words
-from throughtime.report.figures import Figure, figure, plot, positive, tooltip, written
+from throughtime.report.figures import (
+    LOGARITHMIC,
+    Figure,
+    figure,
+    plot,
+    positive,
+    series,
+    tooltip,
+    written,
+)
 from throughtime.report.reading import Row, RunFolder
-from throughtime.report.verdict import judge
+from throughtime.report.verdict import Verdict, judge
 
 
 @dataclass(frozen=True)
@@ -25,7 +34,8 @@ def table(runs: Sequence[RunFolder], names: Sequence[str]) -> Compared:
     rows = [_row(run, name) for run, name in zip(runs, names, strict=True)]
     head = tuple(dict.fromkeys(heading for row in rows for heading in row))
     return Compared(
-        head, tuple(tuple(written(row.get(heading)) for heading in head) for row in rows)
+        head,
+        tuple(tuple(written(row.get(heading)) for heading in head) for row in rows),
     )
 
 
@@ -33,25 +43,30 @@ def _row(run: RunFolder, name: str) -> dict[str, object]:
     verdict, settings, best = judge(run), run.document["settings"], run.best
     row: dict[str, object] = {
         "run": name,
-        "cell": run.cell,
-        "units": settings["hidden_size"],
-        "layers": settings["num_layers"],
         "learned": verdict.learned.word,
         "memory": verdict.memory.word,
-        "epochs": len(run.rows),
+        "to change": _first_of(verdict),
     }
-    if best is not None:
-        row["best epoch"] = best["epoch"]
-        row["validation loss"] = best["validation_loss"]
-        if run.metric is not None:
-            of_best = best[f"validation_{run.metric}"]
-            row[f"validation {words(run.metric)}"] = of_best
+    if best is not None and run.metric is not None:
+        of_best = best[f"validation_{run.metric}"]
+        row[f"validation {words(run.metric)}"] = of_best
     for measured, value in (run.result["test"] if run.result else {}).items():
         row[f"test {words(measured)}"] = value
+    if best is not None:
+        row["validation loss"] = best["validation_loss"]
+        row["best epoch"] = f"{best['epoch']} of {len(run.rows)}"
+    row["cell"] = run.cell
+    row["units"] = settings["hidden_size"]
+    row["layers"] = settings["num_layers"]
     row["seconds"] = sum(one["seconds"] for one in run.rows)
-    alarms = [one for one in verdict.changes if one.tone == "alarm"]
-    row["alarms"] = None if run.diagnosis is None else len(alarms)
     return row
+
+
+def _first_of(verdict: Verdict) -> str | None:
+    """The first thing to change, as short as can be."""
+    for said in verdict.changes:
+        return said.word if said.tone == "unknown" else said.remedy or said.word
+    return None
 
 
 def figures(runs: Sequence[RunFolder], names: Sequence[str]) -> Iterator[Figure]:
@@ -81,8 +96,11 @@ def _by_lag(diagnosed: Sequence[tuple[str, Row]]) -> Figure:
         .mark_line(point={"size": 24})
         .encode(
             x=alt.X("lag:Q").title("lag k: steps back").axis(format="d"),
-            y=alt.Y("share:Q").title("share of lag 0").scale(type="log").axis(format="~g"),
-            color=alt.Color("run:N").title(None).scale(domain=[n for n, _ in diagnosed]),
+            y=alt.Y("share:Q")
+            .title("share of lag 0")
+            .scale(LOGARITHMIC)
+            .axis(format="~g"),
+            color=series("run:N").scale(domain=[n for n, _ in diagnosed]),
             tooltip=tooltip(("run:N", "run"), ("lag:Q", "lag"), ("share:Q", "share")),
         )
     )

@@ -1,21 +1,24 @@
 """How a training went: loss, metric, gradient and step width by epoch."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import altair as alt
 
 from throughtime.report.figures import (
+    LOGARITHMIC,
     SERIES,
-    TRAINING,
     VALIDATION,
     Chart,
     Figure,
     figure,
+    layered,
+    percent,
     plot,
     positive,
     rule,
+    series,
     tooltip,
+    written,
 )
 from throughtime.report.reading import Row, RunFolder
 
@@ -56,25 +59,21 @@ def _measured(run: RunFolder, metric: str, trivial: dict[str, float]) -> Figure:
         for row in run.rows
         for part, prefix in (("training", ""), ("validation", "validation_"))
     ]
-    colour = alt.Color("part:N").title(None)
-    colour = colour.scale(domain=["training", "validation"])
-    chart: Chart = _lines(data, metric, colour.scale(range=[TRAINING, VALIDATION]))
-    for name, value in trivial.items():
-        chart = chart + rule(value, f"{name} (trivial, test data)")
-    says = "Lower is better."
+    chart: Chart = _lines(data, metric, series("part:N"))
+    says = ""
     if run.best is not None:
         kept = run.best[f"validation_{metric}"]
-        chart = chart + _ring(run.best["epoch"], kept)
+        chart = layered(chart, _ring(run.best["epoch"], kept))
         says = f"The ring marks the epoch whose weights were kept: {run.best['epoch']}."
+    for name, value in trivial.items():
+        chart = layered(chart, rule(value, "best trivial"))
+        says += f" The dashed line is {name}: {written(value)} on test data."
     return figure(
         words(metric).capitalize(),
         says,
         chart,
         ("epoch", "training", "validation"),
-        (
-            (row["epoch"], row[metric], row[f"validation_{metric}"])
-            for row in run.rows
-        ),
+        ((row["epoch"], row[metric], row[f"validation_{metric}"]) for row in run.rows),
     )
 
 
@@ -122,22 +121,24 @@ def _gradients(run: RunFolder) -> Figure:
     ]
     data = [{**row, "norm": positive(row["norm"])} for row in rows]
     said = tooltip(
-        ("epoch:Q", "epoch"), ("norm:Q", "gradient norm"), ("clipped:Q", "share clipped")
+        ("epoch:Q", "epoch"),
+        ("norm:Q", "gradient norm"),
+        ("clipped:Q", "share clipped"),
     )
-    chart: Any = (
+    chart: Chart = (
         plot(data)
-        .mark_line(point={"size": 30}, color=SERIES[2])
+        .mark_line(point={"size": 30, "color": SERIES[2]}, color=SERIES[2])
         .encode(
             x=_EPOCH,
-            y=alt.Y("norm:Q").title("norm before clipping").scale(type="log"),
+            y=alt.Y("norm:Q").title("norm before clipping").scale(LOGARITHMIC),
             tooltip=said,
         )
     )
     says = "The mean over the updates of an epoch, before clipping."
     if limit:
-        chart = chart + rule(limit, f"clipped above {limit:g}")
+        chart = layered(chart, rule(limit, f"clipped above {limit:g}"))
         most = max(row["clipped"] or 0 for row in rows)
-        says += f" At most {most:.0%} of the updates of an epoch were clipped."
+        says += f" At most {percent(most)} of an epoch's updates were clipped."
     return figure(
         "Norm of the gradient",
         says,
@@ -148,10 +149,12 @@ def _gradients(run: RunFolder) -> Figure:
 
 
 def _step_widths(run: RunFolder) -> Figure:
-    data = [{"epoch": row["epoch"], "rate": row.get("learning_rate")} for row in run.rows]
+    data = [
+        {"epoch": row["epoch"], "rate": row.get("learning_rate")} for row in run.rows
+    ]
     chart = (
         plot(data)
-        .mark_line(point={"size": 30}, color=SERIES[3])
+        .mark_line(point={"size": 30, "color": SERIES[3]}, color=SERIES[3])
         .encode(
             x=_EPOCH,
             y=alt.Y("rate:Q").title("learning rate"),
@@ -175,7 +178,7 @@ def _shared(learned: Sequence[tuple[RunFolder, str]], metric: str) -> Figure:
         for row in run.rows
     ]
     order = [name for _, name in learned]
-    colour = alt.Color("run:N").title(None).scale(domain=order)
+    colour = series("run:N").scale(domain=order)
     return figure(
         f"Validation {words(metric)} of all runs",
         "The same measure by epoch, a line for each run.",

@@ -82,11 +82,17 @@ def _sections(run: RunFolder) -> Iterator[Section]:
     watch = "throughtime train … --watch gradients"
     yield _section("Course of the training", curves(run), "No epoch is finished.", None)
     yield _section(
-        "Gradient flow", flow(run), "What flows back through time was not measured.", diagnose
+        "Gradient flow",
+        flow(run),
+        "What flows back through time was not measured.",
+        diagnose,
     )
     if not run.flow:
         yield _section(
-            "Gradient flow while it learned", iter(()), "Nobody watched the training.", watch
+            "Gradient flow while it learned",
+            iter(()),
+            "Nobody watched the training.",
+            watch,
         )
     yield _section(
         "Memory", memory(run), "How far back it remembers was not measured.", diagnose
@@ -172,7 +178,10 @@ def _cost(diagnosis: dict[str, Any]) -> Iterator[tuple[str, str]]:
     data, seconds = diagnosis.get("data"), diagnosis.get("seconds")
     if data is not None:
         told = count(data["sequences"], "sequence")
-        yield "diagnosed on", f"{told} of {data['part']}, {count(data['steps'], 'step')}"
+        yield (
+            "diagnosed on",
+            f"{told} of {data['part']}, {count(data['steps'], 'step')}",
+        )
     if seconds:
         parts = ", ".join(f"{part} {cost:.1f} s" for part, cost in seconds.items())
         yield "cost of the diagnosis", parts

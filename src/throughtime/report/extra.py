@@ -39,5 +39,6 @@ def library() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script that needs no network."""
     import vl_convert
 
+    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
     # A script ends where HTML sees its end, in a text of the script, too.
-    return vl_convert.javascript_bundle().replace("</script", r"<\/script")
+    return bundle.replace("</script", r"<\/script")

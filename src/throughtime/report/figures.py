@@ -11,7 +11,8 @@ Chart: TypeAlias = alt.Chart | alt.LayerChart
 Datum = dict[str, Any]
 
 # Colours of the page's own style sheet: so a chart follows light, dark and print.
-INK, QUIET, GRID = "var(--ink)", "var(--quiet)", "var(--grid)"
+INK, QUIET = "var(--ink)", "var(--quiet)"
+GRID, PAPER = "var(--grid)", "var(--paper)"
 SERIES: Final = tuple(f"var(--series-{number})" for number in range(8))
 TRAINING, VALIDATION = SERIES[0], SERIES[1]
 HEAT: Final = "viridis"
@@ -75,18 +76,21 @@ def figure(
     says: str,
     chart: Chart | None,
     head: Sequence[str],
-    body: Iterable[Sequence[object]],
+    body: Iterable[Iterable[object]],
     *,
     height: int = _HEIGHT,
 ) -> Figure:
-    """Finish a chart: as wide as the page lets it be, described for who cannot see it."""
+    """Finish a chart: as wide as the page, described for who cannot see it."""
     rows = tuple(tuple(map(written, row)) for row in body)
     if chart is None:
         return Figure(title, says, None, tuple(head), rows)
-    described = f"{title}. {says} The table below has the numbers."
+    described = " ".join(
+        [f"{title}.", says.strip(), "The table below has the numbers."]
+    )
+    # That it is Vega-Lite is judged by the tests: it takes longer than to draw it.
     specification = chart.properties(
         width="container", height=height, description=described
-    ).to_dict()
+    ).to_dict(validate=False)
     return Figure(
         title,
         says,
@@ -112,20 +116,49 @@ def tooltip(*fields: tuple[str, str]) -> list[alt.Tooltip]:
     ]
 
 
+def series(field: str) -> alt.Color:
+    """A colour for each name, in the order in which they come."""
+    return alt.Color(field).title(None).sort(None).legend(symbolOpacity=1)
+
+
 def rule(value: float, label: str, *, across: bool = True) -> alt.LayerChart:
     """A dashed line with its label: across the chart, or upright in it."""
     data = plot([{"value": value, "label": label}])
-    said = tooltip(("label:N", "line"), ("value:Q", "at"))
-    line, words = data.mark_rule(strokeDash=[5, 4]), data.mark_text(
-        align="left", baseline="bottom", dx=4, dy=-3, color=QUIET
-    )
     if across:
-        place = {"y": alt.Y("value:Q")}
-        words = words.encode(x=alt.value(0), text="label:N", **place)
+        data = data.encode(y=alt.Y("value:Q"))
+        words = data.encode(x=alt.value(0), text="label:N")
     else:
-        place = {"x": alt.X("value:Q")}
-        words = words.encode(y=alt.value(12), text="label:N", **place)
-    return line.encode(tooltip=said, **place) + words
+        data = data.encode(x=alt.X("value:Q"))
+        words = data.encode(y=alt.value(12), text="label:N")
+    said = tooltip(("label:N", "line"), ("value:Q", "at"))
+    return layered(
+        data.mark_rule(strokeDash=[5, 4]).encode(tooltip=said),
+        # Written twice: a thick edge keeps what lies behind away from the label.
+        _beside(words, color=PAPER, edge=4),
+        _beside(words, color=QUIET, edge=0),
+    )
+
+
+def _beside(words: alt.Chart, *, color: str, edge: int) -> alt.Chart:
+    """A label a little above and to the right of its place."""
+    return words.mark_text(
+        align="left",
+        baseline="bottom",
+        dx=4,
+        dy=-3,
+        color=color,
+        stroke=color,
+        strokeWidth=edge,
+        aria=False,
+    )
+
+
+def layered(*charts: Chart) -> alt.LayerChart:
+    """Charts on top of each other, with the same axes."""
+    return alt.LayerChart(layer=charts)
+
+
+LOGARITHMIC: Final = alt.Scale(type="log", nice=False)
 
 
 def positive(value: float | None) -> float | None:
@@ -145,6 +178,11 @@ def written(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}".replace("-", "−")
     return str(value)
+
+
+def percent(share: float) -> str:
+    """A share in hundredths: `52 %`."""
+    return f"{100 * share:.0f} %"
 
 
 def named(layer: Mapping[str, Any], several: bool = True) -> str:

@@ -1,26 +1,28 @@
 """What error flows back where: by step, by lag, by epoch; saturation, dead units."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import altair as alt
 
 from throughtime.report.figures import (
     HEAT,
+    LOGARITHMIC,
     SERIES,
     Figure,
     figure,
+    layered,
     logarithm,
     named,
     plot,
     positive,
     rule,
+    series,
     tooltip,
 )
 from throughtime.report.reading import Row, RunFolder
 
-_LOG = {"type": "log"}
-_MOST_CELLS = 60  # of a heat map, in each direction; more are too small to see
+_MOST_CELLS: Final = 60  # of a heat map, in each direction; more are too small to see
 
 
 def flow(run: RunFolder) -> Iterator[Figure]:
@@ -29,8 +31,9 @@ def flow(run: RunFolder) -> Iterator[Figure]:
     if found is not None:
         yield _by_step(found["steps"], found["layers"])
     lags = run.part("lags")
-    for layer in lags["layers"] if lags is not None else ():
-        yield _by_lag(lags["sampled"], lags["lags"], layer)
+    for place, layer in enumerate(lags["layers"] if lags is not None else ()):
+        says = _AS_BEFORE if place else _BY_LAG
+        yield _by_lag(lags["sampled"], lags["lags"], layer, says)
     if run.flow:
         yield from _by_epoch(run.flow)
 
@@ -58,10 +61,10 @@ def _by_step(steps: Sequence[int], layers: Sequence[Row]) -> Figure:
     ]
     shown = [{**row, **_positive(row, "median", "low", "high")} for row in data]
     chart = plot(shown).encode(x=alt.X("step:Q").title("step").axis(format="d"))
-    colour = alt.Color("layer:N").title(None)
-    value = alt.Y("median:Q").title("‖∂L/∂state‖").scale(**_LOG)
+    colour = series("layer:N")
+    value = alt.Y("median:Q").title("‖∂L/∂state‖").scale(LOGARITHMIC)
     band = chart.mark_area(opacity=0.2).encode(
-        y=alt.Y("low:Q").title("‖∂L/∂state‖").scale(**_LOG),
+        y=alt.Y("low:Q").title("‖∂L/∂state‖").scale(LOGARITHMIC),
         y2="high:Q",
         color=colour,
     )
@@ -80,7 +83,7 @@ def _by_step(steps: Sequence[int], layers: Sequence[Row]) -> Figure:
         "How strongly the loss depends on each state of each step: the median over "
         "sequences, shaded from 10 % to 90 %. A line that sinks towards the first "
         "step vanishes, one that rises there explodes.",
-        band + line,
+        layered(band, line),
         ("state", "step", "median", "10 %", "90 %"),
         (row.values() for row in data),
     )
@@ -90,35 +93,46 @@ def _positive(row: Mapping[str, Any], *names: str) -> Row:
     return {name: positive(row[name]) for name in names}
 
 
-def _by_lag(sampled: Sequence[int], lags: Sequence[int], layer: Row) -> Figure:
+_AS_BEFORE: Final = "To be read as the map before it."
+_BY_LAG: Final = (
+    "How strongly the loss of step t depends on the state k steps before: where a row "
+    "fades, the memory of this layer ends. Blank is exactly 0, or before the first "
+    "step."
+)
+
+
+def _by_lag(
+    sampled: Sequence[int], lags: Sequence[int], layer: Row, says: str
+) -> Figure:
     data = [
         {"step": step, "lag": lag, "norm": norm, "power": logarithm(norm)}
         for step, norms in zip(sampled, layer["by_step"], strict=True)
         for lag, norm in zip(lags, norms, strict=False)
         if norm is not None
     ]
-    said = tooltip(("step:O", "step t"), ("lag:O", "lag k"), ("norm:Q", "‖∂L_t/∂s_{t−k}‖"))
+    said = tooltip(
+        ("step:O", "step t"), ("lag:O", "lag k"), ("norm:Q", "‖∂L_t/∂s_{t−k}‖")
+    )
     chart = (
         plot(data)
         .mark_rect()
         .encode(
-            x=alt.X("lag:O").title("lag k: steps back").axis(labelOverlap=True, labelAngle=0),
-            y=alt.Y("step:O").title("step t of the loss").axis(labelOverlap=True),
+            x=alt.X("lag:O")
+            .title("lag k: steps back")
+            .axis(labelOverlap=True, labelSeparation=6, labelAngle=0),
+            y=alt.Y("step:O")
+            .title("step t of the loss")
+            .axis(labelOverlap=True, labelSeparation=6),
             color=_heat("power:Q", "log₁₀ of the norm"),
             tooltip=said,
         )
     )
     return figure(
         f"Gradient flow by time and lag: {named(layer)}",
-        "How strongly the loss of step t depends on the state k steps before: where a "
-        "row fades, the memory of this layer ends. Blank is exactly 0, or before the "
-        "first step.",
+        says,
         chart,
         ("step t", *(f"lag {lag}" for lag in lags)),
-        (
-            (step, *norms)
-            for step, norms in zip(sampled, layer["by_step"], strict=True)
-        ),
+        ((step, *norms) for step, norms in zip(sampled, layer["by_step"], strict=True)),
         height=max(120, min(320, 22 * len(sampled))),
     )
 
@@ -128,11 +142,22 @@ def _heat(field: str, title: str) -> alt.Color:
     return alt.Color(field).scale(scheme=HEAT).legend(legend)
 
 
+_WATCHED: Final = (
+    "The mean over the updates that were watched, epoch by epoch: from top to bottom "
+    "it shows how far back the network has learned to look."
+)
+
+
 def _by_epoch(epochs: Sequence[Row]) -> Iterator[Figure]:
     """How the flow changed while the network learned, a map for each state."""
     for place, layer in enumerate(epochs[-1]["layers"]):
         rows = [
-            {"epoch": one["epoch"], "step": step, "norm": norm, "power": logarithm(norm)}
+            {
+                "epoch": one["epoch"],
+                "step": step,
+                "norm": norm,
+                "power": logarithm(norm),
+            }
             for one in _thinned(epochs)
             for step, norm in _thinned(
                 list(zip(one["steps"], one["layers"][place]["norms"], strict=True))
@@ -145,15 +170,19 @@ def _by_epoch(epochs: Sequence[Row]) -> Iterator[Figure]:
             plot(rows)
             .mark_rect()
             .encode(
-                x=alt.X("step:O").title("step").axis(labelOverlap=True, labelAngle=0),
-                y=alt.Y("epoch:O").title("epoch").axis(labelOverlap=True),
+                x=alt.X("step:O")
+                .title("step")
+                .axis(labelOverlap=True, labelSeparation=6, labelAngle=0),
+                y=alt.Y("epoch:O")
+                .title("epoch")
+                .axis(labelOverlap=True, labelSeparation=6),
                 color=_heat("power:Q", "log₁₀ of the norm"),
                 tooltip=said,
             )
         )
         yield figure(
             f"Gradient flow while it learned: {named(layer)}",
-            "The mean over the updates that were watched, epoch by epoch.",
+            _AS_BEFORE if place else _WATCHED,
             chart,
             ("epoch", "step", "‖∂L/∂state‖"),
             ((row["epoch"], row["step"], row["norm"]) for row in rows),
@@ -182,9 +211,12 @@ def _saturation(found: Sequence[Row]) -> Figure:
         plot(data)
         .mark_bar(height={"band": 0.6})
         .encode(
-            x=alt.X("share:Q").title("share of values").scale(domain=[0, 1]).axis(format="%"),
+            x=alt.X("share:Q")
+            .title("share of values")
+            .scale(domain=[0, 1])
+            .axis(format="%"),
             y=alt.Y("node:N").title(None).sort(None),
-            color=alt.Color("function:N").title(None),
+            color=series("function:N"),
             tooltip=said,
         )
     )
@@ -216,9 +248,12 @@ def _updates(found: Sequence[Row]) -> Figure:
     said = tooltip(("parameter:N", "parameter"), ("ratio:Q", "|Δw| / |w|"))
     points = (
         plot(shown)
-        .mark_point(filled=True, size=90, color=SERIES[0])
+        .mark_point(filled=True, opacity=1, size=90, color=SERIES[0])
         .encode(
-            x=alt.X("ratio:Q").title("|Δw| / |w|").scale(**_LOG).axis(format="~e"),
+            x=alt.X("ratio:Q")
+            .title("|Δw| / |w|")
+            .scale(type="log", nice=False, padding=14)
+            .axis(format="~e", tickCount=4),
             y=alt.Y("parameter:N").title(None).sort(None),
             tooltip=said,
         )
@@ -227,7 +262,7 @@ def _updates(found: Sequence[Row]) -> Figure:
         "Change of the weights by one update",
         "How large an update is beside the weights it changes. About one in a thousand "
         "is usual; far less learns nothing, far more forgets.",
-        points + rule(1e-3, "1/1000", across=False),
+        layered(points, rule(1e-3, "1/1000", across=False)),
         ("parameter", "|Δw| / |w|"),
         (row.values() for row in data),
         height=40 + 26 * len(data),

@@ -5,13 +5,16 @@ from collections.abc import Iterator, Sequence
 import altair as alt
 
 from throughtime.report.figures import (
+    LOGARITHMIC,
     SERIES,
     Figure,
     figure,
+    layered,
     named,
     plot,
     positive,
     rule,
+    series,
     tooltip,
 )
 from throughtime.report.reading import Row, RunFolder
@@ -48,8 +51,11 @@ def _horizon(lags: Row, horizons: Sequence[Row]) -> Figure:
         .mark_line(point={"size": 24})
         .encode(
             x=alt.X("lag:Q").title("lag k: steps back").axis(format="d"),
-            y=alt.Y("share:Q").title("share of lag 0").scale(type="log").axis(format="~g"),
-            color=alt.Color("state:N").title(None),
+            y=alt.Y("share:Q")
+            .title("share of lag 0")
+            .scale(LOGARITHMIC)
+            .axis(format="~g"),
+            color=series("state:N"),
             tooltip=tooltip(
                 ("state:N", "state"), ("lag:Q", "lag"), ("share:Q", "share of lag 0")
             ),
@@ -59,7 +65,7 @@ def _horizon(lags: Row, horizons: Sequence[Row]) -> Figure:
     drawn: alt.Chart | alt.LayerChart = chart
     if horizons:
         threshold = horizons[0]["threshold"]
-        drawn = chart + rule(threshold, f"threshold {threshold:g}")
+        drawn = layered(chart, rule(threshold, f"threshold {threshold:g}"))
         ends = (f"{named(one)} {_steps(one['horizon'])}" for one in horizons)
         says += f" It falls below the threshold at lag: {'; '.join(ends)}."
     return figure(
@@ -98,15 +104,19 @@ def _history(found: Row) -> Figure:
         ("low:Q", "from"),
         ("high:Q", "to"),
     )
-    line = chart.mark_line(point={"size": 30}, color=SERIES[1]).encode(
-        y=alt.Y("loss:Q").title("loss").scale(zero=False), tooltip=said
-    )
-    drawn = band + line + rule(found["full_loss"], "with all of the history")
-    way = _WAYS.get(found.get("how"), "the rest is withheld")
+    line = chart.mark_line(
+        point={"size": 30, "color": SERIES[1]}, color=SERIES[1]
+    ).encode(y=alt.Y("loss:Q").title("loss").scale(zero=False), tooltip=said)
+    full = rule(found["full_loss"], "with all of the history")
+    drawn = layered(band, line, full)
+    way = _WAYS[found["how"]]
     says = f"The loss where only k steps of the past are left: {way}."
     if found.get("needed") is not None:
-        drawn = drawn + rule(found["needed"], f"needed: {found['needed']:g}", across=False)
-        says += f" From {found['needed']:g} steps on it is within noise of the full one."
+        needed = rule(found["needed"], f"needed: {found['needed']:g}", across=False)
+        drawn = layered(band, line, full, needed)
+        says += (
+            f" From {found['needed']:g} steps on it is within noise of the full one."
+        )
     return figure(
         "How much of the past the data need",
         says,
@@ -130,16 +140,18 @@ def _spectrum(found: Sequence[Row]) -> Figure:
         plot(data)
         .mark_line(point={"size": 30})
         .encode(
-            x=alt.X("number:Q").title("number, by size").axis(tickMinStep=1, format="d"),
+            x=alt.X("number:Q")
+            .title("number, by size")
+            .axis(tickMinStep=1, format="d"),
             y=alt.Y("exponent:Q").title("Lyapunov exponent λ per step"),
-            color=alt.Color("layer:N").title(None),
+            color=series("layer:N"),
             tooltip=said,
         )
     )
     return figure(
         "Lyapunov spectrum",
         _dynamics(found),
-        points + rule(0, "0: neither grows nor shrinks"),
+        layered(points, rule(0, "0: neither grows nor shrinks")),
         ("layer", "number", "exponent"),
         (row.values() for row in data),
     )
@@ -150,7 +162,9 @@ def _dynamics(found: Sequence[Row]) -> str:
     for layer in found:
         largest = max((one for one in layer["exponents"] if one is not None), default=0)
         horizon, dimension = layer.get("horizon"), layer.get("kaplan_yorke")
-        said.append(f"{named(layer).capitalize()}: largest {largest:.3g}".replace("-", "−"))
+        said.append(
+            f"{named(layer).capitalize()}: largest {largest:.3g}".replace("-", "−")
+        )
         if horizon is not None:
             said[-1] += f", so a disturbance changes e-fold in {horizon:.3g} steps"
         if dimension is not None:

@@ -79,7 +79,7 @@ def main_part(runs: Sequence[RunFolder]) -> str:
 
 
 def names(runs: Sequence[RunFolder]) -> list[str]:
-    """Names that tell runs apart: of the folder, or the path where that is not enough."""
+    """Names that tell runs apart: folders, or paths where these are not enough."""
     own = [run.name for run in runs]
     if len(set(own)) == len(own):
         return own

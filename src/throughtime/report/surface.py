@@ -9,6 +9,7 @@ from throughtime.report.figures import (
     SERIES,
     Figure,
     figure,
+    layered,
     plot,
     rule,
     tooltip,
@@ -54,7 +55,7 @@ def _line(line: Row) -> Figure:
     data = [{"position": position, "loss": loss} for position, loss in pairs]
     chart = (
         plot(data)
-        .mark_line(point={"size": 30}, color=SERIES[0])
+        .mark_line(point={"size": 30, "color": SERIES[0]}, color=SERIES[0])
         .encode(
             x=alt.X("position:Q").title("0: first weights, 1: trained weights"),
             y=alt.Y("loss:Q").title("loss").scale(zero=False),
@@ -69,7 +70,8 @@ def _line(line: Row) -> Figure:
             if barrier > 0
             else " No barrier lies between them."
         )
-    drawn = chart + rule(0, "first", across=False) + rule(1, "trained", across=False)
+    ends = (rule(0, "first", across=False), rule(1, "trained", across=False))
+    drawn = layered(chart, *ends)
     return figure(
         "Loss from the first to the trained weights",
         says,
@@ -85,12 +87,14 @@ def _slice(plane: Row) -> Figure:
         for first, losses in zip(plane["first"], plane["losses"], strict=True)
         for second, loss in zip(plane["second"], losses, strict=True)
     ]
-    axis = {"labelOverlap": True, "format": ".2~f"}
+    axis = {"labelOverlap": True, "labelSeparation": 6, "format": ".2~f"}
     chart = (
         plot(data)
         .mark_rect()
         .encode(
-            x=alt.X("first:O").title("along one random direction").axis(labelAngle=0, **axis),
+            x=alt.X("first:O")
+            .title("along one random direction")
+            .axis(labelAngle=0, **axis),
             y=alt.Y("second:O").title("along another").sort("descending").axis(**axis),
             color=alt.Color("loss:Q")
             .scale(scheme=HEAT, reverse=True)

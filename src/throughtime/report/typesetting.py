@@ -13,12 +13,15 @@ from throughtime.graph.show import Equations, equations
 _TOKEN: Final = re.compile(
     r"""(?P<space>\s+)
     | (?P<number>\d+(?:\.\d+)?(?:e[+-]?\d+)?)
-    | (?P<below>∂L/∂)?(?P<name>(?:(?![ᵀ²³\d_])\w)(?:(?![ᵀ²³])[\w′\#])*)(?P<step>_\{t[^}]*\})?
+    | (?P<below>∂L/∂)?
+      (?P<name>(?:(?![ᵀ²³\d_])\w)(?:(?![ᵀ²³]|_\{)[\w′\#])*)
+      (?P<step>_\{t[^}]*\})?
     | (?P<sign>.)""",
     re.VERBOSE,
 )
 _RAISED: Final = {"ᵀ": "<mi>T</mi>", "²": "<mn>2</mn>", "³": "<mn>3</mn>"}
 _OPENING: Final = "([|"
+_BRACKETS: Final = "()[]|"
 _INFIX: Final = "=+−⊙·/<>≤≥≠"
 _THIN: Final = '<mspace width="0.2em"/>'
 _WORDS_BEHIND: Final = " at each sequence's first step"
@@ -34,13 +37,13 @@ def typeset(line: str) -> str:
 
     Examples
     --------
-    >>> typeset("y_t = x²")[22:]
+    >>> typeset("y_t = x²")[26:]
     '<msub><mi>y</mi><mi>t</mi></msub><mo>=</mo><msup><mi>x</mi><mn>2</mn></msup></math>'
     """
     formula = line.removesuffix(_WORDS_BEHIND)
     words = f"<mtext>{escape(line[len(formula) :], quote=False)}</mtext>"
     behind = words if formula != line else ""
-    return f'<math display="block">{"".join(_pieces(formula))}{behind}</math>'
+    return f'<math displaystyle="true">{"".join(_pieces(formula))}{behind}</math>'
 
 
 def _pieces(line: str) -> Iterator[str]:
@@ -73,13 +76,15 @@ def _piece(match: re.Match[str], first: bool) -> str:
             return name
         above = "<mrow><mo>∂</mo><mi>L</mi></mrow>"
         return f"<mfrac>{above}<mrow><mo>∂</mo>{name}</mrow></mfrac>"
-    form = ' form="prefix"' if first and match["sign"] == "−" else ""
-    return f"<mo{form}>{escape(match['sign'])}</mo>"
+    sign = match["sign"]
+    form = ' form="prefix"' if first and sign == "−" else ""
+    size = ' stretchy="false"' if sign in _BRACKETS else ""
+    return f"<mo{form}{size}>{escape(sign)}</mo>"
 
 
 def _name(name: str, step: str | None) -> str:
     """A letter with what stands below it: `W_hh`, `h_t`, `h_{t−1}`."""
-    below = []
+    below: list[str] = []
     if step is not None:
         below = [_step(step[2:-1])]
     elif name.endswith("_t"):

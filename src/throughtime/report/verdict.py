@@ -92,10 +92,14 @@ def _by_loss(run: RunFolder, best: Row) -> Said:
     loss, first = best["validation_loss"], run.rows[0]["validation_loss"]
     start, what = first, "after the first epoch"
     if run.classes is not None:
-        start, what = math.log(run.classes), f"when guessing among {run.classes} classes"
+        start, what = (
+            math.log(run.classes),
+            f"when guessing among {run.classes} classes",
+        )
+    value = written(best[f"validation_{run.metric}"])
     said = (
         f"The validation loss is {written(loss)}, {written(start)} {what}; validation "
-        f"{words(run.metric)} is {written(best['validation_' + run.metric])}. {_kept(run)}"
+        f"{words(run.metric)} is {value}. {_kept(run)}"
     )
     if start is None or (run.classes is None and len(run.rows) == 1):
         return Said("unknown", "Too early to say", said)
@@ -135,27 +139,37 @@ def _memory(run: RunFolder) -> Said:
             sentence = "The diagnosis of this run says nothing of its memory."
         return Said("unknown", "Not measured", sentence, _command(run))
     tone, word = _ENOUGH[found["verdict"]]
-    return Said(tone, word, " ".join(_reach(found)))
+    return Said(tone, _with_steps(found, word), " ".join(_reach(found)))
+
+
+def _with_steps(found: Row, word: str) -> str:
+    """Say first how far: `23 steps: too short`."""
+    reached = [one["horizon"] for one in found["layers"]]
+    if not reached:
+        return word
+    longest = None if None in reached else max(reached)
+    far = "Beyond all lags" if longest is None else count(longest, "step")
+    return f"{far}: {word.lower()}"
 
 
 def _reach(found: Row) -> Iterator[str]:
     layers = found["layers"]
+    endless = [one for one in layers if one["horizon"] is None]
     if layers:
-        endless = [one for one in layers if one["horizon"] is None]
-        farthest = max((o for o in layers if o not in endless), key=_horizon, default={})
-        one = endless[0] if endless else farthest
-        share = f"{one['threshold']:.2g} of what it was"
+        farthest = endless[0] if endless else max(layers, key=_horizon)
+        share = f"{farthest['threshold']:.2g} of what it was"
         if endless:
-            yield f"Error stays above {share} at every lag looked at ({named(one)})."
+            yield f"Error stays above {share} at every lag looked at"
         else:
-            steps = count(one["horizon"], "step")
-            yield f"Error falls below {share} after {steps} ({named(one)})."
+            steps = count(farthest["horizon"], "step")
+            yield f"Error that flows back falls below {share} after {steps}"
+        yield f"({named(farthest)})."
     if found["needed"] is not None:
         yield f"The data need {count(found['needed'], 'step')} of history."
     elif found.get("curve"):
-        yield "More history than was tried may be needed."
+        yield "The data may need more history than was tried."
     if found.get("window") is not None:
-        yield f"Training lets error flow back {count(found['window'], 'step')}."
+        yield f"Training lets it flow back {count(found['window'], 'step')}."
 
 
 def _horizon(layer: Row) -> float:
@@ -166,8 +180,9 @@ def _horizon(layer: Row) -> float:
 def _changes(run: RunFolder) -> Iterator[Said]:
     """What was found, alarms first; then what the curves say."""
     order = ("alarm", "note", "good")
-    found = [] if run.diagnosis is None else run.diagnosis["findings"]
-    for one in sorted(found, key=lambda one: order.index(one["severity"])):
+    found: list[Row] = [] if run.diagnosis is None else run.diagnosis["findings"]
+    wrong = [one for one in found if one["severity"] != "good"]
+    for one in sorted(wrong or found, key=lambda one: order.index(one["severity"])):
         yield Said(one["severity"], _title(one), one["sentence"], one["remedy"])
     if _still_falling(run):
         epochs = run.document["settings"]["epochs"]
@@ -176,7 +191,7 @@ def _changes(run: RunFolder) -> Iterator[Said]:
     if run.diagnosis is None:
         sentence = "Gradients, memory and stability were not looked at yet."
         yield Said("unknown", "Not diagnosed", sentence, _command(run))
-    elif not any(one["severity"] != "good" for one in found):
+    elif not found:
         yield Said("good", "Nothing", "The diagnosis found nothing that must change.")
 
 

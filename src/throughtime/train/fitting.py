@@ -1,9 +1,10 @@
 """`fit`: from a cell and data to a run."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -109,6 +110,7 @@ def fit(
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
     tensorboard: bool = False,
+    reporter: Callable[[Reporter, Path], Reporter] | None = None,
     quiet: bool = True,
     command: str | None = None,
     named: str | None = None,
@@ -242,6 +244,9 @@ def fit(
     tensorboard
         Write the course of the training into the run's folder `tensorboard`, for
         TensorBoard to show; it needs the extra of that name.
+    reporter
+        Given the reporter of this training and its folder, the one that is told of all
+        that happens; it tells the given one. None: the given one alone.
     quiet
         False shows progress on standard error.
     command
@@ -304,6 +309,8 @@ def _fit(asked: Mapping[str, Any], ranks: Ranks) -> Run:
             reporter: Reporter = Silent() if silent else _live(settings, learned)
             if tensorboard and ranks.first:
                 reporter = Board(reporter, folder, learned.metric, earlier)
+            if asked["reporter"] is not None and ranks.first:
+                reporter = asked["reporter"](reporter, folder)
             if resume:
                 for line in words_on_resuming(earlier, folder):
                     reporter.say(line)

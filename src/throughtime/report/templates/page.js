@@ -41,10 +41,11 @@ async function watch() {
     try {
       const state = await (await fetch("state")).json();
       now.textContent = state.words;
-      if (seen !== null && state.epochs !== seen) await renew();
+      if (state.ended || (seen !== null && state.epochs !== seen)) await renew();
+      if (state.ended) return;
       seen = state.epochs;
     } catch {
-      now.textContent = "The training has ended; this page is what it last said.";
+      now.textContent = "Nothing is heard from the training any more; this is its last.";
       return;
     }
     await new Promise((resolve) => setTimeout(resolve, 1000));

@@ -29,7 +29,7 @@ class Epoch:
         self.number, self.meter, self.counted = number, meter, counted
         self.updates = self.clipped = self.sequences = self.steps = 0
         self.norms = 0.0  # of the gradients of all updates, added up
-        self.step_width = math.nan  # of the last update
+        self.step_width = 0.0  # of the last update
         self.done = 0.0  # of the batches that were expected
         self.complete = False
         self._since, self._before = time.perf_counter(), 0.0
@@ -78,7 +78,7 @@ class Epoch:
             "steps_per_second": steps / seconds,
             "clip_rate": self.clipped / max(self.updates, 1),
             "gradient_norm": self.norms / self.updates if self.updates else math.nan,
-            "learning_rate": self.step_width,
+            "learning_rate": self.step_width if self.updates else math.nan,
             "interrupted": not self.complete,
         }
 
