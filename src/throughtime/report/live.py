@@ -24,6 +24,8 @@ _HOST: Final = "127.0.0.1"
 # waits for it to ask once more.
 _WATCHES: Final = 5.0
 _LAST_LOOK: Final = 3.0
+# To make the page takes a twentieth of the time at most: the rest is the training's.
+_SPARED: Final = 20.0
 
 
 class LivePage:
@@ -100,6 +102,7 @@ class _Served:
         self.epochs = 0
         self.ended = False
         self._asked, self._told_the_end = 0.0, threading.Event()
+        self._shown, self._cost, self._made_at = 0, 0.0, 0.0
         self._made: dict[str, tuple[object, str]] = {}
         self._making = threading.Lock()
         try:
@@ -138,7 +141,10 @@ class _Served:
         return None
 
     def _state(self) -> str:
-        state = {"epochs": self.epochs, "ended": self.ended, "words": self._words()}
+        spared = time.monotonic() - self._made_at
+        if self.ended or spared >= _SPARED * self._cost:
+            self._shown = self.epochs
+        state = {"epochs": self._shown, "ended": self.ended, "words": self._words()}
         return json.dumps(state)
 
     def _words(self) -> str:
@@ -153,12 +159,15 @@ class _Served:
         return f"Epoch {now.epoch}, update {now.done} of {now.of}: loss {now.loss:.4g}."
 
     def _once(self, path: str, make: Callable[[Any], str]) -> str:
-        """Make it if something has happened since it was made."""
+        """Make it if there is something to show since it was made."""
         with self._making:
-            key = self.epochs, self.ended
+            key = self._shown, self.ended
             known = self._made.get(path)
             if known is None or known[0] != key:
+                begun = time.monotonic()
                 known = self._made[path] = key, make(read_run(self.folder))
+                self._made_at = time.monotonic()
+                self._cost = self._made_at - begun
             return known[1]
 
 
