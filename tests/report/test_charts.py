@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 import pytest
 
-from tests.report.diagnosed import EPOCHS, LAGS, LAYERS, STEPS, diagnosis, flow
+from tests.report.diagnosed import EPOCHS, LAGS, LAYERS, STEPS, diagnosis, flow, lags
 from throughtime.report.comparing import figures as shared
 from throughtime.report.comparing import table
 from throughtime.report.curves import curves
@@ -70,9 +70,9 @@ def test_a_table_holds_what_was_measured(run: RunFolder) -> None:
     )
     (steps,) = by_title(run, "Gradient flow by step")
     assert len(steps.body) == STEPS * len(LAYERS)
-    lags = by_title(run, "Gradient flow by time and lag")
-    assert len(lags) == len(LAYERS)
-    assert all(len(one.head) == 1 + LAGS for one in lags)
+    by_lag = by_title(run, "Gradient flow by time and lag")
+    assert len(by_lag) == len(LAYERS)
+    assert all(len(one.head) == 1 + LAGS for one in by_lag)
     epochs = by_title(run, "Gradient flow while it learned")
     assert [len(one.body) for one in epochs] == [EPOCHS * STEPS] * len(LAYERS)
 
@@ -88,6 +88,18 @@ def test_a_flow_of_exactly_0_is_no_point_of_a_logarithmic_chart(
     assert one.specification is not None
     values = one.specification["data"]["values"]
     assert values[0]["median"] is None
+
+
+def test_a_loss_at_the_end_of_each_sequence_is_of_its_last_step(
+    run: RunFolder,
+) -> None:
+    found = lags()
+    found["sampled"] = [-1]
+    for layer in found["layers"]:
+        layer["by_step"] = layer["by_step"][-1:]
+    changed = replace(run, diagnosis={**diagnosis(), "lags": found})
+    one, *_ = by_title(changed, "Gradient flow by time and lag")
+    assert [row[0] for row in one.body] == ["last"]
 
 
 def test_parts_that_are_missing_draw_nothing(run: RunFolder) -> None:

@@ -113,6 +113,10 @@ def endless(layers: list[dict[str, Any]]) -> list[dict[str, Any]]:
         (lambda m: {"layers": endless(m["layers"])}, "Beyond all lags: too short"),
         (lambda m: {"layers": [], "verdict": "unknown"}, "Not clear"),
         (lambda m: {"needed": None, "verdict": "unknown"}, "23 steps: not clear"),
+        (
+            lambda m: {"layers": [{**m["layers"][0], "horizon": 7.6}]},
+            "8 steps: too short",
+        ),
     ],
 )
 def test_each_kind_of_memory_has_its_words(
@@ -137,10 +141,14 @@ def test_alarms_come_first_and_what_is_good_only_alone(run: RunFolder) -> None:
     assert tones == ["alarm", "note"]
     assert found[0].word == "Vanishing: layer 0, h"
     assert found[0].remedy == "--init chrono"
+    learned = measured(0.9, majority=0.1)
+    run = replace(run, rows=[row(1, 0.4)], document=ended(run, "epochs", learned))
     only = {**diagnosis(), "findings": FINDINGS[:1]}
-    assert judge(replace(run, diagnosis=only)).changes[0].tone == "good"
+    assert [one.word for one in judge(replace(run, diagnosis=only)).changes] == [
+        "Good memory"
+    ]
     nothing = judge(replace(run, diagnosis={**diagnosis(), "findings": []})).changes
-    assert nothing[-1].word == "Nothing"
+    assert [one.word for one in nothing] == ["Nothing"]
 
 
 def test_a_loss_that_still_falls_asks_for_more_epochs(run: RunFolder) -> None:
@@ -151,6 +159,19 @@ def test_a_loss_that_still_falls_asks_for_more_epochs(run: RunFolder) -> None:
     ]
     assert "--epochs 10" in remedies[0]
     assert "--epochs 10" not in remedies[1]
+
+
+def test_a_weak_result_without_an_alarm_asks_for_more_of_a_network(
+    run: RunFolder,
+) -> None:
+    weak = replace(
+        run,
+        rows=[row(1, 0.4), row(2, 0.4)],
+        document=ended(run, "epochs", measured(0.7, majority=0.1, ridge=0.8)),
+        diagnosis={**diagnosis(), "findings": FINDINGS[:1]},
+    )
+    (said,) = judge(weak).changes
+    assert (said.tone, said.remedy) == ("note", "--hidden-size 12")
 
 
 def test_a_run_that_was_not_diagnosed_says_so(run: RunFolder) -> None:

@@ -79,7 +79,7 @@ def _summary(run: RunFolder) -> str:
 def _sections(run: RunFolder) -> Iterator[Section]:
     where = shlex.quote(str(run.path))
     diagnose = f"throughtime diagnose {where}"
-    watch = "throughtime train … --watch gradients"
+    watch = "--watch gradients"
     yield _section("Course of the training", curves(run), "No epoch is finished.", None)
     yield _section(
         "Gradient flow",
@@ -91,7 +91,7 @@ def _sections(run: RunFolder) -> Iterator[Section]:
         yield _section(
             "Gradient flow while it learned",
             iter(()),
-            "Nobody watched the training.",
+            "Nobody watched the training, which needs this option.",
             watch,
         )
     yield _section(

@@ -104,9 +104,11 @@ _BY_LAG: Final = (
 def _by_lag(
     sampled: Sequence[int], lags: Sequence[int], layer: Row, says: str
 ) -> Figure:
+    # A loss at the end of each sequence has no step of its own.
+    steps = ["last" if step < 0 else str(step) for step in sampled]
     data = [
         {"step": step, "lag": lag, "norm": norm, "power": logarithm(norm)}
-        for step, norms in zip(sampled, layer["by_step"], strict=True)
+        for step, norms in zip(steps, layer["by_step"], strict=True)
         for lag, norm in zip(lags, norms, strict=False)
         if norm is not None
     ]
@@ -121,6 +123,7 @@ def _by_lag(
             .title("lag k: steps back")
             .axis(labelOverlap=True, labelSeparation=6, labelAngle=0),
             y=alt.Y("step:O")
+            .sort(None)
             .title("step t of the loss")
             .axis(labelOverlap=True, labelSeparation=6),
             color=_heat("power:Q", "log₁₀ of the norm"),
@@ -132,8 +135,8 @@ def _by_lag(
         says,
         chart,
         ("step t", *(f"lag {lag}" for lag in lags)),
-        ((step, *norms) for step, norms in zip(sampled, layer["by_step"], strict=True)),
-        height=max(120, min(320, 22 * len(sampled))),
+        ((step, *norms) for step, norms in zip(steps, layer["by_step"], strict=True)),
+        height=max(80, min(320, 22 * len(sampled))),
     )
 
 

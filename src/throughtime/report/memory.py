@@ -82,7 +82,7 @@ def _beside(norm: float | None, first: float | None) -> float | None:
 
 
 def _steps(horizon: float | None) -> str:
-    return "none of those looked at" if horizon is None else f"{horizon:g}"
+    return "none of those looked at" if horizon is None else f"{horizon:.0f}"
 
 
 _WAYS = {

@@ -51,7 +51,8 @@ class Verdict:
 
 def judge(run: RunFolder) -> Verdict:
     """Say of a run what matters most."""
-    return Verdict(_learned(run), _memory(run), tuple(_changes(run)))
+    learned = _learned(run)
+    return Verdict(learned, _memory(run), tuple(_changes(run, learned)))
 
 
 # ----------------------------------------------------------------------- did it learn
@@ -148,7 +149,7 @@ def _with_steps(found: Row, word: str) -> str:
     if not reached:
         return word
     longest = None if None in reached else max(reached)
-    far = "Beyond all lags" if longest is None else count(longest, "step")
+    far = "Beyond all lags" if longest is None else count(round(longest), "step")
     return f"{far}: {word.lower()}"
 
 
@@ -161,7 +162,7 @@ def _reach(found: Row) -> Iterator[str]:
         if endless:
             yield f"Error stays above {share} at every lag looked at"
         else:
-            steps = count(farthest["horizon"], "step")
+            steps = count(round(farthest["horizon"]), "step")
             yield f"Error that flows back falls below {share} after {steps}"
         yield f"({named(farthest)})."
     if found["needed"] is not None:
@@ -177,26 +178,43 @@ def _horizon(layer: Row) -> float:
 
 
 # --------------------------------------------------------------------------- changes
-def _changes(run: RunFolder) -> Iterator[Said]:
+def _changes(run: RunFolder, learned: Said) -> Iterator[Said]:
     """What was found, alarms first; then what the curves say."""
-    order = ("alarm", "note", "good")
     found: list[Row] = [] if run.diagnosis is None else run.diagnosis["findings"]
     wrong = [one for one in found if one["severity"] != "good"]
-    for one in sorted(wrong or found, key=lambda one: order.index(one["severity"])):
+    for one in sorted(wrong, key=lambda one: one["severity"] != "alarm"):
         yield Said(one["severity"], _title(one), one["sentence"], one["remedy"])
-    if _still_falling(run):
+    falling = _still_falling(run)
+    if falling:
         epochs = run.document["settings"]["epochs"]
         sentence = "The loss was still falling when the last epoch ended."
         yield Said("note", "Not finished", sentence, f"--epochs {2 * epochs}")
     if run.diagnosis is None:
         sentence = "Gradients, memory and stability were not looked at yet."
         yield Said("unknown", "Not diagnosed", sentence, _command(run))
-    elif not found:
+    elif not wrong and not falling:
+        yield from _nothing_wrong(run, learned, found)
+
+
+def _nothing_wrong(run: RunFolder, learned: Said, found: list[Row]) -> Iterator[Said]:
+    """Say what is left where the diagnosis raised no alarm."""
+    if learned.tone in {"note", "alarm"}:
+        size = run.document["settings"]["hidden_size"]
+        sentence = (
+            "Error flows as it should, and yet the result is not good enough: a larger "
+            "network, or another cell, may do better."
+        )
+        yield Said("note", "A larger network", sentence, f"--hidden-size {2 * size}")
+        return
+    for one in found:
+        yield Said("good", _title(one), one["sentence"], one["remedy"])
+    if not found:
         yield Said("good", "Nothing", "The diagnosis found nothing that must change.")
 
 
 def _title(finding: Row) -> str:
-    where = f": {finding['where']}" if finding.get("where") else ""
+    wrong = finding["severity"] != "good"
+    where = f": {finding['where']}" if wrong and finding.get("where") else ""
     return f"{finding['kind'].capitalize()}{where}"
 
 
