@@ -87,6 +87,14 @@ def test_nothing_is_claimed_before_the_first_epoch(run: RunFolder) -> None:
     assert (said.word, said.tone) == ("Not yet", "unknown")
 
 
+@pytest.mark.parametrize("rows", [[], [row(1, 0.5)]])
+def test_a_training_that_exploded_has_not_learned(
+    run: RunFolder, rows: list[dict[str, Any]]
+) -> None:
+    said = judge(replace(run, rows=rows, document=ended(run, "diverged"))).learned
+    assert (said.word, said.tone) == ("No, it diverged", "alarm")
+
+
 def remembered(run: RunFolder, **parts: Any) -> RunFolder:
     return replace(run, diagnosis={**diagnosis(), "memory": {**memory(), **parts}})
 

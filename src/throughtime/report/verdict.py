@@ -58,6 +58,12 @@ def judge(run: RunFolder) -> Verdict:
 # ----------------------------------------------------------------------- did it learn
 def _learned(run: RunFolder) -> Said:
     best = run.best
+    if run.training["stopped"] == "diverged":
+        kept = (
+            "no weights were kept" if best is None else f"kept: epoch {best['epoch']}"
+        )
+        sentence = f"A loss or a gradient was no finite number any more; {kept}."
+        return Said("alarm", "No, it diverged", sentence)
     if best is None or run.metric is None:
         return Said("unknown", "Not yet", "No epoch was finished so far.")
     known = _beside_trivial(run)

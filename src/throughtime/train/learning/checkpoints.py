@@ -20,7 +20,7 @@ from throughtime.train.files.folder import write
 from throughtime.train.files.storage import one_line
 from throughtime.train.ranks import ALONE, Ranks
 
-VERSION: Final = 4
+VERSION: Final = 3
 MACHINE: Final = "machine"
 
 # What each rank has of its own of a loop; all else is the same on all ranks.

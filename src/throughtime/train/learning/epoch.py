@@ -84,18 +84,20 @@ class Epoch:
 
     def state_dict(self) -> dict[str, Any]:
         """Return what the row will be made of."""
-        counts = {name: getattr(self, name) for name in _COUNTS}
+        counts = {name: getattr(self, name) for name in (*_COUNTS, *_OF_GRADIENTS)}
         meter = self.meter.state_dict()
         return {**counts, "seconds": self.seconds, "meter": meter}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from where `state_dict` was taken."""
+        # Older checkpoints do not know what the gradients of a begun epoch were.
+        for name, unknown in (("norms", math.nan), ("step_width", 0.0)):
+            setattr(self, name, state.get(name, unknown))
         for name in _COUNTS:
             setattr(self, name, state[name])
         self._since, self._before = time.perf_counter(), state["seconds"]
         self.meter.load_state_dict(state["meter"])
 
 
-_COUNTS = (
-    "number updates norms step_width done clipped sequences steps complete"
-).split()
+_COUNTS = ("number", "updates", "done", "clipped", "sequences", "steps", "complete")
+_OF_GRADIENTS = ("norms", "step_width")
