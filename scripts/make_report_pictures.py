@@ -53,7 +53,6 @@ def main() -> None:
         one = Path(runs[0]) / "report.html"
         with running() as browser:
             with visit(browser, both, size=DESK) as visited:
-                visited.page.locator("#run-0").scroll_into_view_if_needed()
                 take(visited, "report.png")
             with visit(browser, one, size=PHONE, scheme="dark") as visited:
                 take(visited, "report-phone.png")

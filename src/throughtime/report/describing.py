@@ -91,7 +91,7 @@ def _sections(run: RunFolder) -> Iterator[Section]:
         yield _section(
             "Gradient flow while it learned",
             iter(()),
-            "Nobody watched the training, which needs this option.",
+            "Nobody watched the gradients of the training.",
             watch,
         )
     yield _section(
