@@ -1,9 +1,10 @@
 """`fit`: from a cell and data to a run."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -117,6 +118,7 @@ def fit(
     resume: bool = False,
     restarts: int = 1,
     tensorboard: bool = False,
+    reporter: Callable[[Reporter, Path], Reporter] | None = None,
     quiet: bool = True,
     command: str | None = None,
     named: str | None = None,
@@ -271,6 +273,9 @@ def fit(
     tensorboard
         Write the course of the training into the run's folder `tensorboard`, for
         TensorBoard to show; it needs the extra of that name.
+    reporter
+        Given the reporter of this training and its folder, the one that is told of all
+        that happens; it tells the given one. None: the given one alone.
     quiet
         False shows progress on standard error.
     command
@@ -349,6 +354,8 @@ def _train(
         reporter: Reporter = Silent() if silent else _live(settings, made.task)
         if asked["tensorboard"] and ranks.first:
             reporter = Board(reporter, folder, made.task.metric, earlier)
+        if asked["reporter"] is not None and ranks.first:
+            reporter = asked["reporter"](reporter, folder)
         if resume:
             for line in words_on_resuming(earlier, folder):
                 reporter.say(line)
