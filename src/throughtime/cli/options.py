@@ -78,7 +78,7 @@ def beside(metric: str, baselines: Mapping[str, float]) -> list[str]:
 
 def note_untrained(best_epoch: int) -> None:
     """Say of a run that it has learned nothing yet."""
-    from throughtime.train.runs import UNTRAINED
+    from throughtime.train.opening import UNTRAINED
 
     if best_epoch == 0:
         click.echo(UNTRAINED, err=True)

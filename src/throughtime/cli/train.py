@@ -38,9 +38,9 @@ from throughtime.cli.training import training
     type=Names(),
     default=(),
     metavar="gradients,live",
-    help="gradients: write down how long error is at each step as it flows back, what is "
-    "saturated and how much weights change. live: serve the page of `throughtime report` "
-    "on this machine, renewed after every epoch. Both with a comma between.",
+    help="gradients: write down how long error is at each step as it flows back, what "
+    "is saturated and how much weights change. live: serve the page of `throughtime "
+    "report` on this machine, renewed after every epoch. Both with a comma between.",
 )
 @machine_readable
 @click.option("--quiet", is_flag=True, help="Show no progress.")

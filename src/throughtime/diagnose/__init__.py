@@ -8,9 +8,10 @@ through. `bounds`: what no gradient can exceed, from the weights alone. How stat
 (how fast neighbouring states part), `fixed_points` (where they stand still), `flossing`
 (exponents pushed towards 0), `flow_penalty` (error that keeps its size). Where the
 weights lie: `hessian` (curvature of the loss), `surface` (minimum, saddle, plateau or
-slope) with `line` and `slices`. `findings`: what the numbers of a `diagnosis` and the `course` of its training mean, in sentences with a
-remedy each, by the `thresholds` of one table. `lab`: a room of exact toy experiments,
-known in closed form and measured with the same engine that trains.
+slope) with `line` and `slices`. `findings`: what the numbers of a `diagnosis` and the
+`course` of its training mean, in sentences with a remedy each, by the `thresholds` of
+one table. `lab`: a room of exact toy experiments, known in closed form and measured
+with the same engine that trains.
 
 May import `optim`, `nn` and the rooms below, NumPy, SciPy, torch and matplotlib; knows
 neither data nor training, but is given modules, tensors and functions.
