@@ -11,7 +11,7 @@ import throughtime
 
 PUBLIC = (
     "CarriedState Cell Input Parameter State bench cells cite convert data diagnose "
-    "errors estimators explain fit load math nn optim train"
+    "errors estimators explain fit load math nn optim report train"
 ).split()
 MOST_NAMES = 30
 

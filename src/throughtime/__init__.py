@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         math,
         nn,
         optim,
+        report,
         train,
     )
 
@@ -51,6 +52,7 @@ __all__ = [
     "math",
     "nn",
     "optim",
+    "report",
     "train",
 ]
 

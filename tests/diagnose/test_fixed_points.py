@@ -177,7 +177,7 @@ def test_what_makes_no_sense_is_refused(settings: dict[str, Any], message: str) 
         fixed_points(module, **settings)
     with pytest.raises(UnfitMeasurement, match="0 steps"):
         fixed_points(module, torch.zeros(0, 1, 1))
-    with pytest.raises(UnfitMeasurement, match="state='a state' .* drawn states"):
+    with pytest.raises(UnfitMeasurement, match=r"state='a state' .* drawn states"):
         fixed_points(module, state=[torch.zeros(1, 1, 2)])
     with pytest.raises(NothingCarried, match="fixed point is asked of Feedforward"):
         fixed_points(Recurrent(Feedforward(), 1, 2))

@@ -45,13 +45,21 @@ TRAININGS: dict[str, tuple[Any, dict[str, Any]]] = {
     "multilabel": (EVERY["multilabel"], {"flossing": 2}),
     "classify per sequence": (
         EVERY["classify per sequence"],
-        {"class_weights": "balanced", "target_replication": 0.5, "activity_l1": 0.1},
+        {
+            "class_weights": "balanced",
+            "target_replication": 0.5,
+            "activity_l1": 0.1,
+            "flow_penalty": 0.1,
+        },
     ),
     "forecast of changes": (
         EVERY["forecast of changes"],
         {"steps": 5, "activity_l1": 0.1},
     ),
-    "next symbol": (EVERY["next symbol"], {"tbptt": "3:5", "accumulate": 2}),
+    "next symbol": (
+        EVERY["next symbol"],
+        {"tbptt": "3:5", "accumulate": 2, "flow_penalty": 0.1},
+    ),
     "items": (
         read(events(30), Reading("who", "when", items="what:how", target="label")),
         {"optimizer": "lazy-fobos", "l1": 1e-3, "l2": 1e-3},

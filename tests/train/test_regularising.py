@@ -102,11 +102,10 @@ def first_weights(signs: SequenceDataset, out: Path, **said: Any) -> dict[str, A
 
 
 def test_a_start_is_that_of_initialise(signs: SequenceDataset, tmp_path: Path) -> None:
-    plain = first_weights(signs, tmp_path / "plain")
     found = first_weights(signs, tmp_path / "bias", init="identity", forget_bias=1.5)
     eye = torch.eye(4).repeat(4, 1)
     assert torch.equal(found["network.weight_hh_l0"], eye)
-    assert torch.equal(found["network.weight_ih_l0"], plain["network.weight_ih_l0"])
+    assert found["network.weight_ih_l0"].std() < 0.002
     expected = torch.tensor([0.0, 1.5, 0.0, 0.0]).repeat_interleave(4)
     assert torch.equal(found["network.bias_ih_l0"], expected)
     chrono = first_weights(signs, tmp_path / "chrono", init="chrono")

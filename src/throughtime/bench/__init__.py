@@ -11,6 +11,11 @@ May import `train` and all rooms below. Speed is measured elsewhere, in `benchma
 the top of the repository, which is not shipped. Next: `cli`.
 """
 
-from throughtime.bench import delayed_recall, fixed_copy, influence_balancing
+from throughtime.bench import (
+    delayed_recall,
+    fixed_copy,
+    influence_balancing,
+    temporal_order,
+)
 
-__all__ = ["delayed_recall", "fixed_copy", "influence_balancing"]
+__all__ = ["delayed_recall", "fixed_copy", "influence_balancing", "temporal_order"]

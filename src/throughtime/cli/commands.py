@@ -14,6 +14,7 @@ from throughtime.cli.inspect import inspect
 from throughtime.cli.lab import lab
 from throughtime.cli.mistyped import mistyped
 from throughtime.cli.predict import predict
+from throughtime.cli.report import report
 from throughtime.cli.sample import sample
 from throughtime.cli.train import train
 from throughtime.errors import (
@@ -110,3 +111,4 @@ main.add_command(sample)
 main.add_command(inspect)
 main.add_command(diagnose)
 main.add_command(lab)
+main.add_command(report)

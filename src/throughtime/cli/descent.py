@@ -46,12 +46,22 @@ STARTING = [
     ),
     option(
         "Network",
+        "--flow-penalty",
+        type=float,
+        metavar="λ",
+        help="Add λ times (growth − 1)² of the error that flows back through each step "
+        "to what training makes small, so that it neither vanishes nor explodes; with "
+        "--clip, begin near 0.5.",
+    ),
+    option(
+        "Network",
         "--init",
         default="default",
         show_default=True,
         metavar="default|orthogonal|identity|chrono",
         help="How recurrent weights start: as the cell declares; orthogonal; as the "
-        "identity with biases of 0; or gates so that memories last up to many steps.",
+        "identity with biases of 0 and small weights of the input; or gates so that "
+        "memories last up to many steps.",
     ),
     option(
         "Network",

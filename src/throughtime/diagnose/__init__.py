@@ -6,11 +6,12 @@ error of a step reaches the states before it, `decay` how fast that falls with t
 through. `bounds`: what no gradient can exceed, from the weights alone. How states move:
 `trajectories` (what each layer passes through), `jacobians` of its steps, `lyapunov`
 (how fast neighbouring states part), `fixed_points` (where they stand still), `flossing`
-(exponents pushed towards 0). Where the weights lie: `hessian` (curvature of the loss),
-`surface` (minimum, saddle, plateau or slope) with `line` and `slices`. `findings`: what
-the numbers of a `diagnosis` and the `course` of its training mean, in sentences with a
-remedy each, by the `thresholds` of one table. `lab`: a room of exact toy experiments,
-known in closed form and measured with the same engine that trains.
+(exponents pushed towards 0), `flow_penalty` (error that keeps its size). Where the
+weights lie: `hessian` (curvature of the loss), `surface` (minimum, saddle, plateau or
+slope) with `line` and `slices`. `findings`: what the numbers of a `diagnosis` and the
+`course` of its training mean, in sentences with a remedy each, by the `thresholds` of
+one table. `lab`: a room of exact toy experiments, known in closed form and measured
+with the same engine that trains.
 
 May import `optim`, `nn` and the rooms below, NumPy, SciPy, torch and matplotlib; knows
 neither data nor training, but is given modules, tensors and functions.
@@ -26,6 +27,7 @@ from throughtime.diagnose.findings import find
 from throughtime.diagnose.fixed_points import FixedPoint, fixed_points
 from throughtime.diagnose.flossing import flossing_loss
 from throughtime.diagnose.flow import GradientFlow, gradient_flow
+from throughtime.diagnose.flow_penalty import FlowPenalty
 from throughtime.diagnose.hessian import (
     Extremes,
     Index,
@@ -48,6 +50,7 @@ __all__ = [
     "Extremes",
     "Finding",
     "FixedPoint",
+    "FlowPenalty",
     "GradientBounds",
     "GradientFlow",
     "GradientsByLag",

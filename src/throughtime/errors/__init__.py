@@ -21,6 +21,7 @@ from throughtime.errors.language import *
 from throughtime.errors.modules import *
 from throughtime.errors.optim import *
 from throughtime.errors.ranks import *
+from throughtime.errors.reports import *
 from throughtime.errors.restarts import *
 from throughtime.errors.runs import *
 from throughtime.errors.sparse import *

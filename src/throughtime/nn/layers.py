@@ -21,6 +21,7 @@ from throughtime.nn.initialisation import check_initialisation, draw
 from throughtime.nn.packing import Packing
 from throughtime.nn.permuting import taken
 from throughtime.nn.precision import own_precision
+from throughtime.nn.recording import Recorder
 from throughtime.nn.settings import (
     check_dtype,
     check_flag,
@@ -35,8 +36,7 @@ from throughtime.nn.states import state_class
 if TYPE_CHECKING:
     from throughtime.nn.watching import WatchedCall, Watching
 
-KEYS = (-(2**63), 2**63 - 1)
-"""The range that keys are drawn from."""
+KEYS = (-(2**63), 2**63 - 1)  # the range that keys are drawn from
 Device = torch.device | str | int | None
 Values = dict[tuple[int, int, str], Tensor]
 """By layer, direction and name: the rows of a value."""
@@ -69,6 +69,7 @@ class Layers(SparseInputs):
 
     watching: "Watching | None" = None
     """Who watches backward passes, see `watch`."""
+    recorder: Recorder | None = None  # keeps steps and errors, to run them again
 
     def __init__(
         self,
@@ -126,9 +127,7 @@ class Layers(SparseInputs):
         # What runs in evaluation: every random value is at its mean.
         self.evaluated = tuple(map(evaluated, self.running))
         self._exposed = tuple(map(exposed, self.running))
-        self._exposed_means = self._exposed
-        if self.random:
-            self._exposed_means = tuple(map(exposed, self.evaluated))
+        self._exposed_means = tuple(map(exposed, self.evaluated))
         shown = (one.graph for one in (*self._exposed, *self._exposed_means))
         for graph in (*self.running, *self.evaluated, *shown):
             text_of(graph)  # a program that torch compiles can read it, not write it
@@ -280,7 +279,7 @@ class Layers(SparseInputs):
         x = inputs["x"]
         choice = self.choice(x.dtype, x.device)
         call = self._watched_call(steps, batch, packing)
-        if values is not None or call is not None:
+        if not (values is None and call is None and self.recorder is None):
             shown = self.graphs if values is None else [s.graph for s in self._exposed]
             choice = choose(self.backend, shown, "", x.dtype, x.device)
         extent = steps, batch, packing, self._segment(choice, x, steps, batch)
@@ -376,7 +375,8 @@ class Layers(SparseInputs):
         graph = self.running_graph(layer, key) if values is None else shown.graph
         if call is not None:
             graph, inputs = call.watch(layer, direction, graph, inputs)
-        output, finals = run_layer(
+        run = run_layer if self.recorder is None else self.recorder.runner(packing)
+        output, finals = run(
             graph,
             inputs,
             initial,

@@ -17,6 +17,8 @@ from throughtime.graph.recurrences import recurrent_matrices
 from throughtime.nn.layers import Layers
 
 WAYS = ("default", "orthogonal", "identity", "chrono")
+# Of what reads the input: small, so that units of a ReLU add up for long.
+_STD_OF_IRNN = 0.001
 
 
 @torch.no_grad()
@@ -38,9 +40,11 @@ def initialise(
         A `Recurrent`, or one of `torch.nn`'s kinds from `throughtime.nn`.
     init
         ``"default"``: nothing is changed. ``"orthogonal"``: each gate's block of the
-        matrices that multiply a state is drawn orthogonal, with heads each head's.
-        ``"identity"``: each of these blocks is the identity and all biases are 0
-        (Le, Jaitly & Hinton, arXiv:1504.00941: with ReLU, an IRNN). ``"chrono"``:
+        matrices that multiply a state is drawn orthogonal, with heads each head's
+        (Saxe, McClelland & Ganguli, arXiv:1312.6120).
+        ``"identity"``: each of these blocks is the identity, all biases are 0, and all
+        other matrices are drawn from N(0, 0.001²) (Le, Jaitly & Hinton,
+        arXiv:1504.00941: with ReLU, an IRNN). ``"chrono"``:
         biases of the gates are drawn so that memories last from 1 to ``steps`` steps,
         ``log U(1, steps - 1)`` for what is kept, and its negative for what is taken in,
         if that has a gate of its own (Tallec & Ollivier, arXiv:1804.11188).
@@ -105,6 +109,8 @@ def _start_matrices(module: Layers, init: str) -> None:
                     block.copy_(start(torch.empty_like(block)))
             elif init == "identity" and declared.role == "bias":
                 nn.init.zeros_(weight)
+            elif init == "identity" and weight.dim() == 2:
+                nn.init.normal_(weight, std=_STD_OF_IRNN)
 
 
 def _blocks(graph: StepGraph, weight: Tensor) -> tuple[Tensor, ...]:

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import torch
 
 from throughtime.data import Dataset, describe_data
+from throughtime.data.trivial import LAST_TRUE
 from throughtime.errors import TrainingDiverged
 from throughtime.train.asking.settings import Settings
 from throughtime.train.descent.optimizers import takes_rows
-from throughtime.train.files.documents import write_document
+from throughtime.train.files.documents import as_json, write_document
 from throughtime.train.files.folder import (
     CHECKPOINT,
     COMMAND,
@@ -28,9 +29,9 @@ from throughtime.train.files.folder import (
 from throughtime.train.files.storage import weights_of, write_weights
 from throughtime.train.interruption import Interruption, interruptible
 from throughtime.train.learning import Loop, Outcome
-from throughtime.train.learning.checkpoints import restore
+from throughtime.train.learning.checkpoints import hardware, machine, restore
 from throughtime.train.learning.resuming import check_same
-from throughtime.train.metrics import measure
+from throughtime.train.metrics import HIGHER_IS_BETTER, measure
 from throughtime.train.model import Model
 from throughtime.train.runs import Run
 from throughtime.train.showing.picture import draw_curve
@@ -150,8 +151,22 @@ class Conduct:
             measured=measured,
         )
         if ranks.first and measured:
+            self._write_document(outcome, self._result(run, measured["test"]))
             self._draw(run, measured["test"][self.task.metric])
         return run
+
+    def _result(self, run: Run, test: Mapping[str, float]) -> dict[str, Any]:
+        """Say what came out, and what trivial methods reach without the truth."""
+        metric = self.task.metric
+        fair = {n: v for n, v in run.baselines().items() if n != LAST_TRUE}
+        return as_json(
+            {
+                "metric": metric,
+                "higher_is_better": metric in HIGHER_IS_BETTER,
+                "test": test,
+                "trivial": fair,
+            }
+        )
 
     def _draw(self, run: Run, result: float) -> None:
         """Draw how it came to the result on the test part."""
@@ -164,9 +179,17 @@ class Conduct:
         )
         write(self.folder / CURVE, picture)
 
-    def _write_document(self, outcome: Outcome) -> dict[str, Any]:
+    def _write_document(
+        self, outcome: Outcome, result: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         # The epoch that was kept is written in the weights' own file, with them.
-        training = {"stopped": outcome.stopped}
+        training = {
+            "stopped": outcome.stopped,
+            "machine": machine(),
+            "hardware": hardware(),
+            "threads": torch.get_num_threads(),
+            "result": result,
+        }
         return write_document(
             self.folder, self.model, self.task, self.settings, self.source, training
         )

@@ -1,9 +1,10 @@
 """`fit`: from a cell and data to a run."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ from throughtime.train.descent.penalties import check_penalties
 from throughtime.train.files.describing import describe
 from throughtime.train.files.folder import make_folder
 from throughtime.train.learning.flossing import check_flossing
+from throughtime.train.learning.flow import check_flow
 from throughtime.train.learning.resuming import (
     find_checkpoint,
     with_threads_of,
@@ -77,6 +79,7 @@ def fit(
     k_winners: float | None = None,
     activity_l1: float | None = None,
     watch: str | None = None,
+    flow_penalty: float | None = None,
     init: str = "default",
     forget_bias: float | None = None,
     chrono_steps: int | None = None,
@@ -115,6 +118,7 @@ def fit(
     resume: bool = False,
     restarts: int = 1,
     tensorboard: bool = False,
+    reporter: Callable[[Reporter, Path], Reporter] | None = None,
     quiet: bool = True,
     command: str | None = None,
     named: str | None = None,
@@ -180,6 +184,12 @@ def fit(
         state is at each step, which shares of sigmoids and tanhs are saturated, and how
         much weights change; `flow.jsonl` in the run has a line for each epoch. Bits of
         the weights are the same.
+    flow_penalty
+        λ of a penalty on error that vanishes or explodes on its way back through time
+        (Pascanu, Mikolov & Bengio 2013): training adds λΩ, the mean over all steps of a
+        sequence of (‖∂E/∂s_{k+1} · ∂s_{k+1}/∂s_k‖ / ‖∂E/∂s_{k+1}‖ − 1)², s all states
+        of a layer. With `tbptt` it is of the steps of each window. What is recorded as
+        loss is without it.
     init, forget_bias, chrono_steps
         How recurrent weights and gates start, as in `throughtime.nn.initialise`.
         `chrono_steps` None: the longest stretch of steps that error flows through.
@@ -263,6 +273,9 @@ def fit(
     tensorboard
         Write the course of the training into the run's folder `tensorboard`, for
         TensorBoard to show; it needs the extra of that name.
+    reporter
+        Given the reporter of this training and its folder, the one that is told of all
+        that happens; it tells the given one. None: the given one alone.
     quiet
         False shows progress on standard error.
     command
@@ -311,8 +324,7 @@ def _made(
         source = describe_source(asked["data"], dataset, reading)
         _check_same(ranks, model, settings, source)
         check_updates(settings, learned.batches())
-        check_penalties(model.network, settings.l1, settings.l2)
-        check_flossing(model.network, settings)
+        _check_network(model, settings)
         yield Made(model, learned, settings, dataset, source)
 
 
@@ -342,10 +354,19 @@ def _train(
         reporter: Reporter = Silent() if silent else _live(settings, made.task)
         if asked["tensorboard"] and ranks.first:
             reporter = Board(reporter, folder, made.task.metric, earlier)
+        if asked["reporter"] is not None and ranks.first:
+            reporter = asked["reporter"](reporter, folder)
         if resume:
             for line in words_on_resuming(earlier, folder):
                 reporter.say(line)
         return training.run(reporter, earlier)
+
+
+def _check_network(model: Model, settings: Settings) -> None:
+    """Refuse what the network has nothing for."""
+    check_penalties(model.network, settings.l1, settings.l2)
+    check_flossing(model.network, settings)
+    check_flow(model.network, settings.flow_penalty)
 
 
 def _check_same(

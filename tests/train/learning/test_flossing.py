@@ -189,5 +189,5 @@ def test_a_gradient_that_is_not_finite_ends_it() -> None:
         # Its logarithm is a number, its gradient, beyond one over it, is none.
         weight = flossing.model.network.get_parameter("weight_hh_l0")
         weight.copy_(1e-37 * torch.eye(8))
-    with pytest.raises(FlossingDiverged, match="flossing=3.* at update 1"):
+    with pytest.raises(FlossingDiverged, match=r"flossing=3.* at update 1"):
         flossing.run(1)

@@ -34,6 +34,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "decay and clipping": {"weight_decay": 0.1, "clip": 0.1, "clip_value": 0.01},
     "masks": {"zoneout": 0.2, "drop_connect": 0.2, "variational_dropout": 0.2},
     "winners": {"k_winners": 0.5},
+    "flow": {"flow_penalty": 0.5, "variational_dropout": 0.2, "accumulate": 3},
     "activity": {"activity_l1": 0.1, "num_layers": 2, "accumulate": 3},
     "watched": {"watch": "gradients", "accumulate": 2},
     "plateau": {"schedule": "plateau", "schedule_epochs": 1, "learning_rate": 0.5},

@@ -5,7 +5,8 @@ gives an object with a `title`, a `sentence` that says what it means, a `table`,
 picture and every number as JSON (`experiment`). What has a closed form is computed by
 itself and measured by the engine that trains, in float64 (`measuring`).
 
-`vanishing` (one unit), `carousel` (what an LSTM has instead), `bounds` (many units).
+`vanishing` (one unit), `carousel` (what an LSTM has instead), `bounds` (many units),
+`saddle` (where Newton's method stays).
 `EXPERIMENTS` has them by name; `throughtime lab NAME` runs one.
 
 May import what `diagnose` may. Next: `bounds` of `diagnose`, for your own weights.
@@ -16,6 +17,7 @@ from collections.abc import Callable
 from throughtime.diagnose.lab.bounds import BoundedGradient, bounds
 from throughtime.diagnose.lab.carousel import Carousel, ErrorCarousel, carousel
 from throughtime.diagnose.lab.experiment import Experiment
+from throughtime.diagnose.lab.saddle import Saddle, saddle
 from throughtime.diagnose.lab.vanishing import VanishingGradient, vanishing
 
 __all__ = [
@@ -24,9 +26,11 @@ __all__ = [
     "Carousel",
     "ErrorCarousel",
     "Experiment",
+    "Saddle",
     "VanishingGradient",
     "bounds",
     "carousel",
+    "saddle",
     "vanishing",
 ]
 
@@ -34,5 +38,6 @@ EXPERIMENTS: dict[str, Callable[..., Experiment]] = {
     "vanishing": vanishing,
     "carousel": carousel,
     "bounds": bounds,
+    "saddle": saddle,
 }
 """By the name that the command line gives them."""

@@ -17,6 +17,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from throughtime.diagnose.lab.experiment import check_steps
 from throughtime.optim import SaddleFreeNewton
 from throughtime.optim.curvature import Loss, hessian_product
 
@@ -65,6 +66,7 @@ class Saddle:
     """The paths of three methods from one start."""
 
     paths: tuple[Path, ...]
+    title: str = "Down x² − y²: who stays in the saddle"
 
     @property
     def sentence(self) -> str:
@@ -90,6 +92,7 @@ class Saddle:
 
     def draw(self, figure: Figure) -> None:
         """Draw the paths over the surface, and |y| by steps."""
+        figure.suptitle(self.title, x=0.01, ha="left", fontsize=12, fontweight="bold")
         surface, distance = figure.subplots(1, 2)
         ticks = np.linspace(-1.4, 1.4, 57)
         x, y = np.meshgrid(ticks, ticks)
@@ -111,6 +114,7 @@ class Saddle:
     def to_json(self) -> dict[str, Any]:
         """Return what JSON can hold."""
         return {
+            "title": self.title,
             "paths": [
                 {
                     "method": path.method,
@@ -138,6 +142,7 @@ def saddle(
     steps
         How many at most; who has come to |y| > 1 goes no further.
     """
+    check_steps(steps)
     methods: list[tuple[str, Update]] = [
         ("gradient descent", partial(_descend, rate=rate)),
         ("Newton", _newton),

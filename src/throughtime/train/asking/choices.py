@@ -50,6 +50,7 @@ def suited(asked: Mapping[str, Any]) -> dict[str, Any]:
         "k_winners": None,
         "activity_l1": None,
         "watch": None,
+        "flow_penalty": None,
         "swa_start": _SWA_START if average == "swa" else None,
     }
 

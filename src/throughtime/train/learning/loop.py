@@ -183,7 +183,7 @@ class Loop:
         self.watch.load_state_dict(state["watch"])
         self.training.load_state_dict(state["training"])
         self.epoch.load_state_dict(state["epoch"])
-        self.flossed = state.get("flossed", 0)  # older ones have none
+        self.flossed = state["flossed"]
         self.outcome = Outcome(state["rows"], state["best_epoch"], state["best_loss"])
         self._write_metrics()
         self._write_best()
@@ -205,7 +205,8 @@ class Loop:
         self.model.train()
         self._floss()
         if not self.epoch.complete:
-            self._go_through()
+            with self.updates.flow.noted():
+                self._go_through()
         if self._interrupted():
             self.save()
         return self._validated()

@@ -21,6 +21,7 @@ from throughtime.train.descent.optimizers import (
 from throughtime.train.descent.penalties import weights_of_input
 from throughtime.train.descent.schedules import Schedule
 from throughtime.train.descent.torch_schedules import OF_TORCH, TorchSchedule
+from throughtime.train.learning.flow import Flow
 from throughtime.train.model import Model
 from throughtime.train.ranks import ALONE, Ranks
 from throughtime.train.ranks.ranks import share_gradient
@@ -53,7 +54,7 @@ class Updates:
     """Gradient descent: all that changes the weights.
 
     The gradient of an update is that of the mean over all answers of its batches, on
-    all ranks.
+    all ranks, and of the flow penalty, which shows in no loss.
 
     Parameters
     ----------
@@ -73,6 +74,7 @@ class Updates:
         self.settings, self.ranks = settings, ranks
         self.parameters = list(model.parameters())
         network = model.network
+        self.flow = Flow(network, settings.flow_penalty)
         # Weights that only have gradients for the rows that a batch names.
         self.tables = [network.get_parameter(name) for name in network.tables]
         self.optimizer = make_optimizer(
@@ -107,6 +109,7 @@ class Updates:
             self.optimizer.zero_grad()
         weight = float(answers.weight()) if self.shared else 1.0
         (loss * weight if self.shared else loss).backward()
+        self.flow.add(answers, weight)
         self._batches += 1
         self._expected += answers.updates
         self._weight += weight

@@ -10,7 +10,8 @@ from typing import Any, Final, Self
 
 from throughtime.errors import TrainingDiverged
 from throughtime.train.files.folder import MODEL, RESTARTS, WEIGHTS, cannot_write, write
-from throughtime.train.runs import Run, open_run
+from throughtime.train.opening import open_run
+from throughtime.train.runs import Run
 
 ROOMS: Final = "restarts"
 """The folder, in that of the run, where all seeds train."""

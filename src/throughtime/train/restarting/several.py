@@ -14,10 +14,12 @@ from throughtime.errors import (
     TrainingDiverged,
     UnusedSetting,
 )
-from throughtime.train.asking.settings import LARGEST_SEED, check_count
+from throughtime.train.asking.ranges import LARGEST_SEED
+from throughtime.train.asking.settings import check_count
 from throughtime.train.conducting import Made, introduction
 from throughtime.train.files.folder import held, make_folder
 from throughtime.train.interruption import Interruption, interruptible
+from throughtime.train.opening import open_run
 from throughtime.train.ranks import Ranks
 from throughtime.train.restarting.crossing import CannotCross, packed
 from throughtime.train.restarting.outcomes import (
@@ -27,7 +29,7 @@ from throughtime.train.restarting.outcomes import (
     spread_in_words,
 )
 from throughtime.train.restarting.processes import Ended, train_beside
-from throughtime.train.runs import Run, open_run
+from throughtime.train.runs import Run
 
 Train = Callable[..., Run]
 
