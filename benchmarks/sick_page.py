@@ -64,8 +64,8 @@ def _sick(group: list[Pair]) -> Iterator[str]:
 def _healthy(pairs: list[Pair]) -> Iterator[str]:
     yield "## Healthy runs"
     yield ""
-    yield "Runs on bundled data that learn raise no alarm. Notes are none: they say what"
-    yield "may be worth a try."
+    yield "Runs on bundled data that learn raise no alarm. Notes are none: they say"
+    yield "what may be worth a try."
     yield ""
     yield "| command | seed | metric | value | trivial | verdict | notes |"
     yield "| --- | ---: | --- | ---: | ---: | --- | --- |"

@@ -1,17 +1,10 @@
 """WHAT HAPPENED INSIDE: why a network does, or does not, learn from far back.
 
-`flow`: how long error is at every step of a backward pass. `lags`: how much of the
-error of a step reaches the states before it, `decay` how fast that falls with the lag.
-`memory`: which lag an answer needs, beside what error reaches and what the training let
-through. `bounds`: what no gradient can exceed, from the weights alone. How states move:
-`trajectories` (what each layer passes through), `jacobians` of its steps, `lyapunov`
-(how fast neighbouring states part), `fixed_points` (where they stand still), `flossing`
-(exponents pushed towards 0), `flow_penalty` (error that keeps its size). Where the
-weights lie: `hessian` (curvature of the loss), `surface` (minimum, saddle, plateau or
-slope) with `line` and `slices`. `findings`: what the numbers of a `diagnosis` and the
-`course` of its training mean, in sentences with a remedy each, by the `thresholds` of
-one table. `lab`: a room of exact toy experiments, known in closed form and measured
-with the same engine that trains.
+Error on its way back: `flow` by step, `lags` and `decay` by lag, `memory` beside what
+answers need, `bounds` from the weights alone, `flow_penalty`. How states move: `trajectories`,
+`jacobians`, `lyapunov`, `fixed_points`, `flossing`. Where weights lie: `hessian`,
+`surface`, `line`, `slices`. What it means: `findings` of a `diagnosis` and the `course`
+of its training, by `thresholds`. `lab`: exact toy experiments.
 
 May import `optim`, `nn` and the rooms below, NumPy, SciPy, torch and matplotlib; knows
 neither data nor training, but is given modules, tensors and functions.
