@@ -64,8 +64,8 @@ def _sick(group: list[Pair]) -> Iterator[str]:
 def _healthy(pairs: list[Pair]) -> Iterator[str]:
     yield "## Healthy runs"
     yield ""
-    yield "Runs on bundled data that learn raise no alarm. Notes are no alarms: they say"
-    yield "what may be worth a try."
+    yield "Runs on bundled data that learn raise no alarm. Notes are none: they say what"
+    yield "may be worth a try."
     yield ""
     yield "| command | seed | metric | value | trivial | verdict | notes |"
     yield "| --- | ---: | --- | ---: | ---: | --- | --- |"
@@ -101,12 +101,14 @@ A sequence of 201 steps begins with +1 or −1, then comes nothing but zeros; wh
 it? A tanh network of 32 units stays at chance: 200 steps back nothing is left of the
 error.""",
     "exploding": """\
-The adding problem with a yes or no: two of 100 numbers are marked, is their sum above
-1? A ReLU network that starts from the identity lets error pass, until its weights
-grow a little: without clipping one update throws them away, and it stays at chance.""",
+The same question, with a little noise in the place of the zeros, asked of a ReLU
+network that starts from the identity. Error passes, until its weights grow a little:
+without clipping one update of plain gradient descent throws them away, and the next
+loss is no number.""",
     "saturated": """\
-The same question of 40 numbers, asked of an LSTM with a learning rate of 0.5. Its gates
-are driven to 0 and 1 in a few updates, where their derivatives are nearly 0.""",
+The adding problem with a yes or no: two of 40 numbers are marked, is their sum above 1?
+An LSTM with a learning rate of 0.5: a few updates drive its gates to 0 and 1, where
+their derivatives are nearly 0.""",
 }
 
 _TAIL = """\

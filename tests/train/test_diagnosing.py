@@ -189,6 +189,16 @@ def test_dead_units_are_counted(tmp_path: Path) -> None:
     assert (dead.node, dead.units, dead.dead >= 2) == ("h", 5, True)
 
 
+def test_a_picture_of_no_error_at_all(tmp_path: Path) -> None:
+    run = trained(make_sequences(60), tmp_path / "run")
+    with torch.no_grad():
+        run.model.head.weight.zero_()
+    found = run.diagnose()
+    assert found.flow is not None
+    assert not any(any(one.median) for one in found.flow.layers)
+    assert draw(found, "title").startswith(b"\x89PNG")
+
+
 def test_the_best_constant_is_the_best() -> None:
     draw = torch.Generator().manual_seed(0)
     options: dict[str, Any] = {"dtype": torch.float64}

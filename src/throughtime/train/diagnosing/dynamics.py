@@ -14,16 +14,16 @@ from throughtime.train.files.folder import INITIAL
 from throughtime.train.files.storage import read_weights
 from throughtime.train.runs import Run
 
-_SEQUENCES = 4
-_STEPS = 200
+_SEQUENCES = 2
+_STEPS = 100
 _EXPONENTS = 16
 # A Jacobian is of N² numbers for each step; so many numbers in all take some seconds.
-_NUMBERS = 4e7
+_NUMBERS = 2e7
 # Too few steps say nothing of what is on average.
 _FEWEST_STEPS = 20
 # A search for fixed points decomposes many such matrices.
 _MOST_UNITS = 128
-_STARTS = 8
+_STARTS = 4
 _POINTS = 11
 
 Call = tuple[Tensor, dict[str, Any]]

@@ -56,7 +56,7 @@ def _by_step(axes: Axes, diagnosis: Diagnosis) -> bool:
         (line,) = axes.plot(steps, _positive(one.median), label=label)
         low, high = _positive(one.low), _positive(one.high)
         axes.fill_between(steps, low, high, color=line.get_color(), alpha=0.15)
-    _finish(axes, "step")
+    _finish(axes, "step", len(diagnosis.flow.layers))
     return True
 
 
@@ -69,14 +69,15 @@ def _by_lag(axes: Axes, diagnosis: Diagnosis) -> bool:
     }
     for one in diagnosis.lags.layers:
         label = _label(one.layer, one.direction, one.state)
-        norms = _positive(one.norms)
-        (line,) = axes.plot(diagnosis.lags.lags, norms, label=label)
+        axes.plot(diagnosis.lags.lags, _positive(one.norms), label=label)
+    for one, line in zip(diagnosis.lags.layers, list(axes.lines), strict=True):
         horizon = horizons[one.layer, one.direction, one.state]
         if horizon is not None:
             axes.axvline(horizon, color=line.get_color(), linewidth=1, linestyle=":")
     if diagnosis.memory.needed is not None:
         axes.axvline(diagnosis.memory.needed, color=QUIET, linewidth=1)
-    _finish(axes, "lag  (dotted: 1 % is left; grey line: as far as answers look)")
+    below = "lag  (dotted: 1 % is left; grey line: as far as answers look)"
+    _finish(axes, below, len(diagnosis.lags.layers))
     return True
 
 
@@ -107,7 +108,9 @@ def _label(layer: int, direction: int, name: str) -> str:
     return f"{layer}{' reverse' if direction else ''}: {name}"
 
 
-def _finish(axes: Axes, below: str) -> None:
-    axes.set_yscale("log", nonpositive="mask")
+def _finish(axes: Axes, below: str, drawn: int) -> None:
+    # Where no error flows at all, a logarithm has nothing to show.
+    if any(np.isfinite(line.get_ydata()).any() for line in axes.lines[:drawn]):
+        axes.set_yscale("log", nonpositive="mask")
     axes.set_xlabel(below, fontsize=8)
     axes.legend(frameon=False, title="layer: state")
