@@ -174,6 +174,7 @@ def watched() -> list[dict[str, Any]]:
             "epoch": epoch,
             "updates": 40,
             "watched": 5,
+            "aligned": "start",
             "steps": list(range(STEPS)),
             "layers": [
                 {

@@ -153,29 +153,18 @@ _WATCHED: Final = (
 
 def _by_epoch(epochs: Sequence[Row]) -> Iterator[Figure]:
     """How the flow changed while the network learned, a map for each state."""
+    steps = "steps before the last" if epochs[-1]["aligned"] == "end" else "step"
     for place, layer in enumerate(epochs[-1]["layers"]):
-        rows = [
-            {
-                "epoch": one["epoch"],
-                "step": step,
-                "norm": norm,
-                "power": logarithm(norm),
-            }
-            for one in _thinned(epochs)
-            for step, norm in _thinned(
-                list(zip(one["steps"], one["layers"][place]["norms"], strict=True))
-            )
-        ]
+        rows = list(_stretches(_thinned(epochs), place))
         said = tooltip(
-            ("epoch:O", "epoch"), ("step:O", "step"), ("norm:Q", "‖∂L/∂state‖")
+            ("epoch:O", "epoch"), ("step:Q", steps), ("norm:Q", "‖∂L/∂state‖")
         )
         chart = (
             plot(rows)
             .mark_rect()
             .encode(
-                x=alt.X("step:O")
-                .title("step")
-                .axis(labelOverlap=True, labelSeparation=6, labelAngle=0),
+                x=alt.X("step:Q").title(steps).axis(format="d"),
+                x2="until:Q",
                 y=alt.Y("epoch:O")
                 .title("epoch")
                 .axis(labelOverlap=True, labelSeparation=6),
@@ -187,10 +176,28 @@ def _by_epoch(epochs: Sequence[Row]) -> Iterator[Figure]:
             f"Gradient flow while it learned: {named(layer)}",
             _AS_BEFORE if place else _WATCHED,
             chart,
-            ("epoch", "step", "‖∂L/∂state‖"),
+            ("epoch", steps, "‖∂L/∂state‖"),
             ((row["epoch"], row["step"], row["norm"]) for row in rows),
             height=max(120, min(320, 16 * len(epochs))),
         )
+
+
+def _stretches(epochs: Sequence[Row], place: int) -> Iterator[Row]:
+    """Give the mean norm of each stretch of steps, of one state."""
+    for one in epochs:
+        # The last stretch is about as long as the one before it.
+        starts = one["steps"]
+        end = 2 * starts[-1] - starts[-2] if len(starts) > 1 else 1
+        ends = [*starts[1:], end]
+        norms = one["layers"][place]["norms"]
+        for step, until, norm in zip(starts, ends, norms, strict=True):
+            yield {
+                "epoch": one["epoch"],
+                "step": step,
+                "until": until,
+                "norm": norm,
+                "power": logarithm(norm),
+            }
 
 
 def _thinned(rows: Sequence[Any]) -> Sequence[Any]:

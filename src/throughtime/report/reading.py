@@ -181,7 +181,7 @@ def _metrics(text: str) -> list[Row]:
 def _flow(text: str) -> list[Row]:
     rows = _lines(text)
     for row in rows:
-        for name in ("epoch", "steps", "layers"):
+        for name in ("epoch", "steps", "aligned", "layers"):
             _need(row, name)
     return rows
 

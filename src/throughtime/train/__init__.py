@@ -6,8 +6,8 @@ In reading order: `fitting` (`fit`, the whole of a training) and `conducting`; `
 `ranks` (several processes), `metrics`; `showing` (what a person sees), `interruption`
 (Ctrl-C), `files` (the folder of a run), `restarting` (several seeds). Afterwards:
 `runs` (`Run`) and `opening` (`load`), `measuring` (how good answers are), `judging`,
-`predicting`, `sampling`, `streaming`, `continuing`, `diagnosing` (why it learns, or does
-not). For loops of your own: `truncation`.
+`predicting`, `sampling`, `streaming`, `continuing`, `diagnosing` (why it learns, or
+does not). For loops of your own: `truncation`.
 
 May import `data`, `nn` and the rooms below. A loaded model is built from data alone:
 no pickle, no source of the cell.
