@@ -49,7 +49,7 @@ SICK = (
     Case(
         "a saturated LSTM",
         "saturated",
-        f"adding.parquet {_READ} --cell lstm --hidden-size 32 --learning-rate 0.5 "
+        f"adding.parquet {_READ} --cell lstm --hidden-size 32 --learning-rate 1 "
         "--epochs 40",
         "saturated",
     ),

@@ -17,6 +17,7 @@ def page(found: Sequence[Pair], seconds: float, machine: str) -> str:
 
 def _lines(found: Sequence[Pair], seconds: float, machine: str) -> Iterator[str]:
     yield from HEAD.read_text(encoding="utf-8").splitlines()
+    yield ""
     groups = [list(own) for _, own in groupby(found, lambda pair: pair[0].case.name)]
     for group in groups:
         if group[0][0].case.ending:
@@ -107,7 +108,7 @@ without clipping one update of plain gradient descent throws them away, and the 
 loss is no number.""",
     "saturated": """\
 The adding problem with a yes or no: two of 40 numbers are marked, is their sum above 1?
-An LSTM with a learning rate of 0.5: a few updates drive its gates to 0 and 1, where
+An LSTM with a learning rate of 1: a few updates drive its gates to 0 and 1, where
 their derivatives are nearly 0.""",
 }
 
