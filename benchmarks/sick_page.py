@@ -102,14 +102,12 @@ A sequence of 201 steps begins with +1 or −1, then comes nothing but zeros; wh
 it? A tanh network of 32 units stays at chance: 200 steps back nothing is left of the
 error.""",
     "exploding": """\
-The same question, with a little noise in the place of the zeros, asked of a ReLU
-network that starts from the identity. Error passes, until its weights grow a little:
-without clipping one update of plain gradient descent throws them away, and the next
-loss is no number.""",
+The adding problem with a yes or no: two of 150 numbers are marked, is their sum above
+1? A ReLU network that starts from the identity lets error pass, until its weights grow
+a little: without clipping a few updates throw them away, and it stays at chance.""",
     "saturated": """\
-The adding problem with a yes or no: two of 40 numbers are marked, is their sum above 1?
-An LSTM with a learning rate of 1: a few updates drive its gates to 0 and 1, where
-their derivatives are nearly 0.""",
+The same question of 40 numbers, asked of an LSTM with a learning rate of 1: a few
+updates drive its gates to 0 and 1, where their derivatives are nearly 0.""",
 }
 
 _TAIL = """\
