@@ -1,10 +1,10 @@
 """WHAT HAPPENED INSIDE: why a network does, or does not, learn from far back.
 
 Error on its way back: `flow` by step, `lags` and `decay` by lag, `memory` beside what
-answers need, `bounds` from the weights alone, `flow_penalty`. How states move: `trajectories`,
-`jacobians`, `lyapunov`, `fixed_points`, `flossing`. Where weights lie: `hessian`,
-`surface`, `line`, `slices`. What it means: `findings` of a `diagnosis` and the `course`
-of its training, by `thresholds`. `lab`: exact toy experiments.
+answers need, `bounds` from the weights alone, `flow_penalty`. How states move:
+`trajectories`, `jacobians`, `lyapunov`, `fixed_points`, `flossing`. Where weights lie:
+`hessian`, `surface`, `line`, `slices`. What it means: `findings` of a `diagnosis` and
+the `course` of its training, by `thresholds`. `lab`: exact toy experiments.
 
 May import `optim`, `nn` and the rooms below, NumPy, SciPy, torch and matplotlib; knows
 neither data nor training, but is given modules, tensors and functions.
