@@ -350,12 +350,7 @@ def _train(
             training.go_on(configuration, earlier)
         if not ranks.first:  # what is drawn from here on are masks
             torch.manual_seed(ranks.seed(settings.seed))
-        silent = asked["quiet"] or not ranks.first
-        reporter: Reporter = Silent() if silent else _live(settings, made.task)
-        if asked["tensorboard"] and ranks.first:
-            reporter = Board(reporter, folder, made.task.metric, earlier)
-        if asked["reporter"] is not None and ranks.first:
-            reporter = asked["reporter"](reporter, folder)
+        reporter = _reporter(asked, ranks, settings, made.task, folder, earlier)
         if resume:
             for line in words_on_resuming(earlier, folder):
                 reporter.say(line)
@@ -389,8 +384,25 @@ def _numbers(settings: Settings, ranks: Ranks) -> Iterator[None]:
         yield
 
 
-def _live(settings: Settings, task: Task) -> Live:
-    return Live(settings.epochs, task.metric, task.counted)
+def _reporter(
+    asked: Mapping[str, Any],
+    ranks: Ranks,
+    settings: Settings,
+    task: Task,
+    folder: Path,
+    earlier: Mapping[str, Any] | None,
+) -> Reporter:
+    """Give what tells the person; only the first rank speaks."""
+    if not ranks.first:
+        return Silent()
+    reporter: Reporter = Silent()
+    if not asked["quiet"]:
+        reporter = Live(settings.epochs, task.metric, task.counted)
+    if asked["tensorboard"]:
+        reporter = Board(reporter, folder, task.metric, earlier)
+    if asked["reporter"] is not None:
+        reporter = asked["reporter"](reporter, folder)
+    return reporter
 
 
 def _one_line(text: str) -> bytes:
