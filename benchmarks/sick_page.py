@@ -17,6 +17,7 @@ def page(found: Sequence[Pair], seconds: float, machine: str) -> str:
 
 def _lines(found: Sequence[Pair], seconds: float, machine: str) -> Iterator[str]:
     yield from HEAD.read_text(encoding="utf-8").splitlines()
+    yield ""
     groups = [list(own) for _, own in groupby(found, lambda pair: pair[0].case.name)]
     for group in groups:
         if group[0][0].case.ending:
@@ -101,14 +102,12 @@ A sequence of 201 steps begins with +1 or −1, then comes nothing but zeros; wh
 it? A tanh network of 32 units stays at chance: 200 steps back nothing is left of the
 error.""",
     "exploding": """\
-The same question, with a little noise in the place of the zeros, asked of a ReLU
-network that starts from the identity. Error passes, until its weights grow a little:
-without clipping one update of plain gradient descent throws them away, and the next
-loss is no number.""",
+The adding problem with a yes or no: two of 150 numbers are marked, is their sum above
+1? A ReLU network that starts from the identity lets error pass, until its weights grow
+a little: without clipping a few updates throw them away, and it stays at chance.""",
     "saturated": """\
-The adding problem with a yes or no: two of 40 numbers are marked, is their sum above 1?
-An LSTM with a learning rate of 0.5: a few updates drive its gates to 0 and 1, where
-their derivatives are nearly 0.""",
+The same question of 40 numbers, asked of an LSTM with a learning rate of 1: a few
+updates drive its gates to 0 and 1, where their derivatives are nearly 0.""",
 }
 
 _TAIL = """\

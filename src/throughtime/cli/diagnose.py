@@ -122,6 +122,7 @@ def _said(found: "Diagnosis") -> Iterator[str]:
     if found.memory is not None:
         yield from _memory(found.memory)
     yield from _units(found)
+    yield from _dynamics(found)
     yield ""
     seconds = [f"{name} {value:.2f} s" for name, value in found.seconds.items()]
     yield f"cost: {', '.join(seconds)}"
@@ -155,10 +156,11 @@ def _memory(memory: "Memory") -> Iterator[str]:
     yield ""
     for one in memory.layers:
         name = _name(one.layer, one.direction, one.state)
-        far = "further than was measured"
-        if one.horizon is not None:
-            far = f"{one.horizon:.0f} steps"
-        yield f"{name}: {one.threshold:.0%} of the error is left after {far}"
+        left = f"{one.threshold:.0%} of the error is left"
+        if one.horizon is None:
+            yield f"{name}: more than {left} all the way"
+        else:
+            yield f"{name}: {left} after {one.horizon:.0f} steps"
     if memory.reason is not None:
         yield f"how far back answers look was not measured: {memory.reason}"
     elif memory.needed is None:
@@ -183,6 +185,23 @@ def _units(found: "Diagnosis") -> Iterator[str]:
             for one in found.dead
         ]
         yield f"dead: {', '.join(each)}"
+
+
+def _dynamics(found: "Diagnosis") -> Iterator[str]:
+    if found.spectrum or found.fixed_points or found.surface:
+        yield ""
+    for one in found.spectrum or []:
+        name = _name(one["layer"], one["direction"], "").strip()
+        largest = one["exponents"][0]
+        yield f"{name}: largest Lyapunov exponent {largest:.3g} per step"
+    if found.fixed_points:
+        stable = sum(one["unstable"] == 0 for one in found.fixed_points)
+        count = len(found.fixed_points)
+        yield f"{count} fixed and slow points under mean input, {stable} of them stable"
+    if found.surface is not None:
+        low, high = found.surface["smallest"], found.surface["largest"]
+        verdict = found.surface["verdict"]
+        yield f"loss surface: {verdict}, curvatures from {low:.3g} to {high:.3g}"
 
 
 def _row(name: str, cells: list[str]) -> str:
