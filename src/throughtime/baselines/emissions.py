@@ -15,6 +15,8 @@ from throughtime.data.types import IntegerArray
 
 # Added to what is counted of symbols and transitions: none is impossible.
 _PRIOR: Final = 1e-3
+# Of the logarithm of the likelihood: near a saddle point there is little.
+_LEAST_GAIN: Final = 1e-6
 _LEAST_VARIANCE: Final = 1e-3  # of units in which training varies by one
 
 
@@ -94,7 +96,7 @@ def learn_symbols(
     size: int,
     states: int,
     rounds: int,
-    seed: int,
+    seeds: Sequence[int],
 ) -> Chain:
     """Learn categorical emissions by Baum and Welch's algorithm, from hmmlearn.
 
@@ -110,23 +112,29 @@ def learn_symbols(
         S.
     rounds
         Of the algorithm, at most.
-    seed
-        Draws where it begins.
+    seeds
+        Each draws where it begins once; the likeliest result is taken.
     """
     models = package(estimator, "hmmlearn.hmm")
-    model = models.CategoricalHMM(
-        states,
-        startprob_prior=1 + _PRIOR,
-        transmat_prior=1 + _PRIOR,
-        emissionprob_prior=1 + _PRIOR,
-        n_features=size,
-        n_iter=rounds,
-        random_state=seed,
-    )
+    joined = np.concatenate(sequences)[:, None]
     lengths = [len(one) for one in sequences]
-    with _quiet():
-        model.fit(np.concatenate(sequences)[:, None], lengths)
-    return Chain(model.startprob_, model.transmat_, symbols=model.emissionprob_)
+    found: list[tuple[float, Any]] = []
+    for seed in seeds:
+        model = models.CategoricalHMM(
+            states,
+            startprob_prior=1 + _PRIOR,
+            transmat_prior=1 + _PRIOR,
+            emissionprob_prior=1 + _PRIOR,
+            n_features=size,
+            n_iter=rounds,
+            tol=_LEAST_GAIN,
+            random_state=seed,
+        )
+        with _quiet():
+            model.fit(joined, lengths)
+            found.append((model.score(joined, lengths), model))
+    _, best = max(found, key=lambda one: one[0])
+    return Chain(best.startprob_, best.transmat_, symbols=best.emissionprob_)
 
 
 def learn_reals(
@@ -140,10 +148,12 @@ def learn_reals(
 
     Parameters
     ----------
-    estimator, states, rounds, seed
+    estimator, states, rounds
         As in `learn_symbols`; not more states than there are steps.
     sequences
         Arrays `(T_i, F)`, scaled.
+    seed
+        Draws where k-means begins, from which the algorithm goes on.
     """
     models = package(estimator, "hmmlearn.hmm")
     joined = np.concatenate(sequences)

@@ -32,6 +32,9 @@ class HiddenMarkov(NextSymbol):
     states
         S, the number of hidden states; of several the one of the fewest bits per symbol
         on what is kept apart.
+    starts
+        How often the algorithm begins, each time elsewhere, as it may end far from the
+        likeliest model; the likeliest of what it found is taken.
     rounds
         Of Baum and Welch's algorithm, at most.
     validation
@@ -56,11 +59,13 @@ class HiddenMarkov(NextSymbol):
         self,
         states: int | Sequence[int] = (1, 2, 4, 8, 16),
         *,
+        starts: int = 4,
         rounds: int = 50,
         validation: float = 0.1,
         random_state: Any = None,
     ) -> None:
         self.states = states
+        self.starts = starts
         self.rounds = rounds
         self.validation = validation
         self.random_state = random_state
@@ -80,13 +85,21 @@ class HiddenMarkov(NextSymbol):
             Like X: what chooses S, in place of a share of X.
         """
         tried = candidates("states", self.states)
+        check_count("starts", self.starts, 1)
         check_count("rounds", self.rounds, 1)
         share_of(self.validation)
         train, apart = self._read(X, validation_data, choose=len(tried) > 1)
         size, seed = len(self.symbols_), drawn_seed(self.random_state)
         found: list[tuple[float, Chain]] = []
         for states in tried:
-            self._chain = learn_symbols(self, train, size, states, self.rounds, seed)
+            self._chain = learn_symbols(
+                self,
+                train,
+                size,
+                states,
+                self.rounds,
+                range(seed, seed + (self.starts if states > 1 else 1)),
+            )
             found.append((self._bits(apart) if len(tried) > 1 else 0.0, self._chain))
         _, self._chain = min(found, key=lambda one: one[0])
         self.states_ = len(self._chain.start)
@@ -177,9 +190,10 @@ class HiddenMarkovClassifier(ClassifierMixin, Reader):
         if len(tried) > 1 and validation_data is None:
             train, kept = self._cut(sequences, places, seed)
             apart = [sequences[k] for k in kept], given[kept]
-        elif len(tried) > 1:
+        elif len(tried) > 1 and validation_data is not None:
             apart = validation_data
-        self._scale([sequences[k] for k in train])
+            places_of(read_classes(apart[1])[0], self.classes_)
+        self._scale([sequences[k] for k in train.tolist()])
         found: list[tuple[float, int, list[Chain]]] = []
         for states in sorted(tried):
             self._chains = self._learned(sequences, places, train, states, seed)

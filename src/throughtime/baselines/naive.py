@@ -1,5 +1,7 @@
 """Forecasts that learn nothing."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from throughtime.baselines.counting import Floats
@@ -59,5 +61,7 @@ class SeasonalNaive(Persistence):
         self.season = season
 
     def _season(self) -> int:
-        check_count("season", self.season, 1)
         return self.season
+
+    def _learn_from(self, series: Sequence[Floats]) -> None:
+        check_count("season", self.season, 1)

@@ -26,7 +26,8 @@ def candidates(argument: str, given: int | Sequence[int]) -> list[int]:
     NumberOutOfRange
         One of them is no whole number of at least 1, or there is none.
     """
-    tried = list(given) if isinstance(given, (list, tuple, range)) else [given]
+    several = isinstance(given, (list, tuple, range))
+    tried: list[Any] = [*given] if several else [given]
     if not tried:
         expected = "a whole number of at least 1, or several"
         raise NumberOutOfRange(argument=argument, given=given, expected=expected)

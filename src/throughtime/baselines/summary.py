@@ -3,12 +3,12 @@
 from typing import Any, Self
 
 import numpy as np
+from sklearn import utils
 from sklearn.base import BaseEstimator, clone
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge, RidgeClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -18,6 +18,9 @@ from throughtime.data.trivial.counted import known_mean
 from throughtime.errors import TargetNeeded
 from throughtime.estimators.sequences import Array
 from throughtime.train.asking.settings import check_choice
+
+# Type checkers bring stubs of an older scikit-learn, which do not know tags.
+_utils: Any = utils
 
 
 def _has(method: str) -> Any:
@@ -134,7 +137,7 @@ class Summary(Reader):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = self.missing != "error"
         if self.estimator is not None:
-            inner = get_tags(self.estimator)
+            inner = _utils.get_tags(self.estimator)
             tags.estimator_type = inner.estimator_type
             tags.classifier_tags = inner.classifier_tags
             tags.regressor_tags = inner.regressor_tags

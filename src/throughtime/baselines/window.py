@@ -2,8 +2,8 @@
 
 from typing import Any, Self
 
+from sklearn import utils
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -13,6 +13,9 @@ from throughtime.estimators.base import SequenceEstimator
 from throughtime.graph import Parameter, State, Value
 from throughtime.math import concat
 from throughtime.train.asking.settings import check_count
+
+# Type checkers bring stubs of an older scikit-learn, which do not know tags.
+_utils: Any = utils
 
 
 class LastSteps(Feedforward):
@@ -133,7 +136,7 @@ class Window(BaseEstimator):
 
     def __sklearn_tags__(self) -> Any:
         above: Any = super()
-        tags, inner = above.__sklearn_tags__(), get_tags(self.estimator)
+        tags, inner = above.__sklearn_tags__(), _utils.get_tags(self.estimator)
         for name in ("estimator_type", "classifier_tags", "regressor_tags"):
             setattr(tags, name, getattr(inner, name))
         tags.input_tags, tags.target_tags = inner.input_tags, inner.target_tags
