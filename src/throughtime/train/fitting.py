@@ -35,9 +35,10 @@ from throughtime.train.preparing.regularising import regularised
 from throughtime.train.ranks import Ranks, joined
 from throughtime.train.restarting import check_restarts, restarted
 from throughtime.train.runs import Run
-from throughtime.train.showing.board import Board, check_tensorboard
-from throughtime.train.showing.progress import Live, Reporter, Silent
-from throughtime.train.tasks import Task, make_task
+from throughtime.train.showing.board import check_tensorboard
+from throughtime.train.showing.choosing import reporter_of
+from throughtime.train.showing.progress import Reporter
+from throughtime.train.tasks import make_task
 from throughtime.train.threads import using_threads
 
 _SMALLER = "give a smaller hidden_size, num_layers or batch_size"
@@ -350,7 +351,7 @@ def _train(
             training.go_on(configuration, earlier)
         if not ranks.first:  # what is drawn from here on are masks
             torch.manual_seed(ranks.seed(settings.seed))
-        reporter = _reporter(asked, ranks, settings, made.task, folder, earlier)
+        reporter = reporter_of(asked, ranks, settings, made.task, folder, earlier)
         if resume:
             for line in words_on_resuming(earlier, folder):
                 reporter.say(line)
@@ -382,27 +383,6 @@ def _numbers(settings: Settings, ranks: Ranks) -> Iterator[None]:
     with torch.random.fork_rng(devices=devices), using_threads(count):
         torch.manual_seed(settings.seed)
         yield
-
-
-def _reporter(
-    asked: Mapping[str, Any],
-    ranks: Ranks,
-    settings: Settings,
-    task: Task,
-    folder: Path,
-    earlier: Mapping[str, Any] | None,
-) -> Reporter:
-    """Give what tells the person; only the first rank speaks."""
-    if not ranks.first:
-        return Silent()
-    reporter: Reporter = Silent()
-    if not asked["quiet"]:
-        reporter = Live(settings.epochs, task.metric, task.counted)
-    if asked["tensorboard"]:
-        reporter = Board(reporter, folder, task.metric, earlier)
-    if asked["reporter"] is not None:
-        reporter = asked["reporter"](reporter, folder)
-    return reporter
 
 
 def _one_line(text: str) -> bytes:
