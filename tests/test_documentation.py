@@ -38,7 +38,9 @@ ROOMS = [
     "throughtime",
     *(
         f"throughtime.{room}"
-        for room in "math cells nn optim data diagnose train estimators report".split()
+        for room in (
+            "math cells nn optim data diagnose train estimators baselines report"
+        ).split()
     ),
 ]
 

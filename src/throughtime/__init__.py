@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from throughtime.train import fit, load
 
     from . import (
+        baselines,
         bench,
         cells,
         data,
@@ -38,6 +39,7 @@ __all__ = [
     "Input",
     "Parameter",
     "State",
+    "baselines",
     "bench",
     "cells",
     "cite",

@@ -35,9 +35,10 @@ from throughtime.train.preparing.regularising import regularised
 from throughtime.train.ranks import Ranks, joined
 from throughtime.train.restarting import check_restarts, restarted
 from throughtime.train.runs import Run
-from throughtime.train.showing.board import Board, check_tensorboard
-from throughtime.train.showing.progress import Live, Reporter, Silent
-from throughtime.train.tasks import Task, make_task
+from throughtime.train.showing.board import check_tensorboard
+from throughtime.train.showing.choosing import reporter_of
+from throughtime.train.showing.progress import Reporter
+from throughtime.train.tasks import make_task
 from throughtime.train.threads import using_threads
 
 _SMALLER = "give a smaller hidden_size, num_layers or batch_size"
@@ -350,12 +351,7 @@ def _train(
             training.go_on(configuration, earlier)
         if not ranks.first:  # what is drawn from here on are masks
             torch.manual_seed(ranks.seed(settings.seed))
-        silent = asked["quiet"] or not ranks.first
-        reporter: Reporter = Silent() if silent else _live(settings, made.task)
-        if asked["tensorboard"] and ranks.first:
-            reporter = Board(reporter, folder, made.task.metric, earlier)
-        if asked["reporter"] is not None and ranks.first:
-            reporter = asked["reporter"](reporter, folder)
+        reporter = reporter_of(asked, ranks, settings, made.task, folder, earlier)
         if resume:
             for line in words_on_resuming(earlier, folder):
                 reporter.say(line)
@@ -387,10 +383,6 @@ def _numbers(settings: Settings, ranks: Ranks) -> Iterator[None]:
     with torch.random.fork_rng(devices=devices), using_threads(count):
         torch.manual_seed(settings.seed)
         yield
-
-
-def _live(settings: Settings, task: Task) -> Live:
-    return Live(settings.epochs, task.metric, task.counted)
 
 
 def _one_line(text: str) -> bytes:
