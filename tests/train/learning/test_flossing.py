@@ -147,14 +147,6 @@ def test_the_checkpoint_behind_it_does_not_do_it_again(tmp_path: Path) -> None:
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
-def test_an_older_checkpoint_has_done_none(tmp_path: Path) -> None:
-    loop = loop_in(tmp_path / "run", Saying())
-    state = {name: one for name, one in loop.state_dict().items() if name != "flossed"}
-    loop.flossed = 7
-    loop.load_state_dict(state)
-    assert loop.flossed == 0
-
-
 @pytest.mark.parametrize(
     ("cell", "said", "kind", "message"),
     [
