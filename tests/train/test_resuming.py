@@ -303,7 +303,7 @@ def test_a_training_that_starts_anew_leaves_nothing_of_the_one_before(
     with pytest.raises(TrainingDiverged):
         tt.fit(tt.cells.GRU(), data, out=out, resume=True, **diverging)
     run = open_run(out)
-    assert (run.best_epoch, run.metrics, run.stopped) == (0, [], None)
+    assert (run.best_epoch, run.metrics, run.stopped) == (0, [], "diverged")
     assert not (out / "curve.png").exists()
 
 
