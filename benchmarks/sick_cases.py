@@ -43,7 +43,7 @@ SICK = (
         "a ReLU network whose gradients explode",
         "exploding",
         f"adding.parquet {_READ} --cell relu.py:ReLU --init identity --clip 0 "
-        "--hidden-size 32 --epochs 80",
+        "--hidden-size 64 --epochs 80",
         "exploding",
     ),
     Case(
@@ -108,6 +108,11 @@ def prepare(folder: Path) -> None:
     recall(600, 200, draw).write_parquet(folder / "recall.parquet")
     adding(1000, 150, draw).write_parquet(folder / "adding.parquet")
     adding(600, 40, draw).write_parquet(folder / "shorter.parquet")
+    write_relu(folder)
+
+
+def write_relu(folder: Path) -> None:
+    """Write the cell `relu.py:ReLU`."""
     (folder / "relu.py").write_text(_RELU, encoding="utf-8")
 
 

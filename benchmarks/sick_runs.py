@@ -27,16 +27,16 @@ from throughtime.diagnose.diagnosis import Diagnosis
 def outcome(case: Case, seed: int, folder: Path, remedy: str = "") -> Outcome:
     """Train, as a person would, and diagnose."""
     out = folder / f"{case.ending or case.name}-{seed}{'-mended' if remedy else ''}"
-    words = [_in(folder, word) for word in f"{case.words} {remedy}".split()]
+    words = [in_folder(folder, word) for word in f"{case.words} {remedy}".split()]
     start = time.perf_counter()
-    trained = _call(
+    trained = call(
         "train", *words, *f"--seed {seed} --threads 1 --quiet --out".split(), str(out)
     )
     seconds = time.perf_counter() - start
     start = time.perf_counter()
-    said = _call("diagnose", str(out), "--threads", "1")
+    said = call("diagnose", str(out), "--threads", "1")
     took = time.perf_counter() - start
-    metric, value, baseline = _result(out, trained)
+    metric, value, baseline = result(out, trained)
     stored = json.loads((out / "diagnosis.json").read_text(encoding="utf-8"))
     findings = Diagnosis.from_json(stored).findings
     return Outcome(
@@ -44,11 +44,12 @@ def outcome(case: Case, seed: int, folder: Path, remedy: str = "") -> Outcome:
     )
 
 
-def _in(folder: Path, word: str) -> str:
+def in_folder(folder: Path, word: str) -> str:
+    """Where a file lies that a command names."""
     return str(folder / word) if ".parquet" in word or ".py:" in word else word
 
 
-def _call(*words: str) -> str:
+def call(*words: str) -> str:
     """Run a command, and give what it prints; a training that diverges says so."""
     from throughtime.cli import main
 
@@ -62,7 +63,7 @@ def _call(*words: str) -> str:
     return printed.getvalue()
 
 
-def _result(out: Path, trained: str) -> tuple[str, float, float]:
+def result(out: Path, trained: str) -> tuple[str, float, float]:
     """The metric on the test part, and that of the simplest trivial method."""
     from throughtime.train import open_run
 
@@ -104,7 +105,9 @@ def everything(
 
 
 @click.command(help=__doc__)
-@click.option("--seeds", default="0,1,2,3,4", show_default=True, help="With commas.")
+@click.option(
+    "--seeds", default="20,21,22,23,24", show_default=True, help="With commas."
+)
 @click.option("--workers", type=int, default=2, show_default=True, help="Processes.")
 @click.option(
     "--out",
