@@ -66,7 +66,7 @@ def test_who_knows_nothing_is_wrong_three_times_out_of_four() -> None:
 
 def test_sequences_of_ten_steps_are_learned() -> None:
     outcome = temporal_order.learn(
-        learning_rate=0.3, clip=1.0, lengths=(10, 10), updates=3000, look_every=100
+        learning_rate=0.03, clip=1.0, lengths=(10, 10), updates=3000, look_every=100
     )
     assert outcome.solved
     assert outcome.updates < 3000

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from throughtime.cells import Elman
 from throughtime.diagnose import FlowPenalty
 from throughtime.errors import NumberOutOfRange
-from throughtime.nn import Recurrent, Softmax
+from throughtime.nn import Recurrent, Softmax, initialise
 
 SYMBOLS: Final = 6
 CLASSES: Final = 4
@@ -151,21 +151,25 @@ def wrong(
 def learn(
     *,
     learning_rate: float,
+    momentum: float = 0.9,
     clip: float | None = None,
     flow_penalty: float | None = None,
     lengths: tuple[int, int] = (50, 100),
-    updates: int = 10_000,
-    look_every: int = 500,
+    updates: int = 15_000,
+    look_every: int = 250,
     batch_size: int = 20,
     hidden_size: int = 50,
     seed: int = 0,
 ) -> Outcome:
-    """Learn it with a tanh network, by gradient descent of one step width.
+    """Learn it with a tanh network, by gradient descent.
+
+    The network starts at the identity: what it reads, it holds for a while. The step
+    width falls in a straight line to 0.
 
     Parameters
     ----------
-    learning_rate
-        The step width.
+    learning_rate, momentum
+        The first step width, and how much of a step the next one goes on with.
     clip
         The norm of the gradient at most, that of the penalty in it; None: any.
     flow_penalty
@@ -186,11 +190,14 @@ def learn(
         Recurrent(Elman(), SYMBOLS, hidden_size),
         Softmax(hidden_size, CLASSES),
     )
+    initialise(module, "identity")
     weights = [*module.parameters(), *head.parameters()]
-    optimizer, flow = torch.optim.SGD(weights, learning_rate), FlowPenalty(module)
+    optimizer = torch.optim.SGD(weights, learning_rate, momentum)
+    flow = FlowPenalty(module)
     generator = torch.Generator().manual_seed(1000 + seed)
     start, done, mean = time.process_time(), 0, WITHOUT_MEMORY
     while done < updates:
+        optimizer.param_groups[0]["lr"] = learning_rate * (1 - done / updates)
         inputs, classes = batch_of_any_length(lengths, batch_size, generator)
         optimizer.zero_grad()
         with flow if flow_penalty else nullcontext():
