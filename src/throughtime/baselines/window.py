@@ -21,7 +21,7 @@ _utils: Any = utils
 class LastSteps(Feedforward):
     r"""A feedforward layer that sees the last k steps (Rumelhart et al. 1986).
 
-    .. math:: v_t = l(W (x_t, x_{t-1}, \dots, x_{t-k+1}) + b)
+    .. math:: v_t = l(W (x_t, x_{t-1}, \ldots, x_{t-k+1}) + b)
 
     Shapes: x ``(B, F)`` -> v ``(B, H)``. The states are copies of the last inputs, 0
     before the first step. ``steps`` is k; ``activation`` the function ``l``, as of
