@@ -62,8 +62,8 @@ def measure(dataset: TextDataset, orders: int) -> dict[str, Any]:
 def table_of(result: dict[str, Any], known: bool) -> Table:
     """Lay the orders out in rows."""
     table = Table(title="bits per character: validation, test")
-    table.add_column("order", justify="right")
-    for name in [*SMOOTHINGS, *(["known (Kneser-Ney)"] if known else [])]:
+    table.add_column("n", justify="right")
+    for name in [*SMOOTHINGS, *(["known"] if known else [])]:
         table.add_column(name, justify="right")
     for place in range(len(result["stretches"])):
         row = [

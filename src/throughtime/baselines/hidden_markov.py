@@ -218,7 +218,8 @@ class HiddenMarkovClassifier(ClassifierMixin, Reader):
 
     def predict(self, X: Any) -> Array:
         """Give the likeliest class of each sequence ``(N,)``."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        likeliest = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[likeliest]
 
     def _cut(
         self, sequences: Sequence[Array], places: IntegerArray, seed: int

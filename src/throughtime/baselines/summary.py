@@ -141,5 +141,10 @@ class Summary(Reader):
             tags.estimator_type = inner.estimator_type
             tags.classifier_tags = inner.classifier_tags
             tags.regressor_tags = inner.regressor_tags
+            tags.target_tags = inner.target_tags
+        # Of the rows of a matrix it does not see which value stands where.
+        for own in (tags.classifier_tags, tags.regressor_tags):
+            if own is not None:
+                own.poor_score = True
         tags.target_tags.required = True
         return tags
