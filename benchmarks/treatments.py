@@ -139,11 +139,14 @@ def table_of(found: dict[tuple[str, int], Outcome], seeds: Sequence[int]) -> Tab
     table.add_column("flags")
     for seed in seeds:
         table.add_column(f"seed {seed}", justify="right")
-    for one in TREATMENTS:
-        task = one.words.split(".")[0]
-        for flags in (one.without, one.flags):
-            values = [f"{found[flags, seed].accuracy:.3f}" for seed in seeds]
-            table.add_row(task, flags, *values)
+    trainings = {
+        flags: one.words.split(".")[0]
+        for one in TREATMENTS
+        for flags in (one.without, one.flags)
+    }
+    for flags, task in trainings.items():
+        values = [f"{found[flags, seed].accuracy:.3f}" for seed in seeds]
+        table.add_row(task, flags, *values)
     return table
 
 

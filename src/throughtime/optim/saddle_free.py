@@ -24,15 +24,16 @@ DAMPINGS = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 
 
 class SaddleFreeNewton(Optimizer):
-    """Newton's method with |H| in the place of H, in a Krylov subspace.
+    """Newton's method with ``|H|`` in the place of H, in a Krylov subspace.
 
-    For the gradient g, the Hessian H = Σ λᵢ vᵢ vᵢᵀ and |H| = Σ |λᵢ| vᵢ vᵢᵀ a step is ::
+    For the gradient g, the Hessian H = Σ λᵢ vᵢ vᵢᵀ and ``|H| = Σ |λᵢ| vᵢ vᵢᵀ``
+    a step is ::
 
         θ ← θ − lr (|H| + damping I)⁻¹ g
 
     A saddle point attracts Newton's method, which divides by λᵢ: along a direction of
-    negative curvature it goes uphill. Divided by |λᵢ| the step goes downhill along all
-    of them, and a long way where the surface is nearly flat. H is looked at in the
+    negative curvature it goes uphill. Divided by ``|λᵢ|`` the step goes downhill along
+    all of them, and a long way where the surface is nearly flat. H is looked at in the
     space of g, H g, H² g, … of `rank` dimensions, by as many products H v.
 
     For small networks on all of their data, or on the same batch at every call of
@@ -48,7 +49,7 @@ class SaddleFreeNewton(Optimizer):
     lr
         What share of the step is taken. A scheduler may change it.
     damping
-        What is added to |λ|. Of several numbers the one whose step leads to the lowest
+        What is added to ``|λ|``. Of several numbers that whose step leads to the lowest
         loss is taken, at one more loss each; where all of them lead upwards, the
         weights stay. One number is taken as it is, and so is its step.
     rank

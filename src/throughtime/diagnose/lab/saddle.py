@@ -140,7 +140,7 @@ def saddle(
     rate
         Step width of gradient descent, which takes about log(1 / y₀) / (2 rate) steps.
     steps
-        How many at most; who has come to |y| > 1 goes no further.
+        How many at most; who has come to ``|y| > 1`` goes no further.
     """
     check_steps(steps)
     methods: list[tuple[str, Update]] = [
