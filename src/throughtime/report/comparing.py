@@ -9,6 +9,7 @@ import altair as alt
 from throughtime.report.curves import shared_curves, words
 from throughtime.report.figures import (
     Figure,
+    count,
     decades,
     figure,
     plot,
@@ -66,7 +67,8 @@ def _measured(run: RunFolder) -> dict[str, object]:
             row[f"test {words(name)}"] = run.result["test"][name]
     row["learned"] = verdict.learned.word
     row["memory"] = verdict.memory.word
-    row["gradient reaches"] = reach(run)
+    reached = reach(run)
+    row["gradient reaches"] = None if reached is None else count(reached, "step")
     row["to change"] = _first_of(verdict)
     if best is not None and run.metric is not None:
         for name in (run.metric, "loss"):

@@ -113,7 +113,7 @@ def _by_loss(run: RunFolder, best: Row) -> Said:
 def _kept(run: RunFolder) -> str:
     best = run.best
     assert best is not None
-    return f"The weights of epoch {best['epoch']} were kept. {ended(run)}"
+    return f"The weights of epoch {best['epoch']} were kept."
 
 
 def ended(run: RunFolder) -> str:

@@ -56,8 +56,8 @@ def _place(found: Row) -> str:
     if smallest >= 0:
         return "On a minimum: the loss rises in every direction that is not flat."
     return (
-        f"Flat, nearly a minimum: {falls}, by little (its curvature there is at least "
-        f"{written(smallest)}, and at most {written(found['largest'])} elsewhere)."
+        f"Flat, nearly a minimum: {falls}, by little (the smallest eigenvalue is "
+        f"{written(smallest)}, the largest {written(found['largest'])})."
     )
 
 
