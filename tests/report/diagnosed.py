@@ -76,7 +76,7 @@ def surface() -> dict[str, Any]:
         "gradient_norm": 0.004,
         "largest": 31.2,
         "smallest": -0.08,
-        "index": 3,
+        "index": 0.1,
         "verdict": "saddle",
         "line": {
             "positions": positions,

@@ -1,5 +1,6 @@
 """Every chart is Vega-Lite, has tooltips, and its table has the same numbers."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from tests.report.diagnosed import EPOCHS, LAGS, LAYERS, STEPS, diagnosis, flow,
 from throughtime.report.comparing import figures as shared
 from throughtime.report.comparing import table
 from throughtime.report.curves import curves
-from throughtime.report.figures import Figure, written
+from throughtime.report.figures import Figure, decades, series, span, written
 from throughtime.report.flow import flow as flow_figures
 from throughtime.report.flow import units
 from throughtime.report.memory import dynamics, memory
@@ -88,6 +89,7 @@ def test_a_flow_of_exactly_0_is_no_point_of_a_logarithmic_chart(
     assert one.specification is not None
     values = one.specification["data"]["values"]
     assert values[0]["median"] is None
+    assert "exactly 0 (too small for a number) before step 1." in one.says
 
 
 def test_a_loss_at_the_end_of_each_sequence_is_of_its_last_step(
@@ -118,9 +120,12 @@ def test_long_trainings_give_small_heat_maps(run: RunFolder) -> None:
 def test_runs_share_charts_and_a_table(run: RunFolder) -> None:
     other = replace(run, path=run.path.parent / "other")
     compared = table([run, other], ["one", "two"])
-    assert [row[0] for row in compared.body] == ["one", "two"]
-    assert compared.head[:4] == ("run", "learned", "memory", "to change")
-    assert compared.body[0][2:4] == ("23 steps: too short", "--init chrono")
+    assert compared.head == ("", "one", "two")
+    assert compared.body[0][0] == "test accuracy"
+    rows = {name: values for name, *values in compared.body}
+    assert rows["gradient reaches"] == ["23 steps"] * 2
+    assert rows["to change"] == ["--init chrono"] * 2
+    assert compared.says[0].startswith("two beside one: the same settings; ")
     titles = [one.title for one in shared([run, other], ["one", "two"])]
     assert titles == [
         "Validation loss of all runs",
@@ -138,7 +143,96 @@ def test_runs_of_different_metrics_share_their_loss_alone(run: RunFolder) -> Non
     titles = [one.title for one in shared([run, other], ["one", "two"])]
     assert titles == ["Validation loss of all runs"]
     compared = table([run, other], ["one", "two"])
-    assert compared.body[1][compared.head.index("validation accuracy")] == "–"
+    rows = {name: values for name, *values in compared.body}
+    assert rows["validation accuracy"][1] == "–"
+
+
+def test_a_sentence_says_what_differs_and_what_came_of_it(run: RunFolder) -> None:
+    document = json.loads(json.dumps(run.document))
+    document["settings"].update(init="orthogonal", epochs=7)
+    document["training"]["result"]["test"]["accuracy"] = 1.0
+    found = diagnosis()
+    for layer in found["memory"]["layers"]:
+        layer["horizon"] *= 2
+    compared = table(
+        [run, replace(run, document=document, diagnosis=found)], ["a", "b"]
+    )
+    assert run.result is not None
+    before = written(run.result["test"]["accuracy"])
+    assert compared.says == (
+        "b beside a: init default → orthogonal, epochs 5 → 7; test accuracy "
+        f"{before} → 1, its gradient reaches 23 → 46 steps back.",
+    )
+    names = [row[0] for row in compared.body]
+    assert {"init", "epochs"} < set(names)
+    assert "optimizer" not in names
+
+
+@pytest.mark.parametrize(
+    ("values", "domain", "labels"),
+    [
+        ([0.02, None, 3.0], [0.01, 10.0], [10.0, 1.0, 0.1, 0.01]),
+        ([0.0, 1.0], [1.0, 10.0], [10.0, 1.0]),
+        ([1e-21, 1.0], [1e-21, 1.0], [1.0, 1e-4, 1e-8, 1e-12, 1e-16, 1e-20]),
+    ],
+)
+def test_logarithmic_axes_have_powers_of_ten_alone(
+    values: list[float | None], domain: list[float], labels: list[float]
+) -> None:
+    axis = decades(alt.Y("value:Q"), values).to_dict()
+    assert axis["scale"]["domain"] == pytest.approx(domain, rel=1e-9)
+    assert axis["axis"]["values"] == pytest.approx(labels, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("values", "domain"),
+    [
+        ([0.693, 0.694], [0.5 * (0.693 + 0.694) - 0.0694, None]),
+        ([0.0, 1.0], [0.0, 1.0]),
+        ([0.0, 0.0], [0.0, 1.0]),
+        ([None], [0.0, 1.0]),
+    ],
+)
+def test_noise_does_not_fill_a_chart(
+    values: list[float | None], domain: list[float | None]
+) -> None:
+    low, high = span(values).to_dict()["domain"]
+    assert low == pytest.approx(domain[0])
+    assert high == pytest.approx(low + 0.2 * 0.694 if domain[1] is None else domain[1])
+
+
+def test_a_single_series_has_no_legend() -> None:
+    assert series("part:N", ["one", "one"]).to_dict()["legend"] is None
+    assert series("part:N", ["one", "two"]).to_dict()["legend"] is not None
+
+
+def test_the_loss_has_the_best_constant_answer_beside_it(run: RunFolder) -> None:
+    finding = {**diagnosis()["findings"][0], "measured": {"constant": 0.75}}
+    changed = replace(run, diagnosis={**diagnosis(), "findings": [finding]})
+    (loss,) = by_title(changed, "Loss")[:1]
+    assert "the best constant answer, on validation data: 0.75" in loss.says
+
+
+@pytest.mark.parametrize(
+    ("parts", "start"),
+    [
+        ({}, "On a saddle: the loss falls in 10 % of directions."),
+        ({"verdict": "plateau"}, "On a plateau"),
+        ({"verdict": "slope"}, "On a slope"),
+        ({"verdict": "minimum", "smallest": 0.1}, "On a minimum"),
+        (
+            {"verdict": "minimum", "smallest": -0.0022, "index": 0.0654},
+            "Flat, nearly a minimum: the loss falls in 6.5 % of directions, by little",
+        ),
+    ],
+)
+def test_the_place_of_the_weights_agrees_with_its_numbers(
+    run: RunFolder, parts: dict[str, Any], start: str
+) -> None:
+    found = {**diagnosis()["surface"], **parts}
+    changed = replace(run, diagnosis={**diagnosis(), "surface": found})
+    (place,) = by_title(changed, "Where the weights lie")
+    assert place.says.startswith(start)
 
 
 @pytest.mark.parametrize(

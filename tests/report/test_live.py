@@ -101,7 +101,7 @@ def test_who_watches_sees_the_end(trained: Path) -> None:
     while not (state := json.loads(read(f"{address}state")))["ended"]:
         pass
     assert "has ended" in state["words"]
-    assert "all epochs were done" in read(f"{address}main")
+    assert "All 5 epochs were done." in read(f"{address}main")
     ending.join(10)
     assert not ending.is_alive()
 

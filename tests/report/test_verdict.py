@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.report.diagnosed import FINDINGS, diagnosis, memory
+from throughtime.report.learning import ended as ended_in_words
 from throughtime.report.reading import RunFolder, read_run
 from throughtime.report.verdict import judge
 
@@ -42,6 +43,10 @@ def measured(value: float, higher: bool = True, **trivial: float) -> dict[str, A
         (measured(0.7, majority=0.1, ridge=0.8), "A little", "note"),
         (measured(0.1, majority=0.1, ridge=0.8), "No", "alarm"),
         (measured(0.8, ridge=0.8), "No", "alarm"),
+        (measured(1.0, majority=0.5, ridge=1.0), "Yes", "good"),
+        (measured(0.992, majority=0.5, ridge=0.996), "Yes", "good"),
+        (measured(0.98, majority=0.5, ridge=1.0), "A little", "note"),
+        (measured(0.0, higher=False, mean=1.0, last=0.0), "Yes", "good"),
         (measured(0.3, higher=False, mean=1.0, last=0.5), "Yes", "good"),
         (measured(0.7, higher=False, mean=1.0, last=0.5), "A little", "note"),
         (measured(1.2, higher=False, mean=1.0, last=0.5), "No", "alarm"),
@@ -55,6 +60,22 @@ def test_test_data_are_judged_beside_trivial_methods(
     assert "best trivial method" in said.sentence
 
 
+def test_where_the_order_of_steps_is_not_needed_it_says_so(run: RunFolder) -> None:
+    trivial = {"majority": 0.5, "ridge on the mean": 1.0}
+    for value, needless in ((1.0, True), (0.9, False)):
+        result = {**measured(value), "trivial": trivial}
+        said = judge(replace(run, document=ended(run, "epochs", result))).learned
+        assert ("no recurrence is needed" in said.sentence) == needless
+
+
+def test_it_says_how_the_training_ended(run: RunFolder) -> None:
+    settings = {**run.document["settings"], "patience": 3}
+    early = {**ended(run, "patience"), "settings": settings}
+    assert ended_in_words(replace(run, rows=run.rows[:4], document=early)) == (
+        "It stopped early, after 4 of 5 epochs: validation grew no better for 3 epochs."
+    )
+
+
 @pytest.mark.parametrize(
     ("losses", "word"),
     [([0.69, 0.3], "Yes"), ([math.log(2)], "No"), ([0.7, 0.68], "No"), ([0.2], "Yes")],
@@ -66,7 +87,9 @@ def test_before_the_end_classes_are_judged_beside_guessing(
     said = judge(replace(run, rows=rows, document=ended(run, None))).learned
     assert said.word == word
     assert "guessing among 2 classes" in said.sentence
-    assert "it has not ended yet" in said.sentence
+    assert ended_in_words(replace(run, rows=rows, document=ended(run, None))) == (
+        f"It has not ended yet: {len(rows)} of 5 epochs are done."
+    )
 
 
 @pytest.mark.parametrize(
@@ -101,11 +124,27 @@ def remembered(run: RunFolder, **parts: Any) -> RunFolder:
 
 def test_the_memory_is_the_farthest_horizon_beside_the_need(run: RunFolder) -> None:
     said = judge(remembered(run, window=50)).memory
-    assert said.word == "23 steps: too short"
+    assert said.word == "28 steps: the window of its training is too short"
     assert said.tone == "alarm"
     assert said.sentence == (
-        "Error that flows back falls below 0.01 of what it was after 23 steps (layer "
-        "0, c). The data need 28 steps of history. Training lets it flow back 50 steps."
+        "It uses 28 steps of history, though its gradient falls below 1 % after 23 "
+        "(layer 0, c). Training lets error flow back 50 steps."
+    )
+
+
+def test_all_that_there_is_may_be_used(run: RunFolder) -> None:
+    said = judge(remembered(run, verdict="enough", needed=29)).memory
+    assert (said.word, said.tone) == ("29 steps: far enough", "good")
+    assert said.sentence.startswith("It uses all 29 steps of history, though")
+
+
+def test_a_network_that_did_not_learn_uses_no_history(run: RunFolder) -> None:
+    reason = "it did not learn, so that no history is of use to it"
+    said = judge(remembered(run, needed=None, verdict="unknown", reason=reason)).memory
+    assert (said.word, said.tone) == ("Cannot be told", "unknown")
+    assert said.sentence == (
+        "This network uses no history: it did not learn. Its gradient falls below 1 % "
+        "after 23 steps back (layer 0, c)."
     )
 
 
@@ -116,14 +155,20 @@ def endless(layers: list[dict[str, Any]]) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("change", "start"),
     [
-        (lambda m: {"verdict": "enough"}, "23 steps: far enough"),
-        (lambda m: {"verdict": "wasteful"}, "23 steps: further than needed"),
-        (lambda m: {"layers": endless(m["layers"])}, "Beyond all lags: too short"),
-        (lambda m: {"layers": [], "verdict": "unknown"}, "Not clear"),
-        (lambda m: {"needed": None, "verdict": "unknown"}, "23 steps: not clear"),
+        (lambda m: {"verdict": "enough"}, "28 steps: far enough"),
         (
-            lambda m: {"layers": [{**m["layers"][0], "horizon": 7.6}]},
-            "8 steps: too short",
+            lambda m: {"verdict": "wasteful"},
+            "28 steps: the window of its training is longer than needed",
+        ),
+        (
+            lambda m: {"layers": endless(m["layers"])},
+            "28 steps: the window of its training is too short",
+        ),
+        (lambda m: {"layers": [], "verdict": "unknown"}, "28 steps: not clear"),
+        (lambda m: {"needed": None, "verdict": "enough"}, "More than was tried"),
+        (
+            lambda m: {"needed": None, "curve": [], "reason": "steps are one"},
+            "Its gradient reaches 23 steps",
         ),
     ],
 )
@@ -131,8 +176,8 @@ def test_each_kind_of_memory_has_its_words(
     run: RunFolder, change: Callable[[Any], dict[str, Any]], start: str
 ) -> None:
     said = judge(remembered(run, **change(memory()))).memory
-    assert said.word == start
-    assert said.sentence.endswith(".") or not change(memory()).get("layers", True)
+    assert said.word.startswith(start)
+    assert said.sentence.endswith(".")
 
 
 def test_a_memory_that_was_not_measured_names_the_command(run: RunFolder) -> None:
@@ -145,16 +190,19 @@ def test_a_memory_that_was_not_measured_names_the_command(run: RunFolder) -> Non
 
 def test_alarms_come_first_and_what_is_good_only_alone(run: RunFolder) -> None:
     found = judge(replace(run, diagnosis=diagnosis())).changes
-    tones = [one.tone for one in found if one.word != "Not finished"]
+    tones = [one.tone for one in found if one.word != "Train longer"]
     assert tones == ["alarm", "note"]
-    assert found[0].word == "Vanishing: layer 0, h"
+    assert found[0].word == "Start from gates that remember (chrono)"
     assert found[0].remedy == "--init chrono"
     learned = measured(0.9, majority=0.1)
     run = replace(run, rows=[row(1, 0.4)], document=ended(run, "epochs", learned))
     only = {**diagnosis(), "findings": FINDINGS[:1]}
     assert [one.word for one in judge(replace(run, diagnosis=only)).changes] == [
-        "Good memory"
+        "Nothing"
     ]
+    clipped = {**FINDINGS[1], "kind": "clipped", "remedy": None}
+    noted = judge(replace(run, diagnosis={**only, "findings": [clipped]})).changes
+    assert [one.word for one in noted] == ["Nothing", "Clipped"]
     nothing = judge(replace(run, diagnosis={**diagnosis(), "findings": []})).changes
     assert [one.word for one in nothing] == ["Nothing"]
 

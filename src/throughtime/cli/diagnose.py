@@ -197,7 +197,8 @@ def _dynamics(found: "Diagnosis") -> Iterator[str]:
     if found.fixed_points:
         stable = sum(one["unstable"] == 0 for one in found.fixed_points)
         count = len(found.fixed_points)
-        yield f"{count} fixed and slow points under mean input, {stable} of them stable"
+        points = "fixed or slow point" if count == 1 else "fixed or slow points"
+        yield f"{count} {points} under mean input, {stable} of them stable"
     if found.surface is not None:
         low, high = found.surface["smallest"], found.surface["largest"]
         verdict = found.surface["verdict"]

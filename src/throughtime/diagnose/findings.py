@@ -60,7 +60,7 @@ def _exploding(diagnosis: Diagnosis, course: Course) -> Finding | None:
         if not clipped or largest <= EXPLODED:
             return None
         sentence = (
-            f"Gradients explode, up to a norm of {largest:.2g}, and are held by "
+            f"Gradients explode, up to a norm of {_plain(largest)}, and are held by "
             f"clipping: in {course.clip_rate:.0%} of an epoch's updates at most."
         )
         return Finding("clipped", "note", "training", sentence)
@@ -312,6 +312,11 @@ def _rate(course: Course) -> str:
 
 def _where(layer: int, direction: int) -> str:
     return f"layer {layer}{', reverse' if direction else ''}"
+
+
+def _plain(value: float) -> str:
+    """Two digits, without a power of ten where that is no longer: `200`."""
+    return f"{float(f'{value:.2g}'):g}"
 
 
 def _listed(parts: list[str]) -> str:

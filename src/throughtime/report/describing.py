@@ -1,14 +1,15 @@
 """All that the page says of one run."""
 
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from throughtime.report.commands import again, diagnose
 from throughtime.report.curves import curves, words
 from throughtime.report.figures import Figure, count, written
 from throughtime.report.flow import flow, units
+from throughtime.report.learning import ended
 from throughtime.report.memory import dynamics, memory
 from throughtime.report.reading import RunFolder
 from throughtime.report.surface import surface
@@ -71,46 +72,45 @@ def _summary(run: RunFolder) -> str:
     layers = count(settings["num_layers"], "layer")
     units = count(settings["hidden_size"], "unit")
     return (
-        f"{run.cell}, {layers} of {units}, on {data['name']}: {run.document['task']}, "
-        f"{count(len(run.rows), 'epoch')}."
+        f"{run.cell}, {layers} of {units}, on {data['name']}: {run.document['task']}. "
+        f"{ended(run)}"
     )
 
 
 def _sections(run: RunFolder) -> Iterator[Section]:
-    where = shlex.quote(str(run.path))
-    diagnose = f"throughtime diagnose {where}"
+    command = diagnose(run)
     watch = "--watch gradients"
     yield _section("Course of the training", curves(run), "No epoch is finished.", None)
     yield _section(
         "Gradient flow",
         flow(run),
         "What flows back through time was not measured.",
-        diagnose,
+        command,
     )
     if not run.flow:
         yield _section(
             "Gradient flow while it learned",
             iter(()),
-            "Nobody watched the gradients of the training.",
-            watch,
+            "Not recorded: gradients were not watched while it learned.",
+            again(run, watch) or watch,
         )
     yield _section(
-        "Memory", memory(run), "How far back it remembers was not measured.", diagnose
+        "Memory", memory(run), "How far back it remembers was not measured.", command
     )
     yield _section(
         "Units and updates",
         units(run),
         "Saturation, dead units and the size of updates were not measured.",
-        diagnose,
+        command,
     )
     yield _section(
-        "Stability", dynamics(run), "The Lyapunov spectrum was not measured.", diagnose
+        "Stability", dynamics(run), "The Lyapunov spectrum was not measured.", command
     )
     yield _section(
         "Loss surface",
         surface(run),
         "The loss around the weights was not measured.",
-        f"{diagnose} --surface",
+        diagnose(run, "--surface"),
     )
 
 

@@ -1,9 +1,10 @@
 """A chart with what it says and the same numbers as a table."""
 
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 import altair as alt
 
@@ -17,7 +18,11 @@ SERIES: Final = tuple(f"var(--series-{number})" for number in range(8))
 TRAINING, VALIDATION = SERIES[0], SERIES[1]
 HEAT: Final = "viridis"
 
+AxisOf = TypeVar("AxisOf", alt.X, alt.Y)
+
 _HEIGHT: Final = 220
+_MOST_POWERS: Final = 6  # that label an axis
+_LEAST_SPAN: Final = 0.2  # of an axis, beside the largest of its values
 _CONFIG: Final = {
     "background": "transparent",
     "font": "system-ui, sans-serif",
@@ -31,6 +36,10 @@ _CONFIG: Final = {
         "gridColor": GRID,
         "labelFontSize": 12,
         "titleFontSize": 12,
+        # A label stands at its tick, at both ends, too; where two meet, one goes.
+        "labelFlush": False,
+        "labelOverlap": True,
+        "labelSeparation": 6,
     },
     "legend": {
         "orient": "top",
@@ -116,35 +125,52 @@ def tooltip(*fields: tuple[str, str]) -> list[alt.Tooltip]:
     ]
 
 
-def series(field: str) -> alt.Color:
-    """A colour for each name, in the order in which they come."""
-    return alt.Color(field).title(None).sort(None).legend(symbolOpacity=1)
+def series(field: str, names: Iterable[object]) -> alt.Color:
+    """A colour for each name, in the order in which they come; one needs no legend."""
+    colour = alt.Color(field).title(None).sort(None)
+    several = len(set(names)) > 1
+    return colour.legend(symbolOpacity=1) if several else colour.legend(None)
 
 
-def rule(value: float, label: str, *, across: bool = True) -> alt.LayerChart:
-    """A dashed line with its label: across the chart, or upright in it."""
+def rule(
+    value: float, label: str, *, across: bool = True, before: bool = False
+) -> alt.LayerChart:
+    """A dashed line with its label: across the chart, or upright in it.
+
+    Parameters
+    ----------
+    value
+        Where it is.
+    label
+        What it is; of a line across it stands at the right end.
+    across
+        Whether it lies, or stands.
+    before
+        Whether the label of a line that stands is on its left.
+    """
     data = plot([{"value": value, "label": label}])
     if across:
         data = data.encode(y=alt.Y("value:Q"))
-        words = data.encode(x=alt.value(0), text="label:N")
+        words = data.encode(x=alt.value("width"), text="label:N")
     else:
         data = data.encode(x=alt.X("value:Q"))
         words = data.encode(y=alt.value(12), text="label:N")
+    left = across or before
     said = tooltip(("label:N", "line"), ("value:Q", "at"))
     return layered(
         data.mark_rule(strokeDash=[5, 4]).encode(tooltip=said),
         # Written twice: a thick edge keeps what lies behind away from the label.
-        _beside(words, color=PAPER, edge=4),
-        _beside(words, color=QUIET, edge=0),
+        _beside(words, color=PAPER, edge=4, left=left),
+        _beside(words, color=QUIET, edge=0, left=left),
     )
 
 
-def _beside(words: alt.Chart, *, color: str, edge: int) -> alt.Chart:
-    """A label a little above and to the right of its place."""
+def _beside(words: alt.Chart, *, color: str, edge: int, left: bool) -> alt.Chart:
+    """A label a little above its place, and on one side of it."""
     return words.mark_text(
-        align="left",
+        align="right" if left else "left",
         baseline="bottom",
-        dx=4,
+        dx=-4 if left else 4,
         dy=-3,
         color=color,
         stroke=color,
@@ -158,7 +184,47 @@ def layered(*charts: Chart) -> alt.LayerChart:
     return alt.LayerChart(layer=charts)
 
 
-LOGARITHMIC: Final = alt.Scale(type="log", nice=False)
+def decades(channel: AxisOf, values: Iterable[float | None]) -> AxisOf:
+    """Make an axis logarithmic, from a power of ten to another, with no other labels.
+
+    Parameters
+    ----------
+    channel
+        The axis.
+    values
+        All that it has to show; what has no logarithm is left out.
+    """
+    powers = [power for power in map(logarithm, values) if power is not None] or [0.0]
+    low, high = math.floor(min(powers)), math.ceil(max(powers))
+    high += low == high
+    every = math.ceil((high - low) / _MOST_POWERS)
+    shown = range(high, low - 1, -every)
+    words = {str(power): _power(power) for power in shown}
+    return channel.scale(type="log", nice=False, domain=[10.0**low, 10.0**high]).axis(
+        values=[10.0**power for power in shown],
+        labelExpr=f"({json.dumps(words)})[round(log(datum.value) / LN10)]",
+    )
+
+
+def _power(power: int) -> str:
+    """Write a power of ten: `0.01`, `10⁻⁶`."""
+    if -3 <= power <= 3:
+        return f"{10.0**power:g}"
+    return "10" + str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def span(values: Iterable[float | None]) -> alt.Scale:
+    """A scale that shows what is small beside the values themselves as small."""
+    known = [one for one in values if one is not None and math.isfinite(one)] or [0.0]
+    low, high = min(known), max(known)
+    least = _LEAST_SPAN * max(abs(low), abs(high)) or 1.0
+    if high - low < least:
+        middle = (low + high) / 2
+        bottom = middle - least / 2
+        # What is never below 0 is not shown there.
+        low = max(bottom, 0.0) if low >= 0 else bottom
+        high = low + least
+    return alt.Scale(zero=False, nice=True, domain=[low, high])
 
 
 def positive(value: float | None) -> float | None:

@@ -7,9 +7,9 @@ import altair as alt
 
 from throughtime.report.figures import (
     HEAT,
-    LOGARITHMIC,
     SERIES,
     Figure,
+    decades,
     figure,
     layered,
     logarithm,
@@ -22,6 +22,7 @@ from throughtime.report.figures import (
 )
 from throughtime.report.reading import Row, RunFolder
 
+_USUAL: Final = 1e-3  # change of weights by an update, beside them
 _MOST_CELLS: Final = 60  # of a heat map, in each direction; more are too small to see
 
 
@@ -61,10 +62,11 @@ def _by_step(steps: Sequence[int], layers: Sequence[Row]) -> Figure:
     ]
     shown = [{**row, **_positive(row, "median", "low", "high")} for row in data]
     chart = plot(shown).encode(x=alt.X("step:Q").title("step").axis(format="d"))
-    colour = series("layer:N")
-    value = alt.Y("median:Q").title("‖∂L/∂state‖").scale(LOGARITHMIC)
+    colour = series("layer:N", (row["layer"] for row in data))
+    norms = [row[name] for row in data for name in ("median", "low", "high")]
+    value = decades(alt.Y("median:Q").title("‖∂L/∂state‖"), norms)
     band = chart.mark_area(opacity=0.2).encode(
-        y=alt.Y("low:Q").title("‖∂L/∂state‖").scale(LOGARITHMIC),
+        y=decades(alt.Y("low:Q").title("‖∂L/∂state‖"), norms),
         y2="high:Q",
         color=colour,
     )
@@ -82,10 +84,25 @@ def _by_step(steps: Sequence[int], layers: Sequence[Row]) -> Figure:
         "Gradient flow by step",
         "How strongly the loss depends on each state of each step: the median over "
         "sequences, shaded from 10 % to 90 %. A line that sinks towards the first "
-        "step vanishes, one that rises there explodes.",
+        "step vanishes, one that rises there explodes."
+        + "".join(_nothing_there(steps, layer) for layer in layers),
         layered(band, line),
         ("state", "step", "median", "10 %", "90 %"),
         (row.values() for row in data),
+    )
+
+
+def _nothing_there(steps: Sequence[int], layer: Row) -> str:
+    """Say where the flow is too small for a number, which no logarithm shows."""
+    known = [place for place, norm in enumerate(layer["median"]) if norm]
+    name = named(layer)
+    if not known:
+        return f" In {name} it is exactly 0 (too small for a number) at every step."
+    if known[0] == 0:
+        return ""
+    return (
+        f" In {name} it is exactly 0 (too small for a number) before step "
+        f"{steps[known[0]]}."
     )
 
 
@@ -226,7 +243,7 @@ def _saturation(found: Sequence[Row]) -> Figure:
             .scale(domain=[0, 1])
             .axis(format="%"),
             y=alt.Y("node:N").title(None).sort(None),
-            color=series("function:N"),
+            color=series("function:N", (row["function"] for row in data)),
             tooltip=said,
         )
     )
@@ -260,10 +277,10 @@ def _updates(found: Sequence[Row]) -> Figure:
         plot(shown)
         .mark_point(filled=True, opacity=1, size=90, color=SERIES[0])
         .encode(
-            x=alt.X("ratio:Q")
-            .title("|Δw| / |w|")
-            .scale(type="log", nice=False, padding=14)
-            .axis(format="~e", tickCount=4),
+            x=decades(
+                alt.X("ratio:Q").title("|Δw| / |w|"),
+                [*(row["ratio"] for row in data), _USUAL],
+            ),
             y=alt.Y("parameter:N").title(None).sort(None),
             tooltip=said,
         )
@@ -272,7 +289,7 @@ def _updates(found: Sequence[Row]) -> Figure:
         "Change of the weights by one update",
         "How large an update is beside the weights it changes. About one in a thousand "
         "is usual; far less learns nothing, far more forgets.",
-        layered(points, rule(1e-3, "1/1000", across=False)),
+        layered(points, rule(_USUAL, "1/1000", across=False)),
         ("parameter", "|Δw| / |w|"),
         (row.values() for row in data),
         height=40 + 26 * len(data),

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 import altair as alt
 
 from throughtime.report.figures import (
-    LOGARITHMIC,
     SERIES,
     Figure,
+    count,
+    decades,
     figure,
     layered,
     named,
@@ -15,13 +16,14 @@ from throughtime.report.figures import (
     positive,
     rule,
     series,
+    span,
     tooltip,
 )
 from throughtime.report.reading import Row, RunFolder
 
 
 def memory(run: RunFolder) -> Iterator[Figure]:
-    """Draw the memory's horizon, and how much of the past the data need."""
+    """Draw the memory's horizon, and how much of the past the network uses."""
     lags, found = run.part("lags"), run.part("memory")
     if lags is not None:
         yield _horizon(lags, [] if found is None else found["layers"])
@@ -46,25 +48,26 @@ def _horizon(lags: Row, horizons: Sequence[Row]) -> Figure:
         for lag, norm in zip(lags["lags"], layer["norms"], strict=True)
     ]
     shown = [{**row, "share": positive(row["share"])} for row in data]
+    thresholds = [one["threshold"] for one in horizons[:1]]
     chart = (
         plot(shown)
         .mark_line(point={"size": 24})
         .encode(
             x=alt.X("lag:Q").title("lag k: steps back").axis(format="d"),
-            y=alt.Y("share:Q")
-            .title("share of lag 0")
-            .scale(LOGARITHMIC)
-            .axis(format="~g"),
-            color=series("state:N"),
+            y=decades(
+                alt.Y("share:Q").title("share of lag 0"),
+                [*(row["share"] for row in data), *thresholds],
+            ),
+            color=series("state:N", (row["state"] for row in data)),
             tooltip=tooltip(
                 ("state:N", "state"), ("lag:Q", "lag"), ("share:Q", "share of lag 0")
             ),
         )
     )
-    says = "How much of the error is left k steps back, beside what there is at lag 0."
+    says = "How large the gradient is k steps back, beside that at lag 0."
+    says += "".join(_nothing_left(lags["lags"], layer) for layer in lags["layers"])
     drawn: alt.Chart | alt.LayerChart = chart
-    if horizons:
-        threshold = horizons[0]["threshold"]
+    for threshold in thresholds:
         drawn = layered(chart, rule(threshold, f"threshold {threshold:g}"))
         ends = (f"{named(one)} {_steps(one['horizon'])}" for one in horizons)
         says += f" It falls below the threshold at lag: {'; '.join(ends)}."
@@ -74,6 +77,17 @@ def _horizon(lags: Row, horizons: Sequence[Row]) -> Figure:
         drawn,
         ("state", "lag", "share of lag 0"),
         (row.values() for row in data),
+    )
+
+
+def _nothing_left(lags: Sequence[int], layer: Row) -> str:
+    """Say where the gradient is too small for a number, which no logarithm shows."""
+    known = [place for place, norm in enumerate(layer["norms"]) if norm]
+    if not known or known[-1] == len(lags) - 1 or layer["norms"][-1] is None:
+        return ""
+    return (
+        f" In {named(layer)} it is exactly 0 (too small for a number) beyond lag "
+        f"{lags[known[-1]]}."
     )
 
 
@@ -96,7 +110,9 @@ def _history(found: Row) -> Figure:
     chart = plot(data).encode(
         x=alt.X("history:Q").title("steps of history that are left").axis(format="d")
     )
-    loss = alt.Y("low:Q").title("loss").scale(zero=False)
+    values = [row[name] for row in data for name in ("loss", "low", "high")]
+    scale = span([*values, found["full_loss"]])
+    loss = alt.Y("low:Q").title("loss").scale(scale)
     band = chart.mark_area(opacity=0.2, color=SERIES[1]).encode(y=loss, y2="high:Q")
     said = tooltip(
         ("history:Q", "steps of history"),
@@ -106,19 +122,27 @@ def _history(found: Row) -> Figure:
     )
     line = chart.mark_line(
         point={"size": 30, "color": SERIES[1]}, color=SERIES[1]
-    ).encode(y=alt.Y("loss:Q").title("loss").scale(zero=False), tooltip=said)
+    ).encode(y=alt.Y("loss:Q").title("loss").scale(scale), tooltip=said)
     full = rule(found["full_loss"], "with all of the history")
     drawn = layered(band, line, full)
     way = _WAYS[found["how"]]
     says = f"The loss where only k steps of the past are left: {way}."
     if found.get("needed") is not None:
-        needed = rule(found["needed"], f"needed: {found['needed']:g}", across=False)
+        most = max(row["history"] for row in found["curve"])
+        needed = rule(
+            found["needed"],
+            f"used: {found['needed']:g}",
+            across=False,
+            before=2 * found["needed"] > most,
+        )
         drawn = layered(band, line, full, needed)
         says += (
             f" From {found['needed']:g} steps on it is within noise of the full one."
         )
+    elif found.get("reason"):
+        says += f" How much is used cannot be told: {found['reason']}."
     return figure(
-        "How much of the past the data need",
+        "How much of the past this network uses",
         says,
         drawn,
         ("steps of history", "loss", "from", "to"),
@@ -144,7 +168,7 @@ def _spectrum(found: Sequence[Row]) -> Figure:
             .title("number, by size")
             .axis(tickMinStep=1, format="d"),
             y=alt.Y("exponent:Q").title("Lyapunov exponent λ per step"),
-            color=series("layer:N"),
+            color=series("layer:N", (row["layer"] for row in data)),
             tooltip=said,
         )
     )
@@ -166,20 +190,30 @@ def _dynamics(found: Sequence[Row]) -> str:
             f"{named(layer).capitalize()}: largest {largest:.3g}".replace("-", "−")
         )
         if horizon is not None:
-            said[-1] += f", so a disturbance changes e-fold in {horizon:.3g} steps"
-        if dimension is not None:
+            changes = "grows e-fold" if largest > 0 else "shrinks to 1/e"
+            said[-1] += f", so a disturbance {changes} in {horizon:.3g} steps"
+        if dimension:
             said[-1] += f", Kaplan–Yorke dimension {dimension:.3g}"
         said[-1] += "."
     return " ".join(said)
 
 
 def _fixed_points(found: Sequence[Row]) -> Figure:
+    stable = sum(one["unstable"] == 0 for one in found)
     return figure(
         "Fixed and slow points",
-        "States that one step hardly moves. A largest |eigenvalue| below 1 holds what "
-        "comes near; each unstable direction lets it go.",
+        f"{count(len(found), 'fixed or slow point')} under mean input, {stable} of "
+        "them stable: states that one step hardly moves. A largest |eigenvalue| below "
+        "1 holds what comes near; each unstable direction lets it go.",
         None,
-        ("layer", "kind", "found", "speed", "largest |eigenvalue|", "unstable"),
+        (
+            "layer",
+            "kind",
+            "searches that ended here",
+            "speed",
+            "largest |eigenvalue|",
+            "unstable directions",
+        ),
         (
             (
                 named(one),

@@ -12,17 +12,11 @@ from throughtime.report.figures import (
     layered,
     plot,
     rule,
+    span,
     tooltip,
     written,
 )
 from throughtime.report.reading import Row, RunFolder
-
-_KINDS = {
-    "minimum": "a minimum: the loss rises in every direction",
-    "saddle": "a saddle: there are directions in which the loss still falls",
-    "plateau": "a plateau: the loss is flat in all directions",
-    "slope": "a slope: the gradient is not small yet",
-}
 
 
 def surface(run: RunFolder) -> Iterator[Figure]:
@@ -38,16 +32,37 @@ def surface(run: RunFolder) -> Iterator[Figure]:
 
 
 def _point(found: Row) -> Figure:
-    kind = _KINDS.get(found["verdict"], found["verdict"])
     rows = {
         "norm of the gradient": found["gradient_norm"],
         "largest eigenvalue of the Hessian": found["largest"],
         "smallest eigenvalue of the Hessian": found["smallest"],
-        "index: directions in which the loss falls": found["index"],
+        "share of directions in which the loss falls": found["index"],
     }
     return figure(
-        "Where the weights lie", f"On {kind}.", None, ("measure", "value"), rows.items()
+        "Where the weights lie", _place(found), None, ("measure", "value"), rows.items()
     )
+
+
+def _place(found: Row) -> str:
+    """Say what kind of place it is, in words that agree with its numbers."""
+    kind, smallest = found["verdict"], found["smallest"]
+    falls = f"the loss falls in {_share(found['index'])} of directions"
+    if kind == "saddle":
+        return f"On a saddle: {falls}."
+    if kind == "plateau":
+        return "On a plateau: the loss is flat in all directions."
+    if kind == "slope":
+        return "On a slope: the gradient is not small yet."
+    if smallest >= 0:
+        return "On a minimum: the loss rises in every direction that is not flat."
+    return (
+        f"Flat, nearly a minimum: {falls}, by little (the smallest eigenvalue is "
+        f"{written(smallest)}, the largest {written(found['largest'])})."
+    )
+
+
+def _share(index: float) -> str:
+    return f"{100 * index:.2g} %"
 
 
 def _line(line: Row) -> Figure:
@@ -58,7 +73,7 @@ def _line(line: Row) -> Figure:
         .mark_line(point={"size": 30, "color": SERIES[0]}, color=SERIES[0])
         .encode(
             x=alt.X("position:Q").title("0: first weights, 1: trained weights"),
-            y=alt.Y("loss:Q").title("loss").scale(zero=False),
+            y=alt.Y("loss:Q").title("loss").scale(span(line["losses"])),
             tooltip=tooltip(("position:Q", "position"), ("loss:Q", "loss")),
         )
     )
