@@ -56,7 +56,7 @@ def test_a_run_without_a_folder_of_its_own_is_made_beside_it(run: RunFolder) -> 
 
 
 def test_a_run_of_python_has_no_command(run: RunFolder) -> None:
-    assert run.command.startswith("fit(")
+    assert run.command.startswith("throughtime.fit(")
     assert again(run, "--clip 1") is None
 
 

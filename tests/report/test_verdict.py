@@ -144,7 +144,7 @@ def test_a_network_that_did_not_learn_uses_no_history(run: RunFolder) -> None:
     assert (said.word, said.tone) == ("Cannot be told", "unknown")
     assert said.sentence == (
         "This network uses no history: it did not learn. Its gradient falls below 1 % "
-        "after 23 steps back (layer 0, c)."
+        "23 steps back (layer 0, c)."
     )
 
 

@@ -91,7 +91,7 @@ def _gradient(run: RunFolder, found: Row) -> str:
         steps = (
             "" if longest is None else f" {'step' if longest == 1 else 'steps'} back"
         )
-        plain = gradient.replace(f"after {longest}", f"after {longest}{steps}")
+        plain = gradient.replace(f"after {longest}", f"{longest}{steps}")
         return f"{plain[0].upper()}{plain[1:]}."
     link = "; " if longest is None or longest >= needed else ", though "
     return f"It uses {_steps(run, needed)}{link}{gradient}."
