@@ -11,13 +11,16 @@ DOCS := .venv/installed-docs
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	--constraint constraints.txt --editable
 
-.PHONY: demo test docs lint types format clean
+.PHONY: demo test browser docs lint types format clean
 
 demo: $(RUN)  ## train three recurrent networks and a feedforward one, side by side
 	$(BIN)/python examples/demo.py
 
-test: $(DEV)  ## the tests, without those marked slow
+test: $(DEV)  ## the tests, without those marked slow or browser
 	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal
+
+browser: $(DEV)  ## the tests of pages, in the Chromium of this machine
+	$(BIN)/python -m pytest -m browser
 
 docs: $(DOCS)  ## the documentation, warnings as errors
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --builder html docs docs/_build/html

@@ -2,6 +2,8 @@
 
 import os
 import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 # Before torch is imported, which reads it once: threads that wait for work would spin,
 # and take the other core from the test that runs beside them.
@@ -10,9 +12,13 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import pytest
 from hypothesis import settings
 
+from tests.browser import running
 from throughtime.backends.llvm import kernel
 from throughtime.backends.llvm.object_cache import VARIABLE
 from throughtime.nn.execution import RUNNERS
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # The first is the judge of the others.
 BACKENDS = [name for name in ("reference", "llvm") if name in RUNNERS]
@@ -46,3 +52,11 @@ def _small_shares() -> None:
 def backend(request: pytest.FixtureRequest) -> str:
     """Every backend that runs on a CPU, one after the other."""
     return request.param
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """Headless Chromium, for a test with the mark `browser`."""
+    # Not for the session: while it runs, no other test may start an event loop.
+    with running() as browser:
+        yield browser

@@ -38,7 +38,9 @@ ROOMS = [
     "throughtime",
     *(
         f"throughtime.{room}"
-        for room in "math cells nn optim data train estimators".split()
+        for room in (
+            "math cells nn optim data diagnose train estimators baselines report"
+        ).split()
     ),
 ]
 

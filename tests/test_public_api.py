@@ -10,8 +10,8 @@ import pytest
 import throughtime
 
 PUBLIC = (
-    "CarriedState Cell Input Parameter State bench cells cite convert data diagnose "
-    "errors estimators explain fit load math nn optim train"
+    "CarriedState Cell Input Parameter State baselines bench cells cite convert data "
+    "diagnose errors estimators explain fit load math nn optim report train"
 ).split()
 MOST_NAMES = 30
 

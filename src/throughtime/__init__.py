@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from throughtime.train import fit, load
 
     from . import (
+        baselines,
         bench,
         cells,
         data,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         math,
         nn,
         optim,
+        report,
         train,
     )
 
@@ -37,6 +39,7 @@ __all__ = [
     "Input",
     "Parameter",
     "State",
+    "baselines",
     "bench",
     "cells",
     "cite",
@@ -51,6 +54,7 @@ __all__ = [
     "math",
     "nn",
     "optim",
+    "report",
     "train",
 ]
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from tests.backends.layers import Case, draw, engine_of, through_engine
-from tests.backends.test_llvm_determinism import CELLS
+from tests.backends.test_llvm_determinism import CELLS, Normed
 from throughtime.backends.llvm.target import host
 from throughtime.cells import GRU, LSTM, LayerNormLSTM
 from throughtime.graph import Cell, StepGraph, trace
@@ -19,6 +19,8 @@ pytestmark = pytest.mark.skipif(
 )
 # Odd numbers of terms, a vector of terms and one more; fewer rows than a tile.
 SIZES = [(17, 33, 61), (1, 32, 3)]
+# A selection jumps to another unit where rounding changes an order: no bound holds.
+CONTINUOUS = [cell for cell in CELLS if not isinstance(cell, Normed)]
 HALF = 2.0**-8
 """Largest relative error of a number that is rounded to bfloat16."""
 
@@ -44,7 +46,7 @@ def representable(case: Case) -> Case:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-@pytest.mark.parametrize("cell", CELLS, ids=repr)
+@pytest.mark.parametrize("cell", CONTINUOUS, ids=repr)
 def test_results_are_within_the_rounding_of_their_operands(
     cell: Cell, size: tuple[int, int, int]
 ) -> None:

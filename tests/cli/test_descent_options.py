@@ -17,6 +17,7 @@ EVERYTHING = [
     *"--average ema --ema-decay 0.9 --init orthogonal --forget-bias 1".split(),
     *"--zoneout h=0.1,c=0.2 --drop-connect 0.1 --variational-dropout 0.1".split(),
     *"--k-winners 4 --activity-l1 0.01 --flow-penalty 0.5".split(),
+    *"--flossing 2 --flossing-every 1".split(),
 ]
 
 
@@ -44,6 +45,8 @@ def test_all_of_it_is_repeated_from_its_configuration() -> None:
         "variational_dropout = 0.1",
         "k_winners = 4",
         "activity_l1 = 0.01",
+        "flossing = 2",
+        "flossing_every = 1",
         "flow_penalty = 0.5",
     ]:
         assert line in text

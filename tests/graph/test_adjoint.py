@@ -32,6 +32,7 @@ from throughtime.graph.operations import (
     PLACED,
     RANDOM,
     UNARY,
+    WATCHED,
     Attribute,
 )
 from throughtime.graph.values import apply
@@ -43,6 +44,7 @@ ATTRIBUTES: dict[str, list[tuple[Attribute, ...]]] = {
     "slice": [(0, WIDTH), (1, 2), (1, WIDTH)],
     "expand": [(WIDTH,)],
     "kth_largest": [(1,), (2,), (WIDTH,)],
+    "watch": [(kind,) for kind in WATCHED],
 }
 POSITIVE = {"log", "log1p", "sqrt", "rsqrt", "reciprocal", "power", "divide"}
 ON_PARAMETERS = {"transpose", "slice_columns", "product"}
@@ -66,6 +68,8 @@ def one_operation(name: str, attributes: tuple[Attribute, ...]) -> StepGraph:
         ]
         if name == "where":
             pieces[0] = pieces[0] > 0
+        if name == "watch":  # what it reports to is a single unit
+            pieces[1] = apply("slice", x, attributes=(size, size + 1))
         return apply(name, *pieces, attributes=attributes)
 
     return trace(cell_of(step), size * arity, 1)

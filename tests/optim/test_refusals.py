@@ -55,7 +55,7 @@ def test_optimisers_that_cannot_be_are_explained(name: str) -> None:
     assert not hasattr(tt.optim, "Anything")
 
 
-@pytest.mark.parametrize("kind", tt.optim.__all__)
+@pytest.mark.parametrize("kind", sorted({*tt.optim.__all__} - {"SaddleFreeNewton"}))
 @pytest.mark.parametrize(
     "value", [-1.0, float("nan"), float("inf"), "much", True, None]
 )

@@ -42,7 +42,7 @@ COMMON: Mapping[str, Any] = {
     "batch_size": 11,
 }
 TRAININGS: dict[str, tuple[Any, dict[str, Any]]] = {
-    "multilabel": (EVERY["multilabel"], {}),
+    "multilabel": (EVERY["multilabel"], {"flossing": 2}),
     "classify per sequence": (
         EVERY["classify per sequence"],
         {

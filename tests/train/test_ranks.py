@@ -20,7 +20,7 @@ from throughtime.cells import GRU
 from throughtime.data import SequenceBatches, TextStreams, text_dataset
 from throughtime.errors import DeviceMissing, NotShared, RankLost, ResumesOther
 from throughtime.train.asking.defaults import settle
-from throughtime.train.asking.settings import LARGEST_SEED
+from throughtime.train.asking.ranges import LARGEST_SEED
 from throughtime.train.learning.checkpoints import read_checkpoint, write_checkpoint
 from throughtime.train.preparing.building import make_model
 from throughtime.train.ranks import ALONE, Ranks, joined

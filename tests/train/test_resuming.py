@@ -83,6 +83,14 @@ CASES: dict[str, Make] = {
     "labels of steps, cut anew": of(
         tt.cells.GRU(), EVERY["classify per step"], hidden_size=3, steps=3, batch_size=2
     ),
+    "flossing": of(
+        tt.cells.LSTM(),
+        make_sequences(),
+        hidden_size=4,
+        batch_size=7,
+        flossing=3,
+        flossing_every=1,
+    ),
     "several labels": of(
         tt.cells.GRU(), EVERY["multilabel"], hidden_size=3, batch_size=2
     ),
@@ -295,7 +303,7 @@ def test_a_training_that_starts_anew_leaves_nothing_of_the_one_before(
     with pytest.raises(TrainingDiverged):
         tt.fit(tt.cells.GRU(), data, out=out, resume=True, **diverging)
     run = open_run(out)
-    assert (run.best_epoch, run.metrics, run.stopped) == (0, [], None)
+    assert (run.best_epoch, run.metrics, run.stopped) == (0, [], "diverged")
     assert not (out / "curve.png").exists()
 
 

@@ -8,10 +8,13 @@ from typing import Any, NoReturn
 import rich_click as click
 from click.exceptions import NoArgsIsHelpError
 
+from throughtime.cli.diagnose import diagnose
 from throughtime.cli.evaluate import evaluate
 from throughtime.cli.inspect import inspect
+from throughtime.cli.lab import lab
 from throughtime.cli.mistyped import mistyped
 from throughtime.cli.predict import predict
+from throughtime.cli.report import report
 from throughtime.cli.sample import sample
 from throughtime.cli.train import train
 from throughtime.errors import (
@@ -106,3 +109,6 @@ main.add_command(evaluate)
 main.add_command(predict)
 main.add_command(sample)
 main.add_command(inspect)
+main.add_command(diagnose)
+main.add_command(lab)
+main.add_command(report)

@@ -78,6 +78,21 @@ STARTING = [
         help="The longest memory of chrono; by default the longest stretch of steps "
         "that error flows through.",
     ),
+    option(
+        "Network",
+        "--flossing",
+        type=int,
+        metavar="UPDATES",
+        help="Before the first epoch, push the Lyapunov exponents of every layer "
+        "towards 0, so that gradients neither vanish nor explode.",
+    ),
+    option(
+        "Network",
+        "--flossing-every",
+        type=int,
+        metavar="EPOCHS",
+        help="Do so again before the first of every so many epochs.",
+    ),
 ]
 DESCENT = [
     option(

@@ -1,14 +1,18 @@
 """Options that several commands share, and how they print."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import rich_click as click
 
+from throughtime.errors import UnwatchableKind
+from throughtime.errors.base import did_you_mean
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 RUN = click.Path()
+WATCHED = ("gradients", "live")
 
 
 def where(command: Command) -> Command:
@@ -74,10 +78,26 @@ def beside(metric: str, baselines: Mapping[str, float]) -> list[str]:
 
 def note_untrained(best_epoch: int) -> None:
     """Say of a run that it has learned nothing yet."""
-    from throughtime.train.runs import UNTRAINED
+    from throughtime.train.opening import UNTRAINED
 
     if best_epoch == 0:
         click.echo(UNTRAINED, err=True)
+
+
+def watched(given: Sequence[str]) -> frozenset[str]:
+    """Read what of a training shall be watched.
+
+    Raises
+    ------
+    UnwatchableKind
+        There is no such thing.
+    """
+    for kind in given:
+        if kind not in WATCHED:
+            known = ", ".join(WATCHED)
+            hint = did_you_mean(kind, WATCHED)
+            raise UnwatchableKind(given=kind, hint=hint, known=known)
+    return frozenset(given)
 
 
 def use_threads(threads: int | None) -> None:

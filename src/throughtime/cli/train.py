@@ -1,12 +1,15 @@
 """`throughtime train DATA`."""
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import rich_click as click
 
 from throughtime.cli.configuration import configurable
-from throughtime.cli.options import beside, machine_readable, show, where
+from throughtime.cli.option_types import Names
+from throughtime.cli.options import beside, machine_readable, show, watched, where
 from throughtime.cli.processes import Processes, one_of_several, several, start
 from throughtime.cli.training import training
 
@@ -29,6 +32,15 @@ from throughtime.cli.training import training
     "--tensorboard",
     is_flag=True,
     help="Write the course of the training for TensorBoard, too.",
+)
+@click.option(
+    "--watch",
+    type=Names(),
+    default=(),
+    metavar="gradients,live",
+    help="gradients: write down how long error is at each step as it flows back, what "
+    "is saturated and how much weights change. live: serve the page of `throughtime "
+    "report` on this machine, renewed after every epoch. Both with a comma between.",
 )
 @machine_readable
 @click.option("--quiet", is_flag=True, help="Show no progress.")
@@ -55,15 +67,19 @@ def _train(
     from throughtime.cli.cell_names import blaming, find_cell
     from throughtime.train import fit
     from throughtime.train.interruption import interruptible
+    from throughtime.train.restarting.outcomes import spread_in_words
 
     as_json, quiet = options.pop("as_json"), options.pop("quiet")
+    kinds = watched(options.pop("watch"))
     named = options.pop("cell")
     cell = find_cell(named)
     # A user's equations are run when the network is built.
-    with blaming(named):
+    with blaming(named), live_page("live" in kinds) as reporter:
         run = fit(
             cell,
             data,
+            reporter=reporter,
+            watch="gradients" if "gradients" in kinds else None,
             quiet=quiet,
             command=shlex.join(["throughtime", *words]),
             named=named,
@@ -82,9 +98,23 @@ def _train(
         + (" (interrupted)" if run.stopped == "interrupted" else ""),
         *(f"  of {target}: {share:.4f} accuracy" for target, share in each.items()),
         *beside(metric, result["baselines"]),
+        # Of a training that was shown, it was said already.
+        *([spread_in_words(run)] if quiet and run.restarts else []),
         f"run: {run.path}",
     ]
     show(result, lines, as_json, quiet)
+
+
+@contextmanager
+def live_page(wanted: bool) -> Iterator[Any]:
+    """Give what `fit` takes as `reporter` where the training is to be watched."""
+    if not wanted:
+        yield None
+        return
+    from throughtime.report.live import LivePage
+
+    with LivePage() as page:
+        yield page.beside
 
 
 def summary(run: Any) -> dict[str, Any]:
@@ -99,6 +129,7 @@ def summary(run: Any) -> dict[str, Any]:
         "test": run.evaluate("test"),
         **({"accuracies": each} if each else {}),
         "baselines": run.baselines(),
+        **({"restarts": run.restarts} if run.restarts else {}),
         "parameters": sum(weight.numel() for weight in run.model.parameters()),
         "epochs": len(run.metrics),
         "best_epoch": run.best_epoch,

@@ -251,6 +251,16 @@ _LEARNING = [
     ),
     option(
         "Learning",
+        "--restarts",
+        type=int,
+        default=1,
+        show_default=True,
+        metavar="N",
+        help="Train N seeds, as many at a time as there are threads; keep the best on "
+        "validation data, and say how far apart they ended.",
+    ),
+    option(
+        "Learning",
         "--dtype",
         default="float32",
         show_default=True,

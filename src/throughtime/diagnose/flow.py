@@ -80,7 +80,7 @@ def gradient_flow(
         output = model(*arguments, **keywords)
         value = loss(output[0] if isinstance(output, tuple) else output, targets)
         if len(watching.calls) > 1:
-            raise CalledSeveralTimes(count=len(watching.calls))
+            raise CalledSeveralTimes(call="gradient_flow", count=len(watching.calls))
         if not watching.calls or not value.requires_grad:
             raise NothingWatched
         watching.report(value)
@@ -90,7 +90,7 @@ def gradient_flow(
         norms={place: _array(one) for place, one in call.norms.items()},
         saturation={place: _array(one) for place, one in call.saturation.items()},
         functions=call.functions(),
-        dead=dead_units(layers, *calls[0]),
+        dead={p: u.cpu().numpy() for p, u in dead_units(layers, *calls[0]).items()},
         alive=call.alive.cpu().numpy(),
     )
 
@@ -120,7 +120,7 @@ def _heard(layers: Layers) -> Iterator[list[Heard]]:
 @torch.no_grad()
 def dead_units(
     layers: Layers, arguments: tuple[Any, ...], keywords: dict[str, Any]
-) -> dict[Place, NDArray[np.bool_]]:
+) -> dict[Place, Tensor]:
     """Which units of values that a ReLU ends are 0 at every step, ``(n,)`` each.
 
     Parameters
@@ -141,7 +141,7 @@ def dead_units(
     keywords = {**keywords, "return_all": True, "return_layers": False}
     _, _, values = layers(*arguments, **keywords)
     return {
-        place: (_rows(values[place]) == 0).flatten(0, -2).all(0).cpu().numpy()
+        place: (_rows(values[place]) == 0).flatten(0, -2).all(0)
         for place in sorted(wanted)
     }
 

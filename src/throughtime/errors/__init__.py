@@ -8,16 +8,21 @@ Next: `graph`, what is computed.
 """
 
 from throughtime.errors.base import ThroughtimeError
+from throughtime.errors.curvature import *
 from throughtime.errors.data import *
 from throughtime.errors.descent import *
 from throughtime.errors.diagnosing import *
+from throughtime.errors.dynamics import *
 from throughtime.errors.estimators import *
 from throughtime.errors.explaining import *
 from throughtime.errors.items import *
+from throughtime.errors.lab import *
 from throughtime.errors.language import *
 from throughtime.errors.modules import *
 from throughtime.errors.optim import *
 from throughtime.errors.ranks import *
+from throughtime.errors.reports import *
+from throughtime.errors.restarts import *
 from throughtime.errors.runs import *
 from throughtime.errors.sparse import *
 from throughtime.errors.tables import *

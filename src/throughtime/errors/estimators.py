@@ -111,3 +111,54 @@ class OtherKindOfRun(EstimatorError):
         "for {estimator}: load it by the estimator of its task, or by "
         "throughtime.load."
     )
+
+
+class BaselinePackageMissing(EstimatorError):
+    """A baseline that needs a package which is not installed."""
+
+    message = (
+        "{estimator} needs the package {package}, which is not installed, expected it "
+        'here: pip install "throughtime[baselines]"'
+    )
+
+
+class LabelsGiven(EstimatorError):
+    """Labels for what tells classes apart."""
+
+    message = (
+        "y has the shape {shape}, expected one class for each sequence, (N,): give "
+        "those, or fit a model for each label."
+    )
+
+
+class SeriesTooShort(EstimatorError):
+    """Fewer steps than a model has numbers."""
+
+    message = (
+        "X has {rows} steps with {lags} known ones before them, expected more than "
+        "{lags} + 1: give longer sequences, or fewer lags."
+    )
+
+
+class OneSeriesNeeded(EstimatorError):
+    """Several sequences for a model of one."""
+
+    message = (
+        "X has {given} sequences, expected one, of whose course {estimator} is a "
+        "model: give one."
+    )
+
+
+class NoLabels(EstimatorError):
+    """What cannot be read as labels of steps."""
+
+    message = "X has {given}, expected {expected}: give a column for each label."
+
+
+class WindowOfLayers(EstimatorError):
+    """A network on the last steps that would see more than those."""
+
+    message = (
+        "the estimator of Window has {argument}={given!r}, expected {expected!r}, as "
+        "another one sees other steps, too: give that."
+    )

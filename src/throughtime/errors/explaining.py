@@ -52,7 +52,7 @@ class CalledSeveralTimes(ThroughtimeError, ValueError):
     """A model called its recurrent module more than once in one pass."""
 
     message = (
-        "gradient_flow() was given a model that calls its recurrent module {count} "
+        "{call}() was given a model that calls its recurrent module {count} "
         "times, expected one call: use watch(), which reports on each."
     )
 

@@ -94,3 +94,21 @@ class ParameterTaken(OptimiserError, RuntimeError):
         "{parameter} was given to a newer optimiser, expected one that regularises it "
         "alone: step the newer one, and drop this one."
     )
+
+
+class OneGroupOnly(OptimiserError):
+    """Several groups for an optimiser that looks at all parameters together."""
+
+    message = (
+        "{kind} was given a second group of parameters, expected one: the curvature is "
+        "that of all of them together; give one list."
+    )
+
+
+class StepNeedsLoss(OptimiserError, TypeError):
+    """A step without the closure that computes the loss."""
+
+    message = (
+        "step() of {kind} was given no closure, expected a function that computes the "
+        "loss and returns it without calling backward(): give it one."
+    )

@@ -99,7 +99,7 @@ class Forecaster(SequenceEstimator):
             values = array[:, columns].astype(np.float64)
             for ahead in range(1, model.question.horizon + 1):
                 found = answer[:, (ahead - 1) * len(columns) :][:, : len(columns)]
-                errors = _errors(values, found, ahead, season)
+                errors = squared_errors(values, found, ahead, season)
                 own, naive = own + errors[0], naive + errors[1]
         return float(1 - own / naive) if naive else float("nan")
 
@@ -109,10 +109,21 @@ class Forecaster(SequenceEstimator):
         self.horizon, self.difference = question.horizon, question.difference
 
 
-def _errors(
+def squared_errors(
     values: Array, found: Array, ahead: int, season: int
 ) -> tuple[float, float]:
-    """Return the squared errors of a forecast and of the naive one, where both are."""
+    """Return the squared errors of a forecast and of the naive one, where both are.
+
+    Parameters
+    ----------
+    values, found
+        `(T, F)`: what was, and what was said at each step of the one `ahead` steps on.
+    ahead
+        How far.
+    season
+        After how many steps things come again; the naive forecast is the value a
+        multiple of it before.
+    """
     steps = np.arange(season - 1, len(values) - ahead)
     truth = values[steps + ahead]
     base = values[steps - (-ahead % season)]

@@ -20,18 +20,22 @@ from throughtime.data import (
     TextDataset,
     encode,
 )
-from throughtime.data.text import SHORTEST, blocks_of, text_card
+from throughtime.data.text import text_card
 from throughtime.data.types import FloatArray, IntegerArray, Split
 from throughtime.errors import (
     NoSymbols,
-    NothingToHoldOut,
-    OneSymbolText,
     PromptNeeded,
-    TextTooShort,
     UnknownPrompt,
 )
 from throughtime.estimators.base import SequenceEstimator
 from throughtime.estimators.datasets import all_of_it, share_of, split_steps
+from throughtime.estimators.given_symbols import (
+    TEXT,
+    blocks_apart,
+    check_text,
+    listed,
+    plain,
+)
 from throughtime.estimators.parameters import parameters
 from throughtime.estimators.sequences import Array
 from throughtime.train.metrics import measure
@@ -40,7 +44,6 @@ from throughtime.train.tasks import make_task
 from throughtime.train.threads import using_threads
 
 _SYMBOL: Final = "symbol"
-_TEXT: Final = "the text"
 
 
 @parameters(without=("inputs", "missing"))
@@ -76,7 +79,7 @@ class SymbolModel(SequenceEstimator):
         self._text = isinstance(X, str)
         if isinstance(X, str):
             return self._train(self._learned_text(X))
-        sequences = _listed(X)
+        sequences = listed(X)
         lengths = np.array([len(one) for one in sequences])
         splits = self._split(split_steps, lengths, True)
         train = {piece[0]: piece[2] for piece in splits["train"].tolist()}
@@ -126,7 +129,7 @@ class SymbolModel(SequenceEstimator):
         """
         check_is_fitted(self, "_kept")
         model, found = self._model, list[Array]()
-        for places in self._places([X] if self._text else _listed(X)):
+        for places in self._places([X] if self._text else listed(X)):
             symbols = torch.from_numpy(places)[:, None, None]
             with torch.no_grad(), using_threads(self._given("threads")):
                 hidden, _ = model.hidden(symbols)
@@ -202,26 +205,16 @@ class SymbolModel(SequenceEstimator):
         TextTooShort, OneSymbolText, NothingToHoldOut
             There is nothing to learn, or too little.
         """
-        if len(text) < SHORTEST:
-            raise TextTooShort(source=_TEXT, length=len(text), needed=SHORTEST)
-        if len(set(text)) < 2:
-            raise OneSymbolText(source=_TEXT, symbol=text[0])
+        check_text(text)
         self._draw_seed()
         share = share_of(self._given("validation"))
-        ranges: dict[Split, list[range]] = {"train": [], "validation": []}
-        for number, block in enumerate(blocks_of(len(text))):
-            apart = int((number + 1) * share) > int(number * share)
-            ranges["validation" if apart else "train"].append(block)
-        apart = ranges["validation"] or ([] if share else ranges["train"])
-        if sum(map(len, apart)) < 2:
-            samples = f"a text of {len(text)} characters"
-            raise NothingToHoldOut(samples=samples, validation=float(share))
-        known = sorted({text[k] for one in ranges["train"] for k in one})
+        train, apart = blocks_apart(text, share)
+        known = sorted({text[k] for one in train for k in one})
         self.symbols_ = np.array([UNKNOWN, *known])
         self._starts: list[IntegerArray] = []
         splits: Mapping[Split, tuple[range, ...]] = {
-            "train": tuple(ranges["train"]),
-            "validation": tuple(apart),
+            "train": train,
+            "validation": apart,
             "test": (),
         }
         return self._text_of(text, splits)
@@ -230,8 +223,8 @@ class SymbolModel(SequenceEstimator):
         self, text: str, splits: Mapping[Split, tuple[range, ...]]
     ) -> TextDataset:
         vocabulary = tuple(self.symbols_.tolist())
-        symbols, card = encode(text, vocabulary), text_card(text, _TEXT, vocabulary)
-        return TextDataset(_TEXT, symbols, vocabulary, splits, card)
+        symbols, card = encode(text, vocabulary), text_card(text, TEXT, vocabulary)
+        return TextDataset(TEXT, symbols, vocabulary, splits, card)
 
     def _asked(self, X: str | Sequence[Any]) -> Dataset:
         """Make a data set of which everything is asked for."""
@@ -249,7 +242,7 @@ class SymbolModel(SequenceEstimator):
                 "test": everything,
             }
             return self._text_of(X, parts)
-        sequences = _listed(X)
+        sequences = listed(X)
         lengths = np.array([len(one) for one in sequences])
         return self._laid(sequences, all_of_it(lengths))
 
@@ -276,7 +269,7 @@ class SymbolModel(SequenceEstimator):
             return [encode(one, vocabulary) for one in sequences]
         known = {symbol: place for place, symbol in enumerate(self.symbols_.tolist())}
         return [
-            np.array([known.get(symbol, -1) for symbol in _plain(one)], np.int64)
+            np.array([known.get(symbol, -1) for symbol in plain(one)], np.int64)
             for one in sequences
         ]
 
@@ -293,19 +286,3 @@ class SymbolModel(SequenceEstimator):
         told = facts.get("symbols", {"values": self._model.labels, "dtype": None})
         self.symbols_ = np.array(told["values"], dtype=told["dtype"])
         self._starts = [np.array(one) for one in facts.get("starts", [])]
-
-
-def _listed(X: Any) -> list[Any]:
-    """Return the sequences, and refuse what has no symbols in it."""
-    if isinstance(X, (str, bytes)) or not hasattr(X, "__len__"):
-        raise NoSymbols(given=type(X).__name__, expected="a list of sequences")
-    found = [list(_plain(one)) for one in X]
-    if not found or not all(found):
-        given = "an empty sequence" if found else "no sequence"
-        raise NoSymbols(given=given, expected="at least one symbol in each")
-    return found
-
-
-def _plain(sequence: Any) -> Any:
-    """Return symbols as Python has them, so that equal ones are found."""
-    return sequence.tolist() if isinstance(sequence, np.ndarray) else sequence

@@ -156,26 +156,27 @@ class Recorder:
         after, drawn = ends[: len(errors)], ends[len(errors) :]
         starts = initial or first_states(graph, batch, x)
         befores = zip(starts, after, strict=True)
-        read = {
-            name: value.detach().flatten(0, -2)[: extent.rows]
-            for name, value in inputs.items()
-        }
-        self.calls.append(
-            Steps(
-                found.alone,
-                read | dict(zip(found.drawn, drawn, strict=True)),
-                [extent.before(one.detach(), own, reverse) for one, own in befores],
-                after,
-                errors,
-                parameters,
-                extent.sequences.to(x.device),
-                extent.size,
-                how["backend"],
-                how["bfloat16"],
-                key,
-            )
+        own = _read(inputs, extent.rows) | dict(zip(found.drawn, drawn, strict=True))
+        steps = Steps(
+            graph=found.alone,
+            inputs=own,
+            before=[extent.before(a.detach(), b, reverse) for a, b in befores],
+            after=after,
+            errors=errors,
+            parameters=parameters,
+            sequences=extent.sequences.to(x.device),
+            size=extent.size,
+            backend=how["backend"],
+            bfloat16=how["bfloat16"],
+            key=key,
         )
+        self.calls.append(steps)
         return output[..., : graph.output_size], finals
+
+
+def _read(inputs: Mapping[str, Tensor], rows: int) -> dict[str, Tensor]:
+    """What was read, ``(R, n)``, without its graph."""
+    return {n: value.detach().flatten(0, -2)[:rows] for n, value in inputs.items()}
 
 
 @dataclass(frozen=True)

@@ -54,10 +54,33 @@ class WatchedCall:
         self._reports[layer, direction] = found.reports
         return found.graph, {**inputs, PROBE: probe}
 
+    def report(self, loss: Tensor) -> None:
+        """Let the error of a loss report, and nothing else: no weight has a gradient.
+
+        What was reported before is replaced; other losses of the call may follow.
+
+        Raises
+        ------
+        NothingWatched
+            The module has nothing to report.
+        """
+        if not self.probes:
+            raise NothingWatched
+        found = torch.autograd.grad(
+            loss, self.probes, retain_graph=True, materialize_grads=True
+        )
+        for probe, gradient in zip(self.probes, found, strict=True):
+            probe.grad = gradient
+
     @property
     def probes(self) -> list[Tensor]:
         """The inputs whose gradients are the reports."""
         return list(self._probes.values())
+
+    @property
+    def reported(self) -> bool:
+        """Whether a backward pass has come through here."""
+        return any(probe.grad is not None for probe in self.probes)
 
     @property
     def alive(self) -> Tensor:

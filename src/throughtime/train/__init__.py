@@ -4,9 +4,10 @@ In reading order: `fitting` (`fit`, the whole of a training) and `conducting`; `
 (what was asked for), `preparing` (all that is there before the first step), `model`,
 `tasks` (batches of answers), `learning` (the loop) with `descent` (optimisers) and
 `ranks` (several processes), `metrics`; `showing` (what a person sees), `interruption`
-(Ctrl-C), `files` (the folder of a run). Afterwards: `runs` (`Run`, `load`),
-`measuring` (how good answers are), `judging`, `predicting`, `sampling`, `streaming`,
-`continuing`. For loops of your own: `truncation`.
+(Ctrl-C), `files` (the folder of a run), `restarting` (several seeds). Afterwards:
+`runs` (`Run`) and `opening` (`load`), `measuring` (how good answers are), `judging`,
+`predicting`, `sampling`, `streaming`, `continuing`, `diagnosing` (why it learns, or
+does not). For loops of your own: `truncation`.
 
 May import `data`, `nn` and the rooms below. A loaded model is built from data alone:
 no pickle, no source of the cell.
@@ -17,8 +18,9 @@ Next: `cli`, which puts commands on it.
 from throughtime.train.fitting import fit
 from throughtime.train.judging import judge
 from throughtime.train.model import Model
+from throughtime.train.opening import load, open_run
 from throughtime.train.predicting import predict
-from throughtime.train.runs import Run, load, open_run
+from throughtime.train.runs import Run
 from throughtime.train.sampling import sample
 
 __all__ = ["Model", "Run", "fit", "judge", "load", "open_run", "predict", "sample"]

@@ -3,19 +3,22 @@
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from throughtime.data import Dataset, describe_data
+from throughtime.data.trivial import LAST_TRUE
+from throughtime.errors import TrainingDiverged
 from throughtime.train.asking.settings import Settings
 from throughtime.train.descent.optimizers import takes_rows
-from throughtime.train.files.documents import write_document
+from throughtime.train.files.documents import as_json, write_document
 from throughtime.train.files.folder import (
     CHECKPOINT,
     COMMAND,
     CONFIG,
     CURVE,
+    FLOW,
     INITIAL,
     METRICS,
     WEIGHTS,
@@ -26,9 +29,9 @@ from throughtime.train.files.folder import (
 from throughtime.train.files.storage import weights_of, write_weights
 from throughtime.train.interruption import Interruption, interruptible
 from throughtime.train.learning import Loop, Outcome
-from throughtime.train.learning.checkpoints import restore
+from throughtime.train.learning.checkpoints import hardware, machine, restore
 from throughtime.train.learning.resuming import check_same
-from throughtime.train.metrics import measure
+from throughtime.train.metrics import HIGHER_IS_BETTER, measure
 from throughtime.train.model import Model
 from throughtime.train.runs import Run
 from throughtime.train.showing.picture import draw_curve
@@ -36,20 +39,22 @@ from throughtime.train.showing.progress import Reporter, words
 from throughtime.train.tasks import Task
 
 
+class Made(NamedTuple):
+    """All that there is before the first step, but for the folder."""
+
+    model: Model
+    task: Task
+    settings: Settings
+    dataset: Dataset
+    source: Mapping[str, Any]
+
+
 class Conduct:
     """From a model to a finished folder."""
 
-    def __init__(
-        self,
-        model: Model,
-        task: Task,
-        settings: Settings,
-        folder: Path,
-        dataset: Dataset,
-        source: Mapping[str, Any],
-    ) -> None:
-        self.model, self.task, self.settings = model, task, settings
-        self.folder, self.dataset, self.source = folder, dataset, source
+    def __init__(self, made: Made, folder: Path) -> None:
+        self.model, self.task, self.settings, self.dataset, self.source = made
+        self.folder = folder
 
     @contextmanager
     def holding(self) -> Iterator[None]:
@@ -74,7 +79,7 @@ class Conduct:
             self._begin(command, configuration)
 
     def _begin(self, command: bytes, configuration: bytes) -> None:
-        for name in (METRICS, CURVE):  # of a training that left no checkpoint
+        for name in (METRICS, FLOW, CURVE):  # of a training that left no checkpoint
             remove(self.folder / name)
         write(self.folder / COMMAND, command)
         write(self.folder / CONFIG, configuration)
@@ -119,7 +124,14 @@ class Conduct:
                 reporter.say(_dense(settings.optimizer, model.network.input_size))
             if earlier is not None:
                 restore(self.folder / CHECKPOINT, earlier, loop)
-            return loop.run()
+            try:
+                return loop.run()
+            except TrainingDiverged:
+                # Who asks later why it did not learn finds it here.
+                loop.outcome.stopped = "diverged"
+                if task.ranks.first:
+                    self._write_document(loop.outcome)
+                raise
 
     def _finish(self, outcome: Outcome) -> Run:
         ranks = self.task.ranks
@@ -139,8 +151,22 @@ class Conduct:
             measured=measured,
         )
         if ranks.first and measured:
+            self._write_document(outcome, self._result(run, measured["test"]))
             self._draw(run, measured["test"][self.task.metric])
         return run
+
+    def _result(self, run: Run, test: Mapping[str, float]) -> dict[str, Any]:
+        """Say what came out, and what trivial methods reach without the truth."""
+        metric = self.task.metric
+        fair = {n: v for n, v in run.baselines().items() if n != LAST_TRUE}
+        return as_json(
+            {
+                "metric": metric,
+                "higher_is_better": metric in HIGHER_IS_BETTER,
+                "test": test,
+                "trivial": fair,
+            }
+        )
 
     def _draw(self, run: Run, result: float) -> None:
         """Draw how it came to the result on the test part."""
@@ -153,9 +179,17 @@ class Conduct:
         )
         write(self.folder / CURVE, picture)
 
-    def _write_document(self, outcome: Outcome) -> dict[str, Any]:
+    def _write_document(
+        self, outcome: Outcome, result: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         # The epoch that was kept is written in the weights' own file, with them.
-        training = {"stopped": outcome.stopped}
+        training = {
+            "stopped": outcome.stopped,
+            "machine": machine(),
+            "hardware": hardware(),
+            "threads": torch.get_num_threads(),
+            "result": result,
+        }
         return write_document(
             self.folder, self.model, self.task, self.settings, self.source, training
         )

@@ -1,9 +1,10 @@
 """`fit`: from a cell and data to a run."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,10 +17,11 @@ from throughtime.train.asking.choices import check_updates
 from throughtime.train.asking.defaults import settle
 from throughtime.train.asking.settings import Settings
 from throughtime.train.asking.sources import describe_source, read
-from throughtime.train.conducting import Conduct
+from throughtime.train.conducting import Conduct, Made
 from throughtime.train.descent.penalties import check_penalties
 from throughtime.train.files.describing import describe
 from throughtime.train.files.folder import make_folder
+from throughtime.train.learning.flossing import check_flossing
 from throughtime.train.learning.flow import check_flow
 from throughtime.train.learning.resuming import (
     find_checkpoint,
@@ -31,10 +33,12 @@ from throughtime.train.model import Model
 from throughtime.train.preparing.building import make_model
 from throughtime.train.preparing.regularising import regularised
 from throughtime.train.ranks import Ranks, joined
+from throughtime.train.restarting import check_restarts, restarted
 from throughtime.train.runs import Run
-from throughtime.train.showing.board import Board, check_tensorboard
-from throughtime.train.showing.progress import Live, Reporter, Silent
-from throughtime.train.tasks import Task, make_task
+from throughtime.train.showing.board import check_tensorboard
+from throughtime.train.showing.choosing import reporter_of
+from throughtime.train.showing.progress import Reporter
+from throughtime.train.tasks import make_task
 from throughtime.train.threads import using_threads
 
 _SMALLER = "give a smaller hidden_size, num_layers or batch_size"
@@ -75,10 +79,13 @@ def fit(
     variational_dropout: float | Mapping[str, float] | None = None,
     k_winners: float | None = None,
     activity_l1: float | None = None,
+    watch: str | None = None,
     flow_penalty: float | None = None,
     init: str = "default",
     forget_bias: float | None = None,
     chrono_steps: int | None = None,
+    flossing: int | None = None,
+    flossing_every: int | None = None,
     optimizer: str = "adam",
     weight_decay: float | None = None,
     momentum: float | None = None,
@@ -110,7 +117,9 @@ def fit(
     threads: int | None = None,
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
+    restarts: int = 1,
     tensorboard: bool = False,
+    reporter: Callable[[Reporter, Path], Reporter] | None = None,
     quiet: bool = True,
     command: str | None = None,
     named: str | None = None,
@@ -171,6 +180,11 @@ def fit(
         layers to the loss of each answer, the mean over the steps of its sequence; of a
         text and with `tbptt`, over the steps of its row in the update. What is recorded
         as loss is without it.
+    watch
+        `"gradients"`: at one of eight batches it is seen how long the error of each
+        state is at each step, which shares of sigmoids and tanhs are saturated, and how
+        much weights change; `flow.jsonl` in the run has a line for each epoch. Bits of
+        the weights are the same.
     flow_penalty
         λ of a penalty on error that vanishes or explodes on its way back through time
         (Pascanu, Mikolov & Bengio 2013): training adds λΩ, the mean over all steps of a
@@ -180,6 +194,11 @@ def fit(
     init, forget_bias, chrono_steps
         How recurrent weights and gates start, as in `throughtime.nn.initialise`.
         `chrono_steps` None: the longest stretch of steps that error flows through.
+    flossing, flossing_every
+        So many updates push the Lyapunov exponents of every layer towards 0 before the
+        first epoch, so that gradients neither vanish nor explode
+        (`throughtime.diagnose.flossing_loss`); with `flossing_every` before the first
+        of every so many epochs. None: none.
     optimizer
         `"adam"`, `"sgd"`, or another of `torch.optim` by its name; `"lazy-sgd"`,
         `"lazy-fobos"`, `"lazy-adagrad"` or `"ftrl-proximal"` of `throughtime.optim`.
@@ -247,9 +266,17 @@ def fit(
         Go on with the training in `out`, with the same data, cell and settings;
         `patience` and `save_every` may differ, and `epochs` where nothing is spread
         over them. Where it has no checkpoint yet it starts anew, and says so.
+    restarts
+        How many seeds are trained, from `seed` on, of which the one with the lowest
+        validation loss is kept as the run; `restarts.json` in it says how far apart
+        they ended, as `Run.restarts` does. As many train at a time, each in a process
+        of its own, as there are threads; these are divided among them.
     tensorboard
         Write the course of the training into the run's folder `tensorboard`, for
         TensorBoard to show; it needs the extra of that name.
+    reporter
+        Given the reporter of this training and its folder, the one that is told of all
+        that happens; it tells the given one. None: the given one alone.
     quiet
         False shows progress on standard error.
     command
@@ -271,52 +298,71 @@ def fit(
     """
     asked = {**locals()}
     with joined(device) as ranks:
-        return _fit(asked, ranks)
+        several = check_restarts(asked, ranks)
+        if tensorboard:
+            ranks.from_first(check_tensorboard)
+        earlier = find_checkpoint(out, resume, ranks)
+        with _made(asked, ranks, earlier) as made:
+            if several:
+                return restarted(asked, made, fit)
+            return _train(asked, ranks, made, earlier)
 
 
-def _fit(asked: Mapping[str, Any], ranks: Ranks) -> Run:
-    """Do what `fit` was asked for, with all ranks."""
-    cell, data, named = asked["cell"], asked["data"], asked["named"]
-    out, resume, tensorboard = asked["out"], asked["resume"], asked["tensorboard"]
-    if tensorboard:
-        ranks.from_first(check_tensorboard)
-    reading = reading_of(asked)
-    dataset = read(data, reading)
-    earlier = find_checkpoint(out, resume, ranks)
-    settings = with_threads_of(earlier, settle(dataset, asked), out)
+@contextmanager
+def _made(
+    asked: Mapping[str, Any], ranks: Ranks, earlier: Mapping[str, Any] | None
+) -> Iterator[Made]:
+    """Make all that `fit` was asked for, with all ranks, and refuse what cannot be."""
+    cell, reading = asked["cell"], reading_of(asked)
+    dataset = read(asked["data"], reading)
+    settings = with_threads_of(earlier, settle(dataset, asked), asked["out"])
     ranks.check(settings)
     with _numbers(settings, ranks), enough_memory("the training", _SMALLER):
         model = make_model(regularised(cell, settings), dataset, settings)
         weight = model.head.weight
         model.network.choice(weight.dtype, weight.device)  # the backend must serve
         learned = make_task(dataset, settings, ranks)
-        source = describe_source(data, dataset, reading)
+        source = describe_source(asked["data"], dataset, reading)
         _check_same(ranks, model, settings, source)
         check_updates(settings, learned.batches())
-        check_penalties(model.network, settings.l1, settings.l2)
-        check_flow(model.network, settings.flow_penalty)
-        name = type(cell).__name__
-        folder = ranks.from_first(
-            lambda: make_folder(out, dataset.name, name, resume=resume)
-        )
-        training = Conduct(model, learned, settings, folder, dataset, source)
-        configuration = configuration_of(cell, named, source, settings)
-        with training.holding():
-            if earlier is None:
-                said = asked["command"] or call_of(cell, dataset, settings)
-                training.begin(_one_line(said), configuration)
-            else:
-                training.go_on(configuration, earlier)
-            if not ranks.first:  # what is drawn from here on are masks
-                torch.manual_seed(ranks.seed(settings.seed))
-            silent = asked["quiet"] or not ranks.first
-            reporter: Reporter = Silent() if silent else _live(settings, learned)
-            if tensorboard and ranks.first:
-                reporter = Board(reporter, folder, learned.metric, earlier)
-            if resume:
-                for line in words_on_resuming(earlier, folder):
-                    reporter.say(line)
-            return training.run(reporter, earlier)
+        _check_network(model, settings)
+        yield Made(model, learned, settings, dataset, source)
+
+
+def _train(
+    asked: Mapping[str, Any],
+    ranks: Ranks,
+    made: Made,
+    earlier: dict[str, Any] | None,
+) -> Run:
+    """Train once, in a folder of its own or one that goes on."""
+    cell, settings = asked["cell"], made.settings
+    out, name, resume = asked["out"], type(cell).__name__, asked["resume"]
+    folder = ranks.from_first(
+        lambda: make_folder(out, made.dataset.name, name, resume=resume)
+    )
+    training = Conduct(made, folder)
+    configuration = configuration_of(cell, asked["named"], made.source, settings)
+    with training.holding():
+        if earlier is None:
+            said = asked["command"] or call_of(cell, made.dataset, settings)
+            training.begin(_one_line(said), configuration)
+        else:
+            training.go_on(configuration, earlier)
+        if not ranks.first:  # what is drawn from here on are masks
+            torch.manual_seed(ranks.seed(settings.seed))
+        reporter = reporter_of(asked, ranks, settings, made.task, folder, earlier)
+        if resume:
+            for line in words_on_resuming(earlier, folder):
+                reporter.say(line)
+        return training.run(reporter, earlier)
+
+
+def _check_network(model: Model, settings: Settings) -> None:
+    """Refuse what the network has nothing for."""
+    check_penalties(model.network, settings.l1, settings.l2)
+    check_flossing(model.network, settings)
+    check_flow(model.network, settings.flow_penalty)
 
 
 def _check_same(
@@ -337,10 +383,6 @@ def _numbers(settings: Settings, ranks: Ranks) -> Iterator[None]:
     with torch.random.fork_rng(devices=devices), using_threads(count):
         torch.manual_seed(settings.seed)
         yield
-
-
-def _live(settings: Settings, task: Task) -> Live:
-    return Live(settings.epochs, task.metric, task.counted)
 
 
 def _one_line(text: str) -> bytes:

@@ -18,9 +18,16 @@ class Interruption:
         self.wanted = False
 
 
+# Those of the main thread, which alone has any, the outermost first.
+_GOING_ON: list[Interruption] = []
+
+
 @contextmanager
 def interruptible() -> Iterator[Interruption]:
     """Turn the first SIGINT into a flag; the second one raises KeyboardInterrupt.
+
+    Within another one, as where several trainings make one, that one's flag is set in
+    the end, too.
 
     Only the main thread can watch for signals: in any other one nothing changes, and
     Ctrl-C is the main thread's business.
@@ -36,7 +43,11 @@ def interruptible() -> Iterator[Interruption]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     signal.signal(signal.SIGINT, ask)
+    _GOING_ON.append(interruption)
     try:
         yield interruption
     finally:
         signal.signal(signal.SIGINT, before)
+        _GOING_ON.pop()
+        if _GOING_ON and interruption.wanted:
+            _GOING_ON[-1].wanted = True

@@ -1,7 +1,6 @@
 """A run after its training: what it measured, and its model."""
 
-import os
-import warnings
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from throughtime.data import (
 )
 from throughtime.data.loading import is_bundled
 from throughtime.data.sources.paths import is_pattern
+from throughtime.diagnose import Diagnosis
 from throughtime.errors import (
     DamagedModel,
     DataChanged,
@@ -25,13 +25,10 @@ from throughtime.errors import (
 )
 from throughtime.train.asking.settings import Settings, check_choice
 from throughtime.train.asking.sources import checksum, read, read_again
-from throughtime.train.files.documents import read_metrics, read_settings
-from throughtime.train.files.folder import METRICS, MODEL, WEIGHTS
+from throughtime.train.files.folder import MODEL, RESTARTS
 from throughtime.train.files.storage import (
     load_model,
     one_line,
-    read_document,
-    read_epoch,
 )
 from throughtime.train.measuring import Predicted
 from throughtime.train.measuring.additive import accuracy
@@ -44,8 +41,6 @@ SPLITS: dict[str, Split] = {
     "validation": "validation",
     "test": "test",
 }
-
-UNTRAINED = "untrained: no epoch was finished"
 
 
 class Run:
@@ -139,11 +134,31 @@ class Run:
 
     @property
     def stopped(self) -> str | None:
-        """Why training ended: `"epochs"`, `"patience"`, `"interrupted"`.
+        """Why training ended: `"epochs"`, `"patience"`, `"interrupted"`, `"diverged"`.
 
         None if it never came to its end.
         """
         return self._document["training"]["stopped"]
+
+    @property
+    def restarts(self) -> dict[str, Any] | None:
+        """What came of all seeds, if it is the best of several.
+
+        `kept`, its seed; `validation_loss`, the `min`, `median` and `max` of all;
+        `seeds`, a mapping for each. None: there was one training.
+
+        Raises
+        ------
+        DamagedModel
+            `restarts.json` cannot be read.
+        """
+        path = self.path / RESTARTS
+        try:
+            return json.loads(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise DamagedModel(path=path, reason=one_line(error)) from None
 
     @property
     def model(self) -> Model:
@@ -230,6 +245,36 @@ class Run:
             self._predicted[split] = task.predict(self.model, SPLITS[split])
         return self._predicted[split]
 
+    def diagnose(
+        self,
+        data: Any = None,
+        *,
+        surface: bool = False,
+        lags: int | None = None,
+        sequences: int = 64,
+        seed: int = 0,
+    ) -> Diagnosis:
+        """Say why it does, or does not, learn, and write it into the folder.
+
+        Parameters
+        ----------
+        data
+            New data in the place of the validation part, as `judge` takes them.
+        surface
+            Whether to look at the loss around the weights, too, which takes longest.
+        lags
+            The largest lag of gradients by lag; None: all there are.
+        sequences
+            How many sequences, or stretches of a text, to look at: less of long ones.
+        seed
+            Draws them.
+        """
+        from throughtime.train.diagnosing import diagnose
+
+        return diagnose(
+            self, data, surface=surface, lags=lags, sequences=sequences, seed=seed
+        )
+
     def baselines(self) -> dict[str, float]:
         """Return what trivial methods reach on the test part.
 
@@ -272,90 +317,6 @@ class Run:
         if checksum(dataset) != stored["checksum"]:
             raise DataChanged(path=dataset.name)
         return dataset
-
-
-def open_run(
-    path: str | os.PathLike[str],
-    *,
-    backend: str = "auto",
-    device: str = "cpu",
-    data: Any = None,
-) -> Run:
-    """Open the folder of a run.
-
-    Parameters
-    ----------
-    path
-        The folder that `fit` or `throughtime train` wrote.
-    backend, device
-        As in `load`.
-    data
-        The path of the data of the training, if they have moved, or the data, if they
-        were given in memory; they must be the same. None: where they were.
-
-    Raises
-    ------
-    NotARun, DamagedModel, DamagedWeights
-        There is none, or it is damaged.
-    """
-    folder = Path(path)
-    document = read_document(folder)
-    try:
-        settings = read_settings(document)
-    except (TypeError, ValueError) as error:
-        raise DamagedModel(path=folder / MODEL, reason=one_line(error)) from None
-    best = read_epoch(folder / WEIGHTS)
-    # An epoch counts from the moment its weights are kept: a training that was killed
-    # just before has written its row already.
-    metrics = [
-        row
-        for row in read_metrics(folder / METRICS)
-        if row["epoch"] <= best or not row["best"]
-    ]
-    return Run(
-        folder,
-        document,
-        metrics,
-        settings,
-        best,
-        backend=backend,
-        device=device,
-        moved_to=data,
-    )
-
-
-def load(
-    path: str | os.PathLike[str], *, backend: str = "auto", device: str = "cpu"
-) -> Model:
-    """Load the model of a run: preprocessing, network and output.
-
-    Everything comes from the folder: no pickle, and not the source of the cell.
-
-    Parameters
-    ----------
-    path
-        The folder that `fit` or `throughtime train` wrote.
-    backend
-        As in `Recurrent`.
-    device
-        Where the model shall live.
-
-    Returns
-    -------
-    Model
-        With the best weights, in evaluation mode; a warning says if no epoch of its
-        training was finished.
-
-    Raises
-    ------
-    NotARun, DamagedModel, DamagedWeights
-        There is no run, or it is damaged.
-    """
-    folder = Path(path)
-    model = load_model(folder, backend=backend, device=device)
-    if read_epoch(folder / WEIGHTS) == 0:
-        warnings.warn(f"'{folder}' is {UNTRAINED}", stacklevel=2)
-    return model
 
 
 def _is_there(name: str) -> bool:

@@ -8,7 +8,8 @@ import torch
 from throughtime.data import UNKNOWN, encode
 from throughtime.data.types import IntegerArray
 from throughtime.errors import DrawsNoSymbols, NumberOutOfRange, UnknownPrompt
-from throughtime.train.asking.settings import LARGEST_SEED, check_count
+from throughtime.train.asking.ranges import LARGEST_SEED
+from throughtime.train.asking.settings import check_count
 from throughtime.train.model import Model
 from throughtime.train.runs import Run
 

@@ -36,6 +36,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "winners": {"k_winners": 0.5},
     "flow": {"flow_penalty": 0.5, "variational_dropout": 0.2, "accumulate": 3},
     "activity": {"activity_l1": 0.1, "num_layers": 2, "accumulate": 3},
+    "watched": {"watch": "gradients", "accumulate": 2},
     "plateau": {"schedule": "plateau", "schedule_epochs": 1, "learning_rate": 0.5},
 }
 

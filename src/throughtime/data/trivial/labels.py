@@ -1,6 +1,7 @@
 """Labels: how often each is true, a chain for each of them, and ridge per sequence."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -35,8 +36,8 @@ def labels(dataset: SequenceDataset) -> dict[str, float]:
         }
     else:
         known, truth = (_targets(dataset, parts) for parts in (FITTED, TEST))
-    share = _share(np.nansum(known, axis=0), (~np.isnan(known)).sum(axis=0))
-    answers = {"marginal": np.broadcast_to(share, truth.shape), **answers}
+    marginal = share(np.nansum(known, axis=0), (~np.isnan(known)).sum(axis=0))
+    answers = {"marginal": np.broadcast_to(marginal, truth.shape), **answers}
     counted = ~np.isnan(truth).any(axis=1)
     if np.unique(truth[counted]).size < 2:
         return {}
@@ -64,14 +65,14 @@ def next_labels(dataset: SequenceDataset) -> dict[str, float]:
             known = here & ~np.isnan(now)
             true[place] += (known & (now == 1)).sum(axis=0)
             count[place] += known.sum(axis=0)
-    marginal = _share(true.sum(axis=0), count.sum(axis=0))
-    without, with_it = _share(true, count)
+    marginal = share(true.sum(axis=0), count.sum(axis=0))
+    without, with_it = share(true, count)
     nats, frames = {"marginal": 0.0, "first-order chain": 0.0}, 0
     for rows, first, stop in steps(dataset, columns, TEST, after=1):
         last, now = _pairs(rows, first, stop)
         after = np.where(last == 1, with_it, without)
-        nats["marginal"] += _cross_entropy(marginal, now)
-        nats["first-order chain"] += _cross_entropy(after, now)
+        nats["marginal"] += cross_entropy(marginal, now)
+        nats["first-order chain"] += cross_entropy(after, now)
         frames += len(now)
     return {method: total / frames for method, total in nats.items()} if frames else {}
 
@@ -88,10 +89,20 @@ def _pairs(rows: Floats, first: int, stop: int) -> tuple[Floats, Floats]:
     return rows[first : first + len(now)], now
 
 
-def _share(true: Floats, count: Floats) -> Floats:
+def share(true: Any, count: Any) -> Floats:
+    """Return the share of what is true, one added to both counts (Laplace)."""
     return (true + 1) / (count + 2)
 
 
-def _cross_entropy(probability: Floats, truth: Floats) -> float:
+def cross_entropy(probability: Floats, truth: Floats) -> float:
+    """Return the sum of binary cross-entropies in nats; NaN: nobody knows, none.
+
+    Parameters
+    ----------
+    probability
+        Of each label, in the shape of `truth`, or one that is broadcast to it.
+    truth
+        `(n, K)`, 0 or 1.
+    """
     right = np.where(truth == 1, probability, 1 - probability)
     return float(-np.log(right)[~np.isnan(truth)].sum())

@@ -82,7 +82,7 @@ def _errors_per_step(dataset: SequenceDataset) -> Iterator[dict[str, Floats]]:
     columns = dataset.schema.targets
     mean = _mean(dataset, columns)
     for rows, first, stop in steps(dataset, columns, TEST, before=_MEMORY):
-        truth, filled = rows[first:stop], _filled(rows, mean)
+        truth, filled = rows[first:stop], filled_forward(rows, mean)
         yield {"mean": mean - truth, LAST_TRUE: filled[first:stop] - truth}
 
 
@@ -98,7 +98,7 @@ def _errors_of_forecasts(
     for rows, first, stop in steps(
         dataset, columns, TEST, before=before, after=horizon
     ):
-        filled = _filled(rows, nothing)
+        filled = filled_forward(rows, nothing)
         for ahead in range(1, horizon + 1):
             truth = rows[first + ahead : stop + ahead]
             now = np.arange(first, first + len(truth))
@@ -135,8 +135,16 @@ def _mean(dataset: SequenceDataset, columns: Sequence[Column]) -> Floats:
         return total / count
 
 
-def _filled(rows: Floats, start: Floats) -> Floats:
-    """Return the last known values `(T + 1, C)` before each step, and after all."""
+def filled_forward(rows: Floats, start: Floats) -> Floats:
+    """Return the last known values `(T + 1, C)` before each step, and after all.
+
+    Parameters
+    ----------
+    rows
+        `(T, C)`; NaN: nobody knows.
+    start
+        `(C,)`, what is known before the first step.
+    """
     padded = np.concatenate([start[None], rows])
     places = np.where(np.isnan(padded), 0, np.arange(len(padded))[:, None])
     latest = np.maximum.accumulate(places, axis=0)

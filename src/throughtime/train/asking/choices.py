@@ -43,10 +43,13 @@ def suited(asked: Mapping[str, Any]) -> dict[str, Any]:
         "ema_decay": _EMA_DECAY if average == "ema" else None,
         "forget_bias": None,
         "chrono_steps": None,
+        "flossing": None,
+        "flossing_every": None,
         "zoneout": None,
         "variational_dropout": None,
         "k_winners": None,
         "activity_l1": None,
+        "watch": None,
         "flow_penalty": None,
         "swa_start": _SWA_START if average == "swa" else None,
     }
@@ -146,6 +149,9 @@ def _needs(settings: Settings) -> Iterator[tuple[str, bool, str]]:
     yield "schedule_options", settings.schedule in OF_TORCH, schedule
     init = f"init={settings.init!r}"
     yield "chrono_steps", settings.init == "chrono", init
+    own = f"optimizer={settings.optimizer!r}, which makes the weights of its own sums"
+    yield "flossing", settings.optimizer != "ftrl-proximal", own
+    yield "flossing_every", settings.flossing is not None, "a training without flossing"
     average = (
         f"average={settings.average!r}" if settings.average else "weights as they are"
     )

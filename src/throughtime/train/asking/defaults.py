@@ -88,6 +88,12 @@ def settle(dataset: Dataset, given: Mapping[str, Any]) -> Settings:
     return settings
 
 
+def usual_rate(optimizer: str, *, of_text: bool, per_step: bool) -> float:
+    """Return the step width that a training has if nothing is asked."""
+    table = _TEXT if of_text else _PER_STEP if per_step else _PER_SEQUENCE
+    return first_rate(optimizer, table["learning_rate"])
+
+
 def _defaults(dataset: Dataset, asked: Mapping[str, Any]) -> dict[str, Any]:
     rule = _rule(asked)
     if isinstance(dataset, TextDataset):

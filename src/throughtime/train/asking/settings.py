@@ -1,10 +1,8 @@
 """What a training can be asked for."""
 
-import math
-import sys
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Self
 
 import torch
 
@@ -19,69 +17,24 @@ from throughtime.errors.base import did_you_mean
 from throughtime.nn.checkpointing import read_budget
 from throughtime.nn.heads import Pooling
 from throughtime.nn.settings import check_flag
-from throughtime.nn.starting import WAYS
-from throughtime.train.descent.averages import AVERAGES
+from throughtime.train.asking.ranges import (
+    CHOICES,
+    COUNTS_OR_NONE,
+    DTYPES,
+    FROM_0,
+    LARGEST_SEED,
+    LARGEST_SIZE,
+    MOST_THREADS,
+    NUMBERS,
+    NUMBERS_OR_NONE,
+    Range,
+)
 from throughtime.train.descent.optimizers import (
-    OPTIMIZERS,
     Descent,
     check_optimizer,
 )
-from throughtime.train.descent.schedules import SCHEDULES
 from throughtime.train.descent.torch_schedules import OF_TORCH, check_schedule
 from throughtime.train.truncation import Rule, read_rule
-
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
-
-# What PyTorch takes as a seed, and as a size. More threads than that no machine has:
-# the system would end the process instead of starting them.
-LARGEST_SEED = 2**64 - 1
-_LARGEST_SIZE = 2**31 - 1
-_MOST_THREADS = 1024
-_CHOICES: Mapping[str, Collection[str | None]] = {
-    "optimizer": OPTIMIZERS,
-    "schedule": (*SCHEDULES, *OF_TORCH),
-    "average": (None, *AVERAGES),
-    "init": WAYS,
-    "dtype": DTYPES,
-    "pool": (None, "last", "mean", "max"),
-}
-
-
-class _Range(NamedTuple):
-    """Numbers that a setting may be; both ends are among them."""
-
-    words: str
-    least: float
-    most: float = sys.float_info.max
-
-
-_FINITE: Final = _Range("a finite number", -sys.float_info.max)
-_FROM_0: Final = _Range("a finite number of at least 0", 0)
-_ABOVE_0: Final = _Range("a finite number above 0", math.ulp(0.0))
-_SHARE: Final = _Range("a number from 0 to 1", 0, 1)
-_BELOW_1: Final = _Range("a number from 0 to below 1", 0, math.nextafter(1, 0))
-_NUMBERS: Final = {
-    "learning_rate": _ABOVE_0,
-    "clip": _FROM_0,
-    "clip_value": _FROM_0,
-    "save_every": _FROM_0,
-    "dropout": _SHARE,
-    "drop_connect": _SHARE,
-}
-_NUMBERS_OR_NONE: Final = {
-    "target_replication": _SHARE,
-    "activity_l1": _FROM_0,
-    "flow_penalty": _FROM_0,
-    "forget_bias": _FINITE,
-    "weight_decay": _FROM_0,
-    "momentum": _FROM_0,
-    "l1": _FROM_0,
-    "l2": _FROM_0,
-    "schedule_factor": _SHARE,
-    # With 1 no weights would ever be averaged.
-    "ema_decay": _BELOW_1,
-    "swa_start": _BELOW_1,
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,10 +61,16 @@ class Settings:
         How many of the cell's output units are not 0, or what share of them.
     activity_l1
         How much it costs in training that units are not 0; None: nothing.
+    watch
+        `"gradients"`: how long error is at each step, what is saturated and how much
+        weights change is seen at some updates and written down. None: nothing is.
     flow_penalty
         How much it costs that error changes its size as it flows back; None: nothing.
     init, forget_bias, chrono_steps
         How recurrent weights and gates start, as in `throughtime.nn.initialise`.
+    flossing, flossing_every
+        Updates that push the network's Lyapunov exponents towards 0 before the first
+        epoch, or before the first of every so many; None: none.
     optimizer, weight_decay, momentum, optimizer_options
         One of PyTorch's or of `throughtime.optim` by its name in lower case, and its
         arguments; None: its own. Weights decay where they are matrices.
@@ -166,10 +125,13 @@ class Settings:
     variational_dropout: float | Mapping[str, float] | None
     k_winners: float | None = None  # older runs have none
     activity_l1: float | None = None
+    watch: str | None = None
     flow_penalty: float | None = None
     init: str
     forget_bias: float | None
     chrono_steps: int | None
+    flossing: int | None = None
+    flossing_every: int | None = None
     optimizer: str
     weight_decay: float | None
     momentum: float | None
@@ -201,20 +163,18 @@ class Settings:
     threads: int | None
 
     def __post_init__(self) -> None:
-        for argument, known in _CHOICES.items():
+        for argument, known in CHOICES.items():
             check_choice(argument, getattr(self, argument), known)
         check_flag("bidirectional", self.bidirectional)
         check_flag("residual", self.residual)
         for argument in ("epochs", "patience", "heads", "accumulate"):
             check_count(argument, getattr(self, argument), at_least=1)
-        if self.schedule_epochs is not None:
-            check_count("schedule_epochs", self.schedule_epochs, at_least=1)
         check_count("warmup", self.warmup, at_least=0)
         for argument in ("hidden_size", "num_layers", "batch_size"):
-            check_count(argument, getattr(self, argument), 1, _LARGEST_SIZE)
-        for argument, least in (("steps", 1), ("embedding", 1), ("chrono_steps", 2)):
+            check_count(argument, getattr(self, argument), 1, LARGEST_SIZE)
+        for argument, least in COUNTS_OR_NONE.items():
             if getattr(self, argument) is not None:
-                check_count(argument, getattr(self, argument), least, _LARGEST_SIZE)
+                check_count(argument, getattr(self, argument), least, LARGEST_SIZE)
         if self.tbptt is not None:
             self._check_truncation(self.tbptt)
         if self.threads is not None:
@@ -282,9 +242,9 @@ class Settings:
             raise UnusedSetting(argument="tbptt", given=tbptt, reason=reason)
 
     def _check_numbers(self) -> None:
-        for argument, expected in _NUMBERS.items():
+        for argument, expected in NUMBERS.items():
             _check_number(argument, getattr(self, argument), expected)
-        for argument, expected in _NUMBERS_OR_NONE.items():
+        for argument, expected in NUMBERS_OR_NONE.items():
             if getattr(self, argument) is not None:
                 _check_number(argument, getattr(self, argument), expected)
 
@@ -337,10 +297,10 @@ def check_count(
 
 def check_threads(given: object) -> None:
     """Refuse what cannot be a number of threads."""
-    check_count("threads", given, 1, _MOST_THREADS)
+    check_count("threads", given, 1, MOST_THREADS)
 
 
-def _check_number(argument: str, given: object, expected: _Range) -> None:
+def _check_number(argument: str, given: object, expected: Range) -> None:
     real = isinstance(given, int | float) and not isinstance(given, bool)
     # Compared, not converted: a whole number may be too large for a float.
     if not real or not expected.least <= given <= expected.most:
@@ -364,7 +324,7 @@ def _check_weights(given: object) -> None:
             known="'balanced' or a weight for each of some classes",
         )
     for name, weight in given.items():
-        _check_number(f"class_weights[{name!r}]", weight, _FROM_0)
+        _check_number(f"class_weights[{name!r}]", weight, FROM_0)
 
 
 def check_device(given: str | torch.device) -> None:

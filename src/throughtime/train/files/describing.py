@@ -12,7 +12,7 @@ import torch
 from throughtime.data import Column, Question, Schema
 from throughtime.graph.serialize import from_json, to_json
 from throughtime.nn import Recurrent
-from throughtime.train.asking.settings import DTYPES
+from throughtime.train.asking.ranges import DTYPES
 from throughtime.train.model import Model
 from throughtime.train.preparing.building import head_for
 from throughtime.train.preparing.item_readers import ReadItems

@@ -34,9 +34,14 @@ def write_document(
         "settings": settings.to_json(),
         "training": dict(training),
     }
-    text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
-    write(path / MODEL, text.encode("utf-8", "surrogatepass"))
+    write(path / MODEL, document_bytes(document))
     return document
+
+
+def document_bytes(document: Mapping[str, Any]) -> bytes:
+    """Say what JSON can hold, as a file holds it."""
+    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return text.encode("utf-8", "surrogatepass")
 
 
 def read_settings(document: dict[str, Any]) -> Settings:

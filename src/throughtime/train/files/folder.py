@@ -15,14 +15,18 @@ WEIGHTS = "model.safetensors"
 INITIAL = "initial.safetensors"
 CHECKPOINT = "checkpoint.pt"
 METRICS = "metrics.jsonl"
+FLOW = "flow.jsonl"
 CURVE = "curve.png"
 COMMAND = "command.txt"
 CONFIG = "config.toml"
 EVALUATION = "evaluation.png"
+DIAGNOSIS = "diagnosis.json"
+DIAGNOSIS_PICTURE = "diagnosis.png"
 TENSORBOARD = "tensorboard"
+RESTARTS = "restarts.json"
 
 _OWN = {MODEL, WEIGHTS, INITIAL, CHECKPOINT, METRICS, CURVE, COMMAND, CONFIG}
-_OWN |= {TENSORBOARD}
+_OWN |= {TENSORBOARD, FLOW}
 # What every run begins with.
 _FIRST = {COMMAND, CONFIG, INITIAL}
 

@@ -4,7 +4,10 @@ It holds tensors, numbers and texts: to read it runs no code.
 """
 
 import io
+import os
 import pickle
+import platform
+import re
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -17,7 +20,7 @@ from throughtime.train.files.folder import write
 from throughtime.train.files.storage import one_line
 from throughtime.train.ranks import ALONE, Ranks
 
-VERSION: Final = 3
+VERSION: Final = 4
 MACHINE: Final = "machine"
 
 # What each rank has of its own of a loop; all else is the same on all ranks.
@@ -136,3 +139,13 @@ def machine() -> str:
     versions["PyTorch"] = torch.__version__
     told = ", ".join(f"{name} {number}" for name, number in versions.items())
     return f"{told} for {torch.backends.cpu.get_cpu_capability()}"
+
+
+def hardware() -> str:
+    """Name the processor of this machine, how many cores it has, and the system."""
+    listed = Path("/proc/cpuinfo")  # Linux; elsewhere Python knows the name
+    lines = listed.read_text(encoding="utf-8") if listed.exists() else ""
+    named = re.search(r"^model name\s*:\s*(.+)$", lines, re.MULTILINE)
+    name = named[1] if named else platform.processor() or platform.machine()
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_initialized() else ""
+    return f"{name}, {os.cpu_count()} cores{gpu}, {platform.system()}"

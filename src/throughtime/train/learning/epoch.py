@@ -1,5 +1,6 @@
 """What is known of an epoch while it goes on."""
 
+import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -27,7 +28,10 @@ class Epoch:
     def __init__(self, number: int, meter: Meter, counted: Counted) -> None:
         self.number, self.meter, self.counted = number, meter, counted
         self.updates = self.clipped = self.sequences = self.steps = 0
+        self.norms = 0.0  # of the gradients of all updates, added up
+        self.step_width = 0.0  # of the last update
         self.done = 0.0  # of the batches that were expected
+        self.largest = 0.0  # norm of a gradient, before it was clipped
         self.complete = False
         self._since, self._before = time.perf_counter(), 0.0
 
@@ -52,8 +56,13 @@ class Epoch:
 
     def count(self, update: Update) -> None:
         """Count an update."""
+        if not update.made:
+            return
         self.updates += update.made
         self.clipped += update.clipped
+        self.largest = max(self.largest, update.norm)
+        self.norms += update.norm
+        self.step_width = update.step_width
 
     def row(
         self, after: Mapping[str, float], seconds: float, ranks: Ranks = ALONE
@@ -70,6 +79,9 @@ class Epoch:
             "sequences_per_second": sequences / seconds,
             "steps_per_second": steps / seconds,
             "clip_rate": self.clipped / max(self.updates, 1),
+            "largest_gradient": self.largest,
+            "gradient_norm": self.norms / self.updates if self.updates else math.nan,
+            "learning_rate": self.step_width if self.updates else math.nan,
             "interrupted": not self.complete,
         }
 
@@ -88,3 +100,4 @@ class Epoch:
 
 
 _COUNTS = ("number", "updates", "done", "clipped", "sequences", "steps", "complete")
+_COUNTS += ("norms", "largest", "step_width")

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
+from throughtime.diagnose.flow import Place, dead_units
 from throughtime.errors import TrainingDiverged
 from throughtime.train.asking.settings import Settings
 from throughtime.train.descent.averages import Average
 from throughtime.train.files.documents import metrics_lines
-from throughtime.train.files.folder import CHECKPOINT, METRICS, WEIGHTS, write
+from throughtime.train.files.folder import CHECKPOINT, FLOW, METRICS, WEIGHTS, write
 from throughtime.train.files.storage import read_weights, weights_of, write_weights
 from throughtime.train.interruption import Interruption, Stopped
 from throughtime.train.learning.blame import (
@@ -25,7 +27,9 @@ from throughtime.train.learning.blame import (
 )
 from throughtime.train.learning.checkpoints import write_checkpoint
 from throughtime.train.learning.epoch import Epoch
+from throughtime.train.learning.flossing import Flossing
 from throughtime.train.learning.updates import NotFinite, Update, Updates
+from throughtime.train.learning.watching import FlowWatch
 from throughtime.train.metrics import Meter, measure
 from throughtime.train.model import Model
 from throughtime.train.showing.progress import Moment, Reporter, Row
@@ -93,6 +97,13 @@ class Loop:
             (settings.swa_start or 0.0) * settings.epochs,
             self.updates.settle,
         )
+        self.watch = FlowWatch(
+            model,
+            wanted=settings.watch is not None,
+            from_end=model.pooling is not None,
+        )
+        self.flossing = Flossing(model, task, settings)
+        self.flossed = 0  # the last epoch before which that was done
         self.outcome = Outcome()
         self.epoch = self._new_epoch(1)
         self.best = weights_of(model)
@@ -153,8 +164,10 @@ class Loop:
             "updates": updates,
             "begun": self.updates.begun(),
             "average": self.average.state_dict(),
+            "watch": self.watch.state_dict(),
             "training": self.training.state_dict(),
             "epoch": self.epoch.state_dict(),
+            "flossed": self.flossed,
             "rows": outcome.rows,
             "best_epoch": outcome.best_epoch,
             "best_loss": outcome.best_loss,
@@ -167,8 +180,10 @@ class Loop:
         self.updates.load_state_dict(state["updates"])
         self.updates.go_on(state["begun"])
         self.average.load_state_dict(state["average"])
+        self.watch.load_state_dict(state["watch"])
         self.training.load_state_dict(state["training"])
         self.epoch.load_state_dict(state["epoch"])
+        self.flossed = state["flossed"]
         self.outcome = Outcome(state["rows"], state["best_epoch"], state["best_loss"])
         self._write_metrics()
         self._write_best()
@@ -188,6 +203,7 @@ class Loop:
     def _learn(self) -> Row:
         """Go through what is left of an epoch."""
         self.model.train()
+        self._floss()
         if not self.epoch.complete:
             with self.updates.flow.noted():
                 self._go_through()
@@ -195,11 +211,24 @@ class Loop:
             self.save()
         return self._validated()
 
+    def _floss(self) -> None:
+        """Push exponents towards 0, where it is time for that and not done yet."""
+        number = self.epoch.number
+        if not self.flossing.due(number) or self.flossed == number:
+            return
+        self.updates.settle()
+        self.reporter.say(self.ranks.from_first(lambda: self.flossing.run(number)))
+        self._align()
+        self.flossed = number
+        self.epoch = self._new_epoch(number)  # whose time begins here
+        self.save()
+
     def _go_through(self) -> None:
         """Learn from all batches that are left."""
         answers: Answers | None = None
-        for answers in self.training:
+        for answers in self.watch.over(self.training):
             update = self._update(partial(self.updates.take, answers), answers)
+            self.watch.take()
             self.epoch.add(answers, update)
             self.reporter.batch(self._moment(update))
             due = time.monotonic() - self._saved >= self.settings.save_every
@@ -236,10 +265,11 @@ class Loop:
             with self.average.applied():
                 may_stop = self._may_stop_validation()
                 after = measure(self.task, self.model, "validation", may_stop)
-                zeros = self._zeros()
+                zeros, dead = self._zeros()
         except Stopped:
             self.save()
             raise
+        self.watch.epoch(epoch.number, dead)
         row = epoch.row(after, seconds, self.ranks)
         chosen = self.training.tbptt
         return {
@@ -321,11 +351,19 @@ class Loop:
     def _write_metrics(self) -> None:
         if self.ranks.first:
             write(self.folder / METRICS, metrics_lines(self.outcome.rows))
+            if self.watch.wanted:
+                write(self.folder / FLOW, metrics_lines(self.watch.rows))
 
     @torch.no_grad()
-    def _zeros(self) -> dict[str, Any]:
+    def _zeros(self) -> tuple[dict[str, Any], dict[Place, Tensor]]:
+        """Count what is exactly 0 in a few sequences, and units that always are."""
         features, inputs, lengths = self.task.glimpse()
         device = self.model.head.weight.device
         inputs = {name: value.to(device) for name, value in inputs.items()}
         vectors, inputs = self.model.read(features.to(device), **inputs)
-        return count_zeros(self.model.network, vectors, lengths, **inputs)
+        zeros = count_zeros(self.model.network, vectors, lengths, **inputs)
+        if not self.watch.wanted:
+            return zeros, {}
+        network = self.model.network
+        keywords = inputs if network.sparse_input else {**inputs, "lengths": lengths}
+        return zeros, dead_units(network, (vectors,), keywords)

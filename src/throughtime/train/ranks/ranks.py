@@ -13,7 +13,8 @@ from torch import Tensor
 
 from throughtime.errors import NotShared, RankLost, RanksDiffer, ThroughtimeError
 from throughtime.optim.rows import in_order
-from throughtime.train.asking.settings import LARGEST_SEED, Settings
+from throughtime.train.asking.ranges import LARGEST_SEED
+from throughtime.train.asking.settings import Settings
 
 Value = TypeVar("Value")
 

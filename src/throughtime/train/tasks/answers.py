@@ -89,6 +89,25 @@ class Answers(NamedTuple):
         return self.counts.sum()
 
 
+class Sample(NamedTuple):
+    """Some sequences to look into, with the answers that are true.
+
+    Parameters
+    ----------
+    features, inputs
+        What the model reads.
+    lengths
+        `(B,)`, the steps of each.
+    targets
+        As in `Answers`.
+    """
+
+    features: Raw
+    inputs: dict[str, Tensor]
+    lengths: Tensor
+    targets: Tensor
+
+
 class Training(Protocol):
     """The training part, epoch after epoch, that knows where it is."""
 
@@ -134,6 +153,22 @@ class Task(Protocol):
 
     def predict(self, model: Model, split: Split) -> list[Predicted]:
         """Give all answers of one part as arrays; one for each target of classes."""
+
+    def sample(
+        self, model: Model, split: Split, rows: int, steps: int, order: torch.Generator
+    ) -> Sample:
+        """Draw so many sequences of one part, or stretches of at most so many steps.
+
+        A sequence with one answer is never cut.
+        """
+
+    def pieces(
+        self, order: torch.Generator, size: int
+    ) -> Iterator[tuple[Raw, dict[str, Tensor], Tensor]]:
+        """Give the training part once, so many sequences at a time, in a drawn order.
+
+        Features, further inputs and lengths, of all ranks, without what is asked.
+        """
 
     def glimpse(self) -> tuple[Raw, dict[str, Tensor], Tensor]:
         """Give a piece of the validation part: features, further inputs, lengths."""

@@ -15,7 +15,7 @@ from throughtime.data import (
     Split,
     windows,
 )
-from throughtime.data.pieces import SEQUENCE, START, STOP
+from throughtime.data.pieces import FIRST, SEQUENCE, START, STOP
 from throughtime.data.types import IntegerArray
 from throughtime.errors import NotShared
 from throughtime.train.asking.settings import Settings
@@ -26,7 +26,7 @@ from throughtime.train.preparing.truth import truth_of
 from throughtime.train.ranks import ALONE, Ranks
 from throughtime.train.showing.progress import Counted
 from throughtime.train.tasks.activity import activity, penalty
-from throughtime.train.tasks.answers import Answers, Rerun, Training, known
+from throughtime.train.tasks.answers import Answers, Rerun, Sample, Training, known
 from throughtime.train.tasks.collecting import Collected
 from throughtime.train.tasks.stretches import PieceStream, place_in
 from throughtime.train.tasks.truncated import Truncated
@@ -157,6 +157,34 @@ class OfSequences:
         features, inputs = self._columns(batch, batch.frames)
         return features, inputs, batch.lengths
 
+    def sample(
+        self, model: Model, split: Split, rows: int, steps: int, order: torch.Generator
+    ) -> Sample:
+        """Draw pieces of one part; long ones with answers per step are cut before."""
+        pieces = self.dataset.splits[split]
+        if self.dataset.question.per == "step":
+            pieces = cut(pieces, steps, self.dataset.question.difference)
+        chosen = torch.randperm(len(pieces), generator=order)[:rows].numpy()
+        data = self.dataset
+        batches = SequenceBatches(
+            data.frames, pieces[np.sort(chosen)], len(chosen), items=data.items
+        )
+        batch = next(iter(batches))
+        features, inputs, truth = self._read(model, batch)
+        targets = model.output.encode(truth, lambda: model.fill(features))
+        return Sample(features, inputs, batch.lengths, targets)
+
+    def pieces(
+        self, order: torch.Generator, size: int
+    ) -> Iterator[tuple[Raw, dict[str, Tensor], Tensor]]:
+        """Give the training part once, so many sequences at a time."""
+        pieces, data = self._pieces(order), self.dataset
+        for batch in SequenceBatches(
+            data.frames, pieces, size, order, items=data.items
+        ):
+            features, inputs = self._columns(batch, batch.frames)
+            yield features, inputs, batch.lengths
+
     def _whole(
         self, split: Split, most: int, share: slice = slice(None)
     ) -> SequenceBatches:
@@ -171,14 +199,7 @@ class OfSequences:
         pieces, steps = self.dataset.splits["train"], self.settings.steps
         if steps is None:
             return pieces
-        context = self.dataset.question.difference
-        short = pieces[:, STOP] - pieces[:, START] <= steps
-        cut = [pieces[short]]
-        for piece in pieces[~short]:
-            part = windows(piece[None], steps, order)
-            part[:, START] = np.maximum(part[:, START] - context, piece[START])
-            cut.append(part)
-        return np.concatenate(cut)
+        return cut(pieces, steps, self.dataset.question.difference, order)
 
     def _answer(
         self,
@@ -253,6 +274,27 @@ class OfSequences:
         if given is None:
             return None
         return ClassWeights.of(given, self.dataset, self.asked)
+
+
+def cut(
+    pieces: IntegerArray,
+    steps: int,
+    context: int,
+    order: torch.Generator | None = None,
+) -> IntegerArray:
+    """Cut pieces that are longer than so many steps, each with some context before.
+
+    What is left counts the steps that the pieces counted; where none of them does,
+    nothing is left.
+    """
+    short = pieces[:, STOP] - pieces[:, START] <= steps
+    found = [pieces[short]]
+    for piece in pieces[~short]:
+        part = windows(piece[None], steps, order)
+        part[:, FIRST] = np.maximum(part[:, FIRST], piece[FIRST])
+        part[:, START] = np.maximum(part[:, START] - context, piece[START])
+        found.append(part[part[:, FIRST] < part[:, STOP]])
+    return np.concatenate(found)
 
 
 def _alive(values: Tensor, lengths: Tensor) -> Tensor:

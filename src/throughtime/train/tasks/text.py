@@ -9,11 +9,11 @@ from torch import Tensor
 
 from throughtime.data import Split, TextChunk, TextDataset, TextStreams
 from throughtime.train.measuring import Predicted
-from throughtime.train.model import Model
+from throughtime.train.model import Model, Raw
 from throughtime.train.ranks import ALONE, Ranks
 from throughtime.train.showing.progress import Counted
 from throughtime.train.tasks.activity import activity, penalty
-from throughtime.train.tasks.answers import Answers, Rerun, Training, known
+from throughtime.train.tasks.answers import Answers, Rerun, Sample, Training, known
 from throughtime.train.tasks.truncated import TextSource, Truncated
 from throughtime.train.truncation import Rule
 
@@ -84,11 +84,38 @@ class NextSymbol:
         )
         return _answered(model, pieces)
 
+    def pieces(
+        self, order: torch.Generator, size: int
+    ) -> Iterator[tuple[Raw, dict[str, Tensor], Tensor]]:
+        """Give the training part once, so many of its stretches at a time."""
+        symbols, steps = self.dataset.part("train"), self.streams.steps
+        most = len(symbols) - steps
+        for _ in range(len(self.streams)):
+            first = torch.randint(max(most, 1), (size,), generator=order)
+            places = (first + torch.arange(steps)[:, None]).clamp(max=len(symbols) - 1)
+            stretch = torch.from_numpy(symbols)[places]
+            yield stretch[..., None], {}, torch.full((size,), steps)
+
     def glimpse(self) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """Give the beginning of the validation part."""
         symbols = self.dataset.part("validation")
         chunk = next(iter(TextStreams(symbols, 1, self.streams.steps, whole=True)))
         return chunk.inputs[..., None], {}, chunk.lengths
+
+    def sample(
+        self, model: Model, split: Split, rows: int, steps: int, order: torch.Generator
+    ) -> Sample:
+        """Draw stretches of one part, which may overlap."""
+        symbols = torch.from_numpy(self.dataset.part(split))
+        steps = min(steps, len(symbols) - 1)
+        starts = torch.randint(len(symbols) - steps, (rows,), generator=order)
+        places = torch.arange(steps)[:, None] + starts
+        device = model.head.weight.device
+        inputs, targets = symbols[places], symbols[places + 1]
+        lengths = torch.full((rows,), steps)
+        return Sample(
+            inputs[..., None].to(device), {}, lengths, targets[..., None].to(device)
+        )
 
     def _place(self, symbol: int) -> str:
         """Name a symbol of the training part."""

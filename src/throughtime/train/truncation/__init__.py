@@ -6,7 +6,8 @@ truncation does), and the three: `fixed` (TBPTT(k1, k2)), `randomised` (random l
 unbiased) and `adaptive` (as far as a bound on the relative bias asks, by `bias`);
 `naming` reads the three from a word such as ``10:30``.
 
-May import `data` (chunks of a stream), `nn` and `errors`; knows nothing of the rest of
+May import `data` (chunks of a stream), `diagnose` (how error decays), `nn` and
+`errors`; knows nothing of the rest of
 `train`, so that any loop can use it. Next: `bench`, where it can be seen to matter.
 """
 

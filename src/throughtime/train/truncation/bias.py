@@ -3,7 +3,7 @@
 After Aicher, Foti and Fox (2019). ``φ_k`` is the mean norm of ``∂L_s/∂h_{s−k}``, and
 ``ĝ_k`` the sum of these gradients over the lags 1 to k: up to a common factor, which
 cancels, what a gradient is that stops there. Beyond the lag τ error is taken to decay
-by ``β`` a lag, the slope of a line through ``log φ``::
+by ``β`` a lag, the slope of a line through ``log φ`` (`diagnose.decay`)::
 
     E(k) = Σ_{k < j < τ} φ_j + φ_τ / (1 − β)     k < τ, else φ_τ β^(k − τ) / (1 − β)
     δ(k) = E(k) / max_j (‖ĝ_j‖ − E(j))
@@ -12,27 +12,13 @@ bounds the bias of a gradient that stops after lag k, relative to its norm. It n
 k + 1 steps: that of the loss, and one for each lag.
 """
 
-import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from throughtime.diagnose.decay import decay
 from throughtime.train.truncation.window import Window
-
-# Of log φ: what is smaller is rounding, or a gradient that was exactly 0.
-NEGLIGIBLE = -50.0
-
-
-def decay(norms: Tensor) -> float:
-    """β, from the slope of log φ ``(k,)`` over all lags; 0 where nothing is left."""
-    logs = norms.clamp(min=1e-100).log()
-    known = logs >= NEGLIGIBLE
-    lags, heights = torch.arange(len(logs), dtype=logs.dtype)[known], logs[known]
-    if len(lags) < 2:
-        return 0.0
-    lags, heights = lags - lags.mean(), heights - heights.mean()
-    return math.exp(float((lags * heights).sum() / lags.square().sum()))
 
 
 def relative_bias(norms: Tensor, cumulative: Tensor, tau: int) -> Tensor:
