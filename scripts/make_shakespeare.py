@@ -19,7 +19,6 @@ from pathlib import Path
 from packages import fetch
 
 import throughtime.data
-from throughtime.baselines import NGram
 from throughtime.data import Card, TextDataset, decode, trivial_baselines
 from throughtime.data.text import SPLIT_NOTES, SPLIT_RULE
 
@@ -84,6 +83,8 @@ def bundle(text: str) -> None:
 
 def best_ngram(dataset: TextDataset) -> dict[str, float]:
     """Measure the n-gram model that is best on validation, under its name."""
+    from throughtime.baselines import NGram  # it takes a moment, as PyTorch comes along
+
     train, validation, test = (
         decode(dataset.part(part), dataset.vocabulary)
         for part in ("train", "validation", "test")

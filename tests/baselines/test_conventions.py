@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SCRIPT = Path(__file__).parent / "conventions.py"
 LEAST = {
     "Summary of numbers": 50,
@@ -14,6 +16,7 @@ LEAST = {
 }
 
 
+@pytest.mark.timeout(600)
 def test_every_check_passes() -> None:
     command = [sys.executable, "-W", "ignore", str(SCRIPT)]
     answer = subprocess.run(command, check=True, capture_output=True, text=True)
