@@ -123,19 +123,11 @@ def _history(found: Row) -> Figure:
     line = chart.mark_line(
         point={"size": 30, "color": SERIES[1]}, color=SERIES[1]
     ).encode(y=alt.Y("loss:Q").title("loss").scale(scale), tooltip=said)
-    full = rule(found["full_loss"], "with all of the history")
-    drawn = layered(band, line, full)
+    drawn = layered(band, line, rule(found["full_loss"], "with all of the history"))
     way = _WAYS[found["how"]]
     says = f"The loss where only k steps of the past are left: {way}."
     if found.get("needed") is not None:
-        most = max(row["history"] for row in found["curve"])
-        needed = rule(
-            found["needed"],
-            f"used: {found['needed']:g}",
-            across=False,
-            before=2 * found["needed"] > most,
-        )
-        drawn = layered(band, line, full, needed)
+        drawn = layered(drawn, _used(found))
         says += (
             f" From {found['needed']:g} steps on it is within noise of the full one."
         )
@@ -148,6 +140,12 @@ def _history(found: Row) -> Figure:
         ("steps of history", "loss", "from", "to"),
         (row.values() for row in data),
     )
+
+
+def _used(found: Row) -> alt.LayerChart:
+    """A line at what is used; its label lies inside the chart."""
+    used, most = found["needed"], max(row["history"] for row in found["curve"])
+    return rule(used, f"used: {used:g}", across=False, before=2 * used > most)
 
 
 _CURVE = ("history", "loss", "low", "high")
