@@ -1,6 +1,6 @@
 """`python -m benchmarks.watching`: what it costs to watch error on its way back.
 
-Eight training steps (forward, backward, gradients of all weights), plainly; with the
+Sixteen training steps (forward, backward, gradients of all weights), plainly; with the
 error, the saturation and the changes of weights of each of them seen; and of one of
 them, as `throughtime train --watch gradients` does it. In turn, float32, medians.
 """

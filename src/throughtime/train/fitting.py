@@ -181,7 +181,7 @@ def fit(
         text and with `tbptt`, over the steps of its row in the update. What is recorded
         as loss is without it.
     watch
-        `"gradients"`: at one of eight batches it is seen how long the error of each
+        `"gradients"`: at one of sixteen batches it is seen how long the error of each
         state is at each step, which shares of sigmoids and tanhs are saturated, and how
         much weights change; `flow.jsonl` in the run has a line for each epoch. Bits of
         the weights are the same.

@@ -14,7 +14,7 @@ from throughtime.train.learning.mean_course import MeanCourse
 from throughtime.train.model import Model
 from throughtime.train.tasks import Answers
 
-EVERY: Final = 8
+EVERY: Final = 16
 """One batch of so many is watched, the first of an epoch among them: a look at a small
 layer takes up to half as long as its step."""
 _MOST_STRETCHES = 64
