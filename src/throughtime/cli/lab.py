@@ -146,11 +146,9 @@ def _drawn(found: "Experiment") -> bytes:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    from throughtime.train.showing.look import STYLE
+    from throughtime.train.showing.look import STYLE, png
 
     with rc_context(STYLE):
         figure = Figure(figsize=SIZE, layout="constrained")
         found.draw(figure)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=150, metadata={"Software": None})
-    return buffer.getvalue()
+        return png(figure)

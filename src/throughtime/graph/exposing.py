@@ -1,5 +1,6 @@
 """A step that gives out what it computes inside: its named values behind its output."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from throughtime.graph.builder import Builder
@@ -21,18 +22,25 @@ def exposed(graph: StepGraph) -> Exposed:
 
     The first units of the output are those of the given graph.
     """
-    places = {graph.output: 0}
-    end = graph.output_size
     names = value_names(graph)
-    for index in names.values():
+    longer, spans = behind_output(graph, names.values())
+    named = zip(names, spans, strict=True)
+    return Exposed(longer, tuple((name, *span) for name, span in named))
+
+
+def behind_output(
+    graph: StepGraph, values: Iterable[int]
+) -> tuple[StepGraph, tuple[tuple[int, int], ...]]:
+    """Put values behind the output, each once; and where each lies in it."""
+    shown = tuple(values)
+    places, end = {graph.output: 0}, graph.output_size
+    for index in shown:
         if index not in places:
             places[index] = end
             end += graph.nodes[index].size
+    spans = tuple((places[i], places[i] + graph.nodes[i].size) for i in shown)
+    if len(places) == 1:
+        return graph, spans
     builder = Builder(graph.nodes)
     output = builder.emit("concat", *places)
-    spans = [
-        (name, places[index], places[index] + graph.nodes[index].size)
-        for name, index in names.items()
-    ]
-    longer = replace(graph, nodes=tuple(builder.nodes), output=output)
-    return Exposed(longer, tuple(spans))
+    return replace(graph, nodes=tuple(builder.nodes), output=output), spans

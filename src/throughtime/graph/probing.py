@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from throughtime.graph.builder import Builder, prune
+from throughtime.graph.exposing import behind_output
 from throughtime.graph.nodes import InputDeclaration, StepGraph
-from throughtime.graph.operations import WATCH, Kind
+from throughtime.graph.operations import Kind
+from throughtime.graph.simplify import unwatched
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ def probed(graph: StepGraph) -> Probed:
     """The same step, with errors and states to be read."""
     errors = _free(graph, "error", len(graph.states))
     random = _drawn_vectors(graph)
-    longer, ends = _with_ends(_with_errors(graph, errors), random)
+    erring = _with_errors(graph, errors)
+    longer, ends = behind_output(erring, [*erring.new_states, *random])
     alone, drawn = _alone(graph, random)
     return Probed(longer, errors, ends, alone, drawn)
 
@@ -79,24 +82,6 @@ def _with_errors(graph: StepGraph, names: Sequence[str]) -> StepGraph:
     )
 
 
-def _with_ends(
-    graph: StepGraph, random: Sequence[int]
-) -> tuple[StepGraph, tuple[tuple[int, int], ...]]:
-    """Put new states and what is drawn behind the output, each once."""
-    places, end = {graph.output: 0}, graph.output_size
-    shown = [*graph.new_states, *random]
-    for index in shown:
-        if index not in places:
-            places[index] = end
-            end += graph.nodes[index].size
-    spans = tuple((places[i], places[i] + graph.nodes[i].size) for i in shown)
-    if len(places) == 1:
-        return graph, spans
-    builder = Builder(graph.nodes)
-    output = builder.emit("concat", *places)
-    return replace(graph, nodes=tuple(builder.nodes), output=output), spans
-
-
 def _drawn_vectors(graph: StepGraph) -> list[int]:
     """What is drawn anew for steps or sequences."""
     return [
@@ -110,7 +95,7 @@ def _alone(
     graph: StepGraph, random: Sequence[int]
 ) -> tuple[StepGraph, tuple[str, ...]]:
     """Read drawn vectors instead of drawing them; give new states, report nothing."""
-    builder = Builder()
+    builder = Builder(rules=(unwatched,))
     names = _free(graph, "drawn", len(random))
     leaves = dict(zip(random, names, strict=True))
     positions: list[int] = []
@@ -118,10 +103,11 @@ def _alone(
         arguments = tuple(positions[argument] for argument in node.arguments)
         if index in leaves:
             positions.append(builder.leaf("input", leaves[index], node.shape))
-        elif node.operation == WATCH:
-            positions.append(arguments[0])
         else:
-            positions.append(builder.place(replace(node, arguments=arguments)))
+            attributes = node.attributes
+            positions.append(
+                builder.emit(node.operation, *arguments, attributes=attributes)
+            )
     declared = [InputDeclaration(n, graph.nodes[i].size) for i, n in leaves.items()]
     states = tuple(positions[index] for index in graph.new_states)
     own = replace(

@@ -1,6 +1,5 @@
 """`diagnosis.png`: how error flows, by step and by lag, and what is saturated."""
 
-import io
 from collections.abc import Callable, Sequence
 from textwrap import fill
 
@@ -10,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from throughtime.diagnose.diagnosis import Diagnosis
-from throughtime.train.showing.look import QUIET, STYLE
+from throughtime.train.showing.look import QUIET, STYLE, png
 
 _LETTERS = 105
 
@@ -42,9 +41,7 @@ def draw(diagnosis: Diagnosis, title: str) -> bytes:
             if not part(axes, diagnosis):
                 axes.set_axis_off()
                 axes.text(0, 0.5, "does not apply here", color=QUIET)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=150, metadata={"Software": None})
-    return buffer.getvalue()
+        return png(figure)
 
 
 def _by_step(axes: Axes, diagnosis: Diagnosis) -> bool:

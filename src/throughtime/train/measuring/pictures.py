@@ -1,9 +1,7 @@
 """A picture of answers beside the truth, as suits what was asked."""
 
-import io
 from collections.abc import Sequence
 from textwrap import fill
-from typing import Final
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
@@ -19,10 +17,8 @@ from throughtime.train.measuring.charts import (
 )
 from throughtime.train.measuring.courses import courses
 from throughtime.train.measuring.predicted import Predicted, checked, form
-from throughtime.train.showing.look import STYLE
+from throughtime.train.showing.look import STYLE, png
 
-#: Points of a picture to the inch.
-DPI: Final = 150
 _LETTERS_PER_INCH = 9.5
 
 
@@ -53,9 +49,7 @@ def draw(
         _fill(figure, question, predicted, labels)
         above = fill(title, round(_LETTERS_PER_INCH * figure.get_figwidth()))
         figure.suptitle(above, x=0.01, ha="left", fontsize=12, fontweight="bold")
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
-    return buffer.getvalue()
+        return png(figure)
 
 
 def _fill(

@@ -15,8 +15,9 @@ from throughtime.errors import UnknownTableFormat
 from throughtime.train.files.folder import write
 from throughtime.train.measuring.intervals import Interval, interval
 from throughtime.train.measuring.metrics import main_metric, measure
-from throughtime.train.measuring.pictures import DPI, draw
+from throughtime.train.measuring.pictures import draw
 from throughtime.train.measuring.predicted import Predicted, checked
+from throughtime.train.showing.look import DPI
 from throughtime.train.showing.progress import words
 
 

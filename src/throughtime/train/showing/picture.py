@@ -1,6 +1,5 @@
 """`curve.png`: how loss and metric went, with the result in the title."""
 
-import io
 from collections.abc import Mapping, Sequence
 
 from matplotlib import rc_context
@@ -9,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from throughtime.train.metrics import HIGHER_IS_BETTER
-from throughtime.train.showing.look import QUIET, STYLE, TRAINING, VALIDATION
+from throughtime.train.showing.look import QUIET, STYLE, TRAINING, VALIDATION, png
 from throughtime.train.showing.progress import Row, words
 
 
@@ -50,9 +49,7 @@ def draw_curve(
         right.set_title(words(metric), loc="left", color=QUIET, fontsize=10)
         _draw_baseline(right, metric, baselines)
         left.legend(frameon=False, labelcolor="#374151")
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=150, metadata={"Software": None})
-    return buffer.getvalue()
+        return png(figure)
 
 
 def _draw(axes: Axes, rows: Sequence[Row], name: str, best_epoch: int) -> None:
