@@ -41,7 +41,7 @@ def test_the_bit_to_be_recalled_was_marked_so_many_steps_before() -> None:
 @pytest.mark.parametrize("lag", [6, 10])
 def test_lags_are_learned_as_far_as_error_flows(lag: int) -> None:
     accuracies = [
-        delayed_recall.learn(lambda module, k2=k2: TBPTT(module, 1, k2), lag)
+        delayed_recall.learn(lambda module, k2=k2: TBPTT(module, 1, k2), lag).accuracy
         for k2 in (lag - 1, lag, 2 * lag)
     ]
     assert accuracies[0] < 0.65

@@ -1,14 +1,15 @@
 """LEARNING TASKS with published numbers: what a method has to show.
 
-A file each: what the task is, what a method without memory reaches, what was published,
-and a function that learns it and returns what came out.
+A file each: what the task is, word for word, what a method without memory reaches, what
+was published, and the recipe by which it is learned here. `tasks` names them all;
+`running` is what they share.
 
-`influence_balancing` (a system in which too short a truncation has the wrong sign),
-`fixed_copy` (symbols repeated ten steps later) and `delayed_recall` (symbols of lag L)
-tell how far error has to flow back.
+`adding`, `copy_memory`, `temporal_order` and `embedded_reber` ask for long memory;
+`influence_balancing`, `fixed_copy` and `delayed_recall` tell how far error has to flow
+back; `pixels`, `chorales` and `texts` are data.
 
-May import `train` and all rooms below. Speed is measured elsewhere, in `benchmarks/` at
-the top of the repository, which is not shipped. Next: `cli`.
+May import `baselines`, `train` and all rooms below. Speed is measured elsewhere, in
+`benchmarks/` at the top of the repository, which is not shipped. Next: `cli`.
 """
 
 from throughtime.bench import (
@@ -17,5 +18,23 @@ from throughtime.bench import (
     influence_balancing,
     temporal_order,
 )
+from throughtime.bench.running.agreement import Agreement, agreement
+from throughtime.bench.running.runs import Result, run
+from throughtime.bench.running.task import Engine, Recipe, Task
+from throughtime.bench.tasks import TASKS, find_task
 
-__all__ = ["delayed_recall", "fixed_copy", "influence_balancing", "temporal_order"]
+__all__ = [
+    "TASKS",
+    "Agreement",
+    "Engine",
+    "Recipe",
+    "Result",
+    "Task",
+    "agreement",
+    "delayed_recall",
+    "find_task",
+    "fixed_copy",
+    "influence_balancing",
+    "run",
+    "temporal_order",
+]

@@ -18,15 +18,28 @@ So truncation at K ≤ 40 climbs where it should descend, whatever the step widt
 random truncation of any mean length is right in the mean.
 """
 
+import time
 from collections.abc import Callable
 from typing import Final
 
 import torch
 from torch import Tensor
 
+from throughtime.bench.running.task import (
+    Asked,
+    Engine,
+    Follow,
+    Known,
+    Measure,
+    Reached,
+    Recipe,
+    Task,
+    unheard,
+)
 from throughtime.data.stream_batches import Chunk
 from throughtime.graph import Cell, Parameter, State, Value
 from throughtime.nn import Recurrent
+from throughtime.train.threads import using_threads
 from throughtime.train.truncation import TBPTT, Truncation
 
 UNITS: Final = 23
@@ -48,9 +61,13 @@ class Influence(Cell):
         return self.mixing @ s + self.theta * x
 
 
-def system(theta: float = 0.0) -> Recurrent:
-    """The system, in float64; θ alone is to be learned."""
-    module = Recurrent(Influence(), UNITS, UNITS, dtype=torch.float64)
+#: What computes, if nothing else is asked for.
+DOUBLE: Final = Engine(dtype="float64")
+
+
+def system(theta: float = 0.0, engine: Engine = DOUBLE) -> Recurrent:
+    """The system; θ alone is to be learned."""
+    module = Recurrent(Influence(), UNITS, UNITS, **engine.options)
     mixing = module.get_parameter("mixing_l0").requires_grad_(False)
     mixing.copy_(torch.eye(UNITS) / 2 + torch.diag(torch.ones(UNITS - 1), 1) / 2)
     with torch.no_grad():
@@ -58,9 +75,9 @@ def system(theta: float = 0.0) -> Recurrent:
     return module
 
 
-def stream(steps: int) -> Chunk:
+def stream(steps: int, engine: Engine = DOUBLE) -> Chunk:
     """The signs, at every step: `(T, 1, n)`."""
-    signs = torch.ones(UNITS, dtype=torch.float64)
+    signs = torch.ones(UNITS, dtype=engine.options["dtype"])
     signs[POSITIVE:] = -1
     return Chunk(signs.expand(steps, 1, UNITS))
 
@@ -87,7 +104,12 @@ def total_gradient(truncation: Truncation, steps: int) -> float:
 
 
 def learn(
-    make: Callable[[Recurrent], Truncation], steps: int, learning_rate: float = 1e-3
+    make: Callable[[Recurrent], Truncation],
+    steps: int,
+    learning_rate: float = 1e-3,
+    *,
+    engine: Engine = DOUBLE,
+    follow: Follow = unheard,
 ) -> Tensor:
     """Learn θ by gradient descent along one stream.
 
@@ -99,24 +121,64 @@ def learn(
         T, the length of the stream.
     learning_rate
         The step width per loss.
+    engine
+        What computes.
+    follow
+        Told of every update.
 
     Returns
     -------
     losses
         Of each step, `(T,)`; those of a truncation that climbs grow without bound.
     """
-    module = system()
+    module = system(engine=engine)
     found: list[Tensor] = []
     optimizer = torch.optim.SGD([module.get_parameter("theta_l0")], learning_rate)
-    for window in make(module).windows(stream(steps)):
+    for window in make(module).windows(stream(steps, engine)):
         each = losses(window.run())
         optimizer.zero_grad()
         window.sum(each).backward()
         optimizer.step()
         found.append(each.detach()[:, 0])
+        follow(len(found), each.mean().item())
     return torch.cat(found)
 
 
 def losses(output: Tensor) -> Tensor:
     """½ (s¹ − 1)² of each step: `(T, B)` of `(T, B, n)`."""
     return (output[..., 0] - 1).square() / 2
+
+
+_EVERY = 10
+# Over so many of the last steps the loss is measured.
+_LAST = 100
+
+
+def _learn(asked: Asked) -> Reached:
+    recipe, engine = asked.recipe, asked.engine
+    steps, back = recipe.steps, recipe.truncation
+    assert steps and back and recipe.learning_rate
+    start = time.perf_counter()
+    with using_threads(engine.threads):
+        found = learn(
+            lambda module: TBPTT(module, min(_EVERY, back), back),
+            steps,
+            recipe.learning_rate,
+            engine=engine,
+            follow=asked.follow,
+        )
+    seconds = time.perf_counter() - start
+    updates = -(-steps // min(_EVERY, back))
+    return Reached(found[-_LAST:].mean().item(), updates, seconds, 1)
+
+
+TASK: Final = Task(
+    name="influence-balancing",
+    title="a system in which too short a truncation has the wrong sign",
+    definition=__doc__ or "",
+    measure=Measure("mean loss of the last 100 steps", 0.01),
+    floors=(Known("θ as it was", 0.5),),
+    published=(),
+    recipe=Recipe(learning_rate=1e-4, steps=1500, truncation=100),
+    learn=_learn,
+)

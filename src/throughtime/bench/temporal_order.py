@@ -26,10 +26,23 @@ from typing import Final, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from throughtime.bench.running.task import (
+    Asked,
+    Engine,
+    Follow,
+    Known,
+    Measure,
+    Reached,
+    Recipe,
+    Task,
+    unheard,
+)
 from throughtime.cells import Elman
 from throughtime.diagnose import FlowPenalty
 from throughtime.errors import NumberOutOfRange
+from throughtime.graph import Cell
 from throughtime.nn import Recurrent, Softmax, initialise
+from throughtime.train.threads import using_threads
 
 SYMBOLS: Final = 6
 CLASSES: Final = 4
@@ -59,13 +72,15 @@ class Outcome(NamedTuple):
 
     `wrong` is the share of wrong answers at the end, of 10,000 fresh sequences;
     `updates` how many there were; `seconds` how long the processor was busy; `loss` the
-    mean one of the last updates, NaN where a gradient was no finite number.
+    mean one of the last updates, NaN where a gradient was no finite number;
+    `parameters` how many weights there are.
     """
 
     wrong: float
     updates: int
     seconds: float
     loss: float
+    parameters: int
 
     @property
     def solved(self) -> bool:
@@ -142,7 +157,7 @@ def wrong(
     mistakes = 0
     for _ in range(count // 100):
         inputs, classes = batch_of_any_length(lengths, 100, generator)
-        output, _ = module(inputs)
+        output, _ = module(inputs.to(head.weight.dtype))
         found = head.logits(output[-1]).argmax(-1)
         mistakes += int((found != classes).sum())
     return mistakes / count
@@ -159,9 +174,14 @@ def learn(
     look_every: int = 250,
     batch_size: int = 20,
     hidden_size: int = 50,
+    num_layers: int = 1,
+    init: str = "identity",
+    cell: Cell | None = None,
     seed: int = 0,
+    engine: Engine | None = None,
+    follow: Follow = unheard,
 ) -> Outcome:
-    """Learn it with a tanh network, by gradient descent.
+    """Learn it by gradient descent, with a tanh network if no cell is given.
 
     The network starts at the identity: what it reads, it holds for a while. The step
     width falls in a straight line to 0.
@@ -180,17 +200,22 @@ def learn(
         How many at most.
     look_every
         After so many it is looked at whether it is solved, and then stopped.
-    batch_size, hidden_size
-        B and H.
+    batch_size, hidden_size, num_layers, init, cell
+        B, H, the layers, how they start (as of `throughtime.nn.initialise`), and what
+        they are.
     seed
         Of weights and sequences.
+    engine
+        What computes; its seed does not count.
+    follow
+        Told of every update.
     """
     torch.manual_seed(seed)
-    module, head = (
-        Recurrent(Elman(), SYMBOLS, hidden_size),
-        Softmax(hidden_size, CLASSES),
-    )
-    initialise(module, "identity")
+    cell, options = cell or Elman(), (engine or Engine()).options
+    module = Recurrent(cell, SYMBOLS, hidden_size, num_layers, **options)
+    head = Softmax(module.graphs[-1].output_size, CLASSES, **options)
+    chrono = {"steps": lengths[1]} if init == "chrono" else {}
+    initialise(module, init, cell=cell, **chrono)
     weights = [*module.parameters(), *head.parameters()]
     optimizer = torch.optim.SGD(weights, learning_rate, momentum)
     flow = FlowPenalty(module)
@@ -201,7 +226,7 @@ def learn(
         inputs, classes = batch_of_any_length(lengths, batch_size, generator)
         optimizer.zero_grad()
         with flow if flow_penalty else nullcontext():
-            output, _ = module(inputs)
+            output, _ = module(inputs.to(head.weight.dtype))
         loss = head.loss(head.logits(output[-1]), classes).mean()
         loss.backward()
         if flow_penalty:
@@ -214,11 +239,13 @@ def learn(
             nn.utils.clip_grad_norm_(weights, clip)
         optimizer.step()
         done += 1
+        follow(done, loss.item())
         mean += 0.01 * (loss.item() - mean)
         if done % look_every == 0 and _may_be_solved(module, head, lengths):
             break
     found = wrong(module, head, lengths, seed=_JUDGE)
-    return Outcome(found, done, time.process_time() - start, mean)
+    size = sum(weight.numel() for weight in weights)
+    return Outcome(found, done, time.process_time() - start, mean, size)
 
 
 def _may_be_solved(module: Recurrent, head: Softmax, lengths: tuple[int, int]) -> bool:
@@ -227,3 +254,39 @@ def _may_be_solved(module: Recurrent, head: Softmax, lengths: tuple[int, int]) -
         wrong(module, head, lengths, count=1000, seed=_LOOK) < SOLVED
         and wrong(module, head, lengths, seed=_JUDGE) < SOLVED
     )
+
+
+def _learn(asked: Asked) -> Reached:
+    said = asked.recipe.entries() | {"cell": asked.recipe.network}
+    engine = asked.engine
+    with using_threads(engine.threads):
+        found = learn(**said, seed=engine.seed, engine=engine, follow=asked.follow)
+    return Reached(found.wrong, found.updates, found.seconds, found.parameters)
+
+
+TASK: Final = Task(
+    name="temporal-order",
+    title="which of two symbols came first, long before the answer",
+    definition=__doc__ or "",
+    measure=Measure("share of answers wrong", SOLVED),
+    floors=(Known("one class for all", 1 - 1 / CLASSES),),
+    published=(
+        Known(
+            "tanh RNN, clipped, flow penalty: 5 of 5 seeds",
+            0.0,
+            "Pascanu, Mikolov & Bengio 2013, lengths 50 to 200",
+        ),
+    ),
+    recipe=Recipe(
+        cell="elman",
+        hidden_size=50,
+        num_layers=1,
+        init="identity",
+        learning_rate=0.002,
+        clip=0.25,
+        flow_penalty=2.0,
+        batch_size=20,
+        updates=15_000,
+    ),
+    learn=_learn,
+)

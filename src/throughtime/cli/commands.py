@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import rich_click as click
 from click.exceptions import NoArgsIsHelpError
 
+from throughtime.cli.bench import bench
 from throughtime.cli.diagnose import diagnose
 from throughtime.cli.evaluate import evaluate
 from throughtime.cli.inspect import inspect
@@ -112,3 +113,4 @@ main.add_command(inspect)
 main.add_command(diagnose)
 main.add_command(lab)
 main.add_command(report)
+main.add_command(bench)

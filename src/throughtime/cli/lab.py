@@ -2,7 +2,7 @@
 
 import inspect
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
@@ -103,7 +103,7 @@ def _tell(
 
     path = None if picture is None else check_picture(picture)
     found = run(**varied)
-    lines = [found.title, "", *_table(found), "", found.sentence]
+    lines = [found.title, "", *table_lines(*found.table()), "", found.sentence]
     if path is not None:
         write(path, _drawn(found))
         lines.append(f"picture: {path}")
@@ -115,12 +115,14 @@ def _tell(
     show(result, lines, as_json)
 
 
-def _table(found: "Experiment") -> list[str]:
+def table_lines(
+    headers: Sequence[str], rows: Sequence[Sequence[str | float]]
+) -> list[str]:
+    """Lay a table out in lines; columns of numbers stand at the right."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
-    headers, rows = found.table()
     table = Table(box=SIMPLE_HEAD, padding=(0, 1), show_edge=False)
     for place, header in enumerate(headers):
         numbers = all(not isinstance(row[place], str) for row in rows)
