@@ -13,6 +13,7 @@ from throughtime.baselines import NGram
 from throughtime.bench import Engine, find_task, run
 from throughtime.bench.chorales import KEYS, to_table
 from throughtime.bench.pixels import (
+    APART,
     LEARNED,
     digits,
     fashion,
@@ -35,7 +36,7 @@ def test_half_of_the_digits_are_the_test() -> None:
     assert parts.count("test") == 899
     assert set(parts[:LEARNED]) == {"train", "validation"}
     assert set(parts[LEARNED:]) == {"test"}
-    assert parts.count("validation") == 113
+    assert parts.count("validation") == APART
 
 
 def test_one_order_for_all_images() -> None:

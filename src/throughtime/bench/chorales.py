@@ -23,6 +23,8 @@ from throughtime.errors import MissingFile, NotChorales
 
 KEYS: Final = 88
 _NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+# What scipy raises for a file of another kind, whatever its first bytes are.
+_DAMAGES = (OSError, ValueError, LookupError, TypeError, EOFError, NotImplementedError)
 _PARTS = {"traindata": "train", "validdata": "validation", "testdata": "test"}
 
 
@@ -42,12 +44,12 @@ def to_table(path: str | Path) -> pl.DataFrame:
     from scipy.io import loadmat
     from scipy.io.matlab import MatReadError
 
+    if not Path(path).exists():
+        raise MissingFile(path=path, folder=Path.cwd())
     try:
         found = loadmat(path)
         parts = {part: found[stored][0] for stored, part in _PARTS.items()}
-    except FileNotFoundError:
-        raise MissingFile(path=path, folder=Path.cwd()) from None
-    except (OSError, ValueError, KeyError, MatReadError, NotImplementedError) as error:
+    except (MatReadError, *_DAMAGES) as error:
         raise NotChorales(path=path, reason=error) from None
     pieces: list[pl.DataFrame] = []
     for part, rolls in parts.items():
