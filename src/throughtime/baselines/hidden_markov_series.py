@@ -1,6 +1,7 @@
 """Real-valued series by a hidden Markov model: what each hidden state expects."""
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -94,7 +95,7 @@ class HiddenMarkovForecaster(SeriesForecaster):
         self.n_parameters_ = self._chain.n_parameters
 
     def _chosen(
-        self, scaled: Sequence[Floats], tried: Sequence[int], share: float, seed: int
+        self, scaled: Sequence[Floats], tried: Sequence[int], share: Fraction, seed: int
     ) -> int:
         """Say with how many states the last steps are likeliest."""
         kept = [len(one) - int(share * len(one)) for one in scaled]
