@@ -29,6 +29,7 @@ def _recipe(command: _Command) -> _Command:
         click.option("--updates", type=int, help="Of drawn sequences, at most."),
         click.option("--batch-size", type=int, help="B."),
         click.option("--flow-penalty", type=float, help="Its factor."),
+        click.option("--zoneout", type=float, help="Chance that a state stays."),
         click.option("--clip", type=float, help="The largest norm of a gradient."),
         click.option("--learning-rate", type=float, help="The step width."),
         click.option("--init", metavar="WAY", help="How weights start."),

@@ -11,7 +11,7 @@ from throughtime.errors import UnknownCell, UnusedSetting
 from throughtime.errors.base import did_you_mean
 from throughtime.graph import Cell
 from throughtime.nn.starting import WAYS
-from throughtime.train.asking.ranges import ABOVE_0
+from throughtime.train.asking.ranges import ABOVE_0, SHARE
 from throughtime.train.asking.settings import check_choice, check_count, check_number
 
 Follow = Callable[[int, float], None]
@@ -22,7 +22,12 @@ def unheard(update: int, loss: float) -> None:
     """Leave an update untold."""
 
 
-_REALS: Final = ("learning_rate", "clip", "flow_penalty")
+_REALS: Final = {
+    "learning_rate": ABOVE_0,
+    "clip": ABOVE_0,
+    "flow_penalty": ABOVE_0,
+    "zoneout": SHARE,
+}
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,8 @@ class Recipe:
         The step width of the optimiser, and the largest norm of a gradient.
     flow_penalty
         The factor of `throughtime.diagnose.FlowPenalty`.
+    zoneout
+        The chance that a unit of a state stays as it was.
     batch_size
         B.
     updates
@@ -60,6 +67,7 @@ class Recipe:
     learning_rate: float | None = None
     clip: float | None = None
     flow_penalty: float | None = None
+    zoneout: float | None = None
     batch_size: int | None = None
     updates: int | None = None
     epochs: int | None = None
@@ -82,7 +90,7 @@ class Recipe:
                 reason = f"the task {task}"
                 raise UnusedSetting(argument=name, given=given, reason=reason)
             if name in _REALS:
-                check_number(name, given, ABOVE_0)
+                check_number(name, given, _REALS[name])
             elif name == "init":
                 check_choice(name, given, WAYS)
             elif name == "cell":
