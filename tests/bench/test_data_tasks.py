@@ -19,6 +19,7 @@ from throughtime.bench.pixels import (
     fashion,
     permuted,
     pooled,
+    shifted,
     table,
 )
 from throughtime.bench.running.task import unheard
@@ -37,6 +38,22 @@ def test_half_of_the_digits_are_the_test() -> None:
     assert set(parts[:LEARNED]) == {"train", "validation"}
     assert set(parts[LEARNED:]) == {"test"}
     assert parts.count("validation") == APART
+
+
+def test_training_images_are_shifted_to_each_side() -> None:
+    images, labels, parts = shifted(*digits())
+    own = LEARNED - APART
+    assert len(images) == len(labels) == len(parts) == 1797 + 4 * own
+    assert parts.count("test") == 899
+    first = images[0].reshape(8, 8)
+    down, up, right, left = (
+        images[1797 + side * own].reshape(8, 8) for side in range(4)
+    )
+    assert np.array_equal(down[1:], first[:-1]) and not down[0].any()
+    assert np.array_equal(up[:-1], first[1:]) and not up[-1].any()
+    assert np.array_equal(right[:, 1:], first[:, :-1])
+    assert np.array_equal(left[:, :-1], first[:, 1:])
+    assert labels[1797] == labels[0]
 
 
 def test_one_order_for_all_images() -> None:
