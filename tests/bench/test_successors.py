@@ -99,17 +99,34 @@ def test_the_convolution_is_that_of_its_paper() -> None:
         assert_close(output[:, row], by_hand(network, x[:, row]))
 
 
-def test_attention_is_that_of_its_layers_behind_a_mask() -> None:
-    torch.manual_seed(0)
-    options = {"heads": 2, "dtype": torch.float64}
-    network, x = CausalAttention(FEATURES, UNITS, 1, 2 * STEPS, **options), drawn()
-    output, _ = network(x)
-    for t in range(STEPS):  # without a mask: the steps so far, and no other
-        values = network.embedding(x[: t + 1])
-        values = (values + sinusoids(t + 1, UNITS, x)[:, None]).transpose(0, 1)
-        for block in network.blocks:
-            values = block(values)
-        assert_close(output[t], network.norm(values)[:, -1])
+def test_attention_is_that_of_torch_behind_a_mask() -> None:
+    network, x = built("attention"), drawn()
+    assert isinstance(network, CausalAttention)
+    mask = nn.Transformer.generate_square_subsequent_mask(STEPS, dtype=x.dtype)
+    values = network.embedding(x) + sinusoids(STEPS, UNITS, x)[:, None]
+    for block in network.blocks:
+        theirs = nn.TransformerEncoderLayer(
+            UNITS, 2, 4 * UNITS, 0.0, "gelu", norm_first=True, dtype=x.dtype
+        )
+        ours = block.state_dict().values()
+        for own, weight in zip(_in_their_order(theirs), ours, strict=True):
+            own.data.copy_(weight)
+        values = theirs(values, src_mask=mask)
+    assert_close(network(x)[0], network.norm(values))
+
+
+def _in_their_order(theirs: nn.TransformerEncoderLayer) -> list[Tensor]:
+    """The weights in the order of ours: norms, attention, layers of a step."""
+    attention = theirs.self_attn
+    return [
+        *theirs.norm1.parameters(),
+        *theirs.norm2.parameters(),
+        attention.in_proj_weight,
+        attention.in_proj_bias,
+        *attention.out_proj.parameters(),
+        *theirs.linear1.parameters(),
+        *theirs.linear2.parameters(),
+    ]
 
 
 def test_positions_are_sines_and_cosines() -> None:

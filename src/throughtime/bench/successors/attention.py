@@ -1,9 +1,11 @@
 """Causal self-attention in place of a recurrence."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from throughtime.bench.successors.history import History, zeroed
 from throughtime.errors import NumberOutOfRange
@@ -15,8 +17,7 @@ class CausalAttention(History):
 
     Vaswani et al., 'Attention is all you need', 2017; the normalisation as of Xiong et
     al., 'On layer normalization in the transformer architecture', 2020. Positions are
-    sinusoids. A block is PyTorch's `TransformerEncoderLayer` of inner size 4H, behind a
-    mask that hides all later steps.
+    sinusoids.
 
     Time and memory grow with the square of the steps. So no more than W steps are
     looked at together: longer sequences go through in windows of W that overlap by
@@ -38,7 +39,7 @@ class CausalAttention(History):
     heads
         Among which the units are divided.
     dropout
-        As in `TransformerEncoderLayer`, but none of the weights of attention.
+        Probability that a value of what a block adds is zeroed in training.
     device, dtype
         Of the weights, as in `torch.nn`.
 
@@ -66,24 +67,11 @@ class CausalAttention(History):
         _check_multiple("window", window, 2)
         super().__init__(input_size, units, window // 2)
         self.window = window
-        options = {"device": device, "dtype": dtype}
+        options: Any = {"device": device, "dtype": dtype}
         self.embedding = nn.Linear(input_size, units, **options)
         self.blocks = nn.ModuleList(
-            nn.TransformerEncoderLayer(
-                units,
-                heads,
-                dim_feedforward=4 * units,
-                dropout=dropout,
-                activation="gelu",
-                batch_first=True,
-                norm_first=True,
-                **options,
-            )
-            for _ in range(blocks)
-        )
-        for block in self.blocks:
-            # On a CPU, to draw a number for each pair of steps would take longest.
-            block.self_attn.dropout = 0.0
+            Block(units, heads, dropout) for _ in range(blocks)
+        ).to(**options)
         self.norm = nn.LayerNorm(units, **options)
 
     def layers(self, x: Tensor, lengths: Tensor) -> list[Tensor]:
@@ -95,7 +83,7 @@ class CausalAttention(History):
         else:
             # The last window is filled up by steps behind every sequence's end.
             missing = self.window + more * half - steps
-            x = nn.functional.pad(x, (0, 0, 0, 0, 0, missing))
+            x = functional.pad(x, (0, 0, 0, 0, 0, missing))
             windows = x.unfold(0, self.window, half)  # (N, B, F, W)
             apart = windows.permute(3, 0, 1, 2).flatten(1, 2)  # (W, N·B, F)
             found = [self._joined(one, more + 1) for one in self._attend(apart)]
@@ -110,17 +98,53 @@ class CausalAttention(History):
     def _attend(self, x: Tensor) -> list[Tensor]:
         """Read ``(T, B, F)``, T at most W."""
         steps = len(x)
-        mask = nn.Transformer.generate_square_subsequent_mask(
-            steps, device=x.device, dtype=x.dtype
-        )
         values = self.embedding(x) + sinusoids(steps, self.output_size, x)[:, None]
         values = values.transpose(0, 1)
         found: list[Tensor] = []
         for block in self.blocks:
-            values = block(values, src_mask=mask, is_causal=True)
+            values = block(values)
             found.append(values)
         found[-1] = self.norm(values)
         return [one.transpose(0, 1) for one in found]
+
+
+class Block(nn.Module):
+    """Attention to all steps so far, then two layers for each step alone.
+
+    What PyTorch's `TransformerEncoderLayer` computes behind a mask, but without one, so
+    that on a CPU no step looks at those to come, and without dropout of the weights of
+    attention, which are too many to draw.
+
+    Parameters
+    ----------
+    units, heads, dropout
+        As in `CausalAttention`; the inner size is 4H.
+    """
+
+    def __init__(self, units: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm_attention, self.norm_inner = nn.LayerNorm(units), nn.LayerNorm(units)
+        self.query_key_value = nn.Linear(units, 3 * units)
+        self.join = nn.Linear(units, units)
+        self.inner = nn.Sequential(
+            nn.Linear(units, 4 * units),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(4 * units, units),
+        )
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Read ``(B, T, H)``, and add to it."""
+        parts = self.query_key_value(self.norm_attention(x))
+        divided = parts.unflatten(-1, (3, self.heads, -1))
+        query, key, value = divided.permute(2, 0, 3, 1, 4)  # (B, heads, T, H / heads)
+        seen = functional.scaled_dot_product_attention(
+            query, key, value, is_causal=True
+        )
+        x = x + self.dropout(self.join(seen.transpose(1, 2).flatten(2)))
+        return x + self.dropout(self.inner(self.norm_inner(x)))
 
 
 def sinusoids(steps: int, size: int, like: Tensor) -> Tensor:
