@@ -6,7 +6,8 @@ was published, and the recipe by which it is learned here. `tasks` names them al
 
 `adding`, `copy_memory`, `temporal_order` and `embedded_reber` ask for long memory;
 `influence_balancing`, `fixed_copy` and `delayed_recall` tell how far error has to flow
-back; `pixels`, `chorales` and `texts` are data.
+back; `pixels`, `chorales` and `texts` are data. `successors` are a convolution and
+attention, beside which a recurrent network stands.
 
 May import `baselines`, `train` and all rooms below. Speed is measured elsewhere, in
 `benchmarks/` at the top of the repository, which is not shipped. Next: `cli`.
@@ -16,6 +17,7 @@ from throughtime.bench import (
     delayed_recall,
     fixed_copy,
     influence_balancing,
+    successors,
     temporal_order,
 )
 from throughtime.bench.running.agreement import Agreement, agreement
@@ -36,5 +38,6 @@ __all__ = [
     "fixed_copy",
     "influence_balancing",
     "run",
+    "successors",
     "temporal_order",
 ]

@@ -106,7 +106,7 @@ def _run(folder: Path) -> tuple[dict[str, Any], list[str]]:
         "tbptt": run.metrics[-1].get("tbptt") if run.metrics else None,
         "best": best[0] if best else None,
     }
-    equations = explain(model.network).equations()
+    equations = explain(model.recurrent).equations()
     return result, [*_facts(result), "", *_equations(equations)]
 
 

@@ -26,6 +26,7 @@ from throughtime.errors.reports import *
 from throughtime.errors.restarts import *
 from throughtime.errors.runs import *
 from throughtime.errors.sparse import *
+from throughtime.errors.successors import *
 from throughtime.errors.tables import *
 from throughtime.errors.truncation import *
 

@@ -147,6 +147,11 @@ class Recurrent(Layers):
         )
         return module
 
+    @property
+    def output_size(self) -> int:
+        """H, the units of the last layer's output in one direction."""
+        return self.graphs[-1].output_size
+
     def forward(
         self,
         input: Sequences | SparseSequences,

@@ -120,8 +120,8 @@ class Conduct:
             for line in introduction(model, task, self.dataset):
                 reporter.say(line)
             loop = Loop(model, task, settings, self.folder, reporter, interruption)
-            if model.network.sparse_input and not takes_rows(loop.updates.optimizer):
-                reporter.say(_dense(settings.optimizer, model.network.input_size))
+            if model.recurrent.sparse_input and not takes_rows(loop.updates.optimizer):
+                reporter.say(_dense(settings.optimizer, model.recurrent.input_size))
             if earlier is not None:
                 restore(self.folder / CHECKPOINT, earlier, loop)
             try:
@@ -206,12 +206,12 @@ def _dense(optimizer: str, size: int) -> str:
 def introduction(model: Model, task: Task, dataset: Dataset) -> Iterator[str]:
     """Say which backend serves and why, and what was read."""
     weight = model.head.weight
-    choice = model.network.choice(weight.dtype, weight.device)
+    choice = model.recurrent.choice(weight.dtype, weight.device)
     device = "" if weight.device.type == "cpu" else f" on {weight.device}"
     yield f"backend {choice.backend}{device}: {choice.reason}"
     if not task.ranks.alone:
         threads = torch.get_num_threads()
         yield f"{task.ranks.world} processes share each batch, {threads} threads each"
     yield from str(describe_data(dataset)).splitlines()
-    if model.pooling == "mean" and not model.network.state_names:
+    if model.pooling == "mean" and not model.recurrent.state_names:
         yield "a cell without states: its answer is the mean over all steps"

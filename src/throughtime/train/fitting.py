@@ -320,7 +320,7 @@ def _made(
     with _numbers(settings, ranks), enough_memory("the training", _SMALLER):
         model = make_model(regularised(cell, settings), dataset, settings)
         weight = model.head.weight
-        model.network.choice(weight.dtype, weight.device)  # the backend must serve
+        model.recurrent.choice(weight.dtype, weight.device)  # the backend must serve
         learned = make_task(dataset, settings, ranks)
         source = describe_source(asked["data"], dataset, reading)
         _check_same(ranks, model, settings, source)
@@ -360,9 +360,9 @@ def _train(
 
 def _check_network(model: Model, settings: Settings) -> None:
     """Refuse what the network has nothing for."""
-    check_penalties(model.network, settings.l1, settings.l2)
-    check_flossing(model.network, settings)
-    check_flow(model.network, settings.flow_penalty)
+    check_penalties(model.recurrent, settings.l1, settings.l2)
+    check_flossing(model.recurrent, settings)
+    check_flow(model.recurrent, settings.flow_penalty)
 
 
 def _check_same(

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from throughtime.data import Question, Schema
-from throughtime.errors import LengthsOfSparse
+from throughtime.errors import LengthsOfSparse, NotRecurrent
 from throughtime.nn import Recurrent, SparseSequences
 from throughtime.nn.heads import Head, Pooling, pool
+from throughtime.train.network import Network
 from throughtime.train.preparing.item_readers import ReadItems
 from throughtime.train.preparing.outputs import Output
 from throughtime.train.preparing.readers import Read
@@ -34,7 +35,7 @@ class Model(nn.Module):
     inputs
         Does so for each further input of the cell.
     network
-        The recurrent layers.
+        The recurrent layers, or what stands in their place.
     head
         The last linear map, with its loss.
     output
@@ -49,7 +50,7 @@ class Model(nn.Module):
         question: Question,
         reader: Read | ReadItems,
         inputs: Mapping[str, Read],
-        network: Recurrent,
+        network: Network,
         head: Head,
         output: Output,
         pooling: Pooling | None,
@@ -76,12 +77,26 @@ class Model(nn.Module):
 
         Raises
         ------
-        TwoDirections
-            The network is bidirectional: its answers need the steps to come.
+        TwoDirections, NotRecurrent
+            The network is bidirectional: its answers need the steps to come. Or it is
+            not recurrent, and has no step.
         """
         from throughtime.train.streaming import ModelStream
 
         return ModelStream(self, batch)
+
+    @property
+    def recurrent(self) -> Recurrent:
+        """The network as recurrent layers, which alone have equations and a backend.
+
+        Raises
+        ------
+        NotRecurrent
+            It is another one, such as a convolution.
+        """
+        if not isinstance(self.network, Recurrent):
+            raise NotRecurrent(given=type(self.network).__name__)
+        return self.network
 
     @property
     def columns(self) -> Read:

@@ -60,7 +60,7 @@ class ModelStream:
         self, model: Model, batch: int | None = None, dtype: torch.dtype | None = None
     ) -> None:
         self._model, self._batch, self._dtype = model, batch, dtype
-        self._network: Stream = model.network.stream(batch)
+        self._network: Stream = model.recurrent.stream(batch)
         self._readers = {"x": model.columns, **model.inputs}
         self.reset()
 

@@ -91,7 +91,7 @@ def _measured(
         dead=[] if flow is None else parts.dead(flow),
         updates=update_ratios(run.path / FLOW),
     )
-    if look.model.network.state_names:
+    if look.model.recurrent.state_names:
         gradients = watch("lags", lambda: parts.gradients(look, lags))
         layers = parts.horizons(gradients)
         back = window(run, look)

@@ -41,7 +41,7 @@ def spectrum(look: Look) -> list[dict[str, Any]] | None:
     x, further = call
     try:
         found = lyapunov_spectrum(
-            look.model.network, x, exponents=min(_EXPONENTS, _units(look)), **further
+            look.model.recurrent, x, exponents=min(_EXPONENTS, _units(look)), **further
         )
     except StatesDiverged:
         return None
@@ -65,7 +65,7 @@ def points(look: Look) -> list[dict[str, Any]] | None:
         return None
     x, further = call
     try:
-        found = fixed_points(look.model.network, x, starts=_STARTS, **further)
+        found = fixed_points(look.model.recurrent, x, starts=_STARTS, **further)
     except StatesDiverged:
         return None
     return [
@@ -97,7 +97,7 @@ def surface(run: Run, look: Look) -> dict[str, Any]:
 
 def _units(look: Look) -> int:
     """N, the units of all states of a layer, of the largest one."""
-    graphs = look.model.network.graphs
+    graphs = look.model.recurrent.graphs
     return max(sum(state.size for state in graph.states) for graph in graphs)
 
 

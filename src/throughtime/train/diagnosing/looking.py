@@ -75,7 +75,7 @@ class Look:
             Before which steps the network forgets all, ``(T, B)``.
         """
         x, further = self.read
-        return self._losses(self.model.network(x, resets=resets, **further)[0])
+        return self._losses(self.model.recurrent(x, resets=resets, **further)[0])
 
     def flow(self) -> GradientFlow:
         """Look at the backward pass of the mean loss of all answers."""
@@ -84,7 +84,7 @@ class Look:
         def mean(hidden: Tensor, _: None) -> Tensor:
             return self._mean(self._losses(hidden))
 
-        return gradient_flow(self.model.network, x, None, mean, **further)
+        return gradient_flow(self.model.recurrent, x, None, mean, **further)
 
     def _losses(self, hidden: Tensor) -> Tensor:
         model, sample = self.model, self.sample

@@ -67,7 +67,7 @@ def _living(values: npt.NDArray[np.floating], found: GradientFlow) -> Floats:
 
 def gradients(look: Look, lags: int | None) -> GradientsByLag:
     """Measure how much of the error of single steps reaches those before."""
-    return lags_of(look.model.network, look.answer, counts=look.counts, lags=lags)
+    return lags_of(look.model.recurrent, look.answer, counts=look.counts, lags=lags)
 
 
 def lags_part(found: GradientsByLag) -> Lags:
@@ -112,7 +112,7 @@ def memory(
 
 def _uncuttable(look: Look) -> str | None:
     """Say why the history of an answer cannot be cut; None: it can."""
-    network, pooling = look.model.network, look.model.pooling
+    network, pooling = look.model.recurrent, look.model.pooling
     if not network.state_names:
         return "the cell has no state"
     if network.bidirectional:

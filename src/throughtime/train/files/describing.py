@@ -31,7 +31,7 @@ _FARTHEST = 10**6
 
 def describe(model: Model) -> dict[str, Any]:
     """Return all that `build` needs beside the weights, as JSON can hold it."""
-    network, output = model.network, model.output
+    network, output = model.recurrent, model.output
     return {
         "schema": model.schema.to_json(),
         "question": asdict(model.question),

@@ -135,7 +135,7 @@ def _again(model: Model, rerun: Rerun) -> tuple[list[Call], Answers]:
         first = sum(len(call.output) for call in calls)
         calls.append(Call(before[-1], first, input, state, further, result[0]))
 
-    network = model.network
+    network = model.recurrent
     hooks = [
         network.register_forward_pre_hook(enter),
         network.register_forward_hook(leave, with_kwargs=True),
@@ -170,7 +170,7 @@ def _first_of_values(
 
 def _first_value(model: Model, call: Call, rows: Tensor, rerun: Rerun) -> str | None:
     """Say it of one call: what it read, the state it began with, its values."""
-    network = model.network
+    network = model.recurrent
     for name in network.input_sizes:
         read = call.input if name == "x" else call.further[name]
         if isinstance(read, SparseSequences):
@@ -226,16 +226,16 @@ def _first_error(
             return f"first in the output layer at {place}"
         with _drawing(call.random):
             found = node_deltas(
-                model.network, call.input, error, call.state, **call.further
+                model.recurrent, call.input, error, call.state, **call.further
             )
-        worst = _earliest(model.network, found, call, every, backwards=True)
+        worst = _earliest(model.recurrent, found, call, every, backwards=True)
         if worst is not None:
             (layer, direction, name), step, row = worst
             place = rerun.place(row, call.first + step)
             return (
                 f"the error that flows back is first not finite in "
                 f"{_layer(layer, direction)}: that of "
-                f"{_called(model.network, layer, name)} at {place}"
+                f"{_called(model.recurrent, layer, name)} at {place}"
             )
     return None
 

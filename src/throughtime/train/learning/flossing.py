@@ -48,7 +48,7 @@ class Flossing:
 
     def __init__(self, model: Model, task: Task, settings: Settings) -> None:
         self.model, self.task, self.settings = model, task, settings
-        network = model.network
+        network = model.recurrent
         tables = set(network.tables)
         self.parameters = [
             own for name, own in network.named_parameters() if name not in tables
@@ -93,7 +93,7 @@ class Flossing:
 
     def _loss(self, raw: Raw, inputs: dict[str, Tensor], lengths: Tensor) -> Tensor:
         """The loss of some sequences, of their first steps."""
-        network, device = self.model.network, self.model.head.weight.device
+        network, device = self.model.recurrent, self.model.head.weight.device
         sparse = isinstance(raw, SparseSequences)
         some = raw.between(0, _STEPS) if sparse else raw[:_STEPS]
         further = {name: value[:_STEPS].to(device) for name, value in inputs.items()}

@@ -361,9 +361,9 @@ class Loop:
         device = self.model.head.weight.device
         inputs = {name: value.to(device) for name, value in inputs.items()}
         vectors, inputs = self.model.read(features.to(device), **inputs)
-        zeros = count_zeros(self.model.network, vectors, lengths, **inputs)
+        zeros = count_zeros(self.model.recurrent, vectors, lengths, **inputs)
         if not self.watch.wanted:
             return zeros, {}
-        network = self.model.network
+        network = self.model.recurrent
         keywords = inputs if network.sparse_input else {**inputs, "lengths": lengths}
         return zeros, dead_units(network, (vectors,), keywords)

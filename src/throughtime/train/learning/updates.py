@@ -73,7 +73,7 @@ class Updates:
     ) -> None:
         self.settings, self.ranks = settings, ranks
         self.parameters = list(model.parameters())
-        network = model.network
+        network = model.recurrent
         self.flow = Flow(network, settings.flow_penalty)
         # Weights that only have gradients for the rows that a batch names.
         self.tables = [network.get_parameter(name) for name in network.tables]

@@ -54,7 +54,7 @@ class FlowWatch:
         if not self.wanted:
             yield from batches
             return
-        source, network = iter(batches), self.model.network
+        source, network = iter(batches), self.model.recurrent
         try:
             while True:
                 looks = self._batches % EVERY == 0
@@ -71,14 +71,14 @@ class FlowWatch:
         """Take in what the backward pass of the last batch has met."""
         if not self.wanted:
             return
-        watching = self.model.network.watching
+        watching = self.model.recurrent.watching
         self._batches += 1
         if watching is not None:
             self._take(watching.calls)
 
     def _weights(self) -> dict[str, Tensor]:
         """Copy the weights that an update changes as a whole."""
-        tables = {f"network.{name}" for name in self.model.network.tables}
+        tables = {f"network.{name}" for name in self.model.recurrent.tables}
         return {
             name: value.detach().clone()
             for name, value in self.model.named_parameters()

@@ -41,7 +41,7 @@ def survivors(model: Model, most: int = 8) -> Survivors | None:
     Survivors or None
         None: no weights of the network belong to a feature each.
     """
-    network, sparse = model.network, model.network.sparse_input
+    network, sparse = model.recurrent, model.recurrent.sparse_input
     matrices = weights_of_input(network)
     if not matrices:
         return None

@@ -1,7 +1,7 @@
 """From a cell and data to a model: all that is fitted before the first step."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -21,6 +21,7 @@ from throughtime.nn.heads import Head, Pooling
 from throughtime.train.asking.defaults import unused
 from throughtime.train.asking.settings import Settings
 from throughtime.train.model import Model
+from throughtime.train.network import Network
 from throughtime.train.preparing.item_readers import ReadItems
 from throughtime.train.preparing.outputs import Forecast, Output, make_output
 from throughtime.train.preparing.readers import Read, since
@@ -32,20 +33,22 @@ SYMBOL = "symbol"
 _NO_SCALE = Scale((0.0,), (1.0,))
 
 
+class Prepared(NamedTuple):
+    """What stands before and behind the network, as data and settings ask for it."""
+
+    schema: Schema
+    question: Question
+    reader: Read | ReadItems
+    inputs: Mapping[str, Read]
+    output: Output
+
+
 def make_model(cell: Cell, dataset: Dataset, settings: Settings) -> Model:
     """Build preprocessing, network and output; torch's generator draws the weights."""
-    options = {"device": settings.device, "dtype": settings.torch_dtype}
-    if isinstance(dataset, TextDataset):
-        schema, question = text_schema(dataset), Question("next", "step")
-        reader: Read | ReadItems = _read_symbols(schema, settings, options)
-        inputs: dict[str, Read] = {}
-        output = make_output(schema, question, None)
-    else:
-        schema, question = dataset.schema, dataset.question
-        reader, inputs, output = _fit(dataset, settings, options)
+    prepared = prepare(dataset, settings)
     network = Recurrent(
         cell,
-        reader.size,
+        prepared.reader.size,
         settings.hidden_size,
         settings.num_layers,
         bidirectional=settings.bidirectional,
@@ -54,10 +57,10 @@ def make_model(cell: Cell, dataset: Dataset, settings: Settings) -> Model:
         dropout=settings.dropout,
         backend=settings.backend,
         checkpoint=settings.checkpoint,
-        sparse_input=isinstance(reader, ReadItems),
-        **options,
+        sparse_input=isinstance(prepared.reader, ReadItems),
+        **_options(settings),
     )
-    _check_inputs(network, inputs)
+    _check_inputs(network, prepared.inputs)
     if settings.tbptt is not None and not network.state_names:
         reason = f"{network.graphs[0].cell}, which has no state to carry on"
         raise unused("tbptt", settings.tbptt, reason)
@@ -68,10 +71,32 @@ def make_model(cell: Cell, dataset: Dataset, settings: Settings) -> Model:
         steps=settings.chrono_steps,
         cell=cell,
     )
+    return model_around(network, prepared, settings)
+
+
+def prepare(dataset: Dataset, settings: Settings) -> Prepared:
+    """Measure the training part, and make what reads it and what answers."""
+    options = _options(settings)
+    if isinstance(dataset, TextDataset):
+        schema, question = text_schema(dataset), Question("next", "step")
+        reader = _read_symbols(schema, settings, options)
+        output = make_output(schema, question, None)
+        return Prepared(schema, question, reader, {}, output)
+    found = _fit(dataset, settings, options)
+    return Prepared(dataset.schema, dataset.question, *found)
+
+
+def model_around(network: Network, prepared: Prepared, settings: Settings) -> Model:
+    """Build the head of a network, and put all together."""
+    schema, question, reader, inputs, output = prepared
     backend = "auto" if settings.backend == "cudnn" else settings.backend
-    head = head_for(network, output, backend=backend, **options)
+    head = head_for(network, output, backend=backend, **_options(settings))
     pooling = _pooling(network, question, settings)
     return Model(schema, question, reader, inputs, network, head, output, pooling)
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    return {"device": settings.device, "dtype": settings.torch_dtype}
 
 
 def _read_symbols(schema: Schema, settings: Settings, options: dict[str, Any]) -> Read:
@@ -79,9 +104,9 @@ def _read_symbols(schema: Schema, settings: Settings, options: dict[str, Any]) -
     return Read(schema.features, _NO_SCALE, embedding=own, **options)
 
 
-def head_for(network: Recurrent, output: Output, **options: Any) -> Head:
+def head_for(network: Network, output: Output, **options: Any) -> Head:
     """Build the head of an output that reads what a network gives."""
-    units = network.graphs[-1].output_size * network.directions
+    units = network.output_size * network.directions
     return output.head(units, zeros=network.leaves_zeros, **options)
 
 
@@ -91,7 +116,7 @@ def text_schema(dataset: TextDataset) -> Schema:
 
 
 def _pooling(
-    network: Recurrent, question: Question, settings: Settings
+    network: Network, question: Question, settings: Settings
 ) -> Pooling | None:
     if question.per == "step":
         return None

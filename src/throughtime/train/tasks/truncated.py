@@ -73,7 +73,7 @@ class Truncated:
     ) -> None:
         self.model, self.source, self.rule, self.weights = model, source, rule, weights
         self.activity_l1 = activity_l1
-        self.truncation = rule.make(model.network, order)
+        self.truncation = rule.make(model.recurrent, order)
         self._widths = [reader.width for reader in readers_of(model)]
 
     def __iter__(self) -> Iterator[Answers]:
@@ -160,8 +160,8 @@ class Truncated:
         inputs = {name: reader.vectors(one, dtype) for (name, reader), one in pairs}
         x = self.model.columns.vectors(own, dtype)
         if not self.activity_l1:
-            return self.model.network(x, state, **packing, **inputs)
-        output, after, layers = self.model.network(
+            return self.model.recurrent(x, state, **packing, **inputs)
+        output, after, layers = self.model.recurrent(
             x, state, return_layers=True, **packing, **inputs
         )
         active.append(activity(layers))
