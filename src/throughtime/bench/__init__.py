@@ -5,7 +5,8 @@ and a function that learns it and returns what came out.
 
 `influence_balancing` (a system in which too short a truncation has the wrong sign),
 `fixed_copy` (symbols repeated ten steps later) and `delayed_recall` (symbols of lag L)
-tell how far error has to flow back.
+tell how far error has to flow back. `lagged_source` tells Markov chains from recurrent
+networks: what it takes to be said lies L steps back.
 
 May import `train` and all rooms below. Speed is measured elsewhere, in `benchmarks/` at
 the top of the repository, which is not shipped. Next: `cli`.
@@ -15,7 +16,14 @@ from throughtime.bench import (
     delayed_recall,
     fixed_copy,
     influence_balancing,
+    lagged_source,
     temporal_order,
 )
 
-__all__ = ["delayed_recall", "fixed_copy", "influence_balancing", "temporal_order"]
+__all__ = [
+    "delayed_recall",
+    "fixed_copy",
+    "influence_balancing",
+    "lagged_source",
+    "temporal_order",
+]
