@@ -36,7 +36,7 @@ ONE: Final = LaggedSource(5, symbols=4, repeat=0.8)
 LAGS: Final = (2, 4, 8, 12, 16, 24, 32)
 SHORT: Final = range(1, 9)
 """Lags at which chains are counted besides: it takes no time."""
-CONTEXTS: Final = (1, 2, 3, 4, 5, 6, 8, 12, 16)
+CONTEXTS: Final = (1, 2, 3, 4, 5, 6, 8, 12)
 
 
 class Trial(NamedTuple):

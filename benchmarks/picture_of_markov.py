@@ -9,7 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from throughtime.bench.lagged_source import LEARNED, LaggedSource, Outcome
+from throughtime.bench.lagged_source import (
+    LEARNED,
+    LaggedSource,
+    Outcome,
+    memory_capacity,
+)
 from throughtime.train.showing.look import QUIET, STYLE
 
 # Okabe and Ito's, which people tell apart who see fewer colours.
@@ -22,6 +27,8 @@ FURTHER: Final = 5
 """Contexts that are counted by a formula, beyond the measured ones."""
 
 Models = Mapping[int | str, Sequence[Outcome]]
+Course = Mapping[int, Sequence[float]]
+Learned = Mapping[int | str, Course]
 
 
 def draw_floors(source: LaggedSource, outcomes: Models) -> Figure:
@@ -106,57 +113,74 @@ def _numbers(
     axes.set_xticks(more[::2])
 
 
-def draw_lags(learned: Mapping[int | str, Mapping[int, Sequence[float]]]) -> Figure:
+def draw_lags(learned: Learned) -> Figure:
     """Draw what share is learned at each lag, chains beside networks.
+
+    Less than none, from a chain that has too many contexts to count, is drawn as none.
 
     Parameters
     ----------
     learned
         Of each model, by lag, the successes by seed.
     """
-    chains = {k: one for k, one in learned.items() if isinstance(k, int)}
+    contexts = sorted(k for k in learned if isinstance(k, int))
+    chains = {k: learned[k] for k in contexts}
     networks = {k: one for k, one in learned.items() if isinstance(k, str)}
     lags = sorted({lag for one in learned.values() for lag in one})
+    shown = [lag for lag in lags if lag not in CROWDED]
     with rc_context(STYLE):
         figure = Figure(figsize=(10, 4), layout="constrained")
-        left, right = figure.subplots(1, 2, sharey=True)
-        for context, one in sorted(chains.items()):
-            _course(left, one, f"{context}", CHAIN)
-        for cell, one in networks.items():
-            _course(right, one, NAMES[cell], NETWORKS[cell])
+        left, right = figure.subplots(1, 2, sharex=True, sharey=True)
+        for axes in (left, right):
+            axes.axhline(LEARNED, color=FLOOR, linewidth=1, linestyle=(0, (2, 2)))
+        _chains(left, chains)
+        _networks(right, networks)
         left.set_title("Markov chains, by their symbols of context", loc="left")
         right.set_title("Recurrent networks", loc="left")
         left.set_ylabel("share learned of what can be")
         left.yaxis.set_major_formatter(PercentFormatter(1))
         for axes in (left, right):
-            axes.axhline(LEARNED, color=FLOOR, linewidth=1, linestyle=(0, (2, 2)))
             axes.set_xscale("log", base=2)
-            shown = [lag for lag in lags if lag not in CROWDED]
             axes.set_xticks(shown, [str(lag) for lag in shown])
             axes.minorticks_off()
             axes.set_xlabel("lag L of the dependency")
-            axes.set_ylim(-0.3, 1.12)
+            axes.set_ylim(-0.05, 1.12)
     return figure
 
 
-def _course(
-    axes: Axes,
-    one: Mapping[int, Sequence[float]],
-    words: str,
-    colour: str,
-) -> None:
-    lags = sorted(one)
-    middle = [mean(one[lag]) for lag in lags]
-    axes.plot(lags, middle, "o-", color=colour, markersize=4)
-    low, high = ([pick(one[lag]) for lag in lags] for pick in (min, max))
-    axes.fill_between(lags, low, high, color=colour, alpha=0.15, linewidth=0)
-    last = max((lag for lag in lags if mean(one[lag]) >= LEARNED), default=None)
-    if last is not None:
-        axes.annotate(
-            words,
-            (last, mean(one[last])),
-            xytext=(0, 6),
-            textcoords="offset points",
-            ha="center",
-            color=colour,
+def _chains(axes: Axes, chains: Mapping[int, Course]) -> None:
+    """Write those that end at the same lag in one place."""
+    ends: dict[int, list[int]] = {}
+    for context, one in chains.items():
+        _course(axes, one, CHAIN)
+        ends.setdefault(_reach(one), []).append(context)
+    for lag, contexts in ends.items():
+        if lag:
+            words = ", ".join(map(str, contexts))
+            axes.text(lag, 1.03, words, ha="center", va="bottom", color=CHAIN)
+
+
+def _networks(axes: Axes, networks: Mapping[str, Course]) -> None:
+    for place, (cell, one) in enumerate(networks.items()):
+        _course(axes, one, NETWORKS[cell])
+        axes.text(
+            0.98,
+            0.9 - 0.09 * place,
+            f"{NAMES[cell]}: up to lag {_reach(one)}",
+            transform=axes.transAxes,
+            ha="right",
+            color=NETWORKS[cell],
         )
+
+
+def _reach(one: Course) -> int:
+    return memory_capacity({lag: mean(each) for lag, each in one.items()})
+
+
+def _course(axes: Axes, one: Course, colour: str) -> None:
+    lags = sorted(one)
+    low, middle, high = (
+        [max(0.0, pick(one[lag])) for lag in lags] for pick in (min, mean, max)
+    )
+    axes.plot(lags, middle, "o-", color=colour, markersize=4)
+    axes.fill_between(lags, low, high, color=colour, alpha=0.15, linewidth=0)

@@ -84,7 +84,7 @@ def test_chains_stand_at_their_floors(context: int) -> None:
 
 
 def test_a_network_goes_below_the_floor_of_shorter_chains() -> None:
-    source = LaggedSource(3)
+    source = LaggedSource(3, symbols=2)
     drawn = parts(source, steps=20_000, test_steps=5_000)
     outcome = network(source, "elman", drawn, hidden_size=32, epochs=3)
     assert outcome.bits < source.floor(2) - 0.3

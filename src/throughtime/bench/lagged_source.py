@@ -28,7 +28,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from string import ascii_lowercase
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -39,11 +39,11 @@ from throughtime.train.asking.settings import check_count
 
 #: A model has learned the source with at least this share of what is to be learned.
 LEARNED: Final = 0.5
-#: Starts and learning rates of the networks here; all are of the same size.
-RECIPES: Final[Mapping[str, Mapping[str, object]]] = {
-    "elman": {"init": "orthogonal", "learning_rate": 0.002},
-    "gru": {"init": "orthogonal", "learning_rate": 0.005},
-    "lstm": {"init": "chrono", "learning_rate": 0.01},
+#: The networks here; they have 14,000 to 20,000 weights.
+RECIPES: Final[Mapping[str, Mapping[str, Any]]] = {
+    "elman": {"hidden_size": 128, "init": "orthogonal", "learning_rate": 0.002},
+    "gru": {"hidden_size": 64, "init": "orthogonal", "learning_rate": 0.005},
+    "lstm": {"hidden_size": 64, "init": "chrono", "learning_rate": 0.01},
 }
 
 
@@ -67,7 +67,7 @@ class LaggedSource:
     """
 
     lag: int
-    symbols: int = 2
+    symbols: int = 4
     repeat: float = 0.9
 
     def __post_init__(self) -> None:
@@ -217,7 +217,7 @@ def network(
     cell: str,
     drawn: Parts,
     *,
-    hidden_size: int = 64,
+    hidden_size: int | None = None,
     epochs: int = 10,
     batch_size: int = 16,
     seed: int = 0,
@@ -235,13 +235,17 @@ def network(
         The name of one of `RECIPES`.
     drawn
         The symbols; a tenth of those to learn from says which weights to keep.
-    hidden_size, epochs, batch_size, seed
+    hidden_size
+        H; None: that of the recipe.
+    epochs, batch_size, seed
         As `throughtime.fit` takes them.
     """
+    recipe = {**RECIPES[cell]}
+    if hidden_size is not None:
+        recipe["hidden_size"] = hidden_size
     model = SymbolModel(
         cell,
-        **RECIPES[cell],
-        hidden_size=hidden_size,
+        **recipe,
         embedding=8,
         epochs=epochs,
         patience=epochs,
