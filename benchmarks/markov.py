@@ -19,7 +19,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.picture_of_markov import draw_floors, draw_lags
+from benchmarks.picture_of_markov import NAMES, draw_floors, draw_lags
 from throughtime.bench.lagged_source import (
     RECIPES,
     LaggedSource,
@@ -108,7 +108,7 @@ def by_lag(found: Found) -> dict[int | str, dict[int, list[float]]]:
 def name_of(model: int | str) -> str:
     """Say what a model is."""
     if isinstance(model, str):
-        return {"elman": "Elman"}.get(model, model.upper())
+        return NAMES[model]
     return f"chain, {model} symbol{'s' * (model != 1)}"
 
 
@@ -136,8 +136,8 @@ def lags_table(found: Found) -> Table:
     learned = by_lag(found)
     lags = sorted({lag for one in learned.values() for lag in one})
     table = Table(title="what share of the learnable bits is learned at lag L")
-    table.add_column("model")
-    for heading in (*map(str, lags), "memory capacity"):
+    table.add_column("model", no_wrap=True)
+    for heading in (*map(str, lags), "capacity"):
         table.add_column(heading, justify="right")
     for model in sorted(learned, key=lambda one: (isinstance(one, str), one)):
         means = {lag: mean(each) for lag, each in learned[model].items()}
@@ -184,7 +184,7 @@ def main(
     if as_json:
         click.echo(json.dumps(as_object(found)))
     else:
-        console = Console(width=120)
+        console = Console(width=130)
         console.print(floors_table(found))
         console.print(lags_table(found))
     if pictures is not None:

@@ -157,20 +157,18 @@ def _chains(axes: Axes, chains: Mapping[int, Course]) -> None:
     for lag, contexts in ends.items():
         if lag:
             words = ", ".join(map(str, contexts))
-            axes.text(lag, 1.03, words, ha="center", va="bottom", color=CHAIN)
+            # Several would touch their neighbour's on the left.
+            side = "center" if len(contexts) == 1 else "left"
+            axes.text(lag, 1.03, words, ha=side, va="bottom", color=CHAIN)
 
 
 def _networks(axes: Axes, networks: Mapping[str, Course]) -> None:
-    for place, (cell, one) in enumerate(networks.items()):
-        _course(axes, one, NETWORKS[cell])
-        axes.text(
-            0.98,
-            0.9 - 0.09 * place,
-            f"{NAMES[cell]}: up to lag {_reach(one)}",
-            transform=axes.transAxes,
-            ha="right",
-            color=NETWORKS[cell],
-        )
+    for place, (cell, colour) in enumerate(NETWORKS.items()):
+        if cell in networks:
+            _course(axes, networks[cell], colour)
+            words = f"{NAMES[cell]}: up to lag {_reach(networks[cell])}"
+            at = 0.04, 0.39 - 0.09 * place
+            axes.text(*at, words, transform=axes.transAxes, color=colour)
 
 
 def _reach(one: Course) -> int:

@@ -42,7 +42,7 @@ def test_features_made_by_hand_reach_what_is_known(name: str) -> None:
 
 @pytest.mark.slow
 def test_a_network_is_trained_on_raw_sequences() -> None:
-    found = Training(PIXELS, Network("gru", "last", 16), 0, 2).run()
+    found = Training(PIXELS, Network("gru", hidden_size=16), 0, 2).run()
     assert found["validation_loss"] < np.log(10)
     assert found["accuracy"] > 0.15
 
@@ -50,7 +50,7 @@ def test_a_network_is_trained_on_raw_sequences() -> None:
 def test_a_table_says_mean_and_spread_over_the_seeds() -> None:
     result = {
         "by hand": {"mean, ridge": 0.7132, "mean, logistic regression": 0.5},
-        "network": "gru, 128 units, last",
+        "network": str(Network("gru")),
         "accuracies": [0.9, 0.94, 0.95],
     }
     console = Console(width=120, file=io.StringIO())
