@@ -6,8 +6,8 @@ was published, and the recipe by which it is learned here. `tasks` names them al
 
 `adding`, `copy_memory`, `temporal_order` and `embedded_reber` ask for long memory;
 `influence_balancing`, `fixed_copy` and `delayed_recall` tell how far error has to flow
-back; `pixels`, `chorales` and `texts` are data. `lagged_source` tells Markov chains from
-recurrent networks: what it takes to be said lies L steps back. `successors` are a
+back; `pixels`, `chorales` and `texts` are data. `lagged_source` tells Markov chains
+from recurrent networks: what it takes to be said lies L steps back. `successors` are a
 convolution and attention, beside which a recurrent network stands.
 
 May import `baselines`, `train` and all rooms below. Speed is measured elsewhere, in
