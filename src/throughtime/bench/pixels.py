@@ -187,15 +187,15 @@ _PERMUTED = (
 )
 _RECIPE = Recipe(
     cell="lstm",
-    hidden_size=96,
+    hidden_size=128,
     num_layers=1,
     init="default",
     learning_rate=1e-2,
     clip=1.0,
-    zoneout=0.1,
+    zoneout=0.3,
     batch_size=64,
-    epochs=25,
-    patience=25,
+    epochs=40,
+    patience=40,
 )
 _FASHION = Recipe(
     cell="gru",
