@@ -80,6 +80,8 @@ class Settings:
     epochs, patience
         Passes over the training data at most, and how many in a row may bring no better
         validation loss.
+    time_limit
+        Seconds that learning and validation may take in all; None: any.
     batch_size
         Sequences, or streams of a text, per update.
     steps
@@ -140,6 +142,7 @@ class Settings:
     optimizer_options: Mapping[str, Any]
     epochs: int
     patience: int
+    time_limit: float | None = None
     batch_size: int
     steps: int | None
     tbptt: str | None
