@@ -8,6 +8,7 @@ Next: `graph`, what is computed.
 """
 
 from throughtime.errors.base import ThroughtimeError
+from throughtime.errors.comparing import *
 from throughtime.errors.curvature import *
 from throughtime.errors.data import *
 from throughtime.errors.descent import *

@@ -246,10 +246,10 @@ class Settings:
 
     def _check_numbers(self) -> None:
         for argument, expected in NUMBERS.items():
-            _check_number(argument, getattr(self, argument), expected)
+            check_number(argument, getattr(self, argument), expected)
         for argument, expected in NUMBERS_OR_NONE.items():
             if getattr(self, argument) is not None:
-                _check_number(argument, getattr(self, argument), expected)
+                check_number(argument, getattr(self, argument), expected)
 
     def to_json(self) -> dict[str, Any]:
         """Return what JSON can hold."""
@@ -303,7 +303,8 @@ def check_threads(given: object) -> None:
     check_count("threads", given, 1, MOST_THREADS)
 
 
-def _check_number(argument: str, given: object, expected: Range) -> None:
+def check_number(argument: str, given: object, expected: Range) -> None:
+    """Refuse what is no number, or outside the range."""
     real = isinstance(given, int | float) and not isinstance(given, bool)
     # Compared, not converted: a whole number may be too large for a float.
     if not real or not expected.least <= given <= expected.most:
@@ -327,7 +328,7 @@ def _check_weights(given: object) -> None:
             known="'balanced' or a weight for each of some classes",
         )
     for name, weight in given.items():
-        _check_number(f"class_weights[{name!r}]", weight, FROM_0)
+        check_number(f"class_weights[{name!r}]", weight, FROM_0)
 
 
 def check_device(given: str | torch.device) -> None:

@@ -1,0 +1,112 @@
+"""Networks: one recipe for all of them, so that the cell alone is another.
+
+A budget of seconds ends each training, so nothing of it may follow from a number of
+epochs: the step width stays what it is, and what is validated and kept is a mean of the
+newest weights, as if the step width had fallen.
+"""
+
+from collections.abc import Mapping
+from inspect import signature
+from pathlib import Path
+from typing import Any, Final
+
+from throughtime.baselines import LastSteps
+from throughtime.bench.comparing.learning import Learned
+from throughtime.cells import GRU, LSTM, Elman
+from throughtime.data import Dataset, Split, TextDataset
+from throughtime.graph import Cell
+from throughtime.train import fit
+from throughtime.train.asking.defaults import settle
+from throughtime.train.asking.settings import Settings
+from throughtime.train.measuring import Predicted
+from throughtime.train.model import Model
+from throughtime.train.tasks import make_task
+
+WINDOW: Final = 8
+"""The steps that the window sees."""
+
+RECURRENT: Final[Mapping[str, type[Cell]]] = {
+    "elman": Elman,
+    "gru": GRU,
+    "lstm": LSTM,
+}
+
+_RECIPE: Final[Mapping[str, Any]] = {
+    "epochs": 10_000,
+    "patience": 15,
+    "schedule": "constant",
+    "average": "ema",
+    "learning_rate": 3e-3,
+}
+_OF_TEXT: Final[Mapping[str, Any]] = {"patience": 3, "batch_size": 64, "steps": 64}
+# Characters that each stream of a text is to have.
+_STREAM = 1000
+
+
+def recipe(dataset: Dataset) -> dict[str, Any]:
+    """Return the settings of `fit` that all networks are trained by."""
+    if not isinstance(dataset, TextDataset):
+        return dict(_RECIPE)
+    streams = max(1, len(dataset.part("train")) // _STREAM)
+    most = min(_OF_TEXT["batch_size"], streams)
+    return {**_RECIPE, **_OF_TEXT, "batch_size": most}
+
+
+def settings_of(dataset: Dataset, machine: Mapping[str, Any]) -> Settings:
+    """Return all settings of the recipe, with where and how to compute."""
+    unsaid = {
+        name: argument.default
+        for name, argument in signature(fit).parameters.items()
+        if argument.default is not argument.empty
+    }
+    return settle(dataset, {**unsaid, **recipe(dataset), **machine})
+
+
+def learn_network(
+    name: str,
+    dataset: Dataset,
+    seconds: float,
+    machine: Mapping[str, Any],
+    folder: Path,
+) -> Learned:
+    """Train a network for so many seconds; its run lies in the folder.
+
+    Parameters
+    ----------
+    name
+        `"window"`, or one of `RECURRENT`.
+    dataset
+        What is learned.
+    seconds
+        Learning and validation end by then.
+    machine
+        `seed`, `backend`, `dtype`, `device` and `threads` of `fit`.
+    folder
+        A new one.
+    """
+    options = {**recipe(dataset), **machine}
+    if name == "window":
+        cell: Cell = LastSteps(WINDOW)
+        if not isinstance(dataset, TextDataset) and dataset.question.per == "sequence":
+            options["pool"] = "mean"
+    else:
+        cell = RECURRENT[name]()
+    run = fit(cell, dataset, **options, time_limit=seconds, out=folder)
+    notes = {"time": "time was up", "interrupted": "interrupted"}
+    best = f"epoch {run.best_epoch} of {len(run.metrics)}"
+    said = [best, notes.get(run.stopped or "", "")]
+    return learned(
+        run.model, run.settings, dataset, run.seconds, ", ".join(filter(None, said))
+    )
+
+
+def learned(
+    model: Model, settings: Settings, dataset: Dataset, seconds: float, note: str
+) -> Learned:
+    """Say what has learned of a network."""
+
+    def answers(split: Split) -> Predicted:
+        return make_task(dataset, settings).predict(model, split)[0]
+
+    parameters = sum(one.numel() for one in model.parameters())
+    return Learned(answers, parameters, seconds, note, (model, settings))
