@@ -72,7 +72,7 @@ def test_it_goes_on_with_more_time_and_counts_what_was_used(
     more = fit(long, tmp_path / "run", time_limit=3 * LIMIT, resume=True, **said)
     assert more.metrics[0]["updates"] > first.metrics[0]["updates"]
     assert more.stopped == "time"
-    assert 3 * LIMIT <= more.seconds
+    assert more.seconds >= 3 * LIMIT
     with pytest.raises(ResumesOther):
         fit(long, tmp_path / "run", time_limit=LIMIT, resume=True, steps=9)
 

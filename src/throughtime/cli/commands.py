@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import rich_click as click
 from click.exceptions import NoArgsIsHelpError
 
+from throughtime.cli.compare import compare
 from throughtime.cli.diagnose import diagnose
 from throughtime.cli.evaluate import evaluate
 from throughtime.cli.inspect import inspect
@@ -110,5 +111,6 @@ main.add_command(predict)
 main.add_command(sample)
 main.add_command(inspect)
 main.add_command(diagnose)
+main.add_command(compare)
 main.add_command(lab)
 main.add_command(report)

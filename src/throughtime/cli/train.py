@@ -94,8 +94,7 @@ def _train(
     metric = run.metric + (" over all targets" if each else "")
     lines = [
         f"test {metric.replace('_', ' ')} {value:.4f}, weights of epoch "
-        f"{run.best_epoch} of {len(run.metrics)}"
-        + _ENDS.get(run.stopped or "", ""),
+        f"{run.best_epoch} of {len(run.metrics)}" + _ENDS.get(run.stopped or "", ""),
         *(f"  of {target}: {share:.4f} accuracy" for target, share in each.items()),
         *beside(metric, result["baselines"]),
         # Of a training that was shown, it was said already.

@@ -268,8 +268,8 @@ def fit(
         The folder of the run, new or empty. None: ``runs/<data>-<cell>-<n>``.
     resume
         Go on with the training in `out`, with the same data, cell and settings;
-        `patience`, `time_limit` and `save_every` may differ, and `epochs` where nothing is spread
-        over them. Where it has no checkpoint yet it starts anew, and says so.
+        `patience`, `time_limit` and `save_every` may differ, and `epochs` where nothing
+        is spread over them. Where it has no checkpoint yet it starts anew, and says so.
     restarts
         How many seeds are trained, from `seed` on, of which the one with the lowest
         validation loss is kept as the run; `restarts.json` in it says how far apart

@@ -10,7 +10,7 @@ draws the conclusions; `verdict`, `comparison` and `picture` say and show them.
 May import what `bench` may. Next: `cli.compare`.
 """
 
-from throughtime.bench.comparing.comparison import Comparison, Row
 from throughtime.bench.comparing.comparing import compare
+from throughtime.bench.comparing.comparison import Comparison, Row
 
 __all__ = ["Comparison", "Row", "compare"]

@@ -5,7 +5,7 @@ the steps of a sequence; `step` the features of the step that is asked about.
 """
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -27,7 +27,7 @@ from throughtime.bench.comparing.examples import (
     question_of,
     truth,
 )
-from throughtime.bench.comparing.learning import Baseline, Fitted
+from throughtime.bench.comparing.learning import Baseline, Fitted, always
 from throughtime.data import Dataset, Split
 from throughtime.data.trivial.counted import Floats, known_mean
 from throughtime.data.trivial.labels import share
@@ -52,10 +52,11 @@ def _marginal(dataset: Dataset, _: None, seconds: float, seed: int) -> Fitted:
         said = share(asked.targets.sum(axis=0), len(asked.targets))
     else:
         said = known_mean(asked.targets)
-    return Fitted(
-        lambda split: [np.tile(said, (n, 1)) for n in lengths_of(dataset, split)],
-        said.size,
-    )
+
+    def outputs(split: Split) -> Sequence[Floats]:
+        return [np.tile(said, (n, 1)) for n in lengths_of(dataset, split)]
+
+    return Fitted(outputs, said.size)
 
 
 def _summary(dataset: Any, penalty: float, seconds: float, seed: int) -> Fitted:
@@ -91,12 +92,13 @@ def _step(dataset: Any, penalty: float, seconds: float, seed: int) -> Fitted:
 def _targets(dataset: Any) -> tuple[Array, Array]:
     """Return what is learned `(n,)` or `(n, G)`, and of which rows it is known."""
     y = np.concatenate(list(truth(dataset, "train")))
-    known = ~np.isnan(y).any(axis=1)
+    known: Array = ~np.isnan(y).any(axis=1)
     if dataset.question.task == "classify":
-        known &= y[:, 0] >= 0
+        known = known & (y[:, 0] >= 0)
         return y[known, 0].astype(np.int64), known
-    y = y[known] if y.shape[1] > 1 else y[known, 0]
-    return y.astype(np.int64) if dataset.question.task == "multilabel" else y, known
+    found: Array = y[known] if y.shape[1] > 1 else y[known, 0]
+    whole = dataset.question.task == "multilabel"
+    return found.astype(np.int64 if whole else np.float64), known
 
 
 def _linear(dataset: Any, penalty: float) -> BaseEstimator:
@@ -143,10 +145,8 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-_CHOICES: Callable[[Dataset], Sequence[float]] = lambda _: _PENALTIES
-
 BLIND: Final[Mapping[str, Baseline]] = {
-    "marginal": Baseline(_marginal),
-    "summary": Baseline(_summary, _CHOICES, "penalty {:g}"),
-    "step": Baseline(_step, _CHOICES, "penalty {:g}"),
+    "marginal": Baseline(_marginal, always(None)),
+    "summary": Baseline(_summary, always(*_PENALTIES), "penalty {:g}"),
+    "step": Baseline(_step, always(*_PENALTIES), "penalty {:g}"),
 }

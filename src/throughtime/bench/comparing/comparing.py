@@ -4,7 +4,6 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -116,7 +115,7 @@ def compare(
     folder = None if out is None else make_folder(out, dataset.name, "comparison")
     runs = None if folder is None else folder / "runs"
     entries = compete(dataset, names, seconds, machine, runs, say or _nothing)
-    found = judge(dataset, entries, seed)
+    found = judge(dataset, entries, seconds, seed)
     metric = next((one.metric for one in entries if one.metric), "")
     comparison = Comparison(
         data=dataset.name,

@@ -3,16 +3,18 @@
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from throughtime.bench.comparing.history import History
 from throughtime.bench.comparing.pairing import Compared
-from throughtime.bench.comparing.verdict import number, p_value
+from throughtime.bench.comparing.verdict import duration, number, p_value
 from throughtime.train.files.folder import write
 from throughtime.train.measuring import check_picture
 from throughtime.train.measuring.intervals import Interval
 from throughtime.train.showing.progress import words
+
+FILE: Final = "comparison.json"
+PICTURE: Final = "comparison.png"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,11 +113,13 @@ class Comparison:
         if row.value is None:
             return [row.name, *[""] * 7, row.note]
         mark = "*" if self.chosen and row.name in self.chosen else ""
-        ends = row.interval and f"{row.interval.low:.4g} to {row.interval.high:.4g}"
+        ends = ""
+        if row.interval is not None:
+            ends = f"{row.interval.low:.4g} to {row.interval.high:.4g}"
         return [
             row.name + mark,
             f"{row.value:.4f}",
-            ends or "",
+            ends,
             f"{row.parameters:,}",
             duration(row.seconds or 0.0),
             duration(row.step_seconds or 0.0),
@@ -144,10 +148,10 @@ class Comparison:
             name: value for name, value in vars(self).items() if name != "picture"
         }
         found["chosen"] = self.chosen and self.chosen._asdict()
-        past = self.history and self.history._asdict()
-        if past is not None:
+        if self.history is not None:
+            past = self.history._asdict()
             del past["kept"]
-        found["history"] = past
+            found["history"] = past
         found["rows"] = [_plain(row) for row in self.rows]
         return found
 
@@ -180,17 +184,3 @@ def _plain(row: Row) -> Mapping[str, Any]:
         value = getattr(row, name)
         found[name] = None if value is None else value._asdict()
     return found
-
-
-def duration(seconds: float) -> str:
-    """Write a time in the unit that suits it."""
-    if seconds >= 60:
-        return f"{seconds / 60:.1f} min"
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds / 1e-9:.3g} ns"
-
-
-FILE = Path("comparison.json")
-PICTURE = Path("comparison.png")

@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from throughtime.bench.comparing.comparison import duration
 from throughtime.bench.comparing.contestants import BASELINES, SUCCESSORS
 from throughtime.bench.comparing.examples import steps_read
 from throughtime.bench.comparing.learning import Learned, learn_baseline
@@ -19,6 +19,7 @@ from throughtime.bench.comparing.networks import (
     settings_of,
 )
 from throughtime.bench.comparing.scoring import Scored, metric_of, score
+from throughtime.bench.comparing.verdict import duration
 from throughtime.data import Dataset
 from throughtime.errors import ThroughtimeError
 from throughtime.train.files.storage import one_line
@@ -162,11 +163,11 @@ def _learn(
         return learn_baseline(BASELINES[name], dataset, seconds, machine["seed"])
     if name not in SUCCESSORS:
         return learn_network(name, dataset, seconds, machine, folder)
-    from throughtime.bench import successors
-
+    # Loaded here: what has no recurrence is no part of this room.
+    successors = import_module("throughtime.bench.successors")
     settings = settings_of(dataset, machine)
     trained = successors.learn(name, dataset, settings, seconds=seconds)
-    return learned(trained.model, settings, dataset, trained.seconds, "")
+    return learned(trained.model, settings, dataset, trained.seconds)
 
 
 def _told(entry: Entry) -> str:

@@ -29,33 +29,46 @@ NETWORKS: Final = ("window", *RECURRENT, *SUCCESSORS)
 
 
 class Field(NamedTuple):
-    """The baselines of a question; `blind` is the one that knows no order."""
+    """The baselines of a question; `blind` is the one that knows least of order.
+
+    `sees` says what that one goes by.
+    """
 
     name: str
     baselines: tuple[str, ...]
     blind: str
+    sees: str
 
 
+_SHARES = "which knows nothing of what came before"
+_ORDERLESS = "which is blind to order"
+_ONE_STEP = "which sees one step"
+_OF_STEPS = (("marginal", "step"), "step", _ONE_STEP)
+_OF_SEQUENCES = (("marginal", "summary"), "summary", _ORDERLESS)
 _SYMBOLS = Field(
-    "the next symbol", ("marginal", "ngram", "kneser-ney", "hmm"), "marginal"
+    "the next symbol", ("marginal", "ngram", "kneser-ney", "hmm"), "marginal", _SHARES
 )
-_NEXT_LABELS = Field("the labels of the next step", ("marginal", "chain"), "marginal")
+_NEXT_LABELS = Field(
+    "the labels of the next step", ("marginal", "chain"), "marginal", _SHARES
+)
 _FORECAST = Field(
-    "a forecast", ("persistence", "seasonal", "autoregression"), "persistence"
+    "a forecast",
+    ("persistence", "seasonal", "autoregression"),
+    "persistence",
+    _ONE_STEP,
 )
 _ANSWERS: Final[Mapping[tuple[str, str], Field]] = {
     ("classify", "sequence"): Field(
-        "the class of a sequence", ("marginal", "summary", "class-hmm"), "summary"
+        "the class of a sequence",
+        ("marginal", "summary", "class-hmm"),
+        "summary",
+        _ORDERLESS,
     ),
-    ("multilabel", "sequence"): Field(
-        "labels of a sequence", ("marginal", "summary"), "summary"
-    ),
-    ("regress", "sequence"): Field(
-        "numbers of a sequence", ("marginal", "summary"), "summary"
-    ),
-    ("classify", "step"): Field("the class of a step", ("marginal", "step"), "step"),
-    ("multilabel", "step"): Field("labels of a step", ("marginal", "step"), "step"),
-    ("regress", "step"): Field("numbers of a step", ("marginal", "step"), "step"),
+    ("multilabel", "sequence"): Field("labels of a sequence", *_OF_SEQUENCES),
+    ("regress", "sequence"): Field("numbers of a sequence", *_OF_SEQUENCES),
+    ("classify", "step"): Field("the class of a step", *_OF_STEPS),
+    ("multilabel", "step"): Field("labels of a step", *_OF_STEPS),
+    ("regress", "step"): Field("numbers of a step", *_OF_STEPS),
 }
 
 
@@ -70,7 +83,7 @@ def field_of(dataset: Dataset) -> Field:
     field = _ANSWERS[question.task, question.per]
     if getattr(dataset, "items", None) is not None:
         # Very many things that steps name have no features to go by.
-        return Field(field.name, ("marginal",), "marginal")
+        return Field(field.name, ("marginal",), "marginal", _SHARES)
     return field
 
 

@@ -16,7 +16,7 @@ from throughtime.train.measuring.intervals import resampled
 
 
 class Judgement(NamedTuple):
-    """All that follows; `blind` names the model that knows no order, if it was there."""
+    """All that follows; `blind` is the model that knows no order, if it is there."""
 
     rows: tuple[Row, ...]
     answers: int
@@ -26,7 +26,9 @@ class Judgement(NamedTuple):
     verdict: str
 
 
-def judge(dataset: Dataset, entries: Sequence[Entry], seed: int) -> Judgement:
+def judge(
+    dataset: Dataset, entries: Sequence[Entry], seconds: float, seed: int
+) -> Judgement:
     """Compare the chosen recurrent network with all that is none.
 
     Parameters
@@ -36,15 +38,17 @@ def judge(dataset: Dataset, entries: Sequence[Entry], seed: int) -> Judgement:
     entries
         The models; the recurrent network and the baseline that the verdict is about
         are the best of theirs on the validation part.
+    seconds
+        The time that each had.
     seed
         Draws resamples, flips, and the answers whose history is cut.
     """
     measured = [entry for entry in entries if entry.test is not None]
     tests = [entry.test for entry in measured if entry.test is not None]
-    scores: Mapping[str, Scored] = dict(
-        zip([entry.name for entry in measured], common(tests) if tests else [])
-    )
-    answers = len(tests[0].steps) if tests else 0
+    kept = common(tests) if tests else []
+    names = [entry.name for entry in measured]
+    scores = dict(zip(names, kept, strict=True))
+    answers = len(kept[0].steps) if kept else 0
     chosen = _choose(measured)
     compared = _compare(chosen, scores, seed)
     rows = tuple(_row(one, scores.get(one.name), compared, seed) for one in entries)
@@ -53,17 +57,27 @@ def judge(dataset: Dataset, entries: Sequence[Entry], seed: int) -> Judgement:
     network = next(entry for entry in measured if entry.name == chosen.network)
     assert network.learned is not None and network.learned.network is not None
     past = history(*network.learned.network, dataset, scores[chosen.network], seed)
-    blind = field_of(dataset).blind
+    field = field_of(dataset)
+    blind = field.blind
     higher = scores[chosen.network].higher
     gain = None
     if blind in scores:
-        gain = gain_of(past, blind, scores[blind].of(past.kept).value, higher)
+        over = f"{blind}, {field.sees}"
+        gain = gain_of(past, over, scores[blind].of(past.kept).value, higher)
     verdict = sentence(
-        *chosen, network.metric, higher, compared[chosen.baseline], gain
+        *chosen,
+        metric=network.metric,
+        higher=higher,
+        compared=compared[chosen.baseline],
+        gain=gain,
+        seconds=seconds,
+        time_up=[
+            one.name
+            for one in measured
+            if one.name in chosen and one.learned is not None and one.learned.time_up
+        ],
     )
-    return Judgement(
-        rows, answers, chosen, past, blind if gain else None, verdict
-    )
+    return Judgement(rows, answers, chosen, past, blind if gain else None, verdict)
 
 
 _NOTHING = (

@@ -29,6 +29,8 @@ class Learned:
         How long that took, with all choices on validation data.
     note
         What was chosen, and whether its time was up before all was tried.
+    time_up
+        Whether it might have learned more in more time.
     network
         The model and its settings, where it is a network of `throughtime.train`.
     """
@@ -37,6 +39,7 @@ class Learned:
     parameters: int
     seconds: float
     note: str = ""
+    time_up: bool = False
     network: tuple[Model, Settings] | None = None
 
 
@@ -45,6 +48,15 @@ class Fitted(NamedTuple):
 
     outputs: Callable[[Split], Sequence[Floats]]
     parameters: int
+
+
+def always(*candidates: Any) -> Callable[[Dataset], Sequence[Any]]:
+    """Offer the same candidates for all data."""
+
+    def offer(_: Dataset) -> Sequence[Any]:
+        return candidates
+
+    return offer
 
 
 class Baseline(NamedTuple):
@@ -63,7 +75,7 @@ class Baseline(NamedTuple):
     """
 
     learn: Callable[[Dataset, Any, float, int], Fitted]
-    candidates: Callable[[Dataset], Sequence[Any]] = lambda _: (None,)
+    candidates: Callable[[Dataset], Sequence[Any]]
     word: str = ""
 
 
@@ -94,12 +106,12 @@ def learn_baseline(
     said = [baseline.word.format(chosen)] if baseline.word else []
     if tried < len(candidates):
         said.append(f"time was up after {tried} of {len(candidates)} choices")
-    return Learned(
-        lambda split: answered(dataset, split, fitted.outputs(split)),
-        fitted.parameters,
-        time.perf_counter() - start,
-        ", ".join(said),
-    )
+
+    def answers(split: Split) -> Predicted:
+        return answered(dataset, split, fitted.outputs(split))
+
+    seconds, cut = time.perf_counter() - start, tried < len(candidates)
+    return Learned(answers, fitted.parameters, seconds, ", ".join(said), cut)
 
 
 def _loss(dataset: Dataset, fitted: Fitted) -> float:

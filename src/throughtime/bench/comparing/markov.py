@@ -20,7 +20,7 @@ from throughtime.bench.comparing.examples import (
     text_of,
     truth,
 )
-from throughtime.bench.comparing.learning import Baseline, Fitted
+from throughtime.bench.comparing.learning import Baseline, Fitted, always
 from throughtime.data import Dataset, Split, TextDataset
 from throughtime.data.trivial.counted import Floats
 from throughtime.errors import SymbolsMissing
@@ -89,20 +89,21 @@ def _of_classes(dataset: Any, states: int, seconds: float, seed: int) -> Fitted:
 
 def _chain(dataset: Any, _: None, seconds: float, seed: int) -> Fitted:
     model = KeyChain().fit(columns_of(dataset, "train"))
-    return Fitted(
-        lambda split: model.predict_proba(columns_of(dataset, split)),
-        model.shares_.size,
-    )
+
+    def outputs(split: Split) -> Sequence[Floats]:
+        return model.predict_proba(columns_of(dataset, split))
+
+    return Fitted(outputs, model.shares_.size)
 
 
 MARKOV: Final[Mapping[str, Baseline]] = {
     "ngram": Baseline(
-        _ngram("modified-kneser-ney"), lambda _: _ORDERS, "order {}, three discounts"
+        _ngram("modified-kneser-ney"), always(*_ORDERS), "order {}, three discounts"
     ),
     "kneser-ney": Baseline(
-        _ngram("kneser-ney"), lambda _: _ORDERS, "order {}, one discount"
+        _ngram("kneser-ney"), always(*_ORDERS), "order {}, one discount"
     ),
-    "hmm": Baseline(_hidden, lambda _: _STATES, "{} states"),
-    "class-hmm": Baseline(_of_classes, lambda _: _STATES_OF_A_CLASS, "{} states each"),
-    "chain": Baseline(_chain),
+    "hmm": Baseline(_hidden, always(*_STATES), "{} states"),
+    "class-hmm": Baseline(_of_classes, always(*_STATES_OF_A_CLASS), "{} states each"),
+    "chain": Baseline(_chain, always(None)),
 }

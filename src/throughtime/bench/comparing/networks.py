@@ -1,11 +1,11 @@
 """Networks: one recipe for all of them, so that the cell alone is another.
 
 A budget of seconds ends each training, so nothing of it may follow from a number of
-epochs: the step width stays what it is, and what is validated and kept is a mean of the
-newest weights, as if the step width had fallen.
+epochs: the step width falls when validation grows no better.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from inspect import signature
 from pathlib import Path
 from typing import Any, Final
@@ -34,11 +34,18 @@ RECURRENT: Final[Mapping[str, type[Cell]]] = {
 _RECIPE: Final[Mapping[str, Any]] = {
     "epochs": 10_000,
     "patience": 15,
-    "schedule": "constant",
-    "average": "ema",
+    "schedule": "plateau",
+    "schedule_factor": 0.3,
+    "schedule_epochs": 4,
     "learning_rate": 3e-3,
 }
-_OF_TEXT: Final[Mapping[str, Any]] = {"patience": 3, "batch_size": 64, "steps": 64}
+_OF_TEXT: Final[Mapping[str, Any]] = {
+    "patience": 5,
+    "schedule_epochs": 1,
+    "batch_size": 64,
+    "steps": 64,
+}
+_CUT = {"time": "time was up", "interrupted": "interrupted"}
 # Characters that each stream of a text is to have.
 _STREAM = 1000
 
@@ -92,16 +99,17 @@ def learn_network(
     else:
         cell = RECURRENT[name]()
     run = fit(cell, dataset, **options, time_limit=seconds, out=folder)
-    notes = {"time": "time was up", "interrupted": "interrupted"}
-    best = f"epoch {run.best_epoch} of {len(run.metrics)}"
-    said = [best, notes.get(run.stopped or "", "")]
-    return learned(
-        run.model, run.settings, dataset, run.seconds, ", ".join(filter(None, said))
+    said = [f"epoch {run.best_epoch} of {len(run.metrics)}"]
+    said += [words for stopped, words in _CUT.items() if stopped == run.stopped]
+    return replace(
+        learned(run.model, run.settings, dataset, run.seconds),
+        note=", ".join(said),
+        time_up=run.stopped in _CUT,
     )
 
 
 def learned(
-    model: Model, settings: Settings, dataset: Dataset, seconds: float, note: str
+    model: Model, settings: Settings, dataset: Dataset, seconds: float
 ) -> Learned:
     """Say what has learned of a network."""
 
@@ -109,4 +117,4 @@ def learned(
         return make_task(dataset, settings).predict(model, split)[0]
 
     parameters = sum(one.numel() for one in model.parameters())
-    return Learned(answers, parameters, seconds, note, (model, settings))
+    return Learned(answers, parameters, seconds, network=(model, settings))

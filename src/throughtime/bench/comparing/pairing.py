@@ -140,9 +140,7 @@ def holm(differences: Sequence[Flips], level: float = LEVEL) -> list[Compared]:
         low, high = one.interval(own)
         going_on = going_on and not low <= 0 <= high
         corrected = max(corrected, min(1.0, one.p * (m - rank)))
-        found[place] = Compared(
-            one.effect, low, high, 1 - own, corrected, m, one.units
-        )
+        found[place] = Compared(one.effect, low, high, 1 - own, corrected, m, one.units)
     return [found[place] for place in range(m)]
 
 

@@ -38,7 +38,11 @@ def draw(data: str, metric: str, found: Judgement) -> bytes:
         height = 1.6 + 0.34 * max(6, len(rows))
         figure = Figure(figsize=(9.5, height), layout="constrained")
         figure.suptitle(
-            f"{data}: {words(metric)}", x=0.01, ha="left", fontsize=12, fontweight="bold"
+            f"{data}: {words(metric)}",
+            x=0.01,
+            ha="left",
+            fontsize=12,
+            fontweight="bold",
         )
         left, right = figure.subplots(1, 2)
         _draw_models(left, rows, found.chosen)
@@ -57,9 +61,7 @@ def _draw_models(axes: Axes, rows: Sequence[Row], chosen: Chosen | None) -> None
             ends = [row.interval.low, row.interval.high]
             axes.plot(ends, [place, place], color=colour, linewidth=3, alpha=0.45)
         is_chosen = chosen is not None and row.name in chosen
-        axes.plot(
-            row.value, place, "o", color=colour, markersize=9 if is_chosen else 5
-        )
+        axes.plot(row.value, place, "o", color=colour, markersize=9 if is_chosen else 5)
     axes.set_yticks(range(len(rows)), [row.name for row in rows])
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
@@ -86,7 +88,9 @@ def _draw_history(
     values = {row.name: row.value for row in rows}
     for name, style in [(chosen.baseline, "--"), (blind, "-.")]:
         value = values.get(name or "")
-        if value is not None and not (name == blind == chosen.baseline and style != "--"):
+        if value is not None and not (
+            name == blind == chosen.baseline and style != "--"
+        ):
             axes.axhline(value, color=TRAINING, linestyle=style, label=name)
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_locator(FixedLocator(past.steps))

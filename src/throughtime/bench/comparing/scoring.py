@@ -13,6 +13,7 @@ from throughtime.data.types import IntegerArray
 from throughtime.errors import AnswersDiffer
 from throughtime.train.measuring import Predicted
 from throughtime.train.measuring.additive import BUILDERS, Additive
+from throughtime.train.measuring.intervals import in_order
 from throughtime.train.measuring.predicted import Array, checked, form
 from throughtime.train.metrics import HIGHER_IS_BETTER
 
@@ -83,9 +84,7 @@ def symbol_of(dataset: Dataset) -> str:
 def score(dataset: Dataset, predicted: Predicted) -> Scored:
     """Measure answers; those whose truth nobody knows count nowhere."""
     question = question_of(dataset)
-    known = checked(question, predicted, labels(dataset))
-    order = np.lexsort([known.steps, known.sequences])
-    known = Predicted(*(array[order] for array in known))
+    known = in_order(checked(question, predicted, labels(dataset)))
     kind = form(question, known)
     return Scored(
         BUILDERS[kind][METRICS[kind]](known),

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from throughtime.baselines import Autoregression, Persistence, SeasonalNaive
 from throughtime.bench.comparing.examples import columns_of, lengths_of
-from throughtime.bench.comparing.learning import Baseline, Fitted
+from throughtime.bench.comparing.learning import Baseline, Fitted, always
 from throughtime.data import Split
 from throughtime.data.trivial.counted import Floats
 
@@ -58,7 +58,7 @@ def _lags(dataset: Any) -> Sequence[int]:
 
 
 SERIES: Final[Mapping[str, Baseline]] = {
-    "persistence": Baseline(_persistence),
+    "persistence": Baseline(_persistence, always(None)),
     "seasonal": Baseline(_seasonal, _seasons, "season {}"),
     "autoregression": Baseline(_autoregression, _lags, "{} lags"),
 }

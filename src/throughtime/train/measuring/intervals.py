@@ -77,7 +77,7 @@ def interval(
     BadTarget
         As `metrics`.
     """
-    answers = _sorted(checked(question, predicted, labels))
+    answers = in_order(checked(question, predicted, labels))
     additive = _additive(metric, question, answers, labels, training)
     return resampled(additive, answers.sequences, seed=seed)
 
@@ -129,7 +129,8 @@ def _doubts(
     return f"; rough, as there are fewer than {MANY} of them" if few else ""
 
 
-def _sorted(predicted: Predicted) -> Predicted:
+def in_order(predicted: Predicted) -> Predicted:
+    """Return answers by sequence and step."""
     order = np.lexsort([predicted.steps, predicted.sequences])
     return Predicted(
         predicted.outputs[order],
