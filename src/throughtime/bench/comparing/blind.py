@@ -92,7 +92,7 @@ def _step(dataset: Any, penalty: float, seconds: float, seed: int) -> Fitted:
 def _targets(dataset: Any) -> tuple[Array, Array]:
     """Return what is learned `(n,)` or `(n, G)`, and of which rows it is known."""
     y = np.concatenate(list(truth(dataset, "train")))
-    known: Array = ~np.isnan(y).any(axis=1)
+    known: Array = np.logical_not(np.isnan(y).any(axis=1))
     if dataset.question.task == "classify":
         known = known & (y[:, 0] >= 0)
         return y[known, 0].astype(np.int64), known

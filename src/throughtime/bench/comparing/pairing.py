@@ -25,6 +25,8 @@ LEVEL: Final = 0.05
 
 # More units than that are put together: sums of many are as good.
 _MOST_UNITS = 4096
+# Blocks are so many times as long as those of a bootstrap, as long as there are so many.
+_TIMES, _FEWEST = 3, 8
 # Up to so many units all flips are gone through.
 _ALL = 13
 _AT_ONCE = 4_000_000
@@ -156,7 +158,9 @@ def _units(scored: Scored, pull: Array) -> tuple[IntegerArray, str]:
         few = min(1, sequences / _MOST_UNITS)
         kept = starts if few < 1 else starts[_edges(sequences, _MOST_UNITS)]
         return kept, f"{sequences:,} test sequences"
-    length = block_length(pull, sequences)
+    # Blocks of a bootstrap may depend on their neighbours, those that are flipped not.
+    base = block_length(pull, sequences)
+    length = max(base, min(_TIMES * base, n // _FEWEST))
     count = max(1, n // length)
     return _edges(n, count), f"{count:,} blocks of {length} test steps"
 
