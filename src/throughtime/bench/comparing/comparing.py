@@ -16,7 +16,7 @@ from throughtime.bench.comparing.contestants import (
     field_of,
 )
 from throughtime.bench.comparing.judging import judge
-from throughtime.bench.comparing.networks import settings_of
+from throughtime.bench.comparing.networks import check_machine
 from throughtime.bench.comparing.picture import draw
 from throughtime.data import Missing
 from throughtime.errors import NumberOutOfRange
@@ -111,7 +111,7 @@ def compare(
     check_comparable(dataset)
     names = chosen(dataset, models)
     machine = {name: asked[name] for name in _MACHINE}
-    settings_of(dataset, machine)  # refuses what no network could be trained with
+    check_machine(dataset, machine)
     folder = None if out is None else make_folder(out, dataset.name, "comparison")
     runs = None if folder is None else folder / "runs"
     entries = compete(dataset, names, seconds, machine, runs, say or _nothing)

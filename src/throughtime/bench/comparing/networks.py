@@ -10,6 +10,8 @@ from inspect import signature
 from pathlib import Path
 from typing import Any, Final
 
+import torch
+
 from throughtime.baselines import LastSteps
 from throughtime.bench.comparing.learning import Learned
 from throughtime.cells import GRU, LSTM, Elman
@@ -20,6 +22,7 @@ from throughtime.train.asking.defaults import settle
 from throughtime.train.asking.settings import Settings
 from throughtime.train.measuring import Predicted
 from throughtime.train.model import Model
+from throughtime.train.preparing.building import make_model
 from throughtime.train.tasks import make_task
 
 WINDOW: Final = 8
@@ -67,6 +70,21 @@ def settings_of(dataset: Dataset, machine: Mapping[str, Any]) -> Settings:
         if argument.default is not argument.empty
     }
     return settle(dataset, {**unsaid, **recipe(dataset), **machine})
+
+
+def check_machine(dataset: Dataset, machine: Mapping[str, Any]) -> None:
+    """Refuse what no network could be trained with, before anything is learned.
+
+    Raises
+    ------
+    ThroughtimeError
+        As `fit` raises it.
+    """
+    settings = settings_of(dataset, machine)
+    with torch.random.fork_rng(devices=[]):
+        model = make_model(GRU(), dataset, settings)
+    weight = model.head.weight
+    model.network.choice(weight.dtype, weight.device)
 
 
 def learn_network(

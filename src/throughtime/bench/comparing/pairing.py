@@ -25,7 +25,7 @@ LEVEL: Final = 0.05
 
 # More units than that are put together: sums of many are as good.
 _MOST_UNITS = 4096
-# Blocks are so many times as long as those of a bootstrap, as long as there are so many.
+# So many times as long as those of a bootstrap are blocks, if there are so many then.
 _TIMES, _FEWEST = 3, 8
 # Up to so many units all flips are gone through.
 _ALL = 13

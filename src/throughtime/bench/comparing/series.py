@@ -52,9 +52,12 @@ def _seasons(dataset: Any) -> Sequence[int]:
 
 
 def _lags(dataset: Any) -> Sequence[int]:
-    """Return the lags for which training has more steps than there are numbers."""
-    steps = sum(lengths_of(dataset, "train"))
-    return [one for one in _LAGS if 4 * one <= steps] or [1]
+    """Return the lags of which training has twice as many rows as numbers."""
+    lengths, lost = lengths_of(dataset, "train"), dataset.question.difference
+    rows = {
+        lags: sum(max(0, length - lost - lags) for length in lengths) for lags in _LAGS
+    }
+    return [lags for lags in _LAGS if rows[lags] >= 2 * (lags + 1)] or _LAGS[:1]
 
 
 SERIES: Final[Mapping[str, Baseline]] = {
