@@ -181,3 +181,28 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         BaselinePackageMissing, match=r'pip install "throughtime\[baselines\]"'
     ):
         HiddenMarkov(2).fit("ab" * 50)
+
+
+def test_what_follows_each_symbol_is_what_follows_the_sequence_up_to_it() -> None:
+    model = HiddenMarkov(2, starts=1, random_state=0).fit(["abcab", "bbca", "cabba"])
+    asked = ["abz", "bcabca"]  # a symbol that nobody knows, too
+    for said, sequence in zip(model.predict_steps(asked), asked, strict=True):
+        begun = [sequence[: step + 1] for step in range(len(sequence))]
+        np.testing.assert_allclose(said, model.predict_proba(begun), rtol=1e-12)
+
+
+def test_when_time_is_up_there_is_a_model_all_the_same() -> None:
+    draw = np.random.default_rng(0)
+    text = "".join(draw.choice([*"abc"], 5000))
+    hurried = HiddenMarkov((1, 2, 4), time_limit=1e-9, random_state=0).fit(text)
+    assert hurried.states_ == 1
+    one_round = HiddenMarkov(3, starts=5, time_limit=1e-9, random_state=0).fit(text)
+    alone = HiddenMarkov(3, starts=1, rounds=1, random_state=0).fit(text)
+    assert one_round.bits_per_symbol(text) == alone.bits_per_symbol(text)
+    X = [draw.normal(size=(5, 2)) for _ in range(20)]
+    y = [0, 1] * 10
+    both = HiddenMarkovClassifier(time_limit=1e-9, random_state=0).fit(X, y)
+    assert both.states_ == 1
+    assert both.predict_proba(X).shape == (20, 2)
+    with pytest.raises(NumberOutOfRange, match="time_limit"):
+        HiddenMarkov(time_limit=0).fit(text)

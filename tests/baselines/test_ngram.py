@@ -260,3 +260,15 @@ def test_what_cannot_be_counted_is_refused(
 ) -> None:
     with pytest.raises(error):
         NGram(**settings).fit(given)
+
+
+@pytest.mark.parametrize("smoothing", SMOOTHINGS)
+def test_what_follows_each_symbol_is_what_follows_the_sequence_up_to_it(
+    smoothing: str,
+) -> None:
+    chain = NGram(3, smoothing=smoothing).fit(["abcab", "bbca", "cabba"])
+    asked = ["abz", "bcabca"]  # a symbol that nobody knows, too
+    for said, sequence in zip(chain.predict_steps(asked), asked, strict=True):
+        begun = [sequence[: step + 1] for step in range(len(sequence))]
+        np.testing.assert_allclose(said, chain.predict_proba(begun), rtol=1e-12)
+        np.testing.assert_allclose(said.sum(axis=1), 1)

@@ -1,6 +1,8 @@
 """Hidden Markov models with what hmmlearn lacks: what is known at every step."""
 
 import logging
+import math
+import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -97,6 +99,7 @@ def learn_symbols(
     states: int,
     rounds: int,
     seeds: Sequence[int],
+    until: float = math.inf,
 ) -> Chain:
     """Learn categorical emissions by Baum and Welch's algorithm, from hmmlearn.
 
@@ -114,6 +117,8 @@ def learn_symbols(
         Of the algorithm, at most.
     seeds
         Each draws where it begins once; the likeliest result is taken.
+    until
+        When it ends, by `time.monotonic`: after the round that goes on then.
     """
     models = package(estimator, "hmmlearn.hmm")
     joined = np.concatenate(sequences)[:, None]
@@ -131,8 +136,10 @@ def learn_symbols(
             random_state=seed,
         )
         with _quiet():
-            model.fit(joined, lengths)
+            _ending(model, until).fit(joined, lengths)
             found.append((model.score(joined, lengths), model))
+        if time.monotonic() >= until:
+            break
     _, best = max(found, key=lambda one: one[0])
     return Chain(best.startprob_, best.transmat_, symbols=best.emissionprob_)
 
@@ -143,6 +150,7 @@ def learn_reals(
     states: int,
     rounds: int,
     seed: int,
+    until: float = math.inf,
 ) -> Chain:
     """Learn Gaussian emissions without covariances, as `learn_symbols` does.
 
@@ -154,6 +162,8 @@ def learn_reals(
         Arrays `(T_i, F)`, scaled.
     seed
         Draws where k-means begins, from which the algorithm goes on.
+    until
+        As in `learn_symbols`.
     """
     models = package(estimator, "hmmlearn.hmm")
     joined = np.concatenate(sequences)
@@ -166,12 +176,25 @@ def learn_reals(
         random_state=seed,
     )
     with _quiet():
-        model.fit(joined, [len(one) for one in sequences])
+        _ending(model, until).fit(joined, [len(one) for one in sequences])
     variances = np.stack([np.diag(one) for one in model.covars_])
     variances = np.maximum(variances, _LEAST_VARIANCE)
     return Chain(
         model.startprob_, model.transmat_, means=model.means_, variances=variances
     )
+
+
+def _ending(model: Any, until: float) -> Any:
+    """Let a model look at the clock after each round."""
+    kind: Any = type(model.monitor_)
+
+    class Clock(kind):
+        @property
+        def converged(self) -> bool:
+            return super().converged or time.monotonic() >= until
+
+    model.monitor_ = Clock(model.tol, model.n_iter, model.verbose)
+    return model
 
 
 @contextmanager

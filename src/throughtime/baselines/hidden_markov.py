@@ -1,5 +1,6 @@
 """Hidden Markov models: of symbols, of reals, and one for each class."""
 
+import time
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -10,7 +11,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from throughtime.baselines.counting import Floats
 from throughtime.baselines.emissions import Chain, learn_reals, learn_symbols
 from throughtime.baselines.reading import Reader
-from throughtime.baselines.settings import candidates, drawn_seed
+from throughtime.baselines.settings import candidates, drawn_seed, end_of
 from throughtime.baselines.symbols import Given, NextSymbol
 from throughtime.data.pieces import SEQUENCE
 from throughtime.data.types import IntegerArray
@@ -37,6 +38,9 @@ class HiddenMarkov(NextSymbol):
         likeliest model; the likeliest of what it found is taken.
     rounds
         Of Baum and Welch's algorithm, at most.
+    time_limit
+        Seconds after which it begins no other round, nor tries another S; None: it does
+        all of them.
     validation
         The share of X that is kept apart to choose S, as in
         `throughtime.estimators.SymbolModel`; it is not learned from. Where `states` is
@@ -61,12 +65,14 @@ class HiddenMarkov(NextSymbol):
         *,
         starts: int = 4,
         rounds: int = 50,
+        time_limit: float | None = None,
         validation: float = 0.1,
         random_state: Any = None,
     ) -> None:
         self.states = states
         self.starts = starts
         self.rounds = rounds
+        self.time_limit = time_limit
         self.validation = validation
         self.random_state = random_state
 
@@ -87,6 +93,7 @@ class HiddenMarkov(NextSymbol):
         tried = candidates("states", self.states)
         check_count("starts", self.starts, 1)
         check_count("rounds", self.rounds, 1)
+        until = end_of(self.time_limit)
         share_of(self.validation)
         train, apart = self._read(X, validation_data, choose=len(tried) > 1)
         size, seed = len(self.symbols_), drawn_seed(self.random_state)
@@ -99,8 +106,11 @@ class HiddenMarkov(NextSymbol):
                 states,
                 self.rounds,
                 range(seed, seed + (self.starts if states > 1 else 1)),
+                until,
             )
             found.append((self._bits(apart) if len(tried) > 1 else 0.0, self._chain))
+            if time.monotonic() >= until:
+                break
         _, self._chain = min(found, key=lambda one: one[0])
         self.states_ = len(self._chain.start)
         self.n_parameters_ = self._chain.n_parameters
@@ -109,6 +119,12 @@ class HiddenMarkov(NextSymbol):
     def _each(self, places: IntegerArray) -> Floats:
         densities, _ = self._chain.filtered(places)
         return np.exp(densities)
+
+    def _after(self, places: IntegerArray) -> Floats:
+        chain = self._chain
+        assert chain.symbols is not None
+        _, states = chain.filtered(places)
+        return states @ chain.transition @ chain.symbols
 
     def _next(self, sequences: Sequence[IntegerArray]) -> Floats:
         chain = self._chain
@@ -130,6 +146,8 @@ class HiddenMarkovClassifier(ClassifierMixin, Reader):
         most classes right among what is kept apart, the fewest of equal ones.
     rounds
         Of Baum and Welch's algorithm, at most.
+    time_limit
+        As in `HiddenMarkov`; every class has a model all the same.
     validation
         The share of X that is kept apart to choose S, of each class its own; it is not
         learned from. Where `states` is one number, or what chooses is given, all of X
@@ -154,11 +172,13 @@ class HiddenMarkovClassifier(ClassifierMixin, Reader):
         states: int | Sequence[int] = (1, 2, 3, 4, 6, 8),
         *,
         rounds: int = 20,
+        time_limit: float | None = None,
         validation: float = 0.1,
         random_state: Any = None,
     ) -> None:
         self.states = states
         self.rounds = rounds
+        self.time_limit = time_limit
         self.validation = validation
         self.random_state = random_state
 
@@ -178,6 +198,7 @@ class HiddenMarkovClassifier(ClassifierMixin, Reader):
         """
         tried = candidates("states", self.states)
         check_count("rounds", self.rounds, 1)
+        until = end_of(self.time_limit)
         share_of(self.validation)
         if y is None:
             raise TargetNeeded(estimator=type(self).__name__)
@@ -196,9 +217,11 @@ class HiddenMarkovClassifier(ClassifierMixin, Reader):
         self._scale([sequences[k] for k in train.tolist()])
         found: list[tuple[float, int, list[Chain]]] = []
         for states in sorted(tried):
-            self._chains = self._learned(sequences, places, train, states, seed)
+            self._chains = self._learned(sequences, places, train, states, seed, until)
             right = 0.0 if apart is None else self.score(*apart)
             found.append((right, states, self._chains))
+            if time.monotonic() >= until:
+                break
         _, self.states_, self._chains = max(found, key=lambda one: one[0])
         self.n_parameters_ = sum(one.n_parameters for one in self._chains)
         return self
@@ -246,6 +269,7 @@ class HiddenMarkovClassifier(ClassifierMixin, Reader):
         train: IntegerArray,
         states: int,
         seed: int,
+        until: float,
     ) -> list[Chain]:
         """Learn a model of each class."""
         own = [train[places[train] == k] for k in range(len(self.classes_))]
@@ -257,6 +281,7 @@ class HiddenMarkovClassifier(ClassifierMixin, Reader):
                 states,
                 self.rounds,
                 seed,
+                until,
             )
             for one in own
         ]

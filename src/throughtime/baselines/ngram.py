@@ -12,6 +12,7 @@ from throughtime.baselines.smoothing import (
     levels_of,
     next_shares,
     probabilities,
+    shares_after,
 )
 from throughtime.baselines.symbols import Given, NextSymbol, check_some_count
 from throughtime.data.types import IntegerArray
@@ -117,6 +118,10 @@ class NGram(NextSymbol):
     def _each(self, places: IntegerArray) -> Floats:
         size = len(self.symbols_)
         return probabilities(self._levels, stream_of([places], size), size)[1:]
+
+    def _after(self, places: IntegerArray) -> Floats:
+        size = len(self.symbols_)
+        return shares_after(self._levels, stream_of([places], size), size)[1:]
 
     def _next(self, sequences: Sequence[IntegerArray]) -> Floats:
         size = len(self.symbols_)

@@ -1,5 +1,7 @@
 """What parameters of baselines are checked for, and packages that they need."""
 
+import math
+import time
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
@@ -8,7 +10,8 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from throughtime.errors import BaselinePackageMissing, NumberOutOfRange
-from throughtime.train.asking.settings import check_count
+from throughtime.train.asking.ranges import ABOVE_0
+from throughtime.train.asking.settings import check_count, check_number
 
 
 def drawn_seed(random_state: Any) -> int:
@@ -34,6 +37,20 @@ def candidates(argument: str, given: int | Sequence[int]) -> list[int]:
     for one in tried:
         check_count(argument, one, 1)
     return tried
+
+
+def end_of(time_limit: float | None) -> float:
+    """Return when so many seconds from now are over, by `time.monotonic`.
+
+    Raises
+    ------
+    NumberOutOfRange
+        It is no number above 0.
+    """
+    if time_limit is None:
+        return math.inf
+    check_number("time_limit", time_limit, ABOVE_0)
+    return time.monotonic() + time_limit
 
 
 def package(estimator: Any, module: str) -> Any:

@@ -14,6 +14,8 @@ from throughtime.data.types import IntegerArray
 
 # Where no symbol occurs once, the estimate of a discount does not exist.
 _DISCOUNT: Final = 0.5
+# Probabilities that are worked out together: few enough to stay near the processor.
+_AT_ONCE: Final = 2**18
 
 
 class Level(NamedTuple):
@@ -139,6 +141,29 @@ def probabilities(levels: Sequence[Level], stream: IntegerArray, size: int) -> F
     return shares
 
 
+def shares_after(levels: Sequence[Level], stream: IntegerArray, size: int) -> Floats:
+    """Give the probability `(N, V)` of each symbol after each of a stream.
+
+    Parameters
+    ----------
+    levels
+        The model.
+    stream, size
+        As in `found`.
+    """
+    ends = [np.zeros(len(stream), np.int64)]
+    tables = [level.table for level in levels[:-1]]
+    ends += [at.grams for at in found(tables, stream, size)]
+    answers = np.empty((len(stream), size))
+    rows = max(1, _AT_ONCE // size)
+    for start in range(0, len(stream), rows):
+        shares = np.full((1, size), 1 / size)
+        for level, places in zip(levels, ends, strict=True):
+            shares = _followed(level, places[start : start + rows], size, shares)
+        answers[start : start + rows] = shares
+    return answers
+
+
 def next_shares(
     levels: Sequence[Level], contexts: Sequence[IntegerArray], size: int
 ) -> Floats:
@@ -154,16 +179,19 @@ def next_shares(
     size
         V.
     """
-    shares, symbols = np.full((len(contexts), size), 1 / size), np.arange(size)
+    shares = np.full((len(contexts), size), 1 / size)
     tails = [one[max(0, len(one) - len(levels) + 1) :] for one in contexts]
     for k, level in enumerate(levels):
         places = [_place(levels, tail[len(tail) - k :], size, k) for tail in tails]
-        ends = np.array(places, np.int64)[:, None]
-        grams = lookup(level.table, ends, symbols, size)
-        shares = _mixed(
-            level, Places(np.broadcast_to(ends, grams.shape), grams), shares
-        )
+        shares = _followed(level, np.array(places, np.int64), size, shares)
     return shares
+
+
+def _followed(level: Level, ends: IntegerArray, size: int, shorter: Floats) -> Floats:
+    """Mix in what every symbol `(N, V)` is after contexts at these places `(N,)`."""
+    grams = lookup(level.table, ends[:, None], np.arange(size), size)
+    contexts = np.broadcast_to(ends[:, None], grams.shape)
+    return _mixed(level, Places(contexts, grams), shorter)
 
 
 def _place(levels: Sequence[Level], symbols: IntegerArray, size: int, k: int) -> int:

@@ -50,6 +50,10 @@ class NextSymbol(BaseEstimator):
         """Give the probability that each of `(T,)` symbols had, the first included."""
 
     @abstractmethod
+    def _after(self, places: IntegerArray) -> Floats:
+        """Give the probability `(T, K)` of each symbol after each of `(T,)`."""
+
+    @abstractmethod
     def _next(self, sequences: Sequence[IntegerArray]) -> Floats:
         """Give the probability `(N, K)` of each symbol after N sequences."""
 
@@ -92,6 +96,16 @@ class NextSymbol(BaseEstimator):
             As in `fit`.
         """
         return self._next(self._asked(X))
+
+    def predict_steps(self, X: Given) -> list[Floats]:
+        """Give the probability of each symbol to come after each, N arrays ``(T, K)``.
+
+        Parameters
+        ----------
+        X
+            As in `fit`; of a text N is 1.
+        """
+        return [self._after(one) for one in self._asked(X)]
 
     def predict(self, X: Given) -> Any:
         """Give the likeliest symbol to come next, ``(N,)``; of a text one.

@@ -7,8 +7,10 @@ was published, and the recipe by which it is learned here. `tasks` names them al
 `adding`, `copy_memory`, `temporal_order` and `embedded_reber` ask for long memory;
 `influence_balancing`, `fixed_copy` and `delayed_recall` tell how far error has to flow
 back; `pixels`, `chorales` and `texts` are data. `lagged_source` tells Markov chains
-from recurrent networks: what it takes to be said lies L steps back. `successors` are a
-convolution and attention, beside which a recurrent network stands.
+from recurrent networks: what it takes to be said lies L steps back.
+
+`comparing` sets baselines beside recurrent networks on any data, and beside
+`successors`, a convolution and attention.
 
 May import `baselines`, `train` and all rooms below. Speed is measured elsewhere, in
 `benchmarks/` at the top of the repository, which is not shipped. Next: `cli`.
@@ -22,6 +24,7 @@ from throughtime.bench import (
     successors,
     temporal_order,
 )
+from throughtime.bench.comparing import Comparison, compare
 from throughtime.bench.running.agreement import Agreement, agreement
 from throughtime.bench.running.runs import Result, run
 from throughtime.bench.running.task import Engine, Recipe, Task
@@ -30,11 +33,13 @@ from throughtime.bench.tasks import TASKS, find_task
 __all__ = [
     "TASKS",
     "Agreement",
+    "Comparison",
     "Engine",
     "Recipe",
     "Result",
     "Task",
     "agreement",
+    "compare",
     "delayed_recall",
     "find_task",
     "fixed_copy",

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import rich_click as click
 
 from throughtime.cli.cell_names import find_cell
-from throughtime.cli.lab import table_lines
 from throughtime.cli.options import machine_readable, show, use_threads
+from throughtime.cli.tables import aligned
 from throughtime.errors import TaskNeedsData, TaskTakesNoData
 
 if TYPE_CHECKING:
@@ -257,7 +257,7 @@ def _told(task: "Task", results: "list[Result]") -> list[str]:
     shown = [HEADERS.index(name) for name in _SHOWN]
     cells = [[row.cells()[place] for place in shown] for row in rows(own)]
     floors = own[0].floors
-    return ["", *table_lines(_SHOWN, cells), *_beside(task, floors)]
+    return ["", *aligned(_SHOWN, cells), *_beside(task, floors)]
 
 
 _SHOWN = ("task", "learned by", "measure", "seeds", "median", "from … to", "solved")
@@ -296,6 +296,6 @@ def _compare_backends(
     headers, lines = of_agreements(found)
     show(
         {"agreements": [one.to_json() for one in found]},
-        table_lines(headers, lines),
+        aligned(headers, lines),
         as_json,
     )

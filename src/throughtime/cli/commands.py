@@ -9,6 +9,7 @@ import rich_click as click
 from click.exceptions import NoArgsIsHelpError
 
 from throughtime.cli.bench import bench
+from throughtime.cli.compare import compare
 from throughtime.cli.diagnose import diagnose
 from throughtime.cli.evaluate import evaluate
 from throughtime.cli.inspect import inspect
@@ -111,6 +112,7 @@ main.add_command(predict)
 main.add_command(sample)
 main.add_command(inspect)
 main.add_command(diagnose)
+main.add_command(compare)
 main.add_command(lab)
 main.add_command(report)
 main.add_command(bench)

@@ -102,6 +102,7 @@ def _run(folder: Path) -> tuple[dict[str, Any], list[str]]:
         "epochs": len(run.metrics),
         "best_epoch": run.best_epoch,
         "stopped": run.stopped,
+        "seconds": run.seconds,
         "interrupted": [row["epoch"] for row in run.metrics if row.get("interrupted")],
         "tbptt": run.metrics[-1].get("tbptt") if run.metrics else None,
         "best": best[0] if best else None,
@@ -122,7 +123,8 @@ def _facts(result: dict[str, Any]) -> Iterator[str]:
         **{f"  {name}": " × ".join(map(str, s)) for name, s in result["sizes"].items()},
         "command": result["command"],
         "epochs": f"{result['epochs']}, ended by {result['stopped'] or 'nothing yet'}"
-        + (", the last cut short" if result["interrupted"] else ""),
+        + (", the last cut short" if result["interrupted"] else "")
+        + f", {result['seconds']:.1f} seconds",
     }
     if result["tbptt"] is not None:
         rows["tbptt"] = f"{result['tbptt']} as auto chose it last"

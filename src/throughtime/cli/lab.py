@@ -1,8 +1,7 @@
 """`throughtime lab NAME`."""
 
 import inspect
-import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
@@ -10,6 +9,7 @@ from click import get_current_context
 from click.core import ParameterSource
 
 from throughtime.cli.options import machine_readable, show
+from throughtime.cli.tables import aligned
 from throughtime.errors import UnknownExperiment, UnusedSetting
 from throughtime.errors.base import did_you_mean
 
@@ -103,7 +103,7 @@ def _tell(
 
     path = None if picture is None else check_picture(picture)
     found = run(**varied)
-    lines = [found.title, "", *table_lines(*found.table()), "", found.sentence]
+    lines = [found.title, "", *aligned(*found.table()), "", found.sentence]
     if path is not None:
         write(path, _drawn(found))
         lines.append(f"picture: {path}")
@@ -113,35 +113,6 @@ def _tell(
         "picture": None if path is None else str(path),
     }
     show(result, lines, as_json)
-
-
-def table_lines(
-    headers: Sequence[str], rows: Sequence[Sequence[str | float]]
-) -> list[str]:
-    """Lay a table out in lines; columns of numbers stand at the right."""
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1), show_edge=False)
-    for place, header in enumerate(headers):
-        numbers = all(not isinstance(row[place], str) for row in rows)
-        table.add_column(header, justify="right" if numbers else "left")
-    for row in rows:
-        table.add_row(*map(_cell, row))
-    # As wide as it needs to be, and no escape codes: a log holds it, too.
-    console = Console(file=io.StringIO(), width=10_000, color_system=None)
-    with console.capture() as text:
-        console.print(table)
-    return [line.rstrip() for line in text.get().splitlines()]
-
-
-def _cell(given: str | float) -> str:
-    """Write a number with four digits; a rounded one shows that its zeros are known."""
-    if isinstance(given, str):
-        return given
-    short = f"{given:.4g}"
-    return short if float(short) == given else f"{given:#.4g}"
 
 
 def _drawn(found: "Experiment") -> bytes:

@@ -94,8 +94,7 @@ def _train(
     metric = run.metric + (" over all targets" if each else "")
     lines = [
         f"test {metric.replace('_', ' ')} {value:.4f}, weights of epoch "
-        f"{run.best_epoch} of {len(run.metrics)}"
-        + (" (interrupted)" if run.stopped == "interrupted" else ""),
+        f"{run.best_epoch} of {len(run.metrics)}" + _ENDS.get(run.stopped or "", ""),
         *(f"  of {target}: {share:.4f} accuracy" for target, share in each.items()),
         *beside(metric, result["baselines"]),
         # Of a training that was shown, it was said already.
@@ -117,6 +116,9 @@ def live_page(wanted: bool) -> Iterator[Any]:
         yield page.beside
 
 
+_ENDS = {"interrupted": " (interrupted)", "time": " (its time was up)"}
+
+
 def summary(run: Any) -> dict[str, Any]:
     """Say of a run what a machine may want to know."""
     each = run.accuracies("test")
@@ -134,5 +136,5 @@ def summary(run: Any) -> dict[str, Any]:
         "epochs": len(run.metrics),
         "best_epoch": run.best_epoch,
         "stopped": run.stopped,
-        "seconds": sum(row["seconds"] for row in run.metrics),
+        "seconds": run.seconds,
     }

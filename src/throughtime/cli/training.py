@@ -208,6 +208,13 @@ _LEARNING = [
     ),
     option(
         "Learning",
+        "--time-limit",
+        type=float,
+        metavar="SECONDS",
+        help="Time after which it stops, within an epoch, and keeps the best weights.",
+    ),
+    option(
+        "Learning",
         "--batch-size",
         type=int,
         help=f"Sequences, or streams of a text, per update. {_BY_DATA}",

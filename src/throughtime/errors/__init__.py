@@ -9,6 +9,7 @@ Next: `graph`, what is computed.
 
 from throughtime.errors.base import ThroughtimeError
 from throughtime.errors.bench import *
+from throughtime.errors.comparing import *
 from throughtime.errors.curvature import *
 from throughtime.errors.data import *
 from throughtime.errors.descent import *

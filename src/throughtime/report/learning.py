@@ -126,6 +126,7 @@ def ended(run: RunFolder) -> str:
         return f"It stopped early, after {of}: validation grew no better for {waited}."
     ends = {
         "epochs": f"All {count(done, 'epoch')} were done.",
+        "time": f"Its time was up after {of}.",
         "interrupted": f"It was interrupted after {of}.",
         "diverged": f"It diverged after {of}.",
         None: f"It has not ended yet: {of} are done.",

@@ -188,6 +188,7 @@ class Conduct:
             "machine": machine(),
             "hardware": hardware(),
             "threads": torch.get_num_threads(),
+            "seconds": outcome.seconds,
             "result": result,
         }
         return write_document(

@@ -94,6 +94,7 @@ def fit(
     optimizer_options: Mapping[str, Any] | None = None,
     epochs: int | None = None,
     patience: int | None = None,
+    time_limit: float | None = None,
     batch_size: int | None = None,
     steps: int | None = None,
     tbptt: str | int | None = None,
@@ -212,6 +213,9 @@ def fit(
     epochs, patience
         Passes over the training data at most, and how many in a row may bring no better
         validation loss. None: what suits the data, as for all that follows.
+    time_limit
+        Seconds that learning and validation may take, those before a `resume` included.
+        Then it ends as by Ctrl-C, within an epoch; where, depends on the machine.
     batch_size
         Sequences, or parallel streams of a text, per update.
     steps
@@ -264,8 +268,8 @@ def fit(
         The folder of the run, new or empty. None: ``runs/<data>-<cell>-<n>``.
     resume
         Go on with the training in `out`, with the same data, cell and settings;
-        `patience` and `save_every` may differ, and `epochs` where nothing is spread
-        over them. Where it has no checkpoint yet it starts anew, and says so.
+        `patience`, `time_limit` and `save_every` may differ, and `epochs` where nothing
+        is spread over them. Where it has no checkpoint yet it starts anew, and says so.
     restarts
         How many seeds are trained, from `seed` on, of which the one with the lowest
         validation loss is kept as the run; `restarts.json` in it says how far apart

@@ -134,11 +134,18 @@ class Run:
 
     @property
     def stopped(self) -> str | None:
-        """Why training ended: `"epochs"`, `"patience"`, `"interrupted"`, `"diverged"`.
+        """Why training ended: by `"epochs"`, `"patience"` or `"time"`, or otherwise.
 
-        None if it never came to its end.
+        `"interrupted"`, `"diverged"`; None if it never came to its end.
         """
         return self._document["training"]["stopped"]
+
+    @property
+    def seconds(self) -> float:
+        """How long training took, validation included."""
+        # Older runs know how long their epochs took without it.
+        epochs = sum(row["seconds"] for row in self.metrics)
+        return self._document["training"].get("seconds") or epochs
 
     @property
     def restarts(self) -> dict[str, Any] | None:

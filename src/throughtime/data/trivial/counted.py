@@ -87,7 +87,7 @@ class Summaries:
                 matrix = dataset.frames.read(
                     piece[SEQUENCE], piece[START], piece[STOP]
                 ).astype(np.float64)
-                wide = _numbers(dataset, matrix)
+                wide = wide_numbers(dataset, matrix)
                 means.append(known_mean(wide))
                 deviations.append(np.sqrt(known_mean((wide - means[-1]) ** 2)))
                 targets.append(matrix[0, places])
@@ -106,8 +106,11 @@ def known_mean(rows: Floats) -> Floats:
         return np.where(known, rows, 0.0).sum(axis=0) / known.sum(axis=0)
 
 
-def _numbers(dataset: SequenceDataset, matrix: Floats) -> Floats:
-    """Return the features `(T, F)` as numbers that have a mean."""
+def wide_numbers(dataset: SequenceDataset, matrix: Floats) -> Floats:
+    """Return the features of a matrix `(T, C)` as numbers `(T, F)` that have a mean.
+
+    A category is a column of 0 and 1 for each of its values.
+    """
     features = dataset.schema.features
     columns: list[Floats] = [matrix[:, :0]]  # steps may name items alone
     for column, place in zip(features, dataset.schema.places(features), strict=True):

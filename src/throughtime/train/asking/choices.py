@@ -40,6 +40,7 @@ def suited(asked: Mapping[str, Any]) -> dict[str, Any]:
         "schedule_epochs": _EPOCHS.get(str(schedule)),
         "schedule_options": {} if schedule in OF_TORCH else None,
         "average": None,
+        "time_limit": None,
         "ema_decay": _EMA_DECAY if average == "ema" else None,
         "forget_bias": None,
         "chrono_steps": None,

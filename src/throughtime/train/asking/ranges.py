@@ -55,6 +55,7 @@ NUMBERS: Final = {
 NUMBERS_OR_NONE: Final = {
     "target_replication": SHARE,
     "activity_l1": FROM_0,
+    "time_limit": ABOVE_0,
     "flow_penalty": FROM_0,
     "forget_bias": FINITE,
     "weight_decay": FROM_0,

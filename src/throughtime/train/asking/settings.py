@@ -80,6 +80,8 @@ class Settings:
     epochs, patience
         Passes over the training data at most, and how many in a row may bring no better
         validation loss.
+    time_limit
+        Seconds that learning and validation may take in all; None: any.
     batch_size
         Sequences, or streams of a text, per update.
     steps
@@ -140,6 +142,7 @@ class Settings:
     optimizer_options: Mapping[str, Any]
     epochs: int
     patience: int
+    time_limit: float | None = None
     batch_size: int
     steps: int | None
     tbptt: str | None
@@ -301,7 +304,7 @@ def check_threads(given: object) -> None:
 
 
 def check_number(argument: str, given: object, expected: Range) -> None:
-    """Refuse what is no number of a range."""
+    """Refuse what is no number, or outside the range."""
     real = isinstance(given, int | float) and not isinstance(given, bool)
     # Compared, not converted: a whole number may be too large for a float.
     if not real or not expected.least <= given <= expected.most:

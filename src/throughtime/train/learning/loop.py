@@ -42,14 +42,16 @@ class Outcome:
     """How a training went: a row per epoch, and why it ended.
 
     `stopped` is `"epochs"` (all were run), `"patience"` (validation grew no better),
-    `"interrupted"` (Ctrl-C), or None as long as it goes on. `best_epoch` 0 stands for
-    the weights before training.
+    `"time"` (its limit is reached), `"interrupted"` (Ctrl-C), or None as long as it
+    goes on. `best_epoch` 0 stands for the weights before training. `seconds` is the
+    time that it took, the parts before an interruption included.
     """
 
     rows: list[Row] = field(default_factory=list)
     best_epoch: int = 0
     best_loss: float = math.inf
     stopped: str | None = None
+    seconds: float = 0.0
 
 
 class Loop:
@@ -108,6 +110,12 @@ class Loop:
         self.epoch = self._new_epoch(1)
         self.best = weights_of(model)
         self._saved = time.monotonic()
+        self._since, self._before = time.perf_counter(), 0.0
+
+    @property
+    def seconds(self) -> float:
+        """How long it has gone on, the parts before an interruption included."""
+        return self._before + time.perf_counter() - self._since
 
     def run(self) -> Outcome:
         """Train until the end, and leave the model with its best weights.
@@ -131,14 +139,13 @@ class Loop:
             whole = self.epoch.complete
             self._keep(row)
             self.reporter.epoch(row)
-            outcome.stopped = self._end() if whole else "interrupted"
-            if outcome.stopped is None and self._interrupted():
-                outcome.stopped = "interrupted"
+            outcome.stopped = (self._end() if whole else None) or self._cut_short()
             if whole and outcome.stopped is not None:
                 self.save()
         if self.ranks.first:
             read_weights(self.folder / WEIGHTS, self.model)
         self._align()
+        outcome.seconds = self.seconds
         return outcome
 
     def save(self) -> None:
@@ -171,6 +178,7 @@ class Loop:
             "rows": outcome.rows,
             "best_epoch": outcome.best_epoch,
             "best_loss": outcome.best_loss,
+            "seconds": self.seconds,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -185,6 +193,8 @@ class Loop:
         self.epoch.load_state_dict(state["epoch"])
         self.flossed = state["flossed"]
         self.outcome = Outcome(state["rows"], state["best_epoch"], state["best_loss"])
+        # A checkpoint of before there was a limit does not know it.
+        self._since, self._before = time.perf_counter(), state.get("seconds", 0.0)
         self._write_metrics()
         self._write_best()
 
@@ -198,16 +208,30 @@ class Loop:
             return "epochs"
         if done - best >= self.settings.patience:
             return "patience"
-        return None
+        # There is one epoch at least, and what one has learned is to be validated.
+        begun = bool(self.epoch.done) or not self.outcome.rows
+        return None if begun or not self._over() else "time"
+
+    def _cut_short(self) -> str | None:
+        """Say why it ends although there is more to do; None: it goes on."""
+        if self._interrupted():
+            return "interrupted"
+        return "time" if self._over() else None
+
+    def _over(self) -> bool:
+        """Say whether the time of any rank is used up."""
+        limit = self.settings.time_limit
+        return limit is not None and self.ranks.any(self.seconds >= limit)[0]
 
     def _learn(self) -> Row:
         """Go through what is left of an epoch."""
         self.model.train()
         self._floss()
-        if not self.epoch.complete:
+        over = bool(self.epoch.done) and self._over()
+        if not self.epoch.complete and not over:
             with self.updates.flow.noted():
                 self._go_through()
-        if self._interrupted():
+        if self._cut_short():
             self.save()
         return self._validated()
 
@@ -232,7 +256,8 @@ class Loop:
             self.epoch.add(answers, update)
             self.reporter.batch(self._moment(update))
             due = time.monotonic() - self._saved >= self.settings.save_every
-            stop, save = self.ranks.any(self.interruption.wanted, due)
+            over = self.seconds >= (self.settings.time_limit or math.inf)
+            stop, save = self.ranks.any(self.interruption.wanted or over, due)
             if stop:
                 return
             if save:

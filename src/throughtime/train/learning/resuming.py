@@ -23,7 +23,7 @@ from throughtime.train.ranks import ALONE, Ranks
 
 # They may differ: nothing that was learned depends on them. The number of threads is
 # that of the checkpoint.
-_FREE = {"save_every", "patience", "threads"}
+_FREE = {"save_every", "patience", "time_limit", "threads"}
 
 
 def find_checkpoint(

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from throughtime.data import Question
-from throughtime.data.types import FloatArray
+from throughtime.data.types import FloatArray, IntegerArray
 from throughtime.errors import UnknownChoice
 from throughtime.errors.base import did_you_mean
 from throughtime.train.measuring.additive import BUILDERS, Additive, scaled_error
@@ -77,11 +77,28 @@ def interval(
     BadTarget
         As `metrics`.
     """
-    answers = _sorted(checked(question, predicted, labels))
-    if len(answers.outputs) < 2:
-        return None
+    answers = in_order(checked(question, predicted, labels))
     additive = _additive(metric, question, answers, labels, training)
-    resampling = _resampling(answers, additive)
+    return resampled(additive, answers.sequences, seed=seed)
+
+
+def resampled(
+    additive: Additive, sequences: IntegerArray, *, seed: int = 0
+) -> Interval | None:
+    """Return the interval of a metric of answers, as `interval` does.
+
+    Parameters
+    ----------
+    additive
+        The metric, of n answers by sequence and step.
+    sequences
+        `(n,)`, sorted: to which sequence each belongs.
+    seed
+        Draws the resamples.
+    """
+    if len(sequences) < 2:
+        return None
+    resampling = _resampling(sequences, additive)
     values = _joined(additive, resampling, np.random.default_rng(seed))
     low, high = np.nanquantile(values, _levels(resampling.units)).tolist()
     # The added answers may have pulled it off what was measured.
@@ -89,12 +106,12 @@ def interval(
     low, high = min(low, measured), max(high, measured)
     method = f"95 % confidence: {resampling.description}, {RESAMPLES} resamples"
     return Interval(
-        low, high, method + _doubts(answers, additive, resampling, low, high)
+        low, high, method + _doubts(sequences, additive, resampling, low, high)
     )
 
 
 def _doubts(
-    answers: Predicted,
+    given: IntegerArray,
     additive: Additive,
     resampling: Resampling,
     low: float,
@@ -103,8 +120,8 @@ def _doubts(
     """Say in which cases an interval means less than it seems to."""
     if low == high:
         return "; a point, as no resample has an error: rare ones may be to come"
-    sequences = len(np.unique(answers.sequences))
-    if additive.share and sequences == len(answers.outputs):
+    sequences = len(np.unique(given))
+    if additive.share and sequences == len(given):
         return ""
     few = resampling.units < MANY
     if 1 < sequences < ENOUGH:
@@ -112,7 +129,8 @@ def _doubts(
     return f"; rough, as there are fewer than {MANY} of them" if few else ""
 
 
-def _sorted(predicted: Predicted) -> Predicted:
+def in_order(predicted: Predicted) -> Predicted:
+    """Return answers by sequence and step."""
     order = np.lexsort([predicted.steps, predicted.sequences])
     return Predicted(
         predicted.outputs[order],
@@ -140,9 +158,9 @@ def _additive(
     return builders[metric](predicted)
 
 
-def _resampling(predicted: Predicted, additive: Additive) -> Resampling:
-    sequences = OfSequences(predicted.sequences)
-    if sequences.units >= ENOUGH or sequences.units == len(predicted.sequences):
+def _resampling(given: IntegerArray, additive: Additive) -> Resampling:
+    sequences = OfSequences(given)
+    if sequences.units >= ENOUGH or sequences.units == len(given):
         return sequences
     return OfBlocks(_pull(additive), int(sequences.units))
 
