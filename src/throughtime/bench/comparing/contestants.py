@@ -52,7 +52,7 @@ _NEXT_LABELS = Field(
 )
 _FORECAST = Field(
     "a forecast",
-    ("persistence", "seasonal", "autoregression"),
+    ("persistence", "seasonal", "autoregression", "series-hmm"),
     "persistence",
     _ONE_STEP,
 )

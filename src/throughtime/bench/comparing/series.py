@@ -1,9 +1,14 @@
-"""Baselines of forecasts: the last value, that of a season ago, linear in the past."""
+"""Baselines of forecasts: what was last, or a season ago, linear, or hidden states."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from throughtime.baselines import Autoregression, Persistence, SeasonalNaive
+from throughtime.baselines import (
+    Autoregression,
+    HiddenMarkovForecaster,
+    Persistence,
+    SeasonalNaive,
+)
 from throughtime.bench.comparing.examples import columns_of, lengths_of
 from throughtime.bench.comparing.learning import Baseline, Fitted, always
 from throughtime.data import Split
@@ -12,6 +17,7 @@ from throughtime.data.trivial.counted import Floats
 # Days of a week, hours of a day, months, weeks and days of a year.
 _SEASONS = (7, 12, 24, 52, 365)
 _LAGS = (1, 2, 4, 8, 16, 32, 64)
+_STATES = (2, 4, 8)
 
 
 def _persistence(dataset: Any, _: None, seconds: float, seed: int) -> Fitted:
@@ -31,6 +37,19 @@ def _autoregression(dataset: Any, lags: int, seconds: float, seed: int) -> Fitte
     )
     width = len(columns_of(dataset, "train")[0][0])
     return _forecasting(dataset, model, width * (1 + lags))
+
+
+def _hidden(dataset: Any, states: int, seconds: float, seed: int) -> Fitted:
+    question = dataset.question
+    model = HiddenMarkovForecaster(
+        states,
+        question.horizon,
+        difference=question.difference,
+        missing="forward",
+        random_state=seed,
+    )
+    fitted = _forecasting(dataset, model, 0)
+    return fitted._replace(parameters=model.n_parameters_)
 
 
 def _forecasting(dataset: Any, model: Any, parameters: int) -> Fitted:
@@ -64,4 +83,5 @@ SERIES: Final[Mapping[str, Baseline]] = {
     "persistence": Baseline(_persistence, always(None)),
     "seasonal": Baseline(_seasonal, _seasons, "season {}"),
     "autoregression": Baseline(_autoregression, _lags, "{} lags"),
+    "series-hmm": Baseline(_hidden, always(*_STATES), "{} states"),
 }
