@@ -166,7 +166,7 @@ TASK: Final = Task(
         num_layers=1,
         learning_rate=0.01,
         clip=1.0,
-        updates=1500,
+        updates=3000,
         steps=6,
         truncation=6,
     ),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from statistics import median
 from typing import Any, NamedTuple
 
 from throughtime.bench.running.agreement import Agreement
@@ -46,7 +47,7 @@ class Row(NamedTuple):
             learned_by(first),
             first.measure,
             str(len(values)),
-            number(values[(len(values) - 1) // 2]),
+            number(median(values)),
             f"{number(values[0])} … {number(values[-1])}",
             f"{solved} of {len(values)}",
             number(first.goal),
