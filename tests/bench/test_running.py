@@ -1,5 +1,6 @@
 """Tasks as they are run: recipes, results, tables, and two backends side by side."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -8,13 +9,13 @@ from typing import Any
 import pytest
 import torch
 
-from throughtime.bench import TASKS, Engine, agreement, find_task, run
+from throughtime.bench import TASKS, Engine, agreement, find_task, fixed_copy, run
 from throughtime.bench.embedded_reber import EmbeddedReber
-from throughtime.bench.running.drawn import Network
+from throughtime.bench.running.drawn import Network, measuring
 from throughtime.bench.running.runs import Result, read, save
 from throughtime.bench.running.table import HEADERS, learned_by, markdown, rows
 from throughtime.bench.running.task import ENTRIES, Measure, unheard
-from throughtime.cells import GRU
+from throughtime.cells import GRU, LSTM, Zoneout
 from throughtime.errors import (
     DamagedResult,
     NoResults,
@@ -24,6 +25,7 @@ from throughtime.errors import (
     UnknownTask,
     UnusedSetting,
 )
+from throughtime.nn import Recurrent, Softmax
 
 SMALL: Mapping[str, Mapping[str, Any]] = {
     "adding": {"steps": 10, "hidden_size": 8, "updates": 6, "batch_size": 8},
@@ -172,6 +174,54 @@ def test_another_training_would_not_agree() -> None:
     first = learned("embedded-reber", learning_rate=0.01).losses
     other = learned("embedded-reber", learning_rate=0.01 + 1e-6).losses
     assert max(abs(a - b) for a, b in zip(first, other, strict=True)) > 1e-9
+
+
+def test_what_diverges_is_told(tmp_path: Path) -> None:
+    found = learned("adding", learning_rate=1e30)
+    assert math.isnan(found.value)
+    assert not found.solved
+    assert found.updates < 6
+    save(found, tmp_path)
+    (again,) = read(tmp_path).results
+    assert math.isnan(again.value)
+    (row,) = rows([again, replace(found, seed=1, value=1.0)])
+    line = dict(zip(HEADERS, row.cells(), strict=True))
+    assert line["from … to"] == "1 … diverged"
+
+
+def test_a_perplexity_may_be_too_large_for_a_number() -> None:
+    module = Recurrent(LSTM(), 6, 3)
+    head = Softmax(3, 6)
+    with torch.no_grad():
+        head.bias.copy_(torch.tensor([1e6, 0, 0, 0, 0, 0]))
+    assert fixed_copy.perplexity(module, head, fixed_copy.rows(20, 2)) == math.inf
+
+
+def test_measuring_draws_no_masks() -> None:
+    recipe = find_task("embedded-reber").recipe
+    cell = Zoneout(GRU(), h=0.5)
+    changed = recipe.changed("embedded-reber", {"cell": cell, "hidden_size": 6})
+    network = Network(EmbeddedReber(), changed, Engine())
+    batch = EmbeddedReber().draw(8, torch.Generator().manual_seed(0))
+    assert network.module.training
+    with measuring(network.module):
+        first, again = network.logits(batch), network.logits(batch)
+    assert torch.equal(first, again)
+    assert network.module.training
+    assert not torch.equal(network.logits(batch), network.logits(batch))
+
+
+def test_runs_of_other_threads_are_other_runs() -> None:
+    one = learned("embedded-reber")
+    assert len(rows([one, replace(one, threads=2)])) == 2
+    assert len(rows([one, replace(one, seed=1)])) == 1
+
+
+def test_one_update_has_no_time() -> None:
+    task = find_task("embedded-reber")
+    recipe = task.recipe.changed(task.name, {**SMALL[task.name], "updates": 1})
+    with pytest.raises(NumberOutOfRange, match="updates=1, expected a whole number of"):
+        agreement(task, recipe, threads=1)
 
 
 def test_more_may_be_better() -> None:

@@ -73,6 +73,22 @@ def test_sequences_of_ten_steps_are_learned() -> None:
     assert outcome.seconds > 0
 
 
+def test_what_ends_learning_is_not_what_is_measured() -> None:
+    seeds: list[int] = []
+
+    def noted(*given: object, seed: int, **more: object) -> float:
+        seeds.append(seed)
+        return 0.0
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(temporal_order, "wrong", noted)
+        temporal_order.learn(
+            learning_rate=0.01, lengths=(10, 10), updates=5, look_every=2
+        )
+    *looks, judged = seeds
+    assert judged not in looks
+
+
 def test_a_gradient_that_is_no_number_ends_it() -> None:
     outcome = temporal_order.learn(
         learning_rate=1e38, flow_penalty=1.0, lengths=(10, 10), updates=50

@@ -86,6 +86,16 @@ def test_a_cell_of_a_file_is_learned(tmp_path: Path) -> None:
     assert json.loads(result.stdout)["results"][0]["recipe"]["cell"] == "Mine"
 
 
+def test_where_nothing_is_drawn_one_seed_is_enough() -> None:
+    result = call("influence-balancing --steps 60 --threads 1 --json")
+    assert [one["seed"] for one in json.loads(result.stdout)["results"]] == [0]
+
+
+def test_a_task_named_twice_is_learned_once() -> None:
+    result = call(f"embedded-reber {QUICK} --seeds 1 --json")
+    assert len(json.loads(result.stdout)["results"]) == 1
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -103,6 +113,10 @@ def test_a_cell_of_a_file_is_learned(tmp_path: Path) -> None:
         ("adding --data x", "--data 'x', expected none for adding"),
         ("text --data copy=x", "expected none for text"),
         ("--table nowhere", "'nowhere' holds no result"),
+        ("adding --table x", "expected none for --table"),
+        ("--list --seeds 2", "expected none for --list"),
+        ("adding --explain --seeds 2", "expected none for --explain"),
+        ("adding --both-backends --seeds 2", "expected none for --both-backends"),
     ],
 )
 def test_what_cannot_be_is_refused(words: str, said: str) -> None:

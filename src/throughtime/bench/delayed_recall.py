@@ -20,6 +20,7 @@ from typing import Final, NamedTuple
 import torch
 from torch import nn
 
+from throughtime.bench.running.drawn import measuring
 from throughtime.bench.running.task import (
     Asked,
     Engine,
@@ -127,7 +128,7 @@ def learn(
         optimizer.step()
     test = rows(lag, 20 * lag, seed=2, dtype=dtype)
     assert test.targets is not None
-    with torch.no_grad():
+    with measuring(module):
         answers = head.logits(module(test.inputs)[0]).argmax(-1)
     asked = test.targets != IGNORED
     accuracy = (answers[asked] == test.targets[asked]).float().mean().item()

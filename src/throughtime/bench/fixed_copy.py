@@ -19,7 +19,6 @@ test       1.646  1.036  1.039  1.043  1.022               1.027  1.030
 =========  =====  =====  =====  =====  ==================  =====  =====
 """
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -28,6 +27,7 @@ from typing import Final, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from throughtime.bench.running.drawn import measuring
 from throughtime.bench.running.task import (
     Asked,
     Engine,
@@ -165,12 +165,13 @@ def pieces(chunk: Chunk, steps: int = 200) -> Iterator[Chunk]:
         yield Chunk(inputs, targets)
 
 
-@torch.no_grad()
 def perplexity(module: Recurrent, head: Softmax, test: Chunk) -> float:
     """Give exp of the mean loss over all steps and rows."""
     assert isinstance(test.targets, Tensor)
-    output, _ = module(test.inputs)
-    return math.exp(head.loss(head.logits(output), test.targets).mean())
+    with measuring(module):
+        output, _ = module(test.inputs)
+        # Torch's, as a number too large for a float is no error then.
+        return head.loss(head.logits(output), test.targets).mean().exp().item()
 
 
 def _learn(asked: Asked) -> Reached:

@@ -181,4 +181,5 @@ TASK: Final = Task(
     published=(),
     recipe=Recipe(learning_rate=1e-4, steps=1500, truncation=100),
     learn=_learn,
+    drawn=False,
 )

@@ -19,6 +19,7 @@ in one drawn order. The last 10,000 images of training say what to keep.
 """
 
 import gzip
+import zlib
 from pathlib import Path
 from typing import Final
 
@@ -102,7 +103,7 @@ def _read(folder: str, name: str) -> FloatArray:
         content = gzip.decompress(path.read_bytes())
     except FileNotFoundError:
         raise MissingFile(path=path, folder=Path.cwd()) from None
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise NotImages(path=path, reason=error) from None
     axes = content[3] if len(content) > 3 and content[:3] == b"\0\0\x08" else 0
     shape = np.frombuffer(content[4 : 4 + 4 * axes], ">u4").astype(int)

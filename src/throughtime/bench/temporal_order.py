@@ -26,6 +26,7 @@ from typing import Final, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from throughtime.bench.running.drawn import measuring
 from throughtime.bench.running.task import (
     Asked,
     Engine,
@@ -52,8 +53,9 @@ WITHOUT_MEMORY: Final = math.log(CLASSES)
 SOLVED: Final = 0.01
 SHORTEST: Final = 10
 _TELLING = 2
-# Of sequences that nobody learns from: whether it may be solved, and whether it is.
-_LOOK, _JUDGE = 1, 2
+# Of sequences that nobody learns from: whether it may be solved, seen twice, and
+# whether it is.
+_LOOK, _LOOK_AGAIN, _JUDGE = 1, 2, 3
 
 
 class Batch(NamedTuple):
@@ -131,7 +133,6 @@ def batch_of_any_length(
     return batch(steps, count, generator)
 
 
-@torch.no_grad()
 def wrong(
     module: Recurrent,
     head: Softmax,
@@ -155,11 +156,12 @@ def wrong(
     """
     generator = torch.Generator().manual_seed(seed)
     mistakes = 0
-    for _ in range(count // 100):
-        inputs, classes = batch_of_any_length(lengths, 100, generator)
-        output, _ = module(inputs.to(head.weight.dtype))
-        found = head.logits(output[-1]).argmax(-1)
-        mistakes += int((found != classes).sum())
+    with measuring(module):
+        for _ in range(count // 100):
+            inputs, classes = batch_of_any_length(lengths, 100, generator)
+            output, _ = module(inputs.to(head.weight.dtype))
+            found = head.logits(output[-1]).argmax(-1)
+            mistakes += int((found != classes).sum())
     return mistakes / count
 
 
@@ -249,10 +251,10 @@ def learn(
 
 
 def _may_be_solved(module: Recurrent, head: Softmax, lengths: tuple[int, int]) -> bool:
-    """Look at a few sequences first."""
+    """Look at a few sequences first, and none that are judged by."""
     return (
         wrong(module, head, lengths, count=1000, seed=_LOOK) < SOLVED
-        and wrong(module, head, lengths, seed=_JUDGE) < SOLVED
+        and wrong(module, head, lengths, seed=_LOOK_AGAIN) < SOLVED
     )
 
 
@@ -261,7 +263,8 @@ def _learn(asked: Asked) -> Reached:
     engine = asked.engine
     with using_threads(engine.threads):
         found = learn(**said, seed=engine.seed, engine=engine, follow=asked.follow)
-    return Reached(found.wrong, found.updates, found.seconds, found.parameters)
+    value = math.nan if math.isnan(found.loss) else found.wrong
+    return Reached(value, found.updates, found.seconds, found.parameters)
 
 
 TASK: Final = Task(

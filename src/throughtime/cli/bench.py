@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import rich_click as click
 
 from throughtime.cli.cell_names import find_cell
-from throughtime.cli.options import machine_readable, show, use_threads
+from throughtime.cli.options import (
+    machine_readable,
+    refuse_others,
+    show,
+    use_threads,
+)
 from throughtime.cli.tables import aligned
 from throughtime.errors import TaskNeedsData, TaskTakesNoData
 
@@ -16,19 +21,37 @@ if TYPE_CHECKING:
     from throughtime.bench.running.task import Recipe, Task
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
-_RECIPE = "Of the recipe: "
+
+
+# What of a recipe may be said otherwise.
+_ENTRIES = (
+    "cell",
+    "hidden_size",
+    "num_layers",
+    "init",
+    "learning_rate",
+    "clip",
+    "flow_penalty",
+    "zoneout",
+    "batch_size",
+    "updates",
+    "epochs",
+    "patience",
+    "steps",
+    "truncation",
+)
 
 
 def _recipe(command: _Command) -> _Command:
-    """Add what of a recipe may be said otherwise."""
+    """Add the options of a recipe."""
     for option in (
         click.option("--truncation", type=int, help="Steps that error flows back."),
         click.option("--steps", type=int, help="T, or the lag: how long the task is."),
         click.option("--patience", type=int, help="Epochs without a better one."),
         click.option("--epochs", type=int, help="Of a task on data, at most."),
         click.option("--updates", type=int, help="Of drawn sequences, at most."),
-        click.option("--batch-size", type=int, help="B."),
-        click.option("--flow-penalty", type=float, help="Its factor."),
+        click.option("--batch-size", type=int, help="B, the sequences of an update."),
+        click.option("--flow-penalty", type=float, help="Of vanishing gradients."),
         click.option("--zoneout", type=float, help="Chance that a state stays."),
         click.option("--clip", type=float, help="The largest norm of a gradient."),
         click.option("--learning-rate", type=float, help="The step width."),
@@ -95,16 +118,24 @@ def bench(
     Each task has a recipe of its own, which options change. A task is learned with
     several seeds; what came out is told with its spread.
     """
-    if listed or (explain and not names):
+    if listed:
+        refuse_others("--list, which names all tasks", {"listed", "as_json"})
         _list(as_json)
     elif table is not None:
+        refuse_others("--table, which learns nothing", {"table", "as_json"})
         _print_table(table, as_json)
     elif not names:
         raise click.UsageError("Give the NAME of a task, or --list.")
     elif explain:
-        _explain(names, as_json)
+        taken = {"names", "explain", "as_json"}
+        refuse_others("--explain, which learns nothing", taken)
+        _explain(tuple(dict.fromkeys(names)), as_json)
     else:
-        _run(names, said, as_json)
+        if said["both_backends"]:
+            own = {"names", "data", "seed", "threads", "both_backends", "out"}
+            reason = "--both-backends, with one seed and in float64"
+            refuse_others(reason, {*own, "as_json", *_ENTRIES})
+        _run(tuple(dict.fromkeys(names)), said, as_json)
 
 
 def _list(as_json: bool) -> None:
@@ -159,14 +190,13 @@ def _print_table(folder: str, as_json: bool) -> None:
 
 
 def _run(names: tuple[str, ...], said: dict[str, Any], as_json: bool) -> None:
-    from throughtime.bench.running.task import ENTRIES
     from throughtime.bench.tasks import find_task
     from throughtime.train.asking.ranges import DTYPES
     from throughtime.train.asking.settings import check_choice, check_count
 
     tasks = [find_task(name) for name in names]
     paths = _paths(tasks, said["data"])
-    changes = {name: said[name] for name in ENTRIES if said[name] is not None}
+    changes = {name: said[name] for name in _ENTRIES if said[name] is not None}
     if str(changes.get("cell", "")).endswith(".py") or ":" in changes.get("cell", ""):
         changes["cell"] = find_cell(changes["cell"])
     recipes = [task.recipe.changed(task.name, changes) for task in tasks]
@@ -212,7 +242,9 @@ def _results(
     from throughtime.bench.running.task import Engine
 
     for task, recipe in asked:
-        for seed in range(said["seed"], said["seed"] + said["seeds"]):
+        # Where nothing is drawn, seeds do not differ.
+        seeds = said["seeds"] if task.drawn else 1
+        for seed in range(said["seed"], said["seed"] + seeds):
             engine = Engine(said["backend"], said["dtype"], seed, said["threads"])
             result = run(
                 task, recipe, engine, paths.get(task.name), _Ticker(task, seed)

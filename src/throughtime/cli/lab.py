@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 from click import get_current_context
-from click.core import ParameterSource
 
-from throughtime.cli.options import machine_readable, show
+from throughtime.cli.options import machine_readable, refuse_others, show
 from throughtime.cli.tables import aligned
-from throughtime.errors import UnknownExperiment, UnusedSetting
+from throughtime.errors import UnknownExperiment
 from throughtime.errors.base import did_you_mean
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def lab(
     from throughtime.diagnose.lab import EXPERIMENTS
 
     if names:
-        _refuse("--list, which names all experiments", {"names", "as_json"})
+        refuse_others("--list, which names all experiments", {"names", "as_json"})
         said = {one: _first_line(run) for one, run in EXPERIMENTS.items()}
         width = max(map(len, said))
         lines = [f"{one:<{width}}  {words}" for one, words in said.items()]
@@ -73,18 +72,9 @@ def lab(
         raise UnknownExperiment(given=name, hint=hint, known=known)
     run = EXPERIMENTS[name]
     known = set(inspect.signature(run).parameters)
-    _refuse(f"the experiment {name}", known | {"name", "picture", "as_json"})
+    refuse_others(f"the experiment {name}", known | {"name", "picture", "as_json"})
     chosen = {one: given for one, given in varied.items() if given is not None}
     _tell(name, run, chosen, picture, as_json)
-
-
-def _refuse(reason: str, taken: set[str]) -> None:
-    """Refuse what is given beside that."""
-    context = get_current_context()
-    for name, given in context.params.items():
-        default = context.get_parameter_source(name) == ParameterSource.DEFAULT
-        if not default and name not in taken:
-            raise UnusedSetting(argument=name, given=given, reason=reason)
 
 
 def _first_line(run: Callable[..., "Experiment"]) -> str:

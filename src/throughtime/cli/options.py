@@ -5,8 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import rich_click as click
+from click import get_current_context
+from click.core import ParameterSource
 
-from throughtime.errors import UnwatchableKind
+from throughtime.errors import UnusedSetting, UnwatchableKind
 from throughtime.errors.base import did_you_mean
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -110,3 +112,25 @@ def use_threads(threads: int | None) -> None:
 
     check_threads(threads)
     torch.set_num_threads(threads)
+
+
+def refuse_others(reason: str, taken: set[str]) -> None:
+    """Refuse what is given and would act on nothing.
+
+    Parameters
+    ----------
+    reason
+        What else is asked for.
+    taken
+        The names of what goes together with it.
+
+    Raises
+    ------
+    UnusedSetting
+        Something else was given.
+    """
+    context = get_current_context()
+    for name, given in context.params.items():
+        default = context.get_parameter_source(name) == ParameterSource.DEFAULT
+        if not default and name not in taken:
+            raise UnusedSetting(argument=name, given=given, reason=reason)

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from throughtime.bench.running.task import Asked, Engine, Recipe, Task
+from throughtime.errors import NumberOutOfRange
 
 KEPT: Final = 50
 """So many updates, the first ones, are looked at."""
@@ -101,5 +102,8 @@ def _first(
 
     with suppress(_Enough):
         task.learn(Asked(task, recipe, engine, keep, path))
+    if len(losses) < 2:
+        expected = "a whole number of at least 2"
+        raise NumberOutOfRange(argument="updates", given=len(losses), expected=expected)
     took = [1000 * (end - begin) for begin, end in pairwise(ends)]
     return losses, float(np.median(took))

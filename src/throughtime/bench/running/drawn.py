@@ -1,8 +1,10 @@
 """Learning from sequences that are drawn as they are needed, never twice the same."""
 
+import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -59,6 +61,18 @@ class Drawn(ABC):
         return measure.solved(value * (0.5 if measure.more else 2))
 
 
+@contextmanager
+def measuring(module: nn.Module) -> Iterator[None]:
+    """Leave gradients out, and what is random in training, for a while."""
+    before = module.training
+    try:
+        with torch.no_grad():
+            module.eval()
+            yield
+    finally:
+        module.train(before)
+
+
 class Network:
     """Recurrent layers and a head, as a recipe says."""
 
@@ -90,25 +104,30 @@ class Network:
         """Give the mean loss of a batch."""
         return self.problem.loss(self.head, self.logits(batch), batch)
 
-    @torch.no_grad()
     def value(self, seed: int, *, look: bool) -> float:
         """Measure it on sequences of this seed."""
         generator = torch.Generator().manual_seed(seed)
-        return self.problem.value(self.logits, generator, look)
+        with measuring(self.module):
+            return self.problem.value(self.logits, generator, look)
 
 
 def learn(problem: Drawn, asked: Asked) -> Reached:
-    """Learn by Adam with clipped gradients, until it is solved or updates are over."""
+    """Learn by Adam with clipped gradients, until it is solved or updates are over.
+
+    A gradient that is no finite number ends it; its value is then NaN.
+    """
     with using_threads(asked.engine.threads):
         return _learn(problem, asked)
 
 
 def _learn(problem: Drawn, asked: Asked) -> Reached:
     recipe, seed = asked.recipe, asked.engine.seed
-    updates, count = recipe.updates, recipe.batch_size
-    assert updates is not None and count is not None
+    updates, count, clip = recipe.updates, recipe.batch_size, recipe.clip
+    rate = recipe.learning_rate
+    assert updates and count and clip and rate, "a task of drawn sequences has all"
     network = Network(problem, recipe, asked.engine)
-    optimizer = torch.optim.Adam(network.weights, recipe.learning_rate or 1e-3)
+    optimizer = torch.optim.Adam(network.weights, rate)
+    size = sum(weight.numel() for weight in network.weights)
     # Far from the seeds that are measured on: nobody learns from those.
     generator = torch.Generator().manual_seed(1000 + seed)
     start, done = time.perf_counter(), 0
@@ -116,18 +135,16 @@ def _learn(problem: Drawn, asked: Asked) -> Reached:
         optimizer.zero_grad()
         loss = network.loss(problem.draw(count, generator))
         loss.backward()
-        nn.utils.clip_grad_norm_(
-            network.weights, recipe.clip or 1.0, error_if_nonfinite=True
-        )
         done += 1
         asked.follow(done, loss.item())
+        if not nn.utils.clip_grad_norm_(network.weights, clip).isfinite():
+            return Reached(math.nan, done, time.perf_counter() - start, size)
         optimizer.step()
         if done % LOOK_EVERY == 0 and problem.enough(
             network.value(_LOOK, look=True), asked.task.measure
         ):
             break
     seconds = time.perf_counter() - start
-    size = sum(weight.numel() for weight in network.weights)
     return Reached(network.value(_JUDGE, look=False), done, seconds, size)
 
 

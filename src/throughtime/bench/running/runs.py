@@ -2,13 +2,16 @@
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from time import perf_counter
 from typing import Any, NamedTuple
 
 from throughtime.bench.running.agreement import KEPT, Agreement
 from throughtime.bench.running.task import Asked, Engine, Follow, Reached, Recipe, Task
-from throughtime.errors import DamagedResult, NoResults
+from throughtime.errors import DamagedResult, NoResults, TrainingDiverged
+from throughtime.train.files.documents import as_json
 from throughtime.train.files.folder import write
 from throughtime.train.learning.checkpoints import machine
 
@@ -89,7 +92,11 @@ def run(
             losses.append(loss)
         follow(update, loss)
 
-    reached = task.learn(Asked(task, recipe, engine, keep, path))
+    start = perf_counter()
+    try:
+        reached = task.learn(Asked(task, recipe, engine, keep, path))
+    except TrainingDiverged:  # an outcome as others are
+        reached = Reached(math.nan, len(losses), perf_counter() - start, 0)
     return _result(task, recipe, engine, reached, losses)
 
 
@@ -127,8 +134,14 @@ def save(found: Result | Agreement, folder: str | Path) -> None:
     """Write what a run came to as a JSON file; one of the same run is replaced."""
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
-    content = json.dumps(asdict(found), indent=1, ensure_ascii=False)
+    said = as_json(asdict(found))
+    content = json.dumps(said, indent=1, ensure_ascii=False, allow_nan=False)
     write(place / found.name, content.encode() + b"\n")
+
+
+def _number(stored: float | None) -> float:
+    """Read a number; what diverged was none."""
+    return math.nan if stored is None else stored
 
 
 class Saved(NamedTuple):
@@ -153,8 +166,10 @@ def read(folder: str | Path) -> Saved:
             if "milliseconds" in stored:
                 saved.agreements.append(Agreement(**stored))
             else:
+                stored["value"] = _number(stored["value"])
+                stored["losses"] = [*map(_number, stored["losses"])]
                 saved.results.append(Result(**stored))
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, KeyError) as error:
             raise DamagedResult(path=path, reason=error) from None
     if not any(saved):
         raise NoResults(path=folder)

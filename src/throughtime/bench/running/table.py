@@ -1,5 +1,6 @@
 """Results as a table: a row for each task and recipe, over its seeds."""
 
+import math
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from statistics import median
@@ -7,6 +8,7 @@ from typing import Any, NamedTuple
 
 from throughtime.bench.running.agreement import Agreement
 from throughtime.bench.running.runs import Result
+from throughtime.bench.running.task import Task
 from throughtime.bench.tasks import TASKS
 
 HEADERS = (
@@ -23,7 +25,7 @@ HEADERS = (
     "updates",
     "seconds",
 )
-_KINDS = ("task", "recipe", "backend", "dtype", "floors")
+_KINDS = ("task", "recipe", "backend", "dtype", "threads", "floors")
 
 
 class Row(NamedTuple):
@@ -38,10 +40,14 @@ class Row(NamedTuple):
 
     def cells(self) -> tuple[str, ...]:
         """Return the texts of the row, as `HEADERS` name them."""
-        values = sorted(one.value for one in self.results)
+        worst = -math.inf if task_of(self.first).measure.more else math.inf
+        # What diverged is the worst.
+        values = sorted(
+            worst if math.isnan(one.value) else one.value for one in self.results
+        )
         solved = sum(one.solved for one in self.results)
         first = self.first
-        task = TASKS[first.task]
+        task = task_of(first)
         return (
             first.task,
             learned_by(first),
@@ -56,6 +62,11 @@ class Row(NamedTuple):
             span([one.updates for one in self.results]),
             span([round(one.seconds) for one in self.results]),
         )
+
+
+def task_of(result: Result) -> Task:
+    """Return the task of a result."""
+    return TASKS[result.task]
 
 
 def rows(results: Iterable[Result]) -> list[Row]:
@@ -90,7 +101,9 @@ def learned_by(result: Result) -> str:
 
 
 def number(value: float) -> str:
-    """Write a number with three digits."""
+    """Write a number with three digits; one that is none tells that it diverged."""
+    if not math.isfinite(value):
+        return "diverged"
     if value == 0 or 0.001 <= abs(value) < 10_000:
         return f"{value:.4g}" if abs(value) >= 1 else f"{value:.3g}"
     return f"{value:.1e}"

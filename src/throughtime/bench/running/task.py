@@ -182,9 +182,10 @@ class Known(NamedTuple):
 class Reached(NamedTuple):
     """What a training came to, in the task's measure.
 
-    `seconds` are those of learning, what was looked at on the way in them; `parameters`
-    how many weights there are; `floors` what was measured on the same data, where they
-    are a person's own: the best of these is then the goal.
+    `value` is NaN where it diverged; `seconds` are those of learning, what was looked
+    at on the way in them; `parameters` how many weights there are; `floors` what was
+    measured on the same data, where they are a person's own: the best of these is then
+    the goal.
     """
 
     value: float
@@ -218,6 +219,8 @@ class Task:
         Learns it.
     data
         What has to be given as a path; None: nothing.
+    drawn
+        Whether anything is drawn, so that seeds differ.
     """
 
     name: str
@@ -229,6 +232,7 @@ class Task:
     recipe: Recipe
     learn: Callable[["Asked"], Reached]
     data: str | None = None
+    drawn: bool = True
 
 
 class Asked(NamedTuple):
