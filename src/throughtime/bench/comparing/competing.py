@@ -51,7 +51,7 @@ class Entry:
     validation, test
         Its scores on both parts.
     step_seconds
-        How long a step of the test part took it.
+        How long it took to read a step of the test part and answer it.
     """
 
     name: str
