@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import inf, isnan
 from typing import NamedTuple
 
 from throughtime.bench.comparing.comparison import Chosen, Row
@@ -107,8 +108,10 @@ def _unfinished(measured: Sequence[Entry], compared: Compared) -> list[str]:
 
 
 def _loss(entry: Entry) -> float:
+    """Return the validation loss; one that is no number is chosen last."""
     assert entry.validation is not None
-    return entry.validation.loss
+    loss = entry.validation.loss
+    return inf if isnan(loss) else loss
 
 
 def _compare(
