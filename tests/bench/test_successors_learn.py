@@ -1,5 +1,6 @@
 """Successors learn any question, within their time, beside a recurrent network."""
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from throughtime.errors import (
 )
 from throughtime.train.asking.defaults import settle
 from throughtime.train.asking.settings import Settings
+from throughtime.train.interruption import Interruption
 from throughtime.train.metrics import measure
 from throughtime.train.preparing.building import make_model
 from throughtime.train.tasks import make_task
@@ -237,3 +239,25 @@ def test_who_needs_equations_is_told_that_there_are_none() -> None:
     model = make_successor("tcn", dataset, settled(dataset), 0.0)
     with pytest.raises(NotRecurrent, match="TemporalConvolution"):
         model.stream()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_ctrl_c_ends_it_soon_with_its_best_weights(name: str) -> None:
+    asked = Interruption()
+    dataset = copies()
+    settings = settled(dataset, epochs=10_000, patience=10_000)
+    timer = threading.Timer(0.5, setattr, (asked, "wanted", True))
+    timer.start()
+    found = learn(name, dataset, settings, seconds=300, interruption=asked)
+    assert found.stopped == "interrupted" and found.seconds < LATE
+    measured = measure(make_task(dataset, settings), found.model, "validation")["loss"]
+    assert measured == pytest.approx(found.validation_loss, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "epochs", "stopped"), [(0.2, 10_000, "time"), (60, 1, "epochs")]
+)
+def test_it_says_what_ended_it(seconds: float, epochs: int, stopped: str) -> None:
+    dataset = copies()
+    settings = settled(dataset, epochs=epochs, patience=10_000)
+    assert learn("tcn", dataset, settings, seconds=seconds).stopped == stopped

@@ -1,5 +1,6 @@
 """`throughtime compare DATA`."""
 
+import os
 from typing import Any
 
 import rich_click as click
@@ -60,18 +61,23 @@ def compare(
     measured.
     """
     from throughtime.bench import compare as run
+    from throughtime.errors import NoFolderForPicture
     from throughtime.train.measuring import check_picture
 
     path = None if picture is None else check_picture(picture)
+    if path is not None and not os.access(path.parent, os.W_OK):
+        raise NoFolderForPicture(path=path, folder=path.parent)
     found = run(data, say=None if quiet else _say, **options)
-    if path is not None:
-        found.save(path)
     headers, rows = found.table()
     title = f"{found.data}: {found.question}, {found.answers:,} test answers"
     lines = [title, "", *aligned(headers, rows), "", *found.past(), "", found.verdict]
-    lines += [f"picture: {path}"] if path else []
     lines += [f"folder: {options['out']}"] if options["out"] else []
+    # What was found is told first: a full disk would take it away.
     show({**found.to_json(), "picture": path and str(path)}, lines, as_json)
+    if path is not None:
+        found.save(path)
+        if not as_json:
+            click.echo(f"picture: {path}")
 
 
 def _say(line: str) -> None:

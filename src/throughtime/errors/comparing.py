@@ -12,6 +12,24 @@ class ModelCannotAnswer(SettingError):
     )
 
 
+class NothingToDecide(SettingError):
+    """Models among which there is not one of each side."""
+
+    message = (
+        "models names {given}, expected a recurrent network ({recurrent}) and a "
+        "baseline beside it ({baselines}): add one, or leave models out."
+    )
+
+
+class NoFolderForPicture(SettingError):
+    """A picture that could not be saved when all is done."""
+
+    message = (
+        "picture '{path}' is to lie in '{folder}', expected a folder that is there and "
+        "can be written into: make it, or name another one."
+    )
+
+
 class OneTargetOnly(SettingError):
     """Several targets whose classes would be compared at once."""
 

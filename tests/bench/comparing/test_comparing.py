@@ -15,19 +15,32 @@ from matplotlib import image
 
 from tests.train.conftest import SENTENCE, make_sequences
 from tests.train.test_tasks import EVERY
+from throughtime.baselines import NGram
 from throughtime.bench import compare
 from throughtime.bench.comparing.comparing import seconds_of
+from throughtime.bench.comparing.competing import compete
+from throughtime.bench.comparing.contestants import BASELINES
+from throughtime.bench.comparing.examples import columns_of, text_of
+from throughtime.bench.comparing.judging import judge
+from throughtime.bench.comparing.learning import (
+    Baseline,
+    Fitted,
+    always,
+    learn_baseline,
+)
 from throughtime.cli import main
-from throughtime.data import text_dataset
+from throughtime.data import load, text_dataset
 from throughtime.errors import (
     ModelCannotAnswer,
     NothingToCompare,
+    NothingToDecide,
     NumberOutOfRange,
     OneTargetOnly,
     UnknownBackend,
     UnknownChoice,
 )
 from throughtime.train import open_run
+from throughtime.train.interruption import Interruption
 
 QUICK = {"budget": 0.3, "threads": 1}
 
@@ -89,17 +102,65 @@ def test_where_a_lag_is_to_be_remembered_the_network_wins() -> None:
 
 def test_the_same_seed_gives_the_same_baselines() -> None:
     signs = make_sequences()
-    models = ["marginal", "summary"]
-    rows = [compare(signs, models=models, budget=30.0).rows for _ in range(2)]
+    machine = {"threads": 1, "seed": 0}
+    found = []
+    for _ in range(2):
+        entries = compete(signs, ["marginal", "summary"], 30.0, machine, None, _never)
+        found.append(judge(signs, entries, 30.0, 0))
+    rows = [one.rows for one in found]
     assert [one.value for one in rows[0]] == [one.value for one in rows[1]]
     assert [one.interval for one in rows[0]] == [one.interval for one in rows[1]]
+    # Of networks that all failed, or were never begun.
+    assert found[0].chosen is None and found[0].verdict.startswith("Nothing can be")
 
 
-def test_without_a_network_nothing_is_said() -> None:
-    found = compare(make_sequences(), models=["marginal", "summary"], **QUICK)
-    assert found.chosen is None
-    assert found.verdict.startswith("Nothing can be said")
-    assert found.past() == []
+def _never(_: str) -> None:
+    pass
+
+
+@pytest.mark.parametrize("models", [["gru"], ["marginal", "tcn"], ["gru", "attention"]])
+def test_one_of_each_side_is_needed(models: list[str]) -> None:
+    with pytest.raises(NothingToDecide, match=r"a recurrent network \(elman"):
+        compare(make_sequences(), models=models, budget=300.0)
+
+
+def choosing(*losses: Any) -> Baseline:
+    """A baseline whose candidates say so much too much, or raise."""
+
+    def learn(dataset: Any, wrong: Any, seconds: float, seed: int) -> Fitted:
+        if isinstance(wrong, Exception):
+            raise wrong
+        return Fitted(
+            lambda split: [one + wrong for one in columns_of(dataset, split)], 0
+        )
+
+    return Baseline(learn, always(*losses), "off by {}")
+
+
+def test_candidates_that_fail_or_are_no_number_are_passed_over() -> None:
+    co2 = load("co2")
+    offered = choosing(RuntimeError("no memory"), np.nan, 2.0, 1.0, ValueError("no"))
+    found = learn_baseline(offered, co2, 30.0, 0)
+    assert found.note == "off by 1.0" and not found.time_up
+    with pytest.raises(RuntimeError, match="no memory"):
+        learn_baseline(choosing(RuntimeError("no memory")), co2, 30.0, 0)
+
+
+def test_after_ctrl_c_no_further_candidate_is_tried() -> None:
+    asked = Interruption()
+    asked.wanted = True
+    found = learn_baseline(choosing(2.0, 1.0), load("co2"), 30.0, 0, asked)
+    assert found.note == "off by 2.0, interrupted after 1 of 2 choices"
+
+
+def test_n_grams_choose_their_order_by_the_validation_part() -> None:
+    text = text_dataset(SENTENCE * 60, "text")
+    found = learn_baseline(BASELINES["kneser-ney"], text, 30.0, 0)
+    bits = []
+    for order in range(1, 9):
+        model = NGram(order).fit(text_of(text, "train"))
+        bits.append(model.bits_per_symbol(text_of(text, "validation")))
+    assert found.note == f"order {1 + int(np.argmin(bits))}, one discount"
 
 
 def test_a_model_that_fails_is_a_row_that_says_why() -> None:
@@ -195,3 +256,9 @@ def test_json_is_for_machines_and_mistakes_are_one_sentence() -> None:
     refused = call("co2 --budget soon")
     assert refused.exit_code == 2
     assert refused.stderr.startswith("Error: --budget 'soon', expected a time above 0")
+
+
+def test_a_picture_that_cannot_be_is_refused_before_anything_is_learned() -> None:
+    refused = call("co2 --budget 1h --picture /nonexistent/x.png")
+    assert refused.exit_code == 2
+    assert "'/nonexistent', expected a folder" in refused.stderr

@@ -86,12 +86,12 @@ def test_the_interval_leaves_zero_out_exactly_where_p_is_small(
 
 
 def test_longer_sequences_weigh_more_and_stay_whole() -> None:
-    sequences = np.repeat(np.arange(8), np.arange(1, 9))
-    losses = np.repeat(np.arange(8.0), np.arange(1, 9))
+    sequences = np.repeat(np.arange(10), np.arange(1, 11))
+    losses = np.repeat(np.arange(10.0), np.arange(1, 11))
     found = flips(of_losses(0 * losses, sequences), of_losses(losses, sequences))
     assert found.effect == pytest.approx(losses.mean())
-    assert found.p == pytest.approx(2 / 2**7)  # the first differs by nothing
-    assert found.units == "8 test sequences"
+    assert found.p == pytest.approx(2 / 2**9)  # the first differs by nothing
+    assert found.units == "10 test sequences"
 
 
 def test_holm_is_that_of_statsmodels_and_decides_as_its_intervals_do() -> None:
@@ -167,6 +167,44 @@ def test_too_few_units_leave_everything_open() -> None:
     found = flips(of_losses(np.zeros(3)), of_losses(np.ones(3)))
     assert found.interval(LEVEL) == (-np.inf, np.inf)
     assert not decided(found)
+
+
+@pytest.mark.parametrize(
+    ("units", "comparisons", "enough"),
+    [(5, 1, False), (6, 1, True), (6, 2, False), (8, 7, False), (9, 7, True)],
+)
+def test_units_are_enough_if_the_least_p_decides(
+    units: int, comparisons: int, enough: bool
+) -> None:
+    clear = flips(of_losses(np.zeros(units)), of_losses(np.ones(units)))
+    found = holm([clear] * comparisons)[0]
+    assert clear.p == pytest.approx(clear.least)
+    assert found.enough == found.decided == enough
+
+
+@pytest.mark.parametrize(("count", "steps"), [(1, 80), (4, 20), (3, 31), (9, 40)])
+def test_few_sequences_are_cut_into_enough_blocks_within_them(
+    count: int, steps: int
+) -> None:
+    sequences = np.repeat(np.arange(count), steps)
+    draw = np.random.default_rng(9)
+    losses = draw.normal(3, 1, count * steps)
+    scored = of_losses(losses, sequences)
+    starts, told = pairing._units(scored, losses - losses.mean())
+    assert set(np.arange(count) * steps) <= set(starts.tolist())
+    assert len(starts) >= 10 and f"{len(starts)} blocks" in told
+    found = holm([flips(of_losses(0 * losses, sequences), scored)] * 7)[0]
+    assert found.enough and found.decided
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1e9])
+def test_the_effect_of_roots_follows_their_scale(scale: float) -> None:
+    draw = np.random.default_rng(2)
+    one, other = draw.normal(0, 1, 50), draw.normal(0, 2, 50)
+    plain = flips(of_errors(one), of_errors(other))
+    scaled = flips(of_errors(scale * one), of_errors(scale * other))
+    assert scaled.effect == pytest.approx(scale * plain.effect, rel=1e-6)
+    assert scaled.p == plain.p
 
 
 def decided(found: Flips) -> bool:

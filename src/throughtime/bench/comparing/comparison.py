@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from math import isfinite
 from typing import Any, Final, NamedTuple
 
 from throughtime.bench.comparing.history import History
@@ -36,7 +37,7 @@ class Row:
     seconds
         How long it learned.
     step_seconds
-        How long one step of the test part took it, many at a time.
+        How long it took to read a step of the test part and answer it, many at a time.
     note
         What was chosen of it, or why nothing was measured.
     compared
@@ -83,7 +84,7 @@ class Comparison:
     history
         The metric of the chosen network with its history cut.
     verdict
-        One sentence.
+        A few sentences, the first of which says what was decided.
     picture
         A PNG.
     seed
@@ -106,7 +107,8 @@ class Comparison:
     def table(self) -> tuple[list[str], list[list[str]]]:
         """Return the heads of the columns, and what stands in each row."""
         headers = ["model", words(self.metric), "95 % interval", "parameters"]
-        headers += ["trained", "a step", "network better by", "p (Holm)", "what"]
+        headers += ["trained", "read and answer a step"]
+        headers += ["network better by (interval)", "p (Holm)", "what"]
         return headers, [self._cells(row) for row in self.rows]
 
     def _cells(self, row: Row) -> list[str]:
@@ -174,7 +176,10 @@ class Comparison:
 def _told(compared: Compared | None) -> list[str]:
     if compared is None:
         return ["", ""]
-    ends = f"({number(compared.low)} to {number(compared.high)})"
+    ends = "(too few units)"
+    if isfinite(compared.low) and isfinite(compared.high):
+        level = f"{100 * compared.confidence:.4g} %"
+        ends = f"({level}: {number(compared.low)} to {number(compared.high)})"
     return [f"{number(compared.effect)} {ends}", p_value(compared.p).lstrip("= ")]
 
 

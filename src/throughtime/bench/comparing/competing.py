@@ -10,8 +10,9 @@ from typing import Any
 
 from throughtime.bench.comparing.contestants import BASELINES
 from throughtime.bench.comparing.examples import steps_read
-from throughtime.bench.comparing.learning import Learned, learn_baseline
+from throughtime.bench.comparing.learning import FAILURES, Learned, learn_baseline
 from throughtime.bench.comparing.networks import (
+    CUT,
     RECURRENT,
     learn_network,
     learned,
@@ -23,15 +24,10 @@ from throughtime.bench.successors import NAMES as SUCCESSORS
 from throughtime.bench.successors import learn as learn_successor
 from throughtime.bench.successors import without_recurrence
 from throughtime.data import Dataset
-from throughtime.errors import ThroughtimeError
 from throughtime.train.files.storage import one_line
-from throughtime.train.interruption import interruptible
+from throughtime.train.interruption import Interruption, interruptible
 from throughtime.train.showing.progress import words
 from throughtime.train.threads import using_threads
-
-# One model may fail where the others can be measured. Libraries refuse data in words
-# of their own, by `ValueError`.
-_FAILURES = (ThroughtimeError, ValueError, ArithmeticError, MemoryError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +47,7 @@ class Entry:
     validation, test
         Its scores on both parts.
     step_seconds
-        How long a step of the test part took it.
+        How long it took to read a step of the test part and answer it.
     """
 
     name: str
@@ -109,7 +105,7 @@ def compete(
         interruptible() as interruption,
     ):
         for name in names:
-            found.append(_entry(dataset, name, seconds, machine, runs))
+            found.append(_entry(dataset, name, seconds, machine, runs, interruption))
             say(_told(found[-1]))
             if interruption.wanted:
                 say("interrupted: the other models are left out")
@@ -133,15 +129,16 @@ def _entry(
     seconds: float,
     machine: Mapping[str, Any],
     runs: Path,
+    interruption: Interruption,
 ) -> Entry:
     try:
-        model = _learn(dataset, name, seconds, machine, runs / name)
+        model = _learn(dataset, name, seconds, machine, runs / name, interruption)
         validation = score(dataset, model.answers("validation"))
         start = time.perf_counter()
         answers = model.answers("test")
         took = time.perf_counter() - start
         test = score(dataset, answers)
-    except _FAILURES as failure:
+    except FAILURES as failure:
         return Entry(name, None, f"not measured: {one_line(failure)}")
     return Entry(
         name,
@@ -160,15 +157,21 @@ def _learn(
     seconds: float,
     machine: Mapping[str, Any],
     folder: Path,
+    interruption: Interruption,
 ) -> Learned:
     if name in BASELINES:
-        return learn_baseline(BASELINES[name], dataset, seconds, machine["seed"])
+        baseline, seed = BASELINES[name], machine["seed"]
+        return learn_baseline(baseline, dataset, seconds, seed, interruption)
     if name not in SUCCESSORS:
         return learn_network(name, dataset, seconds, machine, folder)
     settings = without_recurrence(settings_of(dataset, machine))
-    trained = learn_successor(name, dataset, settings, seconds=seconds)
+    trained = learn_successor(
+        name, dataset, settings, seconds=seconds, interruption=interruption
+    )
     model = learned(trained.model, settings, dataset, trained.seconds)
-    return replace(model, note=f"{trained.epochs:.1f} epochs")
+    cut = [told for stopped, told in CUT.items() if stopped == trained.stopped]
+    note = ", ".join([f"{trained.epochs:.1f} epochs", *cut])
+    return replace(model, note=note, time_up=trained.stopped in CUT)
 
 
 def _told(entry: Entry) -> str:

@@ -14,6 +14,7 @@ from throughtime.data import Dataset, SequenceDataset
 from throughtime.errors import (
     ModelCannotAnswer,
     NothingToCompare,
+    NothingToDecide,
     OneTargetOnly,
     UnknownChoice,
     UnusedSetting,
@@ -91,8 +92,9 @@ def chosen(dataset: Dataset, models: Sequence[str] | None) -> tuple[str, ...]:
 
     Raises
     ------
-    UnknownChoice, ModelCannotAnswer
-        One of those asked for is none, or cannot answer the question.
+    UnknownChoice, ModelCannotAnswer, NothingToDecide
+        One of those asked for is none, or cannot answer the question; or there is
+        no recurrent network among them, or nothing to compare it with.
     """
     field = field_of(dataset)
     networks = NETWORKS
@@ -117,6 +119,13 @@ def chosen(dataset: Dataset, models: Sequence[str] | None) -> tuple[str, ...]:
     if not models:
         known_here = ", ".join(able)
         raise UnknownChoice(argument="models", given="", hint="", known=known_here)
+    beside = [name for name in able if name not in (*RECURRENT, *SUCCESSORS)]
+    if not all(set(side) & set(models) for side in (RECURRENT, beside)):
+        raise NothingToDecide(
+            given=", ".join(models),
+            recurrent=", ".join(RECURRENT),
+            baselines=", ".join(beside),
+        )
     return tuple(name for name in able if name in models)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import inf, isnan
 from typing import NamedTuple
 
 from throughtime.bench.comparing.comparison import Chosen, Row
@@ -63,7 +64,10 @@ def judge(
     gain = None
     if blind in scores:
         over = f"{blind}, {field.sees}"
-        gain = gain_of(past, over, scores[blind].of(past.kept).value, higher)
+        to_blind = compared[blind]
+        shown = to_blind.decided and to_blind.effect > 0
+        value = scores[blind].of(past.kept).value
+        gain = gain_of(past, over, value, higher, shown)
     verdict = sentence(
         *chosen,
         metric=network.metric,
@@ -71,11 +75,7 @@ def judge(
         compared=compared[chosen.baseline],
         gain=gain,
         seconds=seconds,
-        time_up=[
-            one.name
-            for one in measured
-            if one.name in chosen and one.learned is not None and one.learned.time_up
-        ],
+        time_up=_unfinished(measured, compared[chosen.baseline]),
     )
     return Judgement(rows, answers, chosen, past, blind if gain else None, verdict)
 
@@ -95,9 +95,23 @@ def _choose(measured: Sequence[Entry]) -> Chosen | None:
     return Chosen(*(min(side, key=_loss).name for side in (recurrent, others)))
 
 
+def _unfinished(measured: Sequence[Entry], compared: Compared) -> list[str]:
+    """Name the models of the side that did not win whose time was up."""
+    sides = {"recurrent", "baseline", "window"}
+    if compared.decided:
+        sides -= {"recurrent"} if compared.effect > 0 else {"baseline", "window"}
+    return [
+        one.name
+        for one in measured
+        if kind_of(one.name) in sides and one.learned and one.learned.time_up
+    ]
+
+
 def _loss(entry: Entry) -> float:
+    """Return the validation loss; one that is no number is chosen last."""
     assert entry.validation is not None
-    return entry.validation.loss
+    loss = entry.validation.loss
+    return inf if isnan(loss) else loss
 
 
 def _compare(

@@ -3,14 +3,18 @@
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from importlib import import_module
+from typing import Any, Final, NamedTuple
 
 from throughtime.bench.comparing.examples import answered
 from throughtime.bench.comparing.scoring import score
 from throughtime.data import Dataset, Split
 from throughtime.data.trivial.counted import Floats
+from throughtime.errors import ThroughtimeError
 from throughtime.train.asking.settings import Settings
+from throughtime.train.interruption import Interruption
 from throughtime.train.measuring import Predicted
 from throughtime.train.model import Model
 
@@ -44,10 +48,14 @@ class Learned:
 
 
 class Fitted(NamedTuple):
-    """A baseline with one of its choices: what it says of a part, and its size."""
+    """A baseline with one of its choices: what it says of a part, and its size.
+
+    `chosen` is what it has chosen itself on validation data, if it does.
+    """
 
     outputs: Callable[[Split], Sequence[Floats]]
     parameters: int
+    chosen: Any = None
 
 
 def always(*candidates: Any) -> Callable[[Dataset], Sequence[Any]]:
@@ -71,49 +79,88 @@ class Baseline(NamedTuple):
         What validation chooses among, in the order in which it is tried; a single
         one where there is nothing to choose.
     word
-        Says what is chosen, with `{}` for the candidate.
+        Says what is chosen, with `{}` for the candidate, and `{s}` for the s of more
+        than one.
+    packages
+        What is imported before the time begins.
     """
 
     learn: Callable[[Dataset, Any, float, int], Fitted]
     candidates: Callable[[Dataset], Sequence[Any]]
     word: str = ""
+    packages: tuple[str, ...] = ()
+
+    def said(self, candidate: Any) -> str:
+        """Say what was chosen."""
+        return self.word.format(candidate, s="" if candidate == 1 else "s")
+
+
+# One model may fail where the others can be measured. Libraries refuse data in words
+# of their own, by `ValueError`; torch says by `RuntimeError` that memory is short or a
+# matrix cannot be solved.
+FAILURES: Final = (
+    ThroughtimeError,
+    ValueError,
+    ArithmeticError,
+    MemoryError,
+    RuntimeError,
+)
+"""What makes a model a row that says why it was not measured."""
 
 
 def learn_baseline(
-    baseline: Baseline, dataset: Dataset, seconds: float, seed: int
+    baseline: Baseline,
+    dataset: Dataset,
+    seconds: float,
+    seed: int,
+    interruption: Interruption | None = None,
 ) -> Learned:
     """Try one candidate after the other, and keep the best on validation data.
 
-    Each has an equal share of the time that is left. When it is used up no other is
-    tried.
+    Each has an equal share of the time that is left. When it is used up, or a Ctrl-C
+    has come, no other is tried. One that fails is left out, unless all do.
     """
+    for package in baseline.packages:
+        with suppress(ImportError):  # who needs it says so
+            import_module(package)
     start = time.perf_counter()
     candidates = baseline.candidates(dataset)
     best: tuple[float, Any, Fitted] | None = None
-    tried = 0
+    tried, failure, asked = 0, None, interruption or Interruption()
     for place, candidate in enumerate(candidates):
         left = start + seconds - time.perf_counter()
-        if best is not None and left <= 0:
+        if tried and (left <= 0 or asked.wanted):
             break
+        tried += 1
         share = max(left, 0.001) / (len(candidates) - place)
-        fitted = baseline.learn(dataset, candidate, share, seed)
-        loss = _loss(dataset, fitted) if len(candidates) > 1 else math.inf
+        try:
+            fitted = baseline.learn(dataset, candidate, share, seed)
+            loss = _loss(dataset, fitted) if len(candidates) > 1 else math.inf
+        except FAILURES as error:
+            failure = failure or error
+            continue
         if best is None or loss < best[0]:
             best = loss, candidate, fitted
-        tried += 1
-    assert best is not None, "a baseline has one candidate at least"
-    _, chosen, fitted = best
-    said = [baseline.word.format(chosen)] if baseline.word else []
-    if tried < len(candidates):
-        said.append(f"time was up after {tried} of {len(candidates)} choices")
+    if best is None:
+        assert failure is not None, "a baseline has one candidate at least"
+        raise failure
+    _, candidate, fitted = best
+    chosen = candidate if fitted.chosen is None else fitted.chosen
+    said = [baseline.said(chosen)] if baseline.word else []
+    cut = tried < len(candidates)
+    if cut:
+        why = "interrupted" if asked.wanted else "time was up"
+        said.append(f"{why} after {tried} of {len(candidates)} choices")
 
     def answers(split: Split) -> Predicted:
         return answered(dataset, split, fitted.outputs(split))
 
-    seconds, cut = time.perf_counter() - start, tried < len(candidates)
-    return Learned(answers, fitted.parameters, seconds, ", ".join(said), cut)
+    took = time.perf_counter() - start
+    return Learned(answers, fitted.parameters, took, ", ".join(said), cut)
 
 
 def _loss(dataset: Dataset, fitted: Fitted) -> float:
+    """Return the loss on validation data; one that is no number is the worst."""
     outputs = fitted.outputs("validation")
-    return score(dataset, answered(dataset, "validation", outputs)).loss
+    loss = score(dataset, answered(dataset, "validation", outputs)).loss
+    return loss if math.isfinite(loss) else math.inf

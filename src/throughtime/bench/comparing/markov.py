@@ -25,25 +25,32 @@ from throughtime.data import Dataset, Split, TextDataset
 from throughtime.data.trivial.counted import Floats
 from throughtime.errors import SymbolsMissing
 
-_ORDERS = (1, 2, 3, 4, 5, 6, 7, 8)
+_LONGEST = 8
 _STATES = (2, 4, 8, 16)
+_PACKAGES = ("hmmlearn.hmm",)
 _STATES_OF_A_CLASS = (1, 2, 3, 4, 6, 8)
 
 
-def _ngram(smoothing: str) -> Callable[[Dataset, int, float, int], Fitted]:
-    def learn(dataset: Dataset, order: int, seconds: float, seed: int) -> Fitted:
-        return _next_symbol(dataset, NGram(order, smoothing=smoothing))
+def _ngram(smoothing: str) -> Callable[[Dataset, None, float, int], Fitted]:
+    """Count once, and choose the order itself: that is one pass for all of them."""
+
+    def learn(dataset: Dataset, _: None, seconds: float, seed: int) -> Fitted:
+        model = NGram(max_order=_LONGEST, smoothing=smoothing)
+        train, apart = (_symbols(dataset, part) for part in ("train", "validation"))
+        model.fit(train, validation_data=apart)
+        return _saying(dataset, model)._replace(chosen=model.order_)
 
     return learn
 
 
 def _hidden(dataset: Dataset, states: int, seconds: float, seed: int) -> Fitted:
     model = HiddenMarkov(states, starts=1, time_limit=seconds, random_state=seed)
-    return _next_symbol(dataset, model)
-
-
-def _next_symbol(dataset: Dataset, model: NGram | HiddenMarkov) -> Fitted:
     model.fit(_symbols(dataset, "train"))
+    return _saying(dataset, model)
+
+
+def _saying(dataset: Dataset, model: NGram | HiddenMarkov) -> Fitted:
+    """Answer with a model that has learned."""
     width = len(labels(dataset))
 
     def outputs(split: Split) -> Sequence[Floats]:
@@ -98,12 +105,14 @@ def _chain(dataset: Any, _: None, seconds: float, seed: int) -> Fitted:
 
 MARKOV: Final[Mapping[str, Baseline]] = {
     "ngram": Baseline(
-        _ngram("modified-kneser-ney"), always(*_ORDERS), "order {}, three discounts"
+        _ngram("modified-kneser-ney"), always(None), "order {}, three discounts"
     ),
     "kneser-ney": Baseline(
-        _ngram("kneser-ney"), always(*_ORDERS), "order {}, one discount"
+        _ngram("kneser-ney"), always(None), "order {}, one discount"
     ),
-    "hmm": Baseline(_hidden, always(*_STATES), "{} states"),
-    "class-hmm": Baseline(_of_classes, always(*_STATES_OF_A_CLASS), "{} states each"),
+    "hmm": Baseline(_hidden, always(*_STATES), "{} state{s}", _PACKAGES),
+    "class-hmm": Baseline(
+        _of_classes, always(*_STATES_OF_A_CLASS), "{} state{s} each", _PACKAGES
+    ),
     "chain": Baseline(_chain, always(None)),
 }

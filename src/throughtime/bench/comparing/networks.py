@@ -48,7 +48,8 @@ _OF_TEXT: Final[Mapping[str, Any]] = {
     "batch_size": 64,
     "steps": 64,
 }
-_CUT = {"time": "time was up", "interrupted": "interrupted"}
+CUT: Final = {"time": "time was up", "interrupted": "interrupted"}
+"""What ends a training that might go on, and how it is told."""
 # Characters that each stream of a text is to have.
 _STREAM = 1000
 
@@ -118,11 +119,11 @@ def learn_network(
         cell = RECURRENT[name]()
     run = fit(cell, dataset, **options, time_limit=seconds, out=folder)
     said = [f"epoch {run.best_epoch} of {len(run.metrics)}"]
-    said += [words for stopped, words in _CUT.items() if stopped == run.stopped]
+    said += [words for stopped, words in CUT.items() if stopped == run.stopped]
     return replace(
         learned(run.model, run.settings, dataset, run.seconds),
         note=", ".join(said),
-        time_up=run.stopped in _CUT,
+        time_up=run.stopped in CUT,
     )
 
 

@@ -15,7 +15,6 @@ import numpy as np
 
 from throughtime.bench.comparing.scoring import Scored
 from throughtime.data.types import IntegerArray
-from throughtime.train.measuring.intervals import ENOUGH
 from throughtime.train.measuring.predicted import Array
 from throughtime.train.measuring.resampling import block_length
 
@@ -25,8 +24,9 @@ LEVEL: Final = 0.05
 
 # More units than that are put together: sums of many are as good.
 _MOST_UNITS = 4096
-# So many times as long as those of a bootstrap are blocks, if there are so many then.
-_TIMES, _FEWEST = 3, 8
+# So many times as long as those of a bootstrap are blocks, if there are so many then:
+# of fewer units p cannot fall below 0.05 / 25, as it must in up to 25 comparisons.
+_TIMES, _FEWEST = 3, 10
 # Up to so many units all flips are gone through.
 _ALL = 13
 _AT_ONCE = 4_000_000
@@ -37,13 +37,15 @@ class Flips(NamedTuple):
 
     `effect` is what was measured; `lows` and `highs`, `(R,)` in order, are the true
     differences below and above it from which on a flip brings as large a deviation;
-    `units` says over what was paired.
+    `units` says over what was paired; `least` is the smallest p-value that so many of
+    them can have.
     """
 
     effect: float
     lows: Array
     highs: Array
     units: str
+    least: float
 
     @property
     def p(self) -> float:
@@ -81,6 +83,9 @@ class Compared(NamedTuple):
         How many it was corrected for.
     units
         Over what was paired.
+    enough
+        Whether there are enough of them: of fewer not even the smallest p-value that
+        they can have would decide one of so many comparisons.
     """
 
     effect: float
@@ -90,6 +95,7 @@ class Compared(NamedTuple):
     p: float
     comparisons: int
     units: str
+    enough: bool = True
 
     @property
     def decided(self) -> bool:
@@ -113,15 +119,17 @@ def flips(first: Scored, second: Scored, seed: int = 0) -> Flips:
     better = sums[0][:, 0] - sums[1][:, 0]
     better = better if first.higher else -better
     counts = sums[0][:, 1]
-    means = [one[:, 0].sum() / counts.sum() for one in sums]
-    roots = abs(first.value) + abs(second.value)
-    if not np.allclose(means, [first.value, second.value]) and roots > 0:
+    roots = first.value + second.value
+    if first.additive.root and roots > 0:
         better = better / roots  # a² - b² = (a - b)(a + b)
     effect = better.sum() / counts.sum()
     starts, units = _units(first, better - effect * counts)
     better = np.add.reduceat(better, starts)
     counts = np.add.reduceat(counts, starts)
-    return Flips(float(effect), *_thresholds(better, counts, seed), units)
+    lows, highs = _thresholds(better, counts, seed)
+    # To flip everything is as large as to flip nothing.
+    least = (2 if len(starts) <= _ALL else 1) / (len(lows) + 1)
+    return Flips(float(effect), lows, highs, units, least)
 
 
 def holm(differences: Sequence[Flips], level: float = LEVEL) -> list[Compared]:
@@ -142,27 +150,46 @@ def holm(differences: Sequence[Flips], level: float = LEVEL) -> list[Compared]:
         low, high = one.interval(own)
         going_on = going_on and not low <= 0 <= high
         corrected = max(corrected, min(1.0, one.p * (m - rank)))
-        found[place] = Compared(one.effect, low, high, 1 - own, corrected, m, one.units)
+        found[place] = Compared(
+            one.effect,
+            low,
+            high,
+            1 - own,
+            corrected,
+            m,
+            one.units,
+            one.least <= level / m,
+        )
     return [found[place] for place in range(m)]
 
 
 def _units(scored: Scored, pull: Array) -> tuple[IntegerArray, str]:
     """Say where each unit begins, and what they are.
 
-    Whole sequences where there are enough; else blocks of consecutive steps, so long
-    that what happens in one tells little of the next.
+    Whole sequences where there are enough; else blocks of consecutive steps within
+    them, so long that what happens in one tells little of the next.
     """
     starts = np.flatnonzero(np.diff(scored.sequences, prepend=-1))
     n, sequences = len(pull), len(starts)
-    if sequences >= ENOUGH or sequences == n:
-        few = min(1, sequences / _MOST_UNITS)
-        kept = starts if few < 1 else starts[_edges(sequences, _MOST_UNITS)]
-        return kept, f"{sequences:,} test sequences"
+    if sequences >= _FEWEST or sequences == n:
+        if sequences > _MOST_UNITS:
+            starts = starts[_edges(sequences, _MOST_UNITS)]
+        return starts, f"{sequences:,} test sequences"
     # Blocks of a bootstrap may depend on their neighbours, those that are flipped not.
-    base = block_length(pull, sequences)
-    length = max(base, min(_TIMES * base, n // _FEWEST))
-    count = max(1, n // length)
-    return _edges(n, count), f"{count:,} blocks of {length} test steps"
+    length = min(_TIMES * block_length(pull), max(1, n // _FEWEST))
+    lengths = np.diff(starts, append=n)
+    counts = np.maximum(1, np.rint(lengths / length).astype(np.int64))
+    if counts.sum() < _FEWEST:
+        counts = -(-lengths // length)
+    blocks = np.concatenate(
+        [
+            start + _edges(own, count)
+            for start, own, count in zip(starts, lengths, counts, strict=True)
+        ]
+    )
+    longest = int(np.diff(blocks, append=n).max())
+    told = f"{len(blocks):,} blocks of up to {longest:,} test steps"
+    return blocks, f"{told} of {sequences} sequences" if sequences > 1 else told
 
 
 def _edges(n: int, count: int) -> IntegerArray:

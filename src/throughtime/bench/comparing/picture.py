@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -10,6 +11,8 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from throughtime.bench.comparing.comparison import Chosen, Row
 from throughtime.bench.comparing.history import History
 from throughtime.bench.comparing.judging import Judgement
+from throughtime.bench.comparing.verdict import number
+from throughtime.train.metrics import HIGHER_IS_BETTER
 from throughtime.train.showing.look import QUIET, STYLE, TRAINING, VALIDATION, png
 from throughtime.train.showing.progress import words
 
@@ -46,20 +49,28 @@ def draw(data: str, metric: str, found: Judgement) -> bytes:
         )
         left, right = figure.subplots(1, 2)
         _draw_models(left, rows, found.chosen)
+        better = "higher" if metric in HIGHER_IS_BETTER else "lower"
+        left.set_xlabel(f"{words(metric)} ({better} is better)")
         if found.history is None or found.chosen is None:
             right.set_axis_off()
         else:
             _draw_history(right, found.history, found.chosen, found.blind, rows)
+            right.set_ylabel(words(metric))
         return png(figure)
 
 
 def _draw_models(axes: Axes, rows: Sequence[Row], chosen: Chosen | None) -> None:
+    low, high = shown([row.value for row in rows if row.value is not None])
     for place, row in enumerate(rows):
         assert row.value is not None
         colour = _COLOURS.get(row.kind, QUIET)
         if row.interval is not None:
             ends = [row.interval.low, row.interval.high]
+            ends = np.clip(ends, low, high).tolist()
             axes.plot(ends, [place, place], color=colour, linewidth=3, alpha=0.45)
+        if not low <= row.value <= high:
+            _point_outside(axes, row.value, place, above=row.value > high)
+            continue
         is_chosen = chosen is not None and row.name in chosen
         axes.plot(row.value, place, "o", color=colour, markersize=9 if is_chosen else 5)
     axes.set_yticks(range(len(rows)), [row.name for row in rows])
@@ -70,6 +81,32 @@ def _draw_models(axes: Axes, rows: Sequence[Row], chosen: Chosen | None) -> None
         loc="left",
         color=QUIET,
         fontsize=9,
+    )
+
+
+def shown(values: Sequence[float]) -> tuple[float, float]:
+    """Return between which values the axis goes: those far from all others are not.
+
+    Far is what Tukey (*Exploratory Data Analysis*, 1977) calls so: beyond three times
+    the distance of the quartiles from them.
+    """
+    if not values:
+        return -np.inf, np.inf
+    first, third = np.quantile(values, [0.25, 0.75])
+    far = 3 * (third - first)
+    return float(first - far), float(third + far)
+
+
+def _point_outside(axes: Axes, value: float, place: int, above: bool) -> None:
+    """Write a value beyond the axis at its edge, with an arrow there."""
+    axes.text(
+        0.99 if above else 0.01,
+        place,
+        f"{number(value)} →" if above else f"← {number(value)}",
+        transform=axes.get_yaxis_transform(),
+        ha="right" if above else "left",
+        va="center",
+        color=QUIET,
     )
 
 

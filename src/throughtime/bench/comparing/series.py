@@ -82,6 +82,8 @@ def _lags(dataset: Any) -> Sequence[int]:
 SERIES: Final[Mapping[str, Baseline]] = {
     "persistence": Baseline(_persistence, always(None)),
     "seasonal": Baseline(_seasonal, _seasons, "season {}"),
-    "autoregression": Baseline(_autoregression, _lags, "{} lags"),
-    "series-hmm": Baseline(_hidden, always(*_STATES), "{} states"),
+    "autoregression": Baseline(
+        _autoregression, _lags, "{} lag{s}", ("statsmodels.api",)
+    ),
+    "series-hmm": Baseline(_hidden, always(*_STATES), "{} state{s}", ("hmmlearn.hmm",)),
 }

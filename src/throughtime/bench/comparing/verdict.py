@@ -1,6 +1,7 @@
-"""The verdict: one sentence that says what was decided, by which test, and what not."""
+"""The verdict: what was decided, by which test, and what not, in few sentences."""
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import NamedTuple
 
 from throughtime.bench.comparing.history import History
@@ -13,16 +14,20 @@ class Gain(NamedTuple):
     """What the network is better by than a model that knows no order.
 
     `over` is that model, and what it sees; `whole` the gain with the whole history,
-    `near` that with the last `steps` steps alone, all of the same answers.
+    `near` that with the last `steps` steps alone, all of the same answers; `shown` says
+    whether a test decided that there is any.
     """
 
     over: str
     whole: float
     near: float
     steps: int
+    shown: bool = True
 
 
-def gain_of(past: History, over: str, value: float, higher: bool) -> Gain:
+def gain_of(
+    past: History, over: str, value: float, higher: bool, shown: bool = True
+) -> Gain:
     """Split a gain in what near steps give and what needs more of them.
 
     Parameters
@@ -34,11 +39,13 @@ def gain_of(past: History, over: str, value: float, higher: bool) -> Gain:
         answers.
     higher
         Whether more of the metric is better.
+    shown
+        Whether a test decided that the network is better than that model.
     """
     place = max(at for at, k in enumerate(past.steps) if k <= WINDOW)
     sign = 1 if higher else -1
     near = sign * (past.values[place] - value)
-    return Gain(over, sign * (past.whole - value), near, past.steps[place])
+    return Gain(over, sign * (past.whole - value), near, past.steps[place], shown)
 
 
 def sentence(
@@ -54,6 +61,9 @@ def sentence(
 ) -> str:
     """Say whether the recurrent network is needed.
 
+    The first sentence names decision, effect, interval, test and correction; those
+    behind it the time, and what the network's history is worth.
+
     Parameters
     ----------
     network, baseline
@@ -67,66 +77,84 @@ def sentence(
     seconds
         The time that each model had.
     time_up
-        Which of both might have learned more in more time.
+        Those that did not win and might have learned more in more time.
     """
+    said = _decision(network, baseline, metric, higher, compared)
+    time = f"Each model had {duration(seconds)}"
+    if time_up:
+        time += f"; {_listed(time_up)} might be better in more time"
+    parts = [f"{said} ({_evidence(compared)})", time, *_split(gain, network)]
+    return " ".join(f"{part}." for part in parts)
+
+
+def _decision(
+    network: str, baseline: str, metric: str, higher: bool, compared: Compared
+) -> str:
     better, worse = ("higher", "lower") if higher else ("lower", "higher")
     of, size = words(metric), number(abs(compared.effect))
-    evidence = f"({duration(seconds)} for each model; {_evidence(compared)})"
-    if not compared.decided:
-        side = better if compared.effect >= 0 else worse
-        said = (
-            f"Undecided: {of} of the best recurrent network, {network}, is {side} by "
-            f"{size} than that of the best baseline, {baseline}, but the interval of "
-            f"what it is better by contains zero {evidence}, so that it is not shown "
-            "to be needed here"
+    verb = "are" if metric.startswith(("bits", "nats")) else "is"
+    both = f"the best recurrent network, {network}", f"the best baseline, {baseline}"
+    if compared.decided and compared.effect > 0:
+        return (
+            f"T{both[0][1:]}, is better than {both[1]}: its {of} {verb} "
+            f"{better} by {size}"
         )
-    elif compared.effect > 0:
-        said = (
-            f"The best recurrent network, {network}, is better than the best baseline, "
-            f"{baseline}: its {of} is {better} by {size} {evidence}"
+    if compared.decided:
+        return (
+            f"A recurrent network is not needed here: {both[1]}, is better than the "
+            f"best of them, {network}: its {of} {verb} {better} by {size}"
         )
-    else:
-        said = (
-            f"A recurrent network is not needed here: the best baseline, {baseline}, "
-            f"is better than the best of them, {network}: its {of} is {better} by "
-            f"{size} {evidence}"
-        )
-    winner = compared.decided and (network if compared.effect > 0 else baseline)
-    unfinished = [name for name in time_up if name != winner]
-    if unfinished:
-        said += f", though {' and '.join(unfinished)} might be better in more time"
-    return f"{said}{_split(gain, network)}."
+    why = "" if compared.enough else ", as there are too few test units to decide"
+    if size == "0":
+        return f"Undecided{why}: {of} of {both[0]}, and {both[1]}, {verb} equal"
+    side = better if compared.effect >= 0 else worse
+    told = (
+        f"Undecided{why}: {of} of {both[0]}, {verb} {side} by {size} than that of "
+        f"{both[1]}"
+    )
+    if not compared.enough:
+        return told
+    return f"{told}, but the interval contains zero: it is not shown to be needed here"
 
 
 def _evidence(compared: Compared) -> str:
     share, ends = 100 * compared.confidence, (compared.low, compared.high)
     if compared.decided and compared.effect < 0:
         ends = (-compared.high, -compared.low)
+    interval = f"{share:.4g} % interval {number(ends[0])} to {number(ends[1])}"
+    if not isfinite(ends[0]) or not isfinite(ends[1]):
+        interval = f"no finite {share:.4g} % interval"
     count = compared.comparisons
     corrected = f"corrected for {count} comparisons by Holm's method"
     return (
-        f"{share:.4g} % interval {number(ends[0])} to {number(ends[1])}, paired "
-        f"sign-flip test over {compared.units}, p {p_value(compared.p)}, "
-        f"{corrected if count > 1 else 'the only comparison'}"
+        f"{interval}, paired sign-flip test over {compared.units}, "
+        f"p {p_value(compared.p)}, {corrected if count > 1 else 'the only comparison'}"
     )
 
 
-def _split(gain: Gain | None, network: str) -> str:
+def _listed(names: Sequence[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _split(gain: Gain | None, network: str) -> list[str]:
     if gain is None:
-        return ""
-    steps = f"{gain.steps} steps" if gain.steps > 1 else "step"
+        return []
+    if not gain.shown:
+        return [f"That {network} gains anything over {gain.over}, is not shown"]
     if gain.whole <= 0:
-        return f"; {network} gains nothing over {gain.over}"
-    start = f"; of its gain of {number(gain.whole)} over {gain.over},"
+        return [f"{network} gains nothing over {gain.over}"]
+    steps = f"{gain.steps} steps" if gain.steps > 1 else "step"
+    start = f"Of the gain of {number(gain.whole)} of {network} over {gain.over},"
     if gain.near <= 0:
-        return f"{start} nothing is left when it sees the last {steps} alone"
+        return [f"{start} nothing is left when it sees the last {steps} alone"]
     share = gain.near / gain.whole
     if share >= 1:
-        return f"{start} all is there when it sees the last {steps} alone"
-    return (
-        f"{start} {share:.0%} is there when it sees the last {steps} alone, and "
-        f"{1 - share:.0%} needs a longer memory"
-    )
+        return [f"{start} all is there when it sees the last {steps} alone"]
+    return [
+        f"{start} {share:.0%} is there when it sees the last {steps} alone; for "
+        f"{1 - share:.0%} this network used a longer memory"
+    ]
 
 
 def p_value(p: float) -> str:

@@ -19,6 +19,7 @@ from throughtime.errors import ItemsForSuccessor, NumberOutOfRange
 from throughtime.train import Model
 from throughtime.train.asking.defaults import unused
 from throughtime.train.asking.settings import Settings, check_choice
+from throughtime.train.interruption import Interruption
 from throughtime.train.preparing.building import model_around, prepare
 from throughtime.train.preparing.item_readers import ReadItems
 from throughtime.train.tasks import make_task
@@ -87,6 +88,8 @@ class Trained(NamedTuple):
         Passes over the training data; the last one may be a part.
     validation_loss
         Of the weights that were kept.
+    stopped
+        What ended it: `"epochs"`, `"patience"`, `"time"` or `"interrupted"`.
     """
 
     model: Model
@@ -94,6 +97,7 @@ class Trained(NamedTuple):
     seconds: float
     epochs: float
     validation_loss: float
+    stopped: str
 
 
 def learn(
@@ -105,6 +109,7 @@ def learn(
     seed: int | None = None,
     learning_rate: float | None = None,
     dropout: float = 0.1,
+    interruption: Interruption | None = None,
 ) -> Trained:
     """Train a successor beside a recurrent network, within a time.
 
@@ -137,6 +142,8 @@ def learn(
         The largest step width; None: what suits the network.
     dropout
         Probability that a value is zeroed in training.
+    interruption
+        Ends it soon when a Ctrl-C has come; the best weights till then are kept.
 
     Raises
     ------
@@ -155,10 +162,13 @@ def learn(
     with torch.random.fork_rng(devices=devices), using_threads(settings.threads):
         torch.manual_seed(seed)
         model = make_successor(name, dataset, settings, dropout)
-        loop = TimedLoop(model, make_task(dataset, settings), settings, seconds, rate)
+        task = make_task(dataset, settings)
+        loop = TimedLoop(model, task, settings, seconds, rate, interruption)
         loop.run()
     count = sum(one.numel() for one in model.parameters())
-    return Trained(model, count, loop.seconds, loop.epochs, loop.best_loss)
+    return Trained(
+        model, count, loop.seconds, loop.epochs, loop.best_loss, loop.stopped
+    )
 
 
 def without_recurrence(settings: Settings) -> Settings:

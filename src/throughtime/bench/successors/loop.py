@@ -12,6 +12,7 @@ from throughtime.train import Model
 from throughtime.train.asking.settings import Settings
 from throughtime.train.descent.clipping import clip
 from throughtime.train.descent.schedules import Schedule
+from throughtime.train.interruption import Interruption, Stopped
 from throughtime.train.metrics import measure
 from throughtime.train.tasks import Answers, Task
 
@@ -23,7 +24,8 @@ class TimedLoop:
     """One training of a network that is no recurrent one, by Adam.
 
     It ends after `settings.epochs`, after `settings.patience` epochs without a better
-    validation loss, or when time is up, also in the middle of an epoch. The step width
+    validation loss, or when time is up or a Ctrl-C has come, also in the middle of an
+    epoch; `stopped` says which. The step width
     rises and falls along one cycle, spread over time or epochs, whichever is sooner at
     its end. Validation is part of the time; one update is always made.
 
@@ -35,6 +37,8 @@ class TimedLoop:
         The time.
     learning_rate
         The largest step width.
+    interruption
+        Whether a Ctrl-C has come; None: nobody asks.
     """
 
     def __init__(
@@ -44,9 +48,12 @@ class TimedLoop:
         settings: Settings,
         seconds: float,
         learning_rate: float,
+        interruption: Interruption | None = None,
     ) -> None:
         self.model, self.task, self.settings = model, task, settings
         self.limit, self.learning_rate = seconds, learning_rate
+        self.interruption = interruption or Interruption()
+        self.stopped = "epochs"
         self._began = time.perf_counter()
         self.parameters = list(model.parameters())
         self.optimizer = torch.optim.Adam(self.parameters, learning_rate, fused=True)
@@ -68,12 +75,16 @@ class TimedLoop:
         """
         self._validate()
         best = number = 0
-        while number < self.settings.epochs and number - best < self.settings.patience:
+        while number < self.settings.epochs:
             number += 1
             whole = self._epoch(number)
-            if self._validate():
+            if not self.interruption.wanted and self._validate():
                 best = number
             if not whole or self._over():
+                self.stopped = "interrupted" if self.interruption.wanted else "time"
+                break
+            if number - best >= self.settings.patience:
+                self.stopped = "patience"
                 break
         self.model.load_state_dict(self._best)
         self.model.eval()
@@ -84,6 +95,8 @@ class TimedLoop:
         return time.perf_counter() - self._began
 
     def _over(self) -> bool:
+        if self.interruption.wanted:
+            return True
         return self.seconds + self._validating >= self.limit
 
     def _epoch(self, number: int) -> bool:
@@ -119,7 +132,12 @@ class TimedLoop:
     def _validate(self) -> bool:
         """Measure, and keep the weights if they are the best so far."""
         before = self.seconds
-        loss = measure(self.task, self.model, "validation")["loss"]
+        # The first weights are measured whatever comes: there are no others.
+        asked = self.interruption if self._best else None
+        try:
+            loss = measure(self.task, self.model, "validation", asked)["loss"]
+        except Stopped:
+            return False
         self._validating = self.seconds - before
         if not loss < self.best_loss and self._best:
             return False

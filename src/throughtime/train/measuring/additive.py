@@ -33,11 +33,14 @@ class Additive(NamedTuple):
     share
         Whether it is a share of right answers, so that `parts` is 1, 1 for each that is
         right and 0, 1 for each that is wrong.
+    root
+        Whether it is the root of a mean, and `parts` what is under the root.
     """
 
     parts: Array
     join: Callable[[Array], Array]
     share: bool = False
+    root: bool = False
 
     def value(self) -> float:
         """Return the metric of all answers."""
@@ -238,7 +241,7 @@ def _mae(predicted: Predicted) -> Additive:
 def _rmse(predicted: Predicted) -> Additive:
     errors, known = _errors(predicted)
     squares = _over_known(errors**2, known)
-    return Additive(squares.parts, _root_of_the_ratio)
+    return Additive(squares.parts, _root_of_the_ratio, root=True)
 
 
 def _root_of_the_ratio(sums: Array) -> Array:
