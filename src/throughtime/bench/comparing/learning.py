@@ -117,8 +117,9 @@ def learn_baseline(
 ) -> Learned:
     """Try one candidate after the other, and keep the best on validation data.
 
-    Each has an equal share of the time that is left. When it is used up, or a Ctrl-C
-    has come, no other is tried. One that fails is left out, unless all do.
+    Each has an equal share of the time that is left. When it is used up, or less of it
+    is left than half of what the last one took, or a Ctrl-C has come, no other is
+    tried. One that fails is left out, unless all do.
     """
     for package in baseline.packages:
         with suppress(ImportError):  # who needs it says so
@@ -127,9 +128,12 @@ def learn_baseline(
     candidates = baseline.candidates(dataset)
     best: tuple[float, Any, Fitted] | None = None
     tried, failure, asked = 0, None, interruption or Interruption()
+    began, took = start, 0.0
     for place, candidate in enumerate(candidates):
-        left = start + seconds - time.perf_counter()
-        if tried and (left <= 0 or asked.wanted):
+        now = time.perf_counter()
+        began, took = now, now - began
+        left = start + seconds - now
+        if tried and (left <= took / 2 or asked.wanted):
             break
         tried += 1
         share = max(left, 0.001) / (len(candidates) - place)
