@@ -11,10 +11,10 @@ from throughtime.bench.temporal_order import Outcome
 
 def test_solved_is_better_than_a_small_loss_and_no_number_is_worst() -> None:
     outcomes = [
-        Outcome(0.005, 900, 1.0, 0.4),
-        Outcome(0.30, 1000, 1.0, 0.2),
-        Outcome(0.20, 1000, 1.0, 0.3),
-        Outcome(0.75, 10, 1.0, math.nan),
+        Outcome(0.005, 900, 1.0, 0.4, 3104),
+        Outcome(0.30, 1000, 1.0, 0.2, 3104),
+        Outcome(0.20, 1000, 1.0, 0.3, 3104),
+        Outcome(0.75, 10, 1.0, math.nan, 3104),
     ]
     mixed = [outcomes[place] for place in (3, 1, 0, 2)]
     assert sorted(mixed, key=rank) == outcomes
@@ -22,7 +22,10 @@ def test_solved_is_better_than_a_small_loss_and_no_number_is_worst() -> None:
 
 def test_a_line_says_how_often_a_way_solved_it() -> None:
     trial = Trial("SGD, clipped", 0.001, CHOOSING, 1000)
-    outcomes = [Outcome(0.002, 250, 3.4, 0.1), Outcome(0.5, 1000, 12.0, 0.9)]
+    outcomes = [
+        Outcome(0.002, 250, 3.4, 0.1, 3104),
+        Outcome(0.5, 1000, 12.0, 0.9, 3104),
+    ]
     console = Console(width=120, file=io.StringIO())
     with console.capture() as capture:
         console.print(table([_row(trial, outcomes)]))

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import rich_click as click
 
-from throughtime.cli.cell_names import find_cell
 from throughtime.cli.options import (
     machine_readable,
     refuse_others,
@@ -191,6 +190,7 @@ def _print_table(folder: str, as_json: bool) -> None:
 
 def _run(names: tuple[str, ...], said: dict[str, Any], as_json: bool) -> None:
     from throughtime.bench.tasks import find_task
+    from throughtime.cli.cell_names import find_cell
     from throughtime.train.asking.ranges import DTYPES
     from throughtime.train.asking.settings import check_choice, check_count
 
