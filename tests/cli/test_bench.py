@@ -96,6 +96,19 @@ def test_a_task_named_twice_is_learned_once() -> None:
     assert len(json.loads(result.stdout)["results"]) == 1
 
 
+def test_a_mistake_in_a_cell_is_told_by_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "own.py"
+    path.write_text(
+        "from throughtime import Cell, Parameter, State\n"
+        "class Mine(Cell):\n"
+        "    w = Parameter('hidden', 'input')\n"
+        "    h = State('hidden')\n"
+        "    def step(self, x, h):\n"
+        "        return self.w @ h\n"
+    )
+    assert "own.py:6" in refusal(f"{QUICK} --seeds 1 --cell {path}:Mine")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -1,6 +1,7 @@
 """`throughtime bench NAME`."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -190,15 +191,17 @@ def _print_table(folder: str, as_json: bool) -> None:
 
 def _run(names: tuple[str, ...], said: dict[str, Any], as_json: bool) -> None:
     from throughtime.bench.tasks import find_task
-    from throughtime.cli.cell_names import find_cell
+    from throughtime.cells.built_in import built_in
+    from throughtime.cli.cell_names import blaming, find_cell
     from throughtime.train.asking.ranges import DTYPES
     from throughtime.train.asking.settings import check_choice, check_count
 
     tasks = [find_task(name) for name in names]
     paths = _paths(tasks, said["data"])
     changes = {name: said[name] for name in _ENTRIES if said[name] is not None}
-    if str(changes.get("cell", "")).endswith(".py") or ":" in changes.get("cell", ""):
-        changes["cell"] = find_cell(changes["cell"])
+    named = said["cell"]
+    if named is not None and built_in(named) is None:
+        changes["cell"] = find_cell(named)
     recipes = [task.recipe.changed(task.name, changes) for task in tasks]
     check_count("seeds", said["seeds"], 1)
     check_count("seed", said["seed"], 0)
@@ -206,10 +209,12 @@ def _run(names: tuple[str, ...], said: dict[str, Any], as_json: bool) -> None:
     check_choice("backend", said["backend"], ("auto", "llvm", "reference"))
     use_threads(said["threads"])
     asked = list(zip(tasks, recipes, strict=True))
-    if said["both_backends"]:
-        _compare_backends(asked, paths, said, as_json)
-        return
-    results = list(_results(asked, paths, said))
+    # A user's equations are run when the network is built.
+    with blaming(named) if named else nullcontext():
+        if said["both_backends"]:
+            _compare_backends(asked, paths, said, as_json)
+            return
+        results = list(_results(asked, paths, said))
     lines = [line for task in tasks for line in _told(task, results)]
     show({"results": [asdict(one) for one in results]}, lines, as_json)
 
