@@ -20,6 +20,7 @@ in one drawn order. The last 10,000 images of training say what to keep.
 
 import gzip
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -217,7 +218,8 @@ DIGITS: Final = Task(
     measure=Measure("accuracy", 0.93, more=True),
     floors=(_GUESS, _RIDGE, _RIDGE_SHIFTED),
     published=_SEQUENTIAL,
-    recipe=_RECIPE,
+    # With a larger step width what is rounded differently grows too fast to compare.
+    recipe=replace(_RECIPE, learning_rate=7e-3),
     learn=_learn_digits,
 )
 PERMUTED_DIGITS: Final = Task(
