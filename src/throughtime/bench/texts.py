@@ -13,15 +13,12 @@ its order chosen on validation. Of a text of your own it is counted first.
 import math
 from typing import Final
 
-import numpy as np
-
-from throughtime.baselines.counting import count, stream_of
-from throughtime.baselines.smoothing import SMOOTHINGS, each_order
+from throughtime.baselines import NGram
+from throughtime.bench.comparing.examples import text_of
 from throughtime.bench.running.fitted import learn
 from throughtime.bench.running.task import Asked, Known, Measure, Reached, Recipe, Task
 from throughtime.data import TextDataset
 from throughtime.data.text import read_text, text_dataset
-from throughtime.data.types import Split
 
 
 def _learn_bundled(asked: Asked) -> Reached:
@@ -46,16 +43,12 @@ def kneser_ney(dataset: TextDataset, longest: int = 8) -> Known:
     longest
         The largest n of the n-grams that are tried.
     """
-    size, smoothing = len(dataset.vocabulary), SMOOTHINGS["kneser-ney"]
-    tables = count(stream_of([dataset.part("train")], size), size, longest)
-    bits: dict[Split, list[float]] = {}
-    for part in ("validation", "test"):
-        stream = stream_of([dataset.part(part)], size)
-        shares = each_order(smoothing, tables, stream, size)
-        # The mark of the beginning, and the first character, do not count.
-        bits[part] = [float(-np.log2(one[2:]).mean()) for one in shares]
-    best = int(np.argmin(bits["validation"]))
-    return Known(f"Kneser–Ney {best + 1}-gram of the same text", bits["test"][best])
+    train, validation, test = (
+        text_of(dataset, part) for part in ("train", "validation", "test")
+    )
+    chain = NGram(max_order=longest).fit(train, validation_data=validation)
+    method = f"Kneser–Ney {chain.order_}-gram of the same text"
+    return Known(method, chain.bits_per_symbol(test))
 
 
 _KNESER_NEY = 2.0449

@@ -23,25 +23,6 @@ if TYPE_CHECKING:
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-# What of a recipe may be said otherwise.
-_ENTRIES = (
-    "cell",
-    "hidden_size",
-    "num_layers",
-    "init",
-    "learning_rate",
-    "clip",
-    "flow_penalty",
-    "zoneout",
-    "batch_size",
-    "updates",
-    "epochs",
-    "patience",
-    "steps",
-    "truncation",
-)
-
-
 def _recipe(command: _Command) -> _Command:
     """Add the options of a recipe."""
     for option in (
@@ -132,9 +113,11 @@ def bench(
         _explain(tuple(dict.fromkeys(names)), as_json)
     else:
         if said["both_backends"]:
+            from throughtime.bench.running.task import ENTRIES
+
             own = {"names", "data", "seed", "threads", "both_backends", "out"}
             reason = "--both-backends, with one seed and in float64"
-            refuse_others(reason, {*own, "as_json", *_ENTRIES})
+            refuse_others(reason, {*own, "as_json", *ENTRIES})
         _run(tuple(dict.fromkeys(names)), said, as_json)
 
 
@@ -190,6 +173,7 @@ def _print_table(folder: str, as_json: bool) -> None:
 
 
 def _run(names: tuple[str, ...], said: dict[str, Any], as_json: bool) -> None:
+    from throughtime.bench.running.task import ENTRIES
     from throughtime.bench.tasks import find_task
     from throughtime.cells.built_in import built_in
     from throughtime.cli.cell_names import blaming, find_cell
@@ -198,7 +182,7 @@ def _run(names: tuple[str, ...], said: dict[str, Any], as_json: bool) -> None:
 
     tasks = [find_task(name) for name in names]
     paths = _paths(tasks, said["data"])
-    changes = {name: said[name] for name in _ENTRIES if said[name] is not None}
+    changes = {name: said[name] for name in ENTRIES if said[name] is not None}
     named = said["cell"]
     if named is not None and built_in(named) is None:
         changes["cell"] = find_cell(named)
