@@ -16,6 +16,7 @@ from tests.backends.layers import (
 )
 from tests.backends.test_llvm_determinism import CELLS
 from tests.backends.test_llvm_options import QUICK
+from throughtime.backends.llvm import meeting
 from throughtime.backends.llvm.threads import give_up, run_in_pool
 from throughtime.cells import LSTM
 from throughtime.graph import Cell, trace
@@ -85,15 +86,24 @@ def test_calls_at_once_do_not_take_each_others_threads() -> None:
         list(callers.map(call, range(400)))
 
 
-def test_few_sequences_and_much_work_share_units() -> None:
+def test_few_sequences_and_much_work_share_units(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     torch.set_num_threads(2)
-    small, large = (
+    small, large, distant = (
         engine_of(trace(LSTM(), 8, size), torch.float32, training=True)
-        for size in (16, 128)
+        for size in (16, 128, 128)
     )
-    for made in (small, large):
+    for made, seconds in ((small, 5e-8), (large, 5e-8), (distant, 5e-6)):
+        monkeypatch.setattr(meeting, "seconds_to_meet", lambda own=seconds: own)
         graph = made.graph
         for batch in (1, 2):
             through_engine(made, draw(graph, 3, batch).to(torch.float32))
     assert {way.split_units for way in small.kernels} == {False}
     assert {way.split_units for way in large.kernels} == {False, True}
+    # What threads gain is less than they need to meet.
+    assert {way.split_units for way in distant.kernels} == {False}
+
+
+def test_threads_meet_within_microseconds() -> None:
+    assert 1e-9 < meeting.seconds_to_meet() < 1e-3

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from throughtime import cells, math
+from throughtime.backends.llvm import meeting
 from throughtime.backends.llvm.profile import profiled
 from throughtime.backends.reference import run_layer
 from throughtime.backends.reference.layer import Rows
@@ -402,9 +403,12 @@ def test_it_says_what_threads_do_with_few_sequences(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    monkeypatch.setattr(meeting, "seconds_to_meet", lambda: 5e-8)
     small, large = Recurrent(cells.LSTM(), 3, 4), Recurrent(cells.LSTM(), 8, 128)
     fewer = "loops: B = 1 is fewer than 4 threads: "
     assert f"{fewer}they divide the units" in str(explain(large, batch=1))
+    monkeypatch.setattr(meeting, "seconds_to_meet", lambda: 3e-7)
+    assert "each step forward, not backward" in str(explain(large, batch=1))
     assert "too little to divide" in str(explain(small, batch=1))
     assert "B = 4 sequences are divided" in str(explain(large, batch=4))
 

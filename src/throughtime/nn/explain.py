@@ -308,14 +308,18 @@ class Explanation:
         many = "" if self.batch is None else f"B = {self.batch} "
         if self.batch is None or self.batch >= most or self.module is None:
             return f"{many}sequences are divided, each thread takes its own"
-        shared = {
-            shares_units(self.batch, step_work(plan(graph, training=True, hoist=True)))
-            for graph in self.graphs
-        }
+        hoisted = [plan(graph, training=True, hoist=True) for graph in self.graphs]
+        forward, backward = (
+            {shares_units(self.batch, step_work(own, backward=half)) for own in hoisted}
+            for half in (False, True)
+        )
         fewer = f"{many}is fewer than {most} threads"
-        if shared == {True}:
+        if forward == backward == {True}:
             return f"{fewer}: they divide the units of each step"
-        where = "some layers have" if True in shared else "there is"
+        if forward == {True} and backward == {False}:
+            return f"{fewer}: they divide the units of each step forward, not backward"
+        some = True in forward | backward
+        where = "some layers have" if some else "there is"
         return f"{fewer}: one for each sequence, {where} too little to divide"
 
     def _backend(self) -> Iterator[str]:

@@ -359,6 +359,7 @@ class BodyWriter:
             options=self.options,
             draws=self.draws,
             iteration=self.iteration,
+            fetch_panels=self.options.fetch_ahead and self.layout.outgrows_cache,
         )
 
 

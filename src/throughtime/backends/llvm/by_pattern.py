@@ -130,9 +130,9 @@ class ByPattern:
                 arguments = [source, target, index(part.terms)]
                 self._add(builder.call(list_function(w), arguments))
         with builder.if_then(builder.icmp_signed("==", self.way(), index(BLOCKS))):
-            for row, height in self.sweep.blocks(active):
+            for block in self.sweep.blocks(active):
                 for _, listing in self.parts:
-                    self._lengthen(listing.place, row, height)
+                    self._lengthen(listing.place, block.first, block.height)
         self._choose(active)
 
     def _lengthen(self, place: Location, first: ir.Value, height: ir.Value) -> None:

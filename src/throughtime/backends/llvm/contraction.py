@@ -20,7 +20,9 @@ from throughtime.backends.llvm.layout import (
     TABLE,
     Arguments,
 )
+from throughtime.backends.llvm.options import Options
 from throughtime.backends.llvm.outer import BLOCK, OuterShape, OuterTiles
+from throughtime.backends.llvm.row_copies import copy_rows
 from throughtime.backends.llvm.target import Target
 from throughtime.backends.llvm.thin_contraction import ThinWriter
 from throughtime.backends.llvm.tiling import Tiling, strips, tiling_of
@@ -53,9 +55,9 @@ class ContractionWriter:
         arguments: Arguments,
         widths: dict[str, int],
         columns: Sequence[int],
-        most_by_pattern: float,
+        options: Options,
     ) -> None:
-        self.most_by_pattern = most_by_pattern
+        self.options = options
         self.tiles = tiles
         self.target = target
         self.lanes = tiles.lanes
@@ -70,8 +72,7 @@ class ContractionWriter:
     def write(self, contractions: Sequence[Contraction]) -> ir.Function:
         self._all = contractions
         products = [c for c in contractions if not _is_sum(c)]
-        thin = [self._tiling(product).thin for product in products]
-        self.room = max((one.size for one in thin if one), default=0)
+        self.room = max((self._tiling(one).room for one in products), default=0)
         sums = [c for c in contractions if _is_sum(c)]
         for product in products:
             # Rows that a product has just read are at hand for a sum as well.
@@ -199,7 +200,8 @@ class ContractionWriter:
             self.columns[contraction.operand],
             self.target,
             self.tiles.item_bytes,
-            thin=bool(self.most_by_pattern),
+            thin=bool(self.options.most_by_pattern),
+            copy=self.options.copy_rows,
         )
 
     def _product(
@@ -210,36 +212,62 @@ class ContractionWriter:
     ) -> None:
         """Add one block of rows to a part of the result, whole or by lists."""
         w, tiling = self.writer, self._tiling(contraction)
-        if tiling.thin is None:
-            self._block(contraction, addresses, extent, None)
-            return
         memory = w.pointer(self.function.args[0], SCRATCH)
         memory = w.at(memory, w.times(self.function.args[1], self.room))
+        if tiling.thin is None:
+            self._whole(contraction, addresses, extent, memory)
+            return
         lists = ThinWriter(w, self.tiles, tiling, tiling.thin, memory)
         lefts, rights, _ = addresses
-        chosen = lists.chosen(lefts, rights, extent, self.most_by_pattern)
-        with w.builder.if_else(chosen) as branches:
-            for way, branch in zip((lists, None), branches, strict=True):
-                with branch:
-                    self._block(contraction, addresses, extent, way)
+        most = self.options.most_by_pattern
+        chosen = lists.chosen(lefts, rights, extent, most)
+        with w.builder.if_else(chosen) as (then, otherwise):
+            with then:
+                stride = tiling.left_stride
+                self._block(contraction, addresses, extent, stride, lists)
+            with otherwise:
+                self._whole(contraction, addresses, extent, memory)
+
+    def _whole(
+        self,
+        contraction: Contraction,
+        addresses: tuple[ir.Value, ir.Value, ir.Value],
+        extent: tuple[ir.Value, ir.Value, ir.Value],
+        memory: ir.Value,
+    ) -> None:
+        """Add a block by all of its rows, copied where they lie far apart."""
+        w, tiling = self.writer, self._tiling(contraction)
+        if not tiling.copy_stride:
+            stride = tiling.left_stride
+            self._block(contraction, addresses, extent, stride)
+            return
+        lefts, rights, result = addresses
+        low, high, count = extent
+        source = w.at(lefts, low), tiling.left_stride
+        target = memory, tiling.copy_stride
+        copy_rows(w, source, target, count, w.builder.sub(high, low))
+        own = w.at(memory, w.builder.neg(low)), rights, result
+        self._block(contraction, own, extent, tiling.copy_stride)
 
     def _block(
         self,
         contraction: Contraction,
         addresses: tuple[ir.Value, ir.Value, ir.Value],
         extent: tuple[ir.Value, ir.Value, ir.Value],
-        lists: ThinWriter | None,
+        left_stride: int,
+        lists: ThinWriter | None = None,
     ) -> None:
         """Add a block tile by tile."""
         w, builder = self.writer, self.writer.builder
         own_left, own_right, result = addresses
         low, high, count = extent
         tiling = self._tiling(contraction)
+        fetch = self.options.fetch_ahead and left_stride == tiling.left_stride
         sizes = tiling if lists is None else lists.thin
         columns = tiling.result_stride
         corner = contraction.rows[0] * columns + contraction.columns[0]
         target = w.at(result, corner)
-        strides = tiling.left_stride, tiling.right_stride, columns
+        strides = left_stride, tiling.right_stride, columns
         for strip in strips(tiling.columns, sizes.width, self.lanes):
             columns_of = w.loop(index(strip.start), index(strip.stop), strip.step)
             with columns_of as column, w.loop(low, high, sizes.height) as row:
@@ -261,7 +289,9 @@ class ContractionWriter:
                         unit = builder.sub(row, low)
                         lists.call_tile(shape, unit, column, places[2], left)
 
-                shape = OuterShape(sizes.height, strip.vectors, strip.masked, *strides)
+                shape = OuterShape(
+                    sizes.height, strip.vectors, strip.masked, *strides, fetch
+                )
                 rows = builder.sub(high, row)
                 self._call_tiles(shape, tiling.units, rows, call)
 

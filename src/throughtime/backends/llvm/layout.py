@@ -60,6 +60,8 @@ FEW = 2
 nearest cache."""
 
 
+CACHE_BYTES = 512 * 1024
+"""Panels larger than this may not stay in the L2 cache from step to step."""
 LEAST = 32
 """Units on both sides of a product that leaves out zeros: fewer are not worth it."""
 LINE = 64
@@ -190,9 +192,15 @@ class Layout:
         self.schedule = schedule
         self.target = target
         self.lanes = target.lanes(settings.item_bytes)
-        self.panel_end = panel_start
+        self.panel_start = self.panel_end = panel_start
         self._zeros = {self._operand_of(vector) for vector in program.zeros}
         self.sweeps = tuple(self._sweep(group) for group in schedule.groups)
+
+    @property
+    def outgrows_cache(self) -> bool:
+        """Whether the weights of a step may come from farther away than L2."""
+        numbers = self.panel_end - self.panel_start
+        return numbers * self._item_bytes > CACHE_BYTES
 
     def operand_location(self, index: int) -> Location:
         """Where the vector of a product lies."""

@@ -184,19 +184,13 @@ class _ModuleWriter:
 
     def _contractions(self, contractions: Sequence[Contraction]) -> ir.Function:
         writer = ContractionWriter(
-            OuterTiles(
-                self.module,
-                self.element,
-                self.lanes,
-                self.math,
-                fetch_ahead=self.settings.options.fetch_ahead,
-            ),
+            OuterTiles(self.module, self.element, self.lanes, self.math),
             "body.contractions",
             self.target,
             self.arguments,
             self.widths,
             self.columns,
-            self.settings.options.most_by_pattern,
+            self.settings.options,
         )
         body = writer.write(contractions)
         # A thread has `CHUNK` rows of scratch memory.

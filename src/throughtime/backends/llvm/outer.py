@@ -29,7 +29,8 @@ class OuterShape:
     """Everything that a tile function is made for.
 
     ``height`` columns of the left by ``vectors`` of the right, the last of them cut
-    off if ``masked``; distances between rows of both sides and of the result.
+    off if ``masked``; distances between rows of both sides and of the result; whether
+    the next block's rows of the left side are fetched beside.
     """
 
     height: int
@@ -38,6 +39,7 @@ class OuterShape:
     left_stride: int
     right_stride: int
     result_stride: int
+    fetch: bool = False
 
 
 def _over_rows(
@@ -75,10 +77,7 @@ class OuterTiles:
         element: ir.Type,
         lanes: int,
         math: VectorMath,
-        *,
-        fetch_ahead: bool,
     ) -> None:
-        self.fetch_ahead = fetch_ahead
         self.module = module
         self.element = element
         self.lanes = lanes
@@ -220,7 +219,7 @@ class OuterTiles:
             for v in range(shape.vectors)
         ]
         # The next block: the processor finds no pattern in lines so far apart.
-        if self.fetch_ahead:
+        if shape.fetch:
             w.prefetch(w.at(left, across, BLOCK * shape.left_stride))
         added = []
         for unit in range(shape.height):

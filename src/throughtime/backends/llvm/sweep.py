@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import NamedTuple
 
 from llvmlite import ir
 
@@ -31,6 +32,14 @@ FETCHED = {"buffer", "previous"}
 """Kinds of places whose rows move on from step to step."""
 
 
+class Block(NamedTuple):
+    """Rows that go through tiles together: the first, how many, which block it is."""
+
+    first: ir.Value
+    height: ir.Value
+    number: ir.Value
+
+
 class SweepWriter:
     """Writes one group of one step for the rows of a chunk."""
 
@@ -54,8 +63,10 @@ class SweepWriter:
         options: Options,
         draws: Draws | None,
         iteration: ir.Value | None,
+        fetch_panels: bool,
     ) -> None:
         self.draws = draws
+        self.fetch_panels = fetch_panels
         self.tiles_of = tiles_of
         self.rows_ahead = rows_ahead
         self.shift = shift
@@ -115,8 +126,8 @@ class SweepWriter:
 
     def _all_tiles(self, active: ir.Value) -> None:
         with self._tiles() as (tile, first):
-            for row, height in self.blocks(active):
-                self._block(tile, first, row, height)
+            for block in self.blocks(active):
+                self._block(tile, first, block)
 
     def write_rows(self, low: ir.Value, high: ir.Value) -> None:
         """All tiles of units of one row after the other: for groups without products.
@@ -139,8 +150,8 @@ class SweepWriter:
         with self.writer.loop(low, high) as tile:
             yield tile, self.writer.times(tile, self.sweep.vectors * self.writer.lanes)
 
-    def blocks(self, active: ir.Value) -> Iterator[tuple[ir.Value, ir.Value]]:
-        """Blocks of rows: first row and height, within a loop over them.
+    def blocks(self, active: ir.Value) -> Iterator[Block]:
+        """Blocks of rows, within a loop over them.
 
         Even ones are ``⌈rows left / blocks left⌉`` high: a low last block would use
         a fraction of the registers.
@@ -148,14 +159,16 @@ class SweepWriter:
         w, builder, most = self.writer, self.builder, index(self.sweep.block)
         if not self.options.even_blocks:
             with w.loop(index(0), active, self.sweep.block) as row:
-                yield row, w.minimum(builder.sub(active, row), most)
+                height = w.minimum(builder.sub(active, row), most)
+                yield Block(row, height, builder.udiv(row, most))
             return
         one = index(1)
         blocks = builder.udiv(builder.add(active, builder.sub(most, one)), most)
         with w.loop(index(0), blocks) as block:
             row = builder.udiv(builder.mul(active, block), blocks)
             following = builder.mul(active, builder.add(block, one))
-            yield row, builder.sub(builder.udiv(following, blocks), row)
+            height = builder.sub(builder.udiv(following, blocks), row)
+            yield Block(row, height, block)
 
     def _round_operands(self, active: ir.Value) -> None:
         """Write the operands of products in bfloat16, if products take them so."""
@@ -166,17 +179,15 @@ class SweepWriter:
                 source = self.address(part.location, row)
                 write_row(self.writer, source, self.address(pairs, row), part.terms)
 
-    def _block(
-        self, tile: ir.Value, first: ir.Value, row: ir.Value, height: ir.Value
-    ) -> None:
-        w = self.writer
+    def _block(self, tile: ir.Value, first: ir.Value, block: Block) -> None:
+        w, row, height = self.writer, block.first, block.height
         copied = [p for p in range(len(self.group.accumulators)) if self._copied(p)]
         if copied:
             with w.loop(index(0), height) as inner:
                 self._start(copied, first, self.builder.add(row, inner), inner)
         begun = set(copied)
         for batch in self.sweep.batches:
-            self._products(batch, begun, tile, (first, row, height))
+            self._products(batch, begun, tile, first, block)
             begun |= {member.accumulator for member in batch.members}
         with w.loop(index(0), height) as inner:
             self._row(first, self.builder.add(row, inner), inner)
@@ -236,28 +247,39 @@ class SweepWriter:
         batch: Batch,
         begun: set[int],
         tile: ir.Value,
-        extent: tuple[ir.Value, ir.Value, ir.Value],
+        first: ir.Value,
+        block: Block,
     ) -> None:
         """Call the tile function for the rows there are."""
-        w, sweep = self.writer, self.sweep
-        first, row, height = extent
+        w, sweep, row = self.writer, self.sweep, block.first
         slots = sweep.slots(batch)
         operands: list[ir.Value] = []
         parts: list[Operand] = []
         for part in batch.parts:
-            panel = w.times(tile, part.words * len(slots) * w.lanes)
+            size = part.words * len(slots) * w.lanes
             operand, lists = part.pairs or part.location, 0
-            operands.append(w.at(self.panels, panel, part.panel))
+            operands.append(w.at(self.panels, w.times(tile, size), part.panel))
             operands.append(self.address(operand, row))
             if self.by_lists and part.listing is not None:
                 lists = self.strides[part.listing.place.place]
                 operands.append(self.address(part.listing.place, row))
+            elif self.fetch_panels:
+                following = w.times(self._following(tile), size)
+                lines = w.times(block.number, part.words * w.lanes)
+                operands.append(w.at(self.panels, following, lines, part.panel))
             stride = self.strides[operand.place]
-            parts.append(Operand(stride, part.words, part.zeros, lists))
+            ahead = self.fetch_panels and not lists
+            parts.append(Operand(stride, part.words, part.zeros, lists, ahead))
         starts, addresses = self._starts(batch, begun, first, row)
         weights = sweep.weights(batch)
         shape = TileShape(0, slots, sweep.block, tuple(parts), starts, weights)
-        self._call_for_height(shape, height, [self.sums, *operands, *addresses])
+        self._call_for_height(shape, block.height, [self.sums, *operands, *addresses])
+
+    def _following(self, tile: ir.Value) -> ir.Value:
+        """The tile after one: behind the last one the first of the next step."""
+        following = self.builder.add(tile, index(1))
+        inside = self.builder.icmp_signed("<", following, index(self.sweep.tiles))
+        return self.builder.select(inside, following, index(0))
 
     def _call_for_height(
         self, shape: TileShape, height: ir.Value, arguments: list[ir.Value]

@@ -32,13 +32,20 @@ class Operand:
 
     ``stride`` is the distance of its rows, ``terms`` the length of the sum, both in
     words where products are of bfloat16. ``zeros`` says that many units are exactly 0,
-    ``lists`` is the distance of its rows' lists, 0 where it has none.
+    ``lists`` is the distance of its rows' lists, 0 where it has none. ``ahead`` says
+    that lines of the weights needed next are fetched beside.
     """
 
     stride: int
     terms: int
     zeros: bool = False
     lists: int = 0
+    ahead: bool = False
+
+    @property
+    def pointers(self) -> int:
+        """Addresses that a tile function takes for it."""
+        return 3 if self.lists or self.ahead else 2
 
 
 @dataclass(frozen=True)
@@ -85,16 +92,15 @@ class Tiles:
         self._made: dict[TileShape, ir.Function] = {}
 
     def function(self, shape: TileShape) -> ir.Function:
-        """``tile(accumulators, panel, operand and lists of each part, starts)``.
+        """``tile(accumulators, panel, operand and more of each part, starts)``.
 
-        Of parts with lists alone there are lists. Starts are addresses, of those slots
-        alone that start from one.
+        More are lists, of parts that have them, or where lines are fetched ahead.
+        Starts are addresses, of those slots alone that start from one.
         """
         if shape not in self._made:
             name = f"tile.{len(self._made)}.{shape.rows}x{len(shape.slots)}"
             elsewhere = sum(start >= 0 for start in shape.starts)
-            lists = sum(part.lists > 0 for part in shape.parts)
-            pointers = 1 + 2 * len(shape.parts) + lists + elsewhere
+            pointers = 1 + sum(part.pointers for part in shape.parts) + elsewhere
             function = internal_function(
                 self.module, name, [POINTER] * pointers, apart=pointers
             )
@@ -107,9 +113,7 @@ class Tiles:
         w = Writer(builder, self.element, self.lanes, self.item_bytes)
         sums, *rest = function.args
         given = iter(rest)
-        operands = [
-            [next(given) for _ in range(3 if part.lists else 2)] for part in shape.parts
-        ]
+        operands = [[next(given) for _ in range(part.pointers)] for part in shape.parts]
         places = [
             w.at(sums, (slot * shape.block + row) * self.lanes)
             for row in range(shape.rows)
@@ -153,16 +157,19 @@ class Tiles:
     ) -> list[ir.Value]:
         """Add one product to all sums."""
         terms = part.terms
-        panel, operand, *lists = operands
+        panel, operand, *more = operands
         width = len(shape.slots) // shape.panels * self.lanes
         sides = [side * terms * width for side in range(shape.panels)]
         every = [sides[p] + v * self.lanes for p, v in shape.weights]
         extent = part.stride, terms, width
-        if lists:
-            own = panel, operand, lists[0]
+        if part.lists:
+            own = panel, operand, more[0]
             totals = self._listed(w, *own, part, width, every, totals, shape.rows)
         elif shape.rows == 1:
             totals = self._part(w, panel, operand, extent, every, totals, shape.rows)
+        elif part.ahead:
+            rows = shape.rows
+            totals = self._part(w, panel, operand, extent, every, totals, rows, more[0])
         else:
             for side, start in enumerate(sides):
                 # One panel after the other: more weights would fill the registers.
@@ -202,8 +209,9 @@ class Tiles:
         places: Sequence[int],
         start: Sequence[ir.Value],
         rows: int,
+        ahead: ir.Value | None = None,
     ) -> list[ir.Value]:
-        """Add one product, term after term."""
+        """Add one product, term after term, a line ahead fetched beside each."""
         builder, function = w.builder, w.builder.function
         entry, loop = builder.block, function.append_basic_block("terms")
         behind = function.append_basic_block("behind")
@@ -219,6 +227,8 @@ class Tiles:
         stride, terms, width = extent
         offset = w.times(term, width)
         weights = [w.load(w.at(panel, offset, place)) for place in places]
+        if ahead is not None:
+            w.prefetch(w.at(ahead, w.times(term, self.lanes)))
         added = self._terms(w, weights, operand, term, totals, (rows, stride))
         following = builder.add(term, index(1), flags=["nsw", "nuw"])
         term.add_incoming(following, loop)

@@ -15,6 +15,11 @@ PANEL_BYTES = 200_000
 cache, beside the rows of two blocks."""
 
 
+PAGE_BYTES = 4096
+"""Rows that lie so far apart fall on the same few lines of the nearest cache, and each
+takes an entry of the table of pages: they are copied before tiles read them."""
+
+
 @dataclass(frozen=True)
 class Thin:
     """Sizes of a product by lists, and of the memory that a thread needs for it.
@@ -53,8 +58,16 @@ class Tiling:
     width: int
     step: int
     panel: int
+    copy_stride: int
+    """Distance of rows in a copy of a block of the left side; 0: it is not copied."""
     thin: Thin | None
     """None if zeros are not left out."""
+
+    @property
+    def room(self) -> int:
+        """Numbers of a thread's own memory."""
+        listed = self.thin.size if self.thin else 0
+        return max(listed, BLOCK * self.copy_stride)
 
 
 def tiling_of(
@@ -65,10 +78,12 @@ def tiling_of(
     item_bytes: int,
     *,
     thin: bool,
+    copy: bool,
 ) -> Tiling:
     """That of a contraction with a right side.
 
-    ``thin`` says whether products may go by lists.
+    ``thin`` says whether products may go by lists, ``copy`` whether rows of the left
+    side may be copied.
     """
     assert contraction.right is not None, "a sum has no right side"
     left, right = contraction.left.span, contraction.right.span
@@ -84,6 +99,7 @@ def tiling_of(
     panel = step * max(1, PANEL_BYTES // (right.size * item_bytes * step))
     most = min(panel, -(-left.size // step) * step)
     lanes = target.lanes(item_bytes)
+    far = widths[left.buffer] * item_bytes >= PAGE_BYTES
     return Tiling(
         left.size,
         right.size,
@@ -94,6 +110,7 @@ def tiling_of(
         width,
         step,
         panel,
+        _odd_lines(most, item_bytes) if copy and far else 0,
         _thin(thin_height, thin_width, most, right.size, lanes, item_bytes)
         if may
         else None,
@@ -106,11 +123,18 @@ def _thin(
     strip = width * lanes
     packed = -(-columns // strip) * strip * BLOCK
     turned = -(-units // lanes) * lanes * BLOCK
-    # An odd number of lines of a cache: else lists would fall on the same ones.
-    lines = -(-room_of_list(BLOCK, item_bytes) * item_bytes // LINE) | 1
-    stride = lines * LINE // item_bytes
+    stride = _odd_lines(room_of_list(BLOCK, item_bytes), item_bytes)
     size = packed + turned + units * stride
     return Thin(height, width, strip, packed, turned, stride, size)
+
+
+def _odd_lines(numbers: int, item_bytes: int) -> int:
+    """An odd number of lines of a cache: else what lies so far apart would share some.
+
+    In numbers.
+    """
+    lines = -(-numbers * item_bytes // LINE) | 1
+    return lines * LINE // item_bytes
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,13 @@ class Engine:
         """The compiled half that serves so many sequences."""
         few = hoists(batch) or not self.options.project_in_loop
         over = overwrite and self.overlay is not None
-        way = Way(backward, not backward and few, self._splits(batch), over, contract)
+        way = Way(
+            backward,
+            not backward and few,
+            self._splits(batch, backward),
+            over,
+            contract,
+        )
         if way not in self.kernels:
             with _compiling:
                 if way not in self.kernels:
@@ -176,12 +182,17 @@ class Engine:
         """The column of what is saved from which on δ may lie; None: nowhere."""
         return overlay(self.plan) if self.options.overwrite_saved else None
 
-    def _splits(self, batch: int) -> bool:
-        return self.options.split_units and shares_units(batch, self._step_work)
+    def _splits(self, batch: int, backward: bool) -> bool:
+        work = self._step_work[backward]
+        return self.options.split_units and shares_units(batch, work)
 
     @cached_property
-    def _step_work(self) -> int:
-        return step_work(self.hoisted)
+    def _step_work(self) -> tuple[int, int]:
+        """Of the forward and of the backward half."""
+        forward, backward = (
+            step_work(self.hoisted, backward=half) for half in (False, True)
+        )
+        return forward, backward
 
     @property
     def saved_width(self) -> int:

@@ -10,8 +10,10 @@ from throughtime.graph.programs import Plan, multiply_adds
 
 FEW_SEQUENCES = 8
 """Below so many, products that need no state run before the loop."""
-LEAST_SPLIT = 5_000
-"""Multiply-adds between two barriers that pay for one."""
+PER_MEETING = 1.3e11
+"""Multiply-adds that pay for a meeting of threads, for each second that it takes: what
+one thread does in that time, twice to halve it, and the time that the others' units
+take to come from their caches."""
 
 
 def hoists(batch: int) -> bool:
@@ -28,17 +30,21 @@ def shares_units(batch: int, work: int) -> bool:
 
     ``work`` is what `step_work` says.
     """
-    if batch >= torch.get_num_threads():
+    if batch >= torch.get_num_threads() or not work or give_up() is None:
         return False
-    return batch * work >= LEAST_SPLIT and give_up() is not None
+    # Needs llvmlite, which the other backends do without.
+    from throughtime.backends.llvm.meeting import seconds_to_meet
+
+    return batch * work >= PER_MEETING * seconds_to_meet()
 
 
-def step_work(hoisted: Plan) -> int:
-    """Multiply-adds between two barriers in a plan's loops; 0 if no units are shared.
+def step_work(hoisted: Plan, *, backward: bool) -> int:
+    """Multiply-adds between two barriers in the loops of one half of a plan.
 
-    The least of all loops: a step of the backward one has more barriers.
+    The least of all loops; 0 if no units are shared.
     """
-    loops = [p for p in hoisted.forward + hoisted.backward if p.recurrent]
+    programs = hoisted.backward if backward else hoisted.forward
+    loops = [p for p in programs if p.recurrent]
     if not all(map(splittable, loops)):
         return 0
     shares = (multiply_adds(p) // len(schedule(p, lanes=1).groups) for p in loops)
