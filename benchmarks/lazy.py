@@ -1,10 +1,10 @@
 """`python -m benchmarks.lazy`: penalties that wait, beside the dense update.
 
 Logistic regression with elastic net on sparse examples: d features, some of them in
-each example. Kernel against kernel, one core each: ours decays and changes the rows of
-an example; the dense update changes the same rows and decays every weight, fused and
-vectorised by the same compiler. Then whole steps, forward pass and Python included, and
-the step of the optimiser for growing d. In turn, medians.
+each example. Kernel against kernel, one core each, without Python: ours decays, looks
+over and changes the rows of an example; the dense update changes the same rows and
+decays every weight, fused and vectorised by the same compiler. Then whole steps, with
+forward pass and Python, and the step of the optimiser for growing d. In turn, medians.
 """
 
 import json
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 import throughtime as tt
 from benchmarks.measuring import Timing, measure_in_turn
-from throughtime.backends.llvm.row_updates import row_kernels
+from benchmarks.update_loops import update_loop
 from throughtime.optim.flow import time_of_fobos
 
 RATE, L1, L2 = 0.1, 1e-5, 1e-5
@@ -35,7 +35,6 @@ class Weights:
     features: int
     each: int
     weight: Tensor = field(init=False)
-    stamps: Tensor = field(init=False)
     rows: list[Tensor] = field(init=False)
     gradient: Tensor = field(init=False)
 
@@ -43,7 +42,6 @@ class Weights:
         generator = torch.Generator().manual_seed(0)
         size = (self.each,)
         self.weight = torch.randn(self.features, 1, generator=generator)
-        self.stamps = torch.zeros(self.features, dtype=torch.float64)
         drawn = [
             torch.randint(self.features, size, generator=generator)
             for _ in range(EXAMPLES)
@@ -52,43 +50,12 @@ class Weights:
         self.gradient = torch.randn(self.each, 1, generator=generator)
 
 
-def lazy_kernel(on: Weights) -> Run:
-    """Give steps that decay and change the rows of one example after the other."""
-    kernels, time = row_kernels(4), time_of_fobos(RATE, L2)
-    weight, stamps = on.weight.data_ptr(), on.stamps.data_ptr()
-    gradient, d, now, number = on.gradient.data_ptr(), on.features, 0.0, 0
-    listed = [(rows.data_ptr(), len(rows)) for rows in on.rows]
-    step = (1.0, RATE, RATE * L1, 1 / (1 + RATE * L2))
-
-    def run() -> None:
-        nonlocal now, number
-        rows, count = listed[number % EXAMPLES]
-        kernels.catch_up(weight, stamps, rows, count, d, 1, now, L1, L2)
-        kernels.stale(stamps, rows, count, d, now)
-        now, number = now + time, number + 1
-        kernels.update(weight, stamps, rows, gradient, count, 1, now, *step)
-
-    return run
-
-
-def dense_kernel(on: Weights) -> Run:
-    """Give steps that change the same rows, and then decay every weight."""
-    kernels, time = row_kernels(4), time_of_fobos(RATE, L2)
-    weight, stamps = on.weight.data_ptr(), on.stamps.data_ptr()
-    clock = torch.zeros(1, dtype=torch.float64)
-    gradient, d, now, number = on.gradient.data_ptr(), on.features, 0.0, 0
-    listed = [(rows.data_ptr(), len(rows)) for rows in on.rows]
-    step = (1.0, RATE, 0.0, 1.0)
-
-    def run() -> None:
-        nonlocal now, number
-        rows, count = listed[number % EXAMPLES]
-        kernels.update(weight, stamps, rows, gradient, count, 1, 0.0, *step)
-        now, number = now + time, number + 1
-        # The table as one long row, which has waited for one step.
-        kernels.catch_up(weight, clock.data_ptr(), None, 1, 1, d, now, L1, L2)
-
-    return run
+def kernel(name: str, on: Weights) -> Run:
+    """Give updates of all examples, ``"lazy"`` or ``"dense"`` ones."""
+    slopes = [(rows, on.gradient[: len(rows)]) for rows in on.rows]
+    step = RATE, RATE * L1, 1 / (1 + RATE * L2)
+    settings = time_of_fobos(RATE, L2), L1, L2, *step
+    return update_loop(name, on.weight, slopes, settings)
 
 
 def whole_step(on: Weights, sparse: bool) -> Run:
@@ -151,8 +118,8 @@ def main(features: int, each: int, seconds: float, as_json: bool) -> None:
 
     found = measure_in_turn(
         {
-            "kernel, lazy": lazy_kernel(drawn()),
-            "kernel, dense": dense_kernel(drawn()),
+            f"kernel, {EXAMPLES} examples, lazy": kernel("lazy", drawn()),
+            f"kernel, {EXAMPLES} examples, dense": kernel("dense", drawn()),
             "whole step, lazy": whole_step(drawn(), sparse=True),
             "whole step, dense": whole_step(drawn(), sparse=False),
         },

@@ -1,11 +1,12 @@
 """`python -m benchmarks.sparse_layers`: recurrent layers of sparse inputs.
 
-An LSTM of d features, of which each step names some. Kernel against kernel, one core:
-the rows looked up and added, their gradient and the lazy update, beside a dense update
-of all weights, fused and vectorised by the same compiler. Then whole training steps of
-one step and of several sequences: `LazyFOBOS`, beside the same module with dense
-gradients and `torch.optim.SGD` with weight decay. At last input layer and update for
-growing d. In turn, medians.
+An LSTM of d features, of which each step names some. Kernel against kernel, one core,
+without Python: the lazy update, beside a dense update of all weights, fused and
+vectorised by the same compiler. Then the input layer, Python included: the rows looked
+up and added, their gradient and either update. Then whole training steps of one step
+and of several sequences: `LazyFOBOS`, beside the same module with dense gradients and
+`torch.optim.SGD` with weight decay. At last input layer and update for growing d. In
+turn, medians.
 """
 
 import json
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 import throughtime as tt
 from benchmarks.lazy import table_of
 from benchmarks.measuring import Timing, measure_in_turn
+from benchmarks.update_loops import update_loop
 from throughtime.backends.llvm.row_updates import row_kernels
 from throughtime.nn.sparse_inputs import look_up, of_weight
 from throughtime.optim.flow import time_of_fobos
@@ -63,6 +65,13 @@ class Layer:
         rows = batches[0].shape[0] * batches[0].shape[1]
         self.error = torch.randn(rows, GATES * HIDDEN, generator=generator)
         self.kernels = row_kernels(4)
+
+    def updates(self, name: str) -> Run:
+        """Give updates with the gradients of all batches, ``"lazy"`` or dense ones."""
+        step = RATE, RATE * L1, 1 / (1 + RATE * L2)
+        settings = time_of_fobos(RATE, L2), L1, L2, *step
+        examples = [(b.named.features, of_weight(self.error, b)) for b in self.batches]
+        return update_loop(name, self.weight, examples, settings)
 
     def lazy(self) -> None:
         """Catch up, look up, the gradient of the rows, update."""
@@ -142,8 +151,10 @@ def main(features: int, each: int, seconds: float, as_json: bool) -> None:
         batches = drawn(features, each, steps, batch)
         lazy, dense = Layer(features, batches), Layer(features, batches)
         runs: dict[str, Run] = {
-            f"kernels, {name}, lazy": lazy.lazy,
-            f"kernels, {name}, dense": dense.dense,
+            f"kernels, {name}, {EXAMPLES} times, lazy": lazy.updates("lazy"),
+            f"kernels, {name}, {EXAMPLES} times, dense": dense.updates("dense"),
+            f"input layer, {name}, lazy": lazy.lazy,
+            f"input layer, {name}, dense": dense.dense,
             f"training, {name}, lazy": Training(features, batches, lazy=True).step,
             f"training, {name}, dense": Training(features, batches, lazy=False).step,
         }

@@ -24,6 +24,11 @@ DOUBLE = ir.DoubleType()
 BLOCK = 8
 """Rows whose decay is computed together, in one vector of doubles."""
 
+AHEAD = 4
+"""Rows that are fetched before they are changed."""
+FETCHED = 512
+"""Numbers of a row that are fetched at most."""
+
 ELEMENTS: dict[int, ir.Type] = {4: ir.FloatType(), 8: DOUBLE}
 Kind = ir.PointerType | ir.IntType | ir.DoubleType
 
@@ -141,6 +146,15 @@ class _Rows:
         with builder.if_then(builder.icmp_unsigned("!=", left, index(0))):
             write(whole, w.mask(builder.sub(index(w.lanes), left), w.lanes))
 
+    def fetch(self, base: ir.Value, width: ir.Value) -> None:
+        """Ask for a row before it is needed: rows lie anywhere in memory.
+
+        Of a long one for its beginning; the rest follows by itself.
+        """
+        w = self.writer
+        with w.loop(index(0), w.minimum(width, index(FETCHED)), w.lanes) as place:
+            w.prefetch(w.at(base, place))
+
     def shrunk(self, value: ir.Value, size: ir.Value, amount: ir.Value) -> ir.Value:
         """Bring a size nearer to zero, never across, with the sign of the value."""
         nearer = self.builder.fsub(size, amount)
@@ -172,6 +186,7 @@ def _catch_up(r: _Rows, arguments: Sequence[ir.Value]) -> None:
             builder.store(row, own, align=8)
             stamp = d.at(stamps, row)
             # At once: the same row a second time has waited for nothing.
+            r.fetch(w.at(weight, builder.mul(row, width)), width)
             elapsed = builder.fsub(now, d.number(stamp))
             builder.store(elapsed, d.at(waited, member), align=8)
             builder.store(now, stamp, align=8)
@@ -234,6 +249,11 @@ def _update(r: _Rows, arguments: Sequence[ir.Value]) -> None:
     builder, w, d = r.builder, r.writer, r.doubles
     with w.loop(index(0), count) as member:
         row = builder.load(r.whole_number(rows, member), typ=INDEX, align=8)
+        later = w.minimum(
+            builder.add(member, index(AHEAD)), builder.sub(count, index(1))
+        )
+        following = builder.load(r.whole_number(rows, later), typ=INDEX, align=8)
+        r.fetch(w.at(weight, builder.mul(following, width)), width)
         builder.store(now, d.at(stamps, row), align=8)
         base = w.at(weight, builder.mul(row, width))
         slope = w.at(gradient, builder.mul(member, width))
