@@ -141,6 +141,8 @@ class Sweep:
     batches: tuple[Batch, ...]
     panels: int = 1
     """Tiles of panels that lie side by side in one of these tiles."""
+    row_by_row: bool = False
+    """Whether what goes by lists is added for one row after the other."""
 
     def slots(self, batch: Batch) -> tuple[int, ...]:
         """Accumulators of a row in a batch, vector by vector."""
@@ -237,12 +239,14 @@ class Layout:
 
         By those of blocks of rows, and by those of single rows. Every row loads its own
         weights then: tiles side by side load less beside them, and keep enough sums in
-        registers.
+        registers. What has no lists runs before them, in blocks of rows.
         """
         if not sweep.leaves_out:
             return (sweep,)
         pairs = self._side_by_side(sweep, 2)
-        return sweep, pairs, replace(self._side_by_side(sweep, 4), block=1)
+        block = sweep.block if _lists_last(sweep) else 1
+        own = replace(self._side_by_side(sweep, 4), block=block, row_by_row=True)
+        return sweep, pairs, own
 
     def _side_by_side(self, sweep: Sweep, panels: int) -> Sweep:
         """So many tiles in one, or fewer where those do not divide them."""
@@ -333,6 +337,13 @@ class Layout:
 
     def _operand_of(self, vector: int) -> tuple[Location, int]:
         return self.operand_location(vector), self.program.nodes[vector].size
+
+
+def _lists_last(sweep: Sweep) -> bool:
+    """Whether sums take what has no lists before what has, and there is some."""
+    whole = [[part.listing is None for part in batch.parts] for batch in sweep.batches]
+    last = all(own == sorted(own, reverse=True) for own in whole)
+    return last and any(map(any, whole))
 
 
 def _width(batches: Iterable[Batch], vectors: int) -> int:

@@ -2,27 +2,20 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from typing import NamedTuple
 
 from llvmlite import ir
 
 from throughtime.backends.llvm.by_pattern import BLOCKS, ByPattern
-from throughtime.backends.llvm.layout import Batch, Sweep, has_products
+from throughtime.backends.llvm.layout import Sweep, has_products
 from throughtime.backends.llvm.options import Options
 from throughtime.backends.llvm.pairs import write_row
 from throughtime.backends.llvm.pointwise import Pointwise
+from throughtime.backends.llvm.products import Block, Products
 from throughtime.backends.llvm.random_numbers import Draws
 from throughtime.backends.llvm.reductions import Reductions
 from throughtime.backends.llvm.row_values import RowValues, source_of
 from throughtime.backends.llvm.schedule import Location, Schedule, Write
-from throughtime.backends.llvm.tiles import (
-    HELD,
-    ZERO,
-    Operand,
-    Tiles,
-    TileShape,
-)
+from throughtime.backends.llvm.tiles import Tiles
 from throughtime.backends.llvm.vector_math import VectorMath
 from throughtime.backends.llvm.writer import Writer, index
 from throughtime.graph.nodes import Node
@@ -30,14 +23,6 @@ from throughtime.graph.programs import SUMS
 
 FETCHED = {"buffer", "previous"}
 """Kinds of places whose rows move on from step to step."""
-
-
-class Block(NamedTuple):
-    """Rows that go through tiles together: the first, how many, which block it is."""
-
-    first: ir.Value
-    height: ir.Value
-    number: ir.Value
 
 
 class SweepWriter:
@@ -187,7 +172,7 @@ class SweepWriter:
                 self._start(copied, first, self.builder.add(row, inner), inner)
         begun = set(copied)
         for batch in self.sweep.batches:
-            self._products(batch, begun, tile, first, block)
+            Products(self, batch, begun, tile, first).write(block)
             begun |= {member.accumulator for member in batch.members}
         with w.loop(index(0), height) as inner:
             self._row(first, self.builder.add(row, inner), inner)
@@ -217,88 +202,6 @@ class SweepWriter:
                 assert start is not None, "what starts from nothing is not copied"
                 place = self.sum_place(position, vector, inner)
                 self.writer.store(values.of(start), place)
-
-    def _starts(
-        self, batch: Batch, begun: set[int], first: ir.Value, row: ir.Value
-    ) -> tuple[tuple[int, ...], list[ir.Value]]:
-        """For each slot of a batch the kind of its start, and addresses of some."""
-        w = self.writer
-        kinds: list[int] = []
-        addresses: list[ir.Value] = []
-        for member in batch.members:
-            start = self.group.accumulators[member.accumulator].init
-            for vector in range(self.sweep.vectors):
-                if member.accumulator in begun:
-                    kinds.append(HELD)
-                elif start is None:
-                    kinds.append(ZERO)
-                else:
-                    source = source_of(self, start)
-                    assert source is not None, "what lies nowhere is copied first"
-                    base, stride, offset = source
-                    kinds.append(stride)
-                    place = offset + vector * w.lanes
-                    line = w.times(row, stride)
-                    addresses.append(w.at(base, line, first, place))
-        return tuple(kinds), addresses
-
-    def _products(
-        self,
-        batch: Batch,
-        begun: set[int],
-        tile: ir.Value,
-        first: ir.Value,
-        block: Block,
-    ) -> None:
-        """Call the tile function for the rows there are."""
-        w, sweep, row = self.writer, self.sweep, block.first
-        slots = sweep.slots(batch)
-        operands: list[ir.Value] = []
-        parts: list[Operand] = []
-        for part in batch.parts:
-            size = part.words * len(slots) * w.lanes
-            operand, lists = part.pairs or part.location, 0
-            operands.append(w.at(self.panels, w.times(tile, size), part.panel))
-            operands.append(self.address(operand, row))
-            if self.by_lists and part.listing is not None:
-                lists = self.strides[part.listing.place.place]
-                operands.append(self.address(part.listing.place, row))
-            elif self.fetch_panels:
-                following = w.times(self._following(tile), size)
-                lines = w.times(block.number, part.words * w.lanes)
-                operands.append(w.at(self.panels, following, lines, part.panel))
-            stride = self.strides[operand.place]
-            ahead = self.fetch_panels and not lists
-            parts.append(Operand(stride, part.words, part.zeros, lists, ahead))
-        starts, addresses = self._starts(batch, begun, first, row)
-        weights = sweep.weights(batch)
-        shape = TileShape(0, slots, sweep.block, tuple(parts), starts, weights)
-        self._call_for_height(shape, block.height, [self.sums, *operands, *addresses])
-
-    def _following(self, tile: ir.Value) -> ir.Value:
-        """The tile after one: behind the last one the first of the next step."""
-        following = self.builder.add(tile, index(1))
-        inside = self.builder.icmp_signed("<", following, index(self.sweep.tiles))
-        return self.builder.select(inside, following, index(0))
-
-    def _call_for_height(
-        self, shape: TileShape, height: ir.Value, arguments: list[ir.Value]
-    ) -> None:
-        """Call the tile function of as many rows as there are."""
-        function = self.builder.function
-        behind = function.append_basic_block("products")
-        default = function.append_basic_block("none")
-        switch = self.builder.switch(height, default)
-        for rows in range(1, shape.block + 1):
-            case = function.append_basic_block(f"rows{rows}")
-            switch.add_case(index(rows), case)
-            self.builder.position_at_end(case)
-            tile_function = self.tiles.function(replace(shape, rows=rows))
-            self.builder.call(tile_function, arguments)
-            self.builder.branch(behind)
-        self.builder.position_at_end(default)
-        self.builder.branch(behind)
-        self.builder.position_at_end(behind)
 
     def _values(
         self,
