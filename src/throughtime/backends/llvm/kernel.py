@@ -13,6 +13,7 @@ from throughtime.backends.llvm.compile import Code, load, object_code
 from throughtime.backends.llvm.edges import edges_of
 from throughtime.backends.llvm.layout import AGAIN, CHUNK, FIXED, FLAGS
 from throughtime.backends.llvm.module import (
+    PACK_BODY,
     Source,
     Work,
     body_name,
@@ -37,6 +38,8 @@ LOG = logging.getLogger(__name__)
 SMALLEST_SHARE = 4_000_000
 """Multiply-adds that are worth another thread: some 70 µs, for one that sleeps needs as
 long to wake."""
+LEAST_PACKED = 100_000
+"""Numbers of panels that are worth another thread, some 50 µs."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class Facts:
     panel_size: int
     scratch_width: int
     regions: tuple[Work, ...]
+    packs_apart: bool
+    """Whether threads may pack the tiles of a panel at once."""
 
     @cached_property
     def splits(self) -> bool:
@@ -103,6 +108,11 @@ class Kernel:
 
     def _shift(self, batch: int) -> int:
         return 0 if self._apart else sum_shift(batch)
+
+    def _packers(self, threads: Sequence[int]) -> int:
+        """Threads that pack panels: all, if there is enough to pack."""
+        enough = self.facts.panel_size >= LEAST_PACKED and self.facts.packs_apart
+        return max(threads) if enough else 1
 
     def workspace(self, threads: int) -> int:
         """Numbers of scratch memory for a call with so many threads."""
@@ -193,6 +203,7 @@ class Kernel:
             rows.loads,
             again.packed,
             self._shift(rows.batch),
+            self._packers(threads),
         ]
         assert len(fixed) == FIXED, "the table of arguments and its layout differ"
         table = array("q", (*fixed, *words))
@@ -212,7 +223,15 @@ class Kernel:
         once = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
         shared = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
         if not again.packed:
-            yield PACKING, partial(once(self._code.address("pack_all")), address)
+            pack = partial(once(self._code.address("region.pack")), address)
+            if pooled:
+                body = shared(self._code.address(PACK_BODY))
+                packers = self._packers(counts)
+                task = partial(_share, body, address, packers)
+                pack = partial(run_in_pool, task, packers)
+            flag = partial(once(self._code.address("flag_panels")), address)
+            yield PACKING, pack
+            yield PACKING, flag
         yield EDGES, partial(once(self._code.address("begin")), address)
         for region, (name, threads) in enumerate(
             zip(self._region_names, counts, strict=True)
@@ -302,6 +321,8 @@ def compile_half(
             "panel_size": source.panel_size,
             "scratch_width": source.scratch_width,
             "regions": [asdict(work) for work in source.regions],
+            # A square of pairs may be packed past the last word of its tile.
+            "packs_apart": not settings.bfloat16,
         }
         code = object_code(source.text, chosen)
         half = "backward" if backward else "forward"
@@ -326,4 +347,5 @@ def _facts(stored: dict[str, object]) -> Facts:
         panel_size=int(str(stored["panel_size"])),
         scratch_width=int(str(stored["scratch_width"])),
         regions=tuple(Work(**work) for work in regions),
+        packs_apart=bool(stored["packs_apart"]),
     )

@@ -42,16 +42,17 @@ from throughtime.graph.programs import SUMS, Program
     LOADS,
     AGAIN,
     SHIFT,
-) = range(17)
+    PACKERS,
+) = range(18)
 """Fixed words: time steps, sequences, rows of all steps, the table of rows (starts,
 starts of the step before, counts), addresses of three OpenMP functions, workspaces,
 the segments of rows behind the first step that contractions with the step before run
 over, for a barrier the flags of all threads and the address of a function that gives
 the processor up, the rows in which sequences end, how many steps the sequences before
 each one have, whether an earlier call has packed the panels and left sums of gradients
-of parameters, to which those are added, and by how many bits a sequence's number is
-shifted to give the row of sums that it adds to."""
-FIXED = 17
+of parameters, to which those are added, by how many bits a sequence's number is shifted
+to give the row of sums that it adds to, and how many threads pack."""
+FIXED = 18
 CHUNK = 192
 """Rows that one thread takes through all phases before the next ones: they stay in
 its cache."""
@@ -245,7 +246,7 @@ class Layout:
             return (sweep,)
         pairs = self._side_by_side(sweep, 2)
         block = sweep.block if _lists_last(sweep) else 1
-        own = replace(self._side_by_side(sweep, 4), block=block, row_by_row=True)
+        own = replace(self._side_by_side(sweep, 2), block=block, row_by_row=True)
         return sweep, pairs, own
 
     def _side_by_side(self, sweep: Sweep, panels: int) -> Sweep:

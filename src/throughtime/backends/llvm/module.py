@@ -12,6 +12,7 @@ from throughtime.backends.llvm.edges import Edges, EdgeWriter
 from throughtime.backends.llvm.layout import (
     AGAIN,
     CHUNK,
+    PACKERS,
     PARALLEL,
     TEAM,
     THREAD,
@@ -23,6 +24,7 @@ from throughtime.backends.llvm.outer import OuterTiles
 from throughtime.backends.llvm.packing import (
     PanelWriter,
     pack_function,
+    write_flags,
     write_pack_across,
     write_pack_along,
 )
@@ -39,6 +41,7 @@ from throughtime.graph.programs import Contraction, Program, multiply_adds
 
 ELEMENTS = {4: ir.FloatType(), 8: ir.DoubleType()}
 SMALL = ir.IntType(32)
+PACK_BODY = "body.pack"
 
 
 @dataclass(frozen=True)
@@ -198,6 +201,7 @@ class _ModuleWriter:
         return body
 
     def _pack(self, layouts: Sequence[Layout]) -> ir.Function:
+        """Give the function of a thread's part of all panels."""
         across, along = (
             pack_function(self.module, across=way) for way in (True, False)
         )
@@ -207,14 +211,41 @@ class _ModuleWriter:
         for pack, write in zip((across, along), writers, strict=True):
             builder = ir.IRBuilder(pack.append_basic_block("entry"))
             write(pack, Writer(builder, self.element, self.lanes, self.item_bytes))
-        function, builder = self._entry("pack_all")
+        self._flags(layouts)
+        return self._pack_body(layouts, across, along)
+
+    def _pack_body(
+        self, layouts: Sequence[Layout], across: ir.Function, along: ir.Function
+    ) -> ir.Function:
+        """``body.pack(arguments, thread, team)``: a thread's part of all panels."""
+        kind = ir.FunctionType(VOID, [POINTER, INDEX, INDEX])
+        function = ir.Function(self.module, kind, PACK_BODY)
+        builder = ir.IRBuilder(function.append_basic_block("entry"))
         writer = Writer(builder, self.element, self.lanes, self.item_bytes)
+        table, thread, team = function.args
+
+        def share(tiles: int) -> tuple[ir.Value, ir.Value]:
+            whole, following = index(tiles), builder.add(thread, index(1))
+            low, high = (
+                builder.sdiv(builder.mul(whole, number), team)
+                for number in (thread, following)
+            )
+            return low, high
+
         for layout in layouts:
             PanelWriter(
-                writer, across, along, layout, self.arguments, function.args[0]
+                writer, across, along, layout, self.arguments, table, share
             ).write()
         builder.ret_void()
         return function
+
+    def _flags(self, layouts: Sequence[Layout]) -> None:
+        """``flag_panels(arguments)``: what is to be known of packed weights."""
+        function, builder = self._entry("flag_panels")
+        writer = Writer(builder, self.element, self.lanes, self.item_bytes)
+        for layout in layouts:
+            write_flags(writer, layout, function.args[0])
+        builder.ret_void()
 
     def _edges(self, edges: Edges) -> tuple[ir.Function, ir.Function]:
         """``begin(arguments)`` and ``end(arguments)``."""
@@ -234,13 +265,19 @@ class _ModuleWriter:
         bodies: Sequence[ir.Function],
     ) -> None:
         """``run(arguments)``: each region with its threads, between the edges."""
-        regions = [self._region(number, body) for number, body in enumerate(bodies)]
+        regions = [
+            self._region(str(number), body, self._threads_of(number))
+            for number, body in enumerate(bodies)
+        ]
+        packing = self._region("pack", pack, PACKERS)
+        flags: ir.Function = self.module.globals["flag_panels"]
         begin, end = edges
         function, builder = self._entry("run")
         writer = Writer(builder, self.element, self.lanes, self.item_bytes)
         again = writer.count(function.args[0], AGAIN)
         with builder.if_then(builder.icmp_signed("==", again, index(0))):
-            builder.call(pack, function.args)
+            for part in (packing, flags):
+                builder.call(part, function.args)
         for part in (begin, *regions, end):
             builder.call(part, function.args)
         builder.ret_void()
@@ -250,13 +287,16 @@ class _ModuleWriter:
         function = ir.Function(self.module, kind, name)
         return function, ir.IRBuilder(function.append_basic_block("entry"))
 
-    def _region(self, number: int, body: ir.Function) -> ir.Function:
-        """``region(arguments)``: its body in as many threads as the arguments say."""
-        task = self._task(number, body)
-        function, builder = self._entry(f"region.{number}")
+    def _threads_of(self, region: int) -> int:
+        return self.arguments.position(threads_word(region))
+
+    def _region(self, name: str, body: ir.Function, word: int) -> ir.Function:
+        """``region(arguments)``: its body in as many threads as a word says."""
+        task = self._task(name, body)
+        function, builder = self._entry(f"region.{name}")
         writer = Writer(builder, self.element, self.lanes, self.item_bytes)
         table = function.args[0]
-        threads = writer.count(table, self.arguments.position(threads_word(number)))
+        threads = writer.count(table, word)
         several = builder.icmp_signed(">", threads, index(1))
         with builder.if_else(several) as (then, otherwise):
             with then:
@@ -277,7 +317,7 @@ class _ModuleWriter:
         flags = ir.Constant(SMALL, 0)
         builder.call(parallel, [task, table, team, flags])
 
-    def _task(self, region: int, body: ir.Function) -> ir.Function:
+    def _task(self, region: str, body: ir.Function) -> ir.Function:
         """What each thread of a team runs: it asks for its number."""
         function, builder = self._entry(f"task.{region}")
         writer = Writer(builder, self.element, self.lanes, self.item_bytes)

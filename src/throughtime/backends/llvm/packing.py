@@ -1,5 +1,7 @@
 """Packing weights into panels, so that a tile reads them in one straight line."""
 
+from collections.abc import Callable
+
 from llvmlite import ir
 
 from throughtime.backends.llvm.layout import PANELS, Arguments, Batch, Layout, Sweep
@@ -60,8 +62,39 @@ def write_pack_across(function: ir.Function, w: Writer) -> None:
     builder.ret_void()
 
 
+def write_flags(w: Writer, layout: Layout, table: ir.Value) -> None:
+    """Leave zeros where all weights of products by lists are finite, else a NaN."""
+    panels = w.pointer(table, PANELS)
+    for sweep in layout.sweeps:
+        for batch in sweep.batches:
+            slots = len(batch.members) * sweep.vectors
+            for part in batch.parts:
+                if part.listing is not None:
+                    lines = sweep.tiles * part.words
+                    found = _flag(w, w.at(panels, part.panel), lines, slots)
+                    w.store(found, w.at(panels, part.listing.flag))
+
+
+def _flag(w: Writer, start: ir.Value, lines: int, vectors: int) -> ir.Value:
+    """Add up 0 times every number: sums side by side need not wait for each other."""
+    totals = [w.reserve(1) for _ in range(vectors)]
+    for total in totals:
+        w.store(ir.Constant(w.vector, None), total)
+    width = vectors * w.lanes
+    with w.loop(index(0), index(lines * width), width) as line:
+        for vector, total in enumerate(totals):
+            note_finite(w, w.load(w.at(start, line, vector * w.lanes)), total)
+    found = w.load(totals[0])
+    for total in totals[1:]:
+        found = w.builder.fadd(found, w.load(total))
+    return found
+
+
 class PanelWriter:
-    """Writes the calls that fill the panels of one program."""
+    """Writes the calls that fill the panels of one program.
+
+    ``share`` gives a thread's part of so many tiles.
+    """
 
     def __init__(
         self,
@@ -71,7 +104,9 @@ class PanelWriter:
         layout: Layout,
         arguments: Arguments,
         table: ir.Value,
+        share: Callable[[int], tuple[ir.Value, ir.Value]],
     ) -> None:
+        self.share = share
         self.writer = writer
         self.across = across
         self.along = along
@@ -90,7 +125,7 @@ class PanelWriter:
         slots = len(batch.members) * sweep.vectors
         nodes = self.layout.program.nodes
         for number, part in enumerate(batch.parts):
-            with w.loop(index(0), index(sweep.tiles)) as tile:
+            with w.loop(*self.share(sweep.tiles)) as tile:
                 offset = w.times(tile, part.words * slots * w.lanes)
                 for slot in range(slots):
                     target = w.at(panels, offset, part.panel + slot * w.lanes)
@@ -102,18 +137,6 @@ class PanelWriter:
                     product = batch.members[place].products[number]
                     matrix = nodes[product].arguments[0]
                     self._vector(target, slots, nodes, matrix, first, sweep, part.terms)
-            if part.listing is not None:
-                size = sweep.tiles * part.words * slots
-                self._flag(panels, part.panel, size, part.listing.flag)
-
-    def _flag(self, panels: ir.Value, start: int, vectors: int, flag: int) -> None:
-        """Leave zeros where all of a panel's weights are finite, else a NaN."""
-        w = self.writer
-        total = w.reserve(1)
-        w.store(ir.Constant(w.vector, None), total)
-        with w.loop(index(0), index(vectors * w.lanes), w.lanes) as place:
-            note_finite(w, w.load(w.at(panels, place, start)), total)
-        w.store(w.load(total), w.at(panels, flag))
 
     def _vector(
         self,

@@ -15,6 +15,10 @@ BITS = 64
 """Units that are looked at together."""
 GROUP = 8
 """Units whose numbers are written together, as a table says for each of their masks."""
+COMPRESSING = 64
+"""Bytes of vectors whose processors move chosen lanes together."""
+MOST_LANES = 16
+"""Entries that are written together at most, the last of them for nothing."""
 ENTRY = ir.IntType(32)
 ENTRY_BYTES = 4
 HEADER = 8
@@ -27,7 +31,7 @@ SHARES = 1024
 
 def room_of_list(terms: int, item_bytes: int) -> int:
     """Numbers that a list of so many units takes at most."""
-    return -(-(HEADER + ENTRY_BYTES * (terms + GROUP)) // item_bytes)
+    return -(-(HEADER + ENTRY_BYTES * (terms + MOST_LANES)) // item_bytes)
 
 
 def length_of(w: Writer, list_: ir.Value) -> ir.Value:
@@ -72,31 +76,70 @@ def list_function(w: Writer) -> ir.Function:
 
     def write(own: Writer, function: ir.Function) -> None:
         source, target, terms = function.args
-        builder, table = own.builder, _table(own.builder.module)
-        numbers, narrow = ir.VectorType(ENTRY, GROUP), ir.VectorType(BYTE, GROUP)
         length = _counter(own)
-
-        def visit(first: ir.Value, bits: ir.Value) -> None:
-            for group in range(0, BITS, GROUP):
-                mask = builder.lshr(bits, index(group))
-                mask = builder.and_(mask, index(2**GROUP - 1))
-                line = builder.gep(table, [mask], source_etype=narrow)
-                places = builder.load(line, typ=narrow, align=GROUP)
-                start = builder.trunc(builder.add(first, index(group)), ENTRY)
-                units = builder.add(
-                    builder.zext(places, numbers), _repeated(builder, start, numbers)
-                )
-                place = builder.load(length)
-                entry = _entry(own, target, place)
-                builder.store(units, entry, align=ENTRY_BYTES)
-                builder.store(builder.add(place, builder.ctpop(mask)), length)
-
-        _over_units(own, source, terms, visit)
-        found = builder.load(length)
+        if own.lanes * own.item_bytes == COMPRESSING:
+            _list_by_vectors(own, source, target, terms, length)
+        else:
+            _list_by_groups(own, source, target, terms, length)
+        found = own.builder.load(length)
         set_length(own, target, found)
-        builder.ret(found)
+        own.builder.ret(found)
 
     return _made_once(w, "list", [POINTER, POINTER, INDEX], write)
+
+
+def _list_by_vectors(
+    w: Writer, source: ir.Value, target: ir.Value, terms: ir.Value, length: ir.Value
+) -> None:
+    """Write the units of a whole vector at once, moved together."""
+    builder, kind = w.builder, ir.VectorType(ENTRY, w.lanes)
+    masks = ir.VectorType(ir.IntType(1), w.lanes)
+    name = f"llvm.experimental.vector.compress.v{w.lanes}i32"
+    compress = builder.module.globals.get(name) or ir.Function(
+        builder.module, ir.FunctionType(kind, [kind, masks, kind]), name
+    )
+    numbers = ir.Constant(kind, [ir.Constant(ENTRY, lane) for lane in range(w.lanes)])
+    nothing = ir.Constant(kind, None)
+
+    def visit(unit: ir.Value, mask: ir.Value | None) -> None:
+        found = _not_zero(w, w.load(w.at(source, unit), mask))
+        first = _repeated(builder, builder.trunc(unit, ENTRY), kind)
+        units = builder.call(compress, [builder.add(first, numbers), found, nothing])
+        place = builder.load(length)
+        builder.store(units, _entry(w, target, place), align=ENTRY_BYTES)
+        bits = builder.zext(builder.bitcast(found, ir.IntType(w.lanes)), INDEX)
+        builder.store(builder.add(place, builder.ctpop(bits)), length)
+
+    whole = w.times(builder.sdiv(terms, index(w.lanes)), w.lanes)
+    with w.loop(index(0), whole, w.lanes) as unit:
+        visit(unit, None)
+    with builder.if_then(builder.icmp_signed("<", whole, terms)):
+        visit(whole, first_lanes(w, builder.sub(terms, whole)))
+
+
+def _list_by_groups(
+    w: Writer, source: ir.Value, target: ir.Value, terms: ir.Value, length: ir.Value
+) -> None:
+    """Write the units of a few lanes at once, as a table says for each mask."""
+    builder, table = w.builder, _table(w.builder.module)
+    numbers, narrow = ir.VectorType(ENTRY, GROUP), ir.VectorType(BYTE, GROUP)
+
+    def visit(first: ir.Value, bits: ir.Value) -> None:
+        for group in range(0, BITS, GROUP):
+            mask = builder.lshr(bits, index(group))
+            mask = builder.and_(mask, index(2**GROUP - 1))
+            line = builder.gep(table, [mask], source_etype=narrow)
+            places = builder.load(line, typ=narrow, align=GROUP)
+            start = builder.trunc(builder.add(first, index(group)), ENTRY)
+            units = builder.add(
+                builder.zext(places, numbers), _repeated(builder, start, numbers)
+            )
+            place = builder.load(length)
+            entry = _entry(w, target, place)
+            builder.store(units, entry, align=ENTRY_BYTES)
+            builder.store(builder.add(place, builder.ctpop(mask)), length)
+
+    _over_units(w, source, terms, visit)
 
 
 def _table(module: ir.Module) -> ir.GlobalVariable:
@@ -226,11 +269,14 @@ def _over_units(
             visit(first, bits)
 
 
+def _not_zero(w: Writer, value: ir.Value) -> ir.Value:
+    """Lanes that are not 0; NaN is not."""
+    return w.builder.fcmp_unordered("!=", value, ir.Constant(w.vector, None))
+
+
 def _bits_of(w: Writer, value: ir.Value) -> ir.Value:
     """A bit for each lane that is not 0."""
-    zero = ir.Constant(w.vector, None)
-    lanes = w.builder.fcmp_unordered("!=", value, zero)
-    bits = w.builder.bitcast(lanes, ir.IntType(w.lanes))
+    bits = w.builder.bitcast(_not_zero(w, value), ir.IntType(w.lanes))
     return w.builder.zext(bits, INDEX)
 
 
