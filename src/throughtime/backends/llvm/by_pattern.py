@@ -24,7 +24,7 @@ WHOLE, BLOCKS, ROWS = range(3)
 each row alone, which need not be of one length."""
 FEW = 0.2
 """Share of units that are not 0 up to which each row goes alone."""
-ALONE = 3.0
+ALONE = 2.4
 """Of the share up to which lists pay, the one where there is a single row, whose tiles
 lie side by side then: all units, or nearly so."""
 
@@ -76,11 +76,11 @@ class ByPattern:
             self._write_lists(active)
 
     def _all_finite(self) -> ir.Value:
-        w = self.writer
-        total = ir.Constant(w.vector, None)
+        w, total = self.writer, ir.Constant(self.writer.vector, None)
         for _, listing in self.parts:
-            flag = w.load(w.at(self.sweep.panels, listing.flag))
-            total = self.builder.fadd(total, flag)
+            for tile in range(self.sweep.sweeps[WHOLE].tiles):
+                place = w.at(self.sweep.panels, listing.flag + tile * w.lanes)
+                total = self.builder.fadd(total, w.load(place))
         return all_numbers(w, total)
 
     def _choose(self, rows: ir.Value) -> None:

@@ -229,9 +229,7 @@ class Kernel:
                 packers = self._packers(counts)
                 task = partial(_share, body, address, packers)
                 pack = partial(run_in_pool, task, packers)
-            flag = partial(once(self._code.address("flag_panels")), address)
             yield PACKING, pack
-            yield PACKING, flag
         yield EDGES, partial(once(self._code.address("begin")), address)
         for region, (name, threads) in enumerate(
             zip(self._region_names, counts, strict=True)

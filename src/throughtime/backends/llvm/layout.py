@@ -87,8 +87,8 @@ class Arguments:
 class Listing:
     """Where each row's list lies of an operand's units that are not 0.
 
-    ``flag`` is where, among the panels, a vector of zeros says that all weights are
-    finite.
+    ``flag`` is where, among the panels, a vector of zeros for each tile says that its
+    weights are finite.
     """
 
     place: Location
@@ -274,7 +274,7 @@ class Layout:
             room = tiles * part.words + (self.lanes if pairs else 0)
             self.panel_end += room * len(members) * vectors * self.lanes
             if zeros and min(terms, group.size) >= LEAST:
-                part = self._listed(part)
+                part = self._listed(part, tiles)
             if not (self.options.join_products and _join(found, members, part)):
                 found.append(Batch(members, (part,)))
         return found
@@ -303,7 +303,7 @@ class Layout:
             for first in range(0, len(members), most):
                 yield tuple(members[first : first + most]), *key
 
-    def _listed(self, part: Part) -> Part:
+    def _listed(self, part: Part, tiles: int) -> Part:
         """Give a part's operand room for lists, if there are to be any."""
         if not self.options.most_by_pattern:
             return part
@@ -315,7 +315,7 @@ class Layout:
         lines = -(-width * self._item_bytes // LINE) | 1
         self.scratch_width = lines * LINE // self._item_bytes
         listing = Listing(Location(LISTS, start), self.panel_end)
-        self.panel_end += LINE // self._item_bytes
+        self.panel_end += tiles * self.lanes
         return replace(part, listing=listing)
 
     def _pairs_of(self, location: Location, terms: int) -> Location:

@@ -24,7 +24,6 @@ from throughtime.backends.llvm.outer import OuterTiles
 from throughtime.backends.llvm.packing import (
     PanelWriter,
     pack_function,
-    write_flags,
     write_pack_across,
     write_pack_along,
 )
@@ -211,7 +210,6 @@ class _ModuleWriter:
         for pack, write in zip((across, along), writers, strict=True):
             builder = ir.IRBuilder(pack.append_basic_block("entry"))
             write(pack, Writer(builder, self.element, self.lanes, self.item_bytes))
-        self._flags(layouts)
         return self._pack_body(layouts, across, along)
 
     def _pack_body(
@@ -239,14 +237,6 @@ class _ModuleWriter:
         builder.ret_void()
         return function
 
-    def _flags(self, layouts: Sequence[Layout]) -> None:
-        """``flag_panels(arguments)``: what is to be known of packed weights."""
-        function, builder = self._entry("flag_panels")
-        writer = Writer(builder, self.element, self.lanes, self.item_bytes)
-        for layout in layouts:
-            write_flags(writer, layout, function.args[0])
-        builder.ret_void()
-
     def _edges(self, edges: Edges) -> tuple[ir.Function, ir.Function]:
         """``begin(arguments)`` and ``end(arguments)``."""
         found = []
@@ -270,14 +260,12 @@ class _ModuleWriter:
             for number, body in enumerate(bodies)
         ]
         packing = self._region("pack", pack, PACKERS)
-        flags: ir.Function = self.module.globals["flag_panels"]
         begin, end = edges
         function, builder = self._entry("run")
         writer = Writer(builder, self.element, self.lanes, self.item_bytes)
         again = writer.count(function.args[0], AGAIN)
         with builder.if_then(builder.icmp_signed("==", again, index(0))):
-            for part in (packing, flags):
-                builder.call(part, function.args)
+            builder.call(packing, function.args)
         for part in (begin, *regions, end):
             builder.call(part, function.args)
         builder.ret_void()

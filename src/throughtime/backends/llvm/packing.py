@@ -62,21 +62,11 @@ def write_pack_across(function: ir.Function, w: Writer) -> None:
     builder.ret_void()
 
 
-def write_flags(w: Writer, layout: Layout, table: ir.Value) -> None:
-    """Leave zeros where all weights of products by lists are finite, else a NaN."""
-    panels = w.pointer(table, PANELS)
-    for sweep in layout.sweeps:
-        for batch in sweep.batches:
-            slots = len(batch.members) * sweep.vectors
-            for part in batch.parts:
-                if part.listing is not None:
-                    lines = sweep.tiles * part.words
-                    found = _flag(w, w.at(panels, part.panel), lines, slots)
-                    w.store(found, w.at(panels, part.listing.flag))
-
-
 def _flag(w: Writer, start: ir.Value, lines: int, vectors: int) -> ir.Value:
-    """Add up 0 times every number: sums side by side need not wait for each other."""
+    """Zeros where all weights are finite, else a NaN.
+
+    0 times each of them, added up: sums side by side need not wait for each other.
+    """
     totals = [w.reserve(1) for _ in range(vectors)]
     for total in totals:
         w.store(ir.Constant(w.vector, None), total)
@@ -137,6 +127,10 @@ class PanelWriter:
                     product = batch.members[place].products[number]
                     matrix = nodes[product].arguments[0]
                     self._vector(target, slots, nodes, matrix, first, sweep, part.terms)
+                if part.listing is not None:
+                    start = w.at(panels, offset, part.panel)
+                    flag = w.at(panels, w.times(tile, w.lanes), part.listing.flag)
+                    w.store(_flag(w, start, part.words, slots), flag)
 
     def _vector(
         self,
