@@ -308,18 +308,17 @@ class Explanation:
         many = "" if self.batch is None else f"B = {self.batch} "
         if self.batch is None or self.batch >= most or self.module is None:
             return f"{many}sequences are divided, each thread takes its own"
-        hoisted = [plan(graph, training=True, hoist=True) for graph in self.graphs]
+        plans = (plan(graph, training=True, hoist=True) for graph in self.graphs)
         forward, backward = (
-            {shares_units(self.batch, step_work(own, backward=half)) for own in hoisted}
-            for half in (False, True)
+            {shares_units(self.batch, work) for work in half}
+            for half in zip(*map(step_work, plans), strict=True)
         )
         fewer = f"{many}is fewer than {most} threads"
         if forward == backward == {True}:
             return f"{fewer}: they divide the units of each step"
         if forward == {True} and backward == {False}:
             return f"{fewer}: they divide the units of each step forward, not backward"
-        some = True in forward | backward
-        where = "some layers have" if some else "there is"
+        where = "some layers have" if True in forward | backward else "there is"
         return f"{fewer}: one for each sequence, {where} too little to divide"
 
     def _backend(self) -> Iterator[str]:

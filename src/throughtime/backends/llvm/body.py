@@ -5,13 +5,10 @@ from itertools import groupby
 
 from llvmlite import ir
 
-from throughtime.backends.llvm.layout import (
+from throughtime.backends.llvm.arguments import (
     BATCH,
-    CHUNK,
-    FEW,
     FLAGS,
     GIVE_UP,
-    LISTS,
     LOADS,
     PANELS,
     ROWS,
@@ -20,6 +17,11 @@ from throughtime.backends.llvm.layout import (
     STEPS,
     TABLE,
     Arguments,
+)
+from throughtime.backends.llvm.layout import (
+    CHUNK,
+    FEW,
+    LISTS,
     Layout,
     Sweep,
     carried_sizes,

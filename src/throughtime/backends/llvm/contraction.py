@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 
 from llvmlite import ir
 
-from throughtime.backends.llvm.edges import sum_rows
-from throughtime.backends.llvm.layout import (
+from throughtime.backends.llvm.arguments import (
     COUNT,
     ROWS,
     SCRATCH,
@@ -20,9 +19,11 @@ from throughtime.backends.llvm.layout import (
     TABLE,
     Arguments,
 )
+from throughtime.backends.llvm.edges import sum_rows
 from throughtime.backends.llvm.options import Options
 from throughtime.backends.llvm.outer import BLOCK, OuterShape, OuterTiles
 from throughtime.backends.llvm.row_copies import copy_rows
+from throughtime.backends.llvm.sums_beside import is_shifted, is_sum, turned
 from throughtime.backends.llvm.target import Target
 from throughtime.backends.llvm.thin_contraction import ThinWriter
 from throughtime.backends.llvm.tiling import Tiling, strips, tiling_of
@@ -71,13 +72,13 @@ class ContractionWriter:
 
     def write(self, contractions: Sequence[Contraction]) -> ir.Function:
         self._all = contractions
-        products = [c for c in contractions if not _is_sum(c)]
+        products = [c for c in contractions if not is_sum(c)]
         self.room = max((self._tiling(one).room for one in products), default=0)
-        sums = [c for c in contractions if _is_sum(c)]
+        sums = [c for c in contractions if is_sum(c)]
         for product in products:
             # Rows that a product has just read are at hand for a sum as well.
             self._beside = [
-                one for c in sums if not self._rivals(c) for one in _turned(c, product)
+                one for c in sums if not self._rivals(c) for one in turned(c, product)
             ]
             beside = [(c.operand, c.rows) for c in self._beside]
             sums = [c for c in sums if (c.operand, c.rows) not in beside]
@@ -141,7 +142,7 @@ class ContractionWriter:
     def _over_segments(self, contraction: Contraction) -> None:
         """Take a contraction over all rows, in segments if it reads a step before."""
         w, table = self.writer, self.function.args[0]
-        if not _is_shifted(contraction):
+        if not is_shifted(contraction):
             zero, rows = index(0), w.count(table, ROWS)
             if contraction.left.span.buffer == SUMS:
                 rows = sum_rows(w, table)
@@ -379,42 +380,3 @@ class ContractionWriter:
             factors = w.at(own if others is None else others, column)
             places = [w.at(own, column), w.at(result, column), factors]
             w.builder.call(sums, [*places, count, left])
-
-
-def _is_sum(contraction: Contraction) -> bool:
-    """Whether columns are added up, one by one."""
-    return contraction.right is None or contraction.unitwise
-
-
-def _is_shifted(contraction: Contraction) -> bool:
-    """Whether one side is read at the step before."""
-    sides = contraction.left, contraction.right
-    return any(side is not None and side.state is not None for side in sides)
-
-
-def _turned(sum_: Contraction, product: Contraction) -> tuple[Contraction, ...]:
-    """A sum that can be taken beside a product, so that both have one left side.
-
-    Nothing if it cannot.
-    """
-    if sum_.right is None:
-        ways = [sum_]
-    else:
-        ways = [sum_, replace(sum_, left=sum_.right, right=sum_.left)]
-    same = sum_.right is None or _is_shifted(sum_) == _is_shifted(product)
-    fitting = [
-        way
-        for way in ways
-        if way.left.state == product.left.state
-        and _within(way.left.span, product.left.span)
-    ]
-    return tuple(fitting[:1]) if same else ()
-
-
-def _within(part: Span, whole: Span) -> bool:
-    """Whether columns are among others."""
-    return (
-        part.buffer == whole.buffer
-        and whole.start <= part.start
-        and part.start + part.size <= whole.start + whole.size
-    )

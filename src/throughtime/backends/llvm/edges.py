@@ -11,7 +11,14 @@ from math import prod
 
 from llvmlite import ir
 
-from throughtime.backends.llvm.layout import AGAIN, BATCH, ENDS, SHIFT, STEPS, Arguments
+from throughtime.backends.llvm.arguments import (
+    AGAIN,
+    BATCH,
+    ENDS,
+    SHIFT,
+    STEPS,
+    Arguments,
+)
 from throughtime.backends.llvm.writer import (
     INDEX,
     POINTER,

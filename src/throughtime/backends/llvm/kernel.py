@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache, partial
 
+from throughtime.backends.llvm.arguments import AGAIN, FIXED, FLAGS
 from throughtime.backends.llvm.barrier import LINE, WORD_BYTES
 from throughtime.backends.llvm.compile import Code, load, object_code
 from throughtime.backends.llvm.edges import edges_of
-from throughtime.backends.llvm.layout import AGAIN, CHUNK, FIXED, FLAGS
+from throughtime.backends.llvm.layout import CHUNK
 from throughtime.backends.llvm.module import (
     PACK_BODY,
     Source,

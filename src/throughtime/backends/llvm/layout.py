@@ -1,11 +1,7 @@
-"""Where everything is: the table of arguments, panels of weights, scratch rows.
-
-A compiled function takes one table of 64-bit words: sizes and addresses. Its order is
-decided here, so that the code that is written and the caller agree.
-"""
+"""Where everything is in memory: tiles of units, panels of weights, scratch rows."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from throughtime.backends.llvm.options import Settings
 from throughtime.backends.llvm.pairs import row_words, words_of
@@ -24,35 +20,6 @@ from throughtime.backends.llvm.target import Target
 from throughtime.graph.nodes import Node
 from throughtime.graph.programs import SUMS, Program
 
-(
-    STEPS,
-    BATCH,
-    ROWS,
-    TABLE,
-    PARALLEL,
-    THREAD,
-    TEAM,
-    PANELS,
-    SCRATCH,
-    SEGMENTS,
-    COUNT,
-    FLAGS,
-    GIVE_UP,
-    ENDS,
-    LOADS,
-    AGAIN,
-    SHIFT,
-    PACKERS,
-) = range(18)
-"""Fixed words: time steps, sequences, rows of all steps, the table of rows (starts,
-starts of the step before, counts), addresses of three OpenMP functions, workspaces,
-the segments of rows behind the first step that contractions with the step before run
-over, for a barrier the flags of all threads and the address of a function that gives
-the processor up, the rows in which sequences end, how many steps the sequences before
-each one have, whether an earlier call has packed the panels and left sums of gradients
-of parameters, to which those are added, by how many bits a sequence's number is shifted
-to give the row of sums that it adds to, and how many threads pack."""
-FIXED = 18
 CHUNK = 192
 """Rows that one thread takes through all phases before the next ones: they stay in
 its cache."""
@@ -63,24 +30,15 @@ nearest cache."""
 
 CACHE_BYTES = 512 * 1024
 """Panels larger than this may not stay in the L2 cache from step to step."""
+LONG_SUM = 1024
+"""Terms from which on tiles are narrow and high: panels are so large that a tile had
+better read little of them for each of its rows."""
 LEAST = 32
 """Units on both sides of a product that leaves out zeros: fewer are not worth it."""
 LINE = 64
 """Bytes of a line of a cache."""
 LISTS = "lists"
 """Place of lists: scratch memory that is a thread's own even where they share rows."""
-
-
-@dataclass
-class Arguments:
-    """Positions of named words behind the fixed ones."""
-
-    names: list[str] = field(default_factory=list)
-
-    def position(self, name: str) -> int:
-        if name not in self.names:
-            self.names.append(name)
-        return FIXED + self.names.index(name)
 
 
 @dataclass(frozen=True)
@@ -219,6 +177,8 @@ class Layout:
         whole = -(-group.size // self.lanes)
         side_by_side = max(1, min(len(group.accumulators), self.target.largest_tile))
         limit = max(1, self.target.largest_tile // side_by_side)
+        if self._longest(group) > LONG_SUM:
+            limit = min(limit, 2)
         # Threads that share the units need a tile each.
         fewest = min(whole, 2) if self.split_units else 1
         vectors = max(
@@ -233,6 +193,17 @@ class Layout:
             block=self.target.rows(width),
             masked=group.size % self.lanes != 0,
             batches=batches,
+        )
+
+    def _longest(self, group: Group) -> int:
+        """Terms of the longest sum of a group, over all of its products."""
+        nodes = self.program.nodes
+        return max(
+            (
+                sum(nodes[nodes[one].arguments[1]].size for one in sum_.products)
+                for sum_ in group.accumulators
+            ),
+            default=0,
         )
 
     def ways(self, sweep: Sweep) -> tuple[Sweep, ...]:

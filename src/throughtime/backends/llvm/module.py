@@ -5,20 +5,19 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
-from throughtime.backends.llvm.barrier import declare_barrier, write_barrier
-from throughtime.backends.llvm.body import BodyWriter
-from throughtime.backends.llvm.contraction import ContractionWriter
-from throughtime.backends.llvm.edges import Edges, EdgeWriter
-from throughtime.backends.llvm.layout import (
+from throughtime.backends.llvm.arguments import (
     AGAIN,
-    CHUNK,
     PACKERS,
     PARALLEL,
     TEAM,
     THREAD,
     Arguments,
-    Layout,
 )
+from throughtime.backends.llvm.barrier import declare_barrier, write_barrier
+from throughtime.backends.llvm.body import BodyWriter
+from throughtime.backends.llvm.contraction import ContractionWriter
+from throughtime.backends.llvm.edges import Edges, EdgeWriter
+from throughtime.backends.llvm.layout import CHUNK, Layout
 from throughtime.backends.llvm.options import Settings
 from throughtime.backends.llvm.outer import OuterTiles
 from throughtime.backends.llvm.packing import (

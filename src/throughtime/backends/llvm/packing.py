@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from llvmlite import ir
 
-from throughtime.backends.llvm.layout import PANELS, Arguments, Batch, Layout, Sweep
+from throughtime.backends.llvm.arguments import PANELS, Arguments
+from throughtime.backends.llvm.layout import Batch, Layout, Sweep
 from throughtime.backends.llvm.patterns import note_finite
 from throughtime.backends.llvm.writer import INDEX, POINTER, VOID, Writer, index
 from throughtime.graph.nodes import Node

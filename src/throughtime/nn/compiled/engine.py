@@ -112,13 +112,9 @@ class Engine:
     ) -> Half:
         """The compiled half that serves so many sequences."""
         few = hoists(batch) or not self.options.project_in_loop
-        over = overwrite and self.overlay is not None
+        over, split = overwrite and self.overlay is not None, self._splits
         way = Way(
-            backward,
-            not backward and few,
-            self._splits(batch, backward),
-            over,
-            contract,
+            backward, not backward and few, split(batch, backward), over, contract
         )
         if way not in self.kernels:
             with _compiling:
@@ -188,11 +184,7 @@ class Engine:
 
     @cached_property
     def _step_work(self) -> tuple[int, int]:
-        """Of the forward and of the backward half."""
-        forward, backward = (
-            step_work(self.hoisted, backward=half) for half in (False, True)
-        )
-        return forward, backward
+        return step_work(self.hoisted)
 
     @property
     def saved_width(self) -> int:

@@ -1,12 +1,13 @@
 """Ways to run one half of a plan, and when each pays."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 
 from throughtime.backends.llvm.schedule import schedule, splittable
 from throughtime.backends.llvm.threads import give_up
-from throughtime.graph.programs import Plan, multiply_adds
+from throughtime.graph.programs import Plan, Program, multiply_adds
 
 FEW_SEQUENCES = 8
 """Below so many, products that need no state run before the loop."""
@@ -28,7 +29,7 @@ def hoists(batch: int) -> bool:
 def shares_units(batch: int, work: int) -> bool:
     """Whether threads share the units of a step of such work, not the sequences.
 
-    ``work`` is what `step_work` says.
+    ``work`` is what `step_work` says of the half that runs.
     """
     if batch >= torch.get_num_threads() or not work or give_up() is None:
         return False
@@ -38,13 +39,17 @@ def shares_units(batch: int, work: int) -> bool:
     return batch * work >= PER_MEETING * seconds_to_meet()
 
 
-def step_work(hoisted: Plan, *, backward: bool) -> int:
-    """Multiply-adds between two barriers in the loops of one half of a plan.
+def step_work(hoisted: Plan) -> tuple[int, int]:
+    """Multiply-adds between two barriers in the loops of a plan's two halves.
 
     The least of all loops; 0 if no units are shared.
     """
-    programs = hoisted.backward if backward else hoisted.forward
-    loops = [p for p in programs if p.recurrent]
+    forward, backward = map(_least_work, (hoisted.forward, hoisted.backward))
+    return forward, backward
+
+
+def _least_work(programs: Sequence[Program]) -> int:
+    loops = [program for program in programs if program.recurrent]
     if not all(map(splittable, loops)):
         return 0
     shares = (multiply_adds(p) // len(schedule(p, lanes=1).groups) for p in loops)
