@@ -23,7 +23,8 @@ from throughtime.graph.show import Equations, equations
 from throughtime.graph.show_plan import PlanText, plan_text
 from throughtime.graph.size_names import HIDDEN_STAND_IN, INPUT_STAND_IN, size_letters
 from throughtime.nn.choice import Choice, choose, plain_operation
-from throughtime.nn.compiled.ways import FEW_SEQUENCES, hoists, shares_units, step_work
+from throughtime.nn.compiled.ways import FEW_SEQUENCES, hoists
+from throughtime.nn.explain_threads import thread_lines
 from throughtime.nn.finding import recurrent_module
 from throughtime.nn.layers import Layers
 from throughtime.nn.node_deltas import Deltas, node_deltas
@@ -251,7 +252,9 @@ class Explanation:
                 yield from _block(f"{title}{suffix}", lines)
         yield from ("  " + line for line in self._memory())
         if self.choice.backend == "llvm":
-            yield from _block("Threads", list(self._threads()))
+            sized = self.module is not None
+            lines = thread_lines(self.graphs, self.batch, sized=sized)
+            yield from _block("Threads", lines)
 
     def _memory(self) -> Iterator[str]:
         """How much is stored, as far as sizes are known."""
@@ -291,35 +294,6 @@ class Explanation:
             *sizes
         )
         yield "is computed again in the backward pass"
-
-    def _threads(self) -> Iterator[str]:
-        """Who does how much of it."""
-        # Needs llvmlite, which the other backends do without.
-        from throughtime.backends.llvm.kernel import SMALLEST_SHARE
-
-        most = torch.get_num_threads()
-        yield f"at most torch's {most}; one for every {SMALLEST_SHARE:,} multiply-adds"
-        if any(graph.states for graph in self.graphs):
-            yield f"loops: {self._loops(most)}"
-        yield "all steps at once: rows are divided; of weight gradients the result's"
-
-    def _loops(self, most: int) -> str:
-        """How so many threads share the steps."""
-        many = "" if self.batch is None else f"B = {self.batch} "
-        if self.batch is None or self.batch >= most or self.module is None:
-            return f"{many}sequences are divided, each thread takes its own"
-        plans = (plan(graph, training=True, hoist=True) for graph in self.graphs)
-        forward, backward = (
-            {shares_units(self.batch, work) for work in half}
-            for half in zip(*map(step_work, plans), strict=True)
-        )
-        fewer = f"{many}is fewer than {most} threads"
-        if forward == backward == {True}:
-            return f"{fewer}: they divide the units of each step"
-        if forward == {True} and backward == {False}:
-            return f"{fewer}: they divide the units of each step forward, not backward"
-        where = "some layers have" if True in forward | backward else "there is"
-        return f"{fewer}: one for each sequence, {where} too little to divide"
 
     def _backend(self) -> Iterator[str]:
         yield from _block("Backend", [f"{self.choice.backend}: {self.choice.reason}"])
