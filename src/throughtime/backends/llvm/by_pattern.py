@@ -12,6 +12,7 @@ from throughtime.backends.llvm.patterns import (
     length_of,
     lengthen_function,
     list_function,
+    worth,
 )
 from throughtime.backends.llvm.schedule import Location
 from throughtime.backends.llvm.writer import INDEX, Writer, index
@@ -89,7 +90,7 @@ class ByPattern:
         A row alone has so few sums side by side that lists pay sooner.
         """
         w, builder = self.writer, self.builder
-        most = self.sweep.options.most_by_pattern
+        most = worth(self.sweep.options.most_by_pattern, self.units)
         alone = builder.icmp_signed("==", rows, index(1))
         units = w.times(rows, self.units)
         found = w.times(builder.load(self._total), SHARES)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from llvmlite import ir
 
 from throughtime.backends.llvm.arguments import PANELS, Arguments
-from throughtime.backends.llvm.layout import Batch, Layout, Sweep
+from throughtime.backends.llvm.layout import Batch, Layout, Part, Sweep
 from throughtime.backends.llvm.patterns import note_finite
 from throughtime.backends.llvm.writer import INDEX, POINTER, VOID, Writer, index
 from throughtime.graph.nodes import Node
@@ -13,12 +13,13 @@ from throughtime.graph.views import view
 
 
 def pack_function(module: ir.Module, *, across: bool) -> ir.Function:
-    """``pack(target, target_stride, source, line_stride, units, terms)``.
+    """``pack(target, target_stride, source, line_stride, units, terms, flag)``.
 
     One vector of units for every term of a product; units that are not there
-    become 0. Lines of the source are terms, or ``across`` them, units.
+    become 0. Lines of the source are terms, or ``across`` them, units. A NaN is left
+    in the vector ``flag`` where a weight is no finite number.
     """
-    kind = ir.FunctionType(VOID, [POINTER, INDEX, POINTER, *[INDEX] * 3])
+    kind = ir.FunctionType(VOID, [POINTER, INDEX, POINTER, *[INDEX] * 3, POINTER])
     function = ir.Function(module, kind, "pack.across" if across else "pack.along")
     function.linkage = "internal"
     return function
@@ -26,19 +27,21 @@ def pack_function(module: ir.Module, *, across: bool) -> ir.Function:
 
 def write_pack_along(function: ir.Function, w: Writer) -> None:
     """Fill in `pack_function` where units lie side by side."""
-    target, stride, source, line_stride, units, terms = function.args
-    builder = w.builder
+    target, stride, source, line_stride, units, terms, flag = function.args
+    builder, total = w.builder, _zeros(w)
     mask = w.mask(builder.sub(index(w.lanes), units), w.lanes)
     with w.loop(index(0), terms) as term:
         value = w.load(w.at(source, builder.mul(term, line_stride)), mask)
+        note_finite(w, value, total)
         w.store(value, w.at(target, builder.mul(term, stride)))
+    _add_to(w, flag, w.load(total))
     builder.ret_void()
 
 
 def write_pack_across(function: ir.Function, w: Writer) -> None:
     """Fill in `pack_function` where terms lie side by side: squares are turned."""
-    target, stride, source, line_stride, units, terms = function.args
-    builder, lanes = w.builder, w.lanes
+    target, stride, source, line_stride, units, terms, flag = function.args
+    builder, lanes, total = w.builder, w.lanes, _zeros(w)
     lines = [
         (
             w.at(source, builder.mul(index(unit), line_stride)),
@@ -48,7 +51,10 @@ def write_pack_across(function: ir.Function, w: Writer) -> None:
     ]
     whole = w.times(builder.sdiv(terms, index(lanes)), lanes)
     with w.loop(index(0), whole, lanes) as term:
-        square = w.turned([w.load(w.at(line, term), mask) for line, mask in lines])
+        square = [w.load(w.at(line, term), mask) for line, mask in lines]
+        for value in square:
+            note_finite(w, value, total)
+        square = w.turned(square)
         for number, value in enumerate(square):
             line = builder.mul(builder.add(term, index(number)), stride)
             w.store(value, w.at(target, line))
@@ -57,28 +63,23 @@ def write_pack_across(function: ir.Function, w: Writer) -> None:
         place = w.at(target, builder.mul(term, stride))
         with w.loop(index(0), units) as unit:
             number = w.number(w.at(source, builder.mul(unit, line_stride), term))
+            note_finite(w, w.splat(number), total)
             builder.store(number, w.at(place, unit), align=w.item_bytes)
         with w.loop(units, index(lanes)) as unit:
             builder.store(zero, w.at(place, unit), align=w.item_bytes)
+    _add_to(w, flag, w.load(total))
     builder.ret_void()
 
 
-def _flag(w: Writer, start: ir.Value, lines: int, vectors: int) -> ir.Value:
-    """Zeros where all weights are finite, else a NaN.
+def _zeros(w: Writer) -> ir.Value:
+    """A vector of zeros in memory."""
+    place = w.reserve(1)
+    w.store(ir.Constant(w.vector, None), place)
+    return place
 
-    0 times each of them, added up: sums side by side need not wait for each other.
-    """
-    totals = [w.reserve(1) for _ in range(vectors)]
-    for total in totals:
-        w.store(ir.Constant(w.vector, None), total)
-    width = vectors * w.lanes
-    with w.loop(index(0), index(lines * width), width) as line:
-        for vector, total in enumerate(totals):
-            note_finite(w, w.load(w.at(start, line, vector * w.lanes)), total)
-    found = w.load(totals[0])
-    for total in totals[1:]:
-        found = w.builder.fadd(found, w.load(total))
-    return found
+
+def _add_to(w: Writer, place: ir.Value, value: ir.Value) -> None:
+    w.store(w.builder.fadd(w.load(place), value), place)
 
 
 class PanelWriter:
@@ -99,6 +100,8 @@ class PanelWriter:
     ) -> None:
         self.share = share
         self.writer = writer
+        # What products without lists have instead of a flag.
+        self.unread = _zeros(writer)
         self.across = across
         self.along = along
         self.layout = layout
@@ -118,6 +121,7 @@ class PanelWriter:
         for number, part in enumerate(batch.parts):
             with w.loop(*self.share(sweep.tiles)) as tile:
                 offset = w.times(tile, part.words * slots * w.lanes)
+                flag = self._flag(panels, part, tile)
                 for slot in range(slots):
                     target = w.at(panels, offset, part.panel + slot * w.lanes)
                     place, vector = divmod(slot, sweep.vectors)
@@ -127,11 +131,16 @@ class PanelWriter:
                     )
                     product = batch.members[place].products[number]
                     matrix = nodes[product].arguments[0]
-                    self._vector(target, slots, nodes, matrix, first, sweep, part.terms)
-                if part.listing is not None:
-                    start = w.at(panels, offset, part.panel)
-                    flag = w.at(panels, w.times(tile, w.lanes), part.listing.flag)
-                    w.store(_flag(w, start, part.words, slots), flag)
+                    own = matrix, first, sweep, part.terms
+                    self._vector(target, slots, nodes, *own, flag)
+
+    def _flag(self, panels: ir.Value, part: Part, tile: ir.Value) -> ir.Value:
+        """Where a tile's weights leave a NaN; zeros before them."""
+        w, flag = self.writer, self.unread
+        if part.listing is not None:
+            flag = w.at(panels, w.times(tile, w.lanes), part.listing.flag)
+            w.store(ir.Constant(w.vector, None), flag)
+        return flag
 
     def _vector(
         self,
@@ -142,6 +151,7 @@ class PanelWriter:
         first: ir.Value,
         sweep: Sweep,
         terms: int,
+        flag: ir.Value,
     ) -> None:
         w, builder = self.writer, self.writer.builder
         part = view(nodes, matrix)
@@ -157,5 +167,5 @@ class PanelWriter:
         pack = self.along if part.transposed else self.across
         stride = index(slots * w.lanes)
         builder.call(
-            pack, [target, stride, source, index(columns), units, index(terms)]
+            pack, [target, stride, source, index(columns), units, index(terms), flag]
         )

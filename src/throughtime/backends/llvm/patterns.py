@@ -25,6 +25,8 @@ HEADER = 8
 """Bytes before the entries of a list: its length."""
 SELDOM = 8
 """Zeros are counted in one row, or step, of so many."""
+SHORT = 256
+"""Units of a list that is short."""
 SHARES = 1024
 """Shares are compared in whole numbers of 1/1024."""
 
@@ -32,6 +34,15 @@ SHARES = 1024
 def room_of_list(terms: int, item_bytes: int) -> int:
     """Numbers that a list of so many units takes at most."""
     return -(-(HEADER + ENTRY_BYTES * (terms + MOST_LANES)) // item_bytes)
+
+
+def worth(most: float, units: int) -> float:
+    """Of a share up to which lists pay, the one for so many units.
+
+    What a list costs by itself weighs more where it is short. A share of 1 takes lists
+    in any case.
+    """
+    return most if units >= SHORT or most >= 1 else 0.8 * most
 
 
 def length_of(w: Writer, list_: ir.Value) -> ir.Value:

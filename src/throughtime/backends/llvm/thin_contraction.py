@@ -18,11 +18,12 @@ from throughtime.backends.llvm.patterns import (
     list_function,
     note_finite,
     turn_function,
+    worth,
 )
 from throughtime.backends.llvm.tiling import Thin, Tiling
 from throughtime.backends.llvm.writer import INDEX, Writer, index
 
-SOONER = 1.3
+SOONER = 1.1
 """Of the share up to which products of a step go by lists: lists of rows pay sooner."""
 
 
@@ -81,7 +82,10 @@ class ThinWriter:
             total = builder.add(builder.load(self._number), found)
             builder.store(total, self._number)
         rows = builder.sdiv(builder.add(count, index(SELDOM - 1)), index(SELDOM))
-        bound = w.times(builder.mul(rows, units), int(SHARES * SOONER * most))
+        bound = w.times(
+            builder.mul(rows, units),
+            int(SHARES * SOONER * worth(most, self.tiling.units)),
+        )
         found = w.times(builder.load(self._number), SHARES)
         return builder.icmp_signed("<=", found, bound)
 
