@@ -25,7 +25,7 @@ from throughtime.optim.flow import time_of_fobos
 RATE, L1, L2 = 0.1, 1e-5, 1e-5
 EXAMPLES = 64
 FLAT = [10**power for power in range(3, 8)]
-Run = Callable[[], None]
+Run = Callable[[], object]
 
 
 @dataclass
@@ -35,6 +35,7 @@ class Weights:
     features: int
     each: int
     weight: Tensor = field(init=False)
+    stamps: Tensor = field(init=False)
     rows: list[Tensor] = field(init=False)
     gradient: Tensor = field(init=False)
 
@@ -42,6 +43,7 @@ class Weights:
         generator = torch.Generator().manual_seed(0)
         size = (self.each,)
         self.weight = torch.randn(self.features, 1, generator=generator)
+        self.stamps = torch.zeros(self.features, dtype=torch.float64)
         drawn = [
             torch.randint(self.features, size, generator=generator)
             for _ in range(EXAMPLES)
@@ -55,7 +57,7 @@ def kernel(name: str, on: Weights) -> Run:
     slopes = [(rows, on.gradient[: len(rows)]) for rows in on.rows]
     step = RATE, RATE * L1, 1 / (1 + RATE * L2)
     settings = time_of_fobos(RATE, L2), L1, L2, *step
-    return update_loop(name, on.weight, slopes, settings)
+    return update_loop(name, on.weight, on.stamps, slopes, settings)
 
 
 def whole_step(on: Weights, sparse: bool) -> Run:

@@ -29,7 +29,7 @@ HIDDEN, GATES = 64, 4
 RATE, L1, L2 = 0.1, 1e-5, 1e-5
 EXAMPLES = 32
 SIZES = (1_000, 27_262, 100_000, 1_000_000)
-Run = Callable[[], None]
+Run = Callable[[], object]
 Drawn = list[tt.nn.SparseSequences]
 
 
@@ -71,7 +71,8 @@ class Layer:
         step = RATE, RATE * L1, 1 / (1 + RATE * L2)
         settings = time_of_fobos(RATE, L2), L1, L2, *step
         examples = [(b.named.features, of_weight(self.error, b)) for b in self.batches]
-        return update_loop(name, self.weight, examples, settings)
+        stamps = torch.zeros(len(self.weight), dtype=torch.float64)
+        return update_loop(name, self.weight, stamps, examples, settings)
 
     def lazy(self) -> None:
         """Catch up, look up, the gradient of the rows, update."""

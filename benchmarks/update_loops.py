@@ -23,9 +23,9 @@ _STALE = "i64 (ptr, ptr, i64, i64, double)"
 _UPDATE = "void (ptr, ptr, ptr, ptr, i64, i64, double, double, double, double, double)"
 _LOOP = f"""
 define double @NAME(ptr %catch, ptr %stale, ptr %update, ptr %weight, ptr %stamps,
-                    ptr %examples, i64 %count, i64 %d, i64 %width, double %first,
-                    double %time, double %l1, double %l2, double %rate, double %amount,
-                    double %scale) {{
+                    ptr %clock, ptr %examples, i64 %count, i64 %d, i64 %width,
+                    double %first, double %time, double %l1, double %l2,
+                    double %rate, double %amount, double %scale) {{
 entry:
   br label %loop
 loop:
@@ -61,7 +61,7 @@ _DENSE = f"""
                          i64 %width, double 0.0, double 1.0, double %rate, double 0.0,
                          double 1.0)
   %numbers = mul i64 %d, %width
-  call {_CATCH_UP} %catch(ptr %weight, ptr %stamps, ptr null, i64 1, i64 1,
+  call {_CATCH_UP} %catch(ptr %weight, ptr %clock, ptr null, i64 1, i64 1,
                           i64 %numbers, double %then, double %l1, double %l2)
 """
 _COUNTS, _NUMBERS = 3, 7
@@ -80,23 +80,31 @@ def _compiled() -> Code:
 def update_loop(
     name: str,
     weight: Tensor,
+    stamps: Tensor,
     examples: Sequence[tuple[Tensor, Tensor]],
     settings: tuple[float, ...],
-) -> Callable[[], None]:
+) -> Callable[[], float]:
     """Give steps over all examples, ``"lazy"`` or ``"dense"`` ones, in one call.
 
     Parameters
     ----------
     weight
         The table, ``(d, width)``.
+    stamps
+        The time up to which each row was decayed, ``(d,)``, float64.
     examples
         The rows of each, sorted and different, and their gradient.
     settings
         What a step adds to the time, l1, l2, and rate, amount and scale of an update.
+
+    Returns
+    -------
+    run
+        Takes the steps and gives the time behind them.
     """
     (d, width), kernels = weight.shape, row_kernels(weight.element_size())
-    # A dense update has one stamp for all.
-    stamps = torch.zeros(d, dtype=torch.float64)
+    # A dense update decays the table as one long row, which has a stamp of its own.
+    clock = torch.zeros(1, dtype=torch.float64)
     words = array("q")
     for rows, slope in examples:
         words.extend((rows.data_ptr(), slope.data_ptr(), len(rows)))
@@ -104,16 +112,17 @@ def update_loop(
         ctypes.cast(function, ctypes.c_void_p).value  # type: ignore[arg-type]
         for function in (kernels.catch_up, kernels.stale, kernels.update)
     ]
-    kinds = [*[ctypes.c_void_p] * 6, *[ctypes.c_int64] * _COUNTS]
+    kinds = [*[ctypes.c_void_p] * 7, *[ctypes.c_int64] * _COUNTS]
     kinds += [ctypes.c_double] * _NUMBERS
     loop = ctypes.CFUNCTYPE(ctypes.c_double, *kinds)(_compiled().address(name))
-    now, held = 0.0, (kernels, weight, stamps, words, examples)
+    now, held = 0.0, (kernels, weight, stamps, clock, words, examples)
 
-    def run() -> None:
+    def run() -> float:
         nonlocal now
-        _, table, clock, listed, _ = held
-        where = table.data_ptr(), clock.data_ptr(), listed.buffer_info()[0]
+        _, *tables, listed, _ = held
+        where = *(table.data_ptr() for table in tables), listed.buffer_info()[0]
         counts = len(examples), d, width
         now = loop(*addresses, *where, *counts, now, *settings)
+        return now
 
     return run

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.backends.layers import Case, draw, engine_of, through_engine
+from tests.backends.layers import Case, draw, engine_of, through_engine, ways
 from tests.backends.test_llvm_determinism import CELLS, Normed
+from throughtime.backends.llvm import target
 from throughtime.backends.llvm.target import host
 from throughtime.cells import GRU, LSTM, LayerNormLSTM
 from throughtime.graph import Cell, StepGraph, trace
@@ -89,3 +90,80 @@ def test_rows_do_not_depend_on_others() -> None:
     )
     found = through_engine(made, part)["output"].view(4, 9, 33)
     assert torch.equal(found, whole[:, :9])
+
+
+def without_matrices(made: Engine) -> Engine:
+    """The same engine by instructions of vectors, as other processors have them."""
+    weaker = [f for f in host().features.split(",") if not f.startswith("+amx")]
+    other = replace(host(), features=",".join(weaker))
+    assert not other.matrices
+    for way in (*ways(split_units=False), *ways(split_units=True)):
+        made.kernels[way] = made.compile(way, other)
+    return made
+
+
+needs_matrices = pytest.mark.skipif(
+    not host().matrices, reason="this processor has no tiles of matrices"
+)
+
+
+@needs_matrices
+@pytest.mark.parametrize("size", [(70, 33, 37), (1, 16, 5), (32, 64, 16), (5, 9, 1)])
+@pytest.mark.parametrize("cell", [LSTM(), GRU(), LayerNormLSTM()], ids=repr)
+def test_tiles_of_matrices_add_the_same_products(
+    cell: Cell, size: tuple[int, int, int]
+) -> None:
+    graph = trace(cell, *size[:2])
+    lengths = [4, *range(size[2] % 4, 4)][: size[2]]
+    lengths += [3] * (size[2] - len(lengths))
+    case = draw(graph, 4, size[2], lengths=lengths, weights=0.2).to(torch.float32)
+    found = through_engine(with_pairs(graph), case)
+    expected = through_engine(without_matrices(with_pairs(graph)), case)
+    for name, value in expected.items():
+        if isinstance(cell, LayerNormLSTM) and size[0] == 1 and "input x" in name:
+            continue  # no gradient but rounding
+        error = (found[name] - value).norm()
+        # A sum in another order may round a δ or a state to the number beside.
+        assert error <= 2 * HALF * value.norm() + 1e-6, name
+
+
+@needs_matrices
+def test_the_number_of_rows_changes_no_row() -> None:
+    graph = trace(LSTM(), 17, 33)
+    made = with_pairs(graph)
+    whole = draw(graph, 3, 40, weights=0.2).to(torch.float32)
+    expected = through_engine(made, whole)["output"].view(3, 40, 33)
+    for batch in (1, 2, 15, 16, 17, 31, 33):
+        rows = whole.inputs["x"].view(3, 40, 17)[:, :batch].contiguous()
+        error = whole.gradient.view(3, 40, 33)[:, :batch]
+        part = replace(
+            whole,
+            inputs={"x": rows.view(3 * batch, 17)},
+            initial=[state[:batch] for state in whole.initial],
+            gradient=error.contiguous().view(3 * batch, 33),
+            state_gradients=[value[:batch] for value in whole.state_gradients],
+            batch=batch,
+        )
+        found = through_engine(made, part)["output"].view(3, batch, 33)
+        assert torch.equal(found, expected[:, :batch])
+
+
+@needs_matrices
+def test_a_system_that_refuses_tiles_gets_vectors(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(target, "matrices_permitted", lambda: False)
+    weaker = target.host.__wrapped__()
+    assert weaker.bfloat16 and not weaker.matrices
+    assert weaker.key != host().key
+
+
+@needs_matrices
+def test_not_a_number_stays_one_in_tiles_of_matrices() -> None:
+    graph = trace(LSTM(), 17, 33)
+    case = draw(graph, 3, 18, weights=0.2).to(torch.float32)
+    case.inputs["x"].view(3, 18, 17)[1, 4, 2] = torch.nan
+    output = through_engine(with_pairs(graph), case)["output"].view(3, 18, 33)
+    others = [row for row in range(18) if row != 4]
+    assert output[1:, 4].isnan().all()
+    assert not output[:, others].isnan().any() and not output[0].isnan().any()

@@ -6,7 +6,13 @@ from dataclasses import fields, replace
 import pytest
 import torch
 
-from tests.backends.layers import assert_equal_bits, draw, through_engine
+from tests.backends.layers import (
+    assert_equal_bits,
+    assert_near,
+    draw,
+    results,
+    through_engine,
+)
 from tests.backends.test_llvm_determinism import CELLS
 from throughtime.backends.llvm.options import Options
 from throughtime.cells import LSTM, Elman
@@ -43,6 +49,28 @@ def test_no_bit_of_any_cell_depends_on_an_option(cell: Cell, option: str) -> Non
 def test_no_bit_of_a_wide_layer_depends_on_an_option(option: str) -> None:
     """Its weights outgrow the cache, rows of what it saves lie pages apart."""
     same_bits_without(LSTM(), option, [(19, 210, 29, None), (16, 256, 3, [7, 2, 5])])
+
+
+@pytest.mark.parametrize("cell", [Elman("relu"), Elman()], ids=repr)
+def test_sums_of_many_terms_are_those_of_the_reference(cell: Cell) -> None:
+    graph = trace(cell, 9, 1040)
+    case = draw(graph, 3, 5, weights=0.02)
+    made = Engine(text_of(graph), True, " ".join(case.inputs), torch.float64)
+    assert_near(through_engine(made, case), results(graph, case, "reference"), 1e-12)
+
+
+def test_our_own_pool_packs_large_panels() -> None:
+    graph = trace(Elman(), 64, 450)
+    case = draw(graph, 3, 9, weights=0.05).to(torch.float32)
+    made = Engine(text_of(graph), True, " ".join(case.inputs), torch.float32)
+    expected, before = through_engine(made, case), torch.get_num_threads()
+    made.library = None
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            assert_equal_bits(through_engine(made, case), expected)
+    finally:
+        torch.set_num_threads(before)
 
 
 def same_bits_without(

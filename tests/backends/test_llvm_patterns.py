@@ -14,9 +14,12 @@ from tests.backends.layers import (
     results,
     select,
     through_engine,
+    ways,
 )
 from throughtime import math as tm
+from throughtime.backends.llvm import meeting
 from throughtime.backends.llvm.options import Options
+from throughtime.backends.llvm.target import forced, host
 from throughtime.cells import Elman, Feedforward, VariationalDropout
 from throughtime.graph import Cell, Parameter, State, StepGraph, trace
 from throughtime.graph.plan import plan
@@ -158,10 +161,43 @@ def test_zero_times_what_is_no_number_is_not_lost(place: str, wrong: float) -> N
     tensors[place].view(-1)[:9] = wrong
     whole, listed = engines(graph, torch.float64, NEVER, ALWAYS)
     expected, found = through_engine(whole, case), through_engine(listed, case)
+    assert_same_with_nan(found, expected)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_wrong_number_in_the_last_tile_is_not_lost(threads: int) -> None:
+    graph = trace(Elman("relu"), 40, 330)
+    case = biased(draw(graph, 6, 5, weights=0.05), -0.5).to(torch.float32)
+    case.parameters["weight_hh"][-1, -1] = torch.inf
+    whole, listed = engines(graph, torch.float32, NEVER, ALWAYS)
+    with threads_set(threads):
+        expected, found = through_engine(whole, case), through_engine(listed, case)
+    assert_same_with_nan(found, expected)
+
+
+def assert_same_with_nan(
+    found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]
+) -> None:
     assert any(not value.isfinite().all() for value in expected.values())
     for name, value in expected.items():
         # Which NaN it is follows from the order of a sum's operands alone.
         torch.testing.assert_close(found[name], value, rtol=0, atol=0, equal_nan=True)
+
+
+@pytest.mark.skipif(not host().x86, reason="an x86-64 processor's code")
+@pytest.mark.parametrize("name", ["avx2", "baseline"])
+@pytest.mark.parametrize("batch", [1, 13])
+def test_other_processors_write_the_same_lists(batch: int, name: str) -> None:
+    graph = trace(Elman("relu"), 21, 75)
+    whole, listed = engines(graph, torch.float32, NEVER, ALWAYS)
+    for made in (whole, listed):
+        for way in ways(split_units=False):
+            made.kernels[way] = made.compile(way, forced(name))
+    for bias in (-1.0, -0.2, 0.5):
+        case = biased(draw(graph, 5, batch, weights=0.1), bias).to(torch.float32)
+        with threads_set(1):
+            expected, found = through_engine(whole, case), through_engine(listed, case)
+        assert_equal_bits(found, expected)
 
 
 def test_no_sum_is_minus_zero() -> None:
@@ -189,7 +225,9 @@ def test_no_sum_is_minus_zero() -> None:
 
 
 @pytest.mark.parametrize("batch", [1, 2, 9])
-def test_no_bit_depends_on_threads(batch: int) -> None:
+def test_no_bit_depends_on_threads(batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    # One and two sequences share the units of a step, where threads meet so soon.
+    monkeypatch.setattr(meeting, "seconds_to_meet", lambda: 5e-8)
     graph = trace(Elman("relu"), 128, 512)
     case = biased(draw(graph, 24, batch, weights=0.05), -0.5).to(torch.float32)
     (made,) = engines(graph, torch.float32, ALWAYS)

@@ -107,7 +107,8 @@ class Explanation:
         return [
             ", ".join(names),
             "  (products with them, and with their δ, leave zeros out where at least "
-            f"{share:.0%} are: they are counted while it runs)",
+            f"{share:.0%} are, in narrow layers more, for one sequence fewer: they are "
+            "counted while it runs)",
         ]
 
     def _planned(self, layer: int, *, hoist: bool) -> PlanText:

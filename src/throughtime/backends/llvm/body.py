@@ -28,6 +28,7 @@ from throughtime.backends.llvm.layout import (
     has_products,
     row_stride,
 )
+from throughtime.backends.llvm.matrix_tiles import release
 from throughtime.backends.llvm.options import Options
 from throughtime.backends.llvm.random_numbers import Draws
 from throughtime.backends.llvm.rows import KEY, SEQUENCES
@@ -92,6 +93,9 @@ class BodyWriter:
         self._find_rows(table)
         self._prepare_draws(table)
         self.sums = self._reserve()
+        # Rows of the processor's own tiles, if products use them.
+        self.configured = builder.alloca(INDEX)
+        builder.store(index(0), self.configured)
         self.own_scratch = w.pointer(table, SCRATCH)
         share = builder.mul(thread, index(CHUNK * self.sizes["scratch"]))
         self.lists = w.at(self.own_scratch, share)
@@ -110,6 +114,8 @@ class BodyWriter:
                 if self.draws is not None:
                     self.draws.begin(chunk, chunk)
                 self._phases(self._row_addresses(chunk), builder.sub(end, chunk))
+        if self.tiles.matrices:
+            release(w)
         builder.ret_void()
         return self.function
 
@@ -361,6 +367,7 @@ class BodyWriter:
             options=self.options,
             draws=self.draws,
             iteration=self.iteration,
+            configured=self.configured,
             fetch_panels=self.options.fetch_ahead and self.layout.outgrows_cache,
         )
 

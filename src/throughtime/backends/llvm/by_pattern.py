@@ -27,7 +27,7 @@ FEW = 0.2
 """Share of units that are not 0 up to which each row goes alone."""
 ALONE = 2.4
 """Of the share up to which lists pay, the one where there is a single row, whose tiles
-lie side by side then: all units, or nearly so."""
+lie side by side then."""
 
 
 class ByPattern:
@@ -90,7 +90,8 @@ class ByPattern:
         A row alone has so few sums side by side that lists pay sooner.
         """
         w, builder = self.writer, self.builder
-        most = worth(self.sweep.options.most_by_pattern, self.units)
+        longest = max(part.terms for part, _ in self.parts)
+        most = worth(self.sweep.options.most_by_pattern, longest)
         alone = builder.icmp_signed("==", rows, index(1))
         units = w.times(rows, self.units)
         found = w.times(builder.load(self._total), SHARES)

@@ -40,7 +40,7 @@ SMALLEST_SHARE = 4_000_000
 """Multiply-adds that are worth another thread: some 70 µs, for one that sleeps needs as
 long to wake."""
 LEAST_PACKED = 100_000
-"""Numbers of panels that are worth another thread, some 50 µs."""
+"""Numbers of panels that are worth a thread, some 45 µs."""
 
 
 @dataclass(frozen=True)
@@ -111,9 +111,9 @@ class Kernel:
         return 0 if self._apart else sum_shift(batch)
 
     def _packers(self, threads: Sequence[int]) -> int:
-        """Threads that pack panels: all, if there is enough to pack."""
-        enough = self.facts.panel_size >= LEAST_PACKED and self.facts.packs_apart
-        return max(threads) if enough else 1
+        """Threads that pack panels: one for each `LEAST_PACKED`, or a single one."""
+        worth = self.facts.panel_size // LEAST_PACKED if self.facts.packs_apart else 1
+        return max(1, min(max(threads), worth))
 
     def workspace(self, threads: int) -> int:
         """Numbers of scratch memory for a call with so many threads."""
@@ -321,7 +321,7 @@ def compile_half(
             "scratch_width": source.scratch_width,
             "regions": [asdict(work) for work in source.regions],
             # A square of pairs may be packed past the last word of its tile.
-            "packs_apart": not settings.bfloat16,
+            "packs_apart": not settings.bfloat16 or chosen.matrices,
         }
         code = object_code(source.text, chosen)
         half = "backward" if backward else "forward"

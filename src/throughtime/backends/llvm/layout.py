@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from throughtime.backends.llvm.matrix_tiles import ROWS, WORDS
 from throughtime.backends.llvm.options import Settings
 from throughtime.backends.llvm.pairs import row_words, words_of
 from throughtime.backends.llvm.patterns import room_of_list
@@ -65,11 +66,14 @@ class Part:
     zeros: bool = False
     """Whether the operand is 0 in many units: no sum behind it is −0, then."""
     listing: Listing | None = None
+    together: int = 1
+    """Words that are read at once: there are whole times so many."""
 
     @property
     def words(self) -> int:
         """Numbers, or pairs of them, that a tile reads one after the other."""
-        return self.terms if self.pairs is None else words_of(self.terms)
+        found = self.terms if self.pairs is None else words_of(self.terms)
+        return -(-found // self.together) * self.together
 
 
 @dataclass(frozen=True)
@@ -145,6 +149,7 @@ class Layout:
         self.options = settings.options
         self.split_units = settings.split_units and splittable(program)
         self.bfloat16 = settings.bfloat16
+        self.matrices = settings.bfloat16 and target.matrices
         self.scratch_width = schedule.scratch_width
         self._pairs: dict[tuple[Location, int], Location] = {}
         self._item_bytes = settings.item_bytes
@@ -190,7 +195,7 @@ class Layout:
             group=group,
             vectors=vectors,
             tiles=whole // vectors,
-            block=self.target.rows(width),
+            block=ROWS if self.matrices else self.target.rows(width),
             masked=group.size % self.lanes != 0,
             batches=batches,
         )
@@ -240,7 +245,10 @@ class Layout:
         for members, location, terms in self._rounds(group, most):
             pairs = self._pairs_of(location, terms) if self.bfloat16 else None
             zeros = (location, terms) in self._zeros and not pairs
-            part = Part(location, terms, self.panel_end, pairs, zeros)
+            together = WORDS if self.matrices else 1
+            part = Part(
+                location, terms, self.panel_end, pairs, zeros, together=together
+            )
             # A square of pairs may be packed past the last word.
             room = tiles * part.words + (self.lanes if pairs else 0)
             self.panel_end += room * len(members) * vectors * self.lanes
@@ -293,7 +301,8 @@ class Layout:
         """Room in scratch memory for an operand in bfloat16."""
         if (location, terms) not in self._pairs:
             self._pairs[location, terms] = Location(SCRATCH_PLACE, self.scratch_width)
-            self.scratch_width += row_words(terms, self.lanes)
+            lanes = 2 * WORDS if self.matrices else self.lanes
+            self.scratch_width += row_words(terms, lanes)
         return self._pairs[location, terms]
 
     @property

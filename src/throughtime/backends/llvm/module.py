@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from llvmlite import ir
 
@@ -18,6 +19,7 @@ from throughtime.backends.llvm.body import BodyWriter
 from throughtime.backends.llvm.contraction import ContractionWriter
 from throughtime.backends.llvm.edges import Edges, EdgeWriter
 from throughtime.backends.llvm.layout import CHUNK, Layout
+from throughtime.backends.llvm.matrix_tiles import WORDS
 from throughtime.backends.llvm.options import Settings
 from throughtime.backends.llvm.outer import OuterTiles
 from throughtime.backends.llvm.packing import (
@@ -111,6 +113,7 @@ class _ModuleWriter:
         self.element = ELEMENTS[self.item_bytes]
         self.target = target
         self.lanes = target.lanes(self.item_bytes)
+        self.matrices = settings.bfloat16 and target.matrices
         self.widths = dict(widths)
         self.columns = columns
         self.arguments = Arguments()
@@ -123,6 +126,7 @@ class _ModuleWriter:
             self.lanes,
             self.math,
             bfloat16=settings.bfloat16,
+            matrices=self.matrices,
         )
         self.scratch_width = 1
 
@@ -205,7 +209,9 @@ class _ModuleWriter:
         )
         writers = (write_pack_across, write_pack_along)
         if self.settings.bfloat16:
-            writers = (write_pack_pairs_across, write_pack_pairs_along)
+            together = WORDS if self.matrices else 1
+            along_pairs = partial(write_pack_pairs_along, together=together)
+            writers = (write_pack_pairs_across, along_pairs)
         for pack, write in zip((across, along), writers, strict=True):
             builder = ir.IRBuilder(pack.append_basic_block("entry"))
             write(pack, Writer(builder, self.element, self.lanes, self.item_bytes))

@@ -32,7 +32,7 @@ def words_of(terms: int) -> int:
 
 
 def row_words(terms: int, lanes: int) -> int:
-    """Words of an operand's row, which is written in whole vectors."""
+    """Words of an operand's row, which is written in so many lanes at a time."""
     return -(-terms // lanes) * lanes // 2
 
 
@@ -48,27 +48,38 @@ def add_dot(
     return w.builder.call(function, [total, *operands])
 
 
-def write_row(w: Writer, source: ir.Value, target: ir.Value, terms: int) -> None:
-    """Round a row of so many numbers; what fills its last vector is 0."""
-    for first in range(0, terms, w.lanes):
+def write_row(
+    w: Writer, source: ir.Value, target: ir.Value, terms: int, words: int
+) -> None:
+    """Round a row of so many numbers; what fills its words and last vector is 0."""
+    for first in range(0, max(terms, 2 * words), w.lanes):
         mask = w.mask(index(first), terms) if first + w.lanes > terms else None
         value = _rounded(w, w.load(w.at(source, first), mask))
         place = w.builder.gep(target, [index(first)], source_etype=ir.IntType(16))
         w.builder.store(value, place, align=2)
 
 
-def write_pack_pairs_along(function: ir.Function, w: Writer) -> None:
-    """Fill in `packing.pack_function` where units lie side by side."""
+def write_pack_pairs_along(
+    function: ir.Function, w: Writer, *, together: int = 1
+) -> None:
+    """Fill in `packing.pack_function` where units lie side by side.
+
+    So many words ``together``: what lies behind the last term is 0.
+    """
     # Products of pairs leave out no zeros: nobody reads the flag.
     target, stride, source, line_stride, units, terms, _ = function.args
     builder = w.builder
     mask = w.mask(builder.sub(index(w.lanes), units), w.lanes)
     none = ir.Constant(ir.VectorType(ir.IntType(1), w.lanes), None)
-    with w.loop(index(0), _words(w, terms)) as word:
+    whole = builder.add(_words(w, terms), index(together - 1))
+    words = w.times(builder.sdiv(whole, index(together)), together)
+    with w.loop(index(0), words) as word:
         first = w.times(word, 2)
         second = builder.add(first, index(1))
-        there = builder.icmp_signed("<", second, terms)
-        masks = mask, builder.select(there, mask, none)
+        masks = [
+            builder.select(builder.icmp_signed("<", term, terms), mask, none)
+            for term in (first, second)
+        ]
         halves = [
             _rounded(w, w.load(w.at(source, builder.mul(term, line_stride)), own))
             for term, own in zip((first, second), masks, strict=True)

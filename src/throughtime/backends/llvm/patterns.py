@@ -25,8 +25,8 @@ HEADER = 8
 """Bytes before the entries of a list: its length."""
 SELDOM = 8
 """Zeros are counted in one row, or step, of so many."""
-SHORT = 256
-"""Units of a list that is short."""
+NARROW = 256
+"""Units from which on a layer is not narrow."""
 SHARES = 1024
 """Shares are compared in whole numbers of 1/1024."""
 
@@ -37,12 +37,12 @@ def room_of_list(terms: int, item_bytes: int) -> int:
 
 
 def worth(most: float, units: int) -> float:
-    """Of a share up to which lists pay, the one for so many units.
+    """Of a share up to which lists pay, the one in a layer of so many units.
 
-    What a list costs by itself weighs more where it is short. A share of 1 takes lists
+    What lists cost by themselves weighs more in a narrow one. A share of 1 takes lists
     in any case.
     """
-    return most if units >= SHORT or most >= 1 else 0.8 * most
+    return most if units >= NARROW or most >= 1 else 0.8 * most
 
 
 def length_of(w: Writer, list_: ir.Value) -> ir.Value:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from llvmlite import ir
 
 from throughtime.backends.llvm.layout import Batch, Part
+from throughtime.backends.llvm.matrix_tiles import configure
 from throughtime.backends.llvm.row_values import source_of
 from throughtime.backends.llvm.tiles import HELD, ZERO, Operand, TileShape
-from throughtime.backends.llvm.writer import index
+from throughtime.backends.llvm.writer import INDEX, index
 
 if TYPE_CHECKING:
     from throughtime.backends.llvm.sweep import SweepWriter
@@ -34,7 +35,7 @@ class Products:
         tile: ir.Value,
         first: ir.Value,
     ) -> None:
-        self.rows = sweep
+        self.sweeping = sweep
         self.writer, self.builder = sweep.writer, sweep.builder
         self.sweep = sweep.sweep
         self.batch = batch
@@ -46,7 +47,7 @@ class Products:
 
     def write(self, block: Block) -> None:
         """Add all products of the rows there are."""
-        parts, lists = self.batch.parts, self.rows.by_lists
+        parts, lists = self.batch.parts, self.sweeping.by_lists
         if not (lists and self.sweep.row_by_row) or self.sweep.block == 1:
             self._call(parts, block)
             return
@@ -64,10 +65,12 @@ class Products:
             for panel in range(self.sweep.panels):
                 self._call(whole, block, panel=panel)
         listed = [part for part in self.batch.parts if part.listing is not None]
+        if not listed:
+            return
         with self.writer.loop(index(0), block.height) as inner:
             row = self.builder.add(block.first, inner)
             sums = self.writer.at(
-                self.rows.sums, self.writer.times(inner, self.writer.lanes)
+                self.sweeping.sums, self.writer.times(inner, self.writer.lanes)
             )
             own = Block(row, index(1), block.number)
             self._call(listed, own, rows=1, sums=sums, held=bool(whole))
@@ -99,35 +102,40 @@ class Products:
         )
         slots = tuple(self.slots[place] for place in places)
         shape = TileShape(0, slots, self.sweep.block, shapes, starts, weights)
-        arguments = [self.rows.sums if sums is None else sums, *operands, *addresses]
+        arguments = [
+            self.sweeping.sums if sums is None else sums,
+            *operands,
+            *addresses,
+        ]
         if rows is None:
             self._call_for_height(shape, block.height, arguments)
         else:
-            function = self.rows.tiles.function(replace(shape, rows=rows))
+            function = self.sweeping.tiles.function(replace(shape, rows=rows))
             self.builder.call(function, arguments)
 
     def _operands(
         self, parts: Iterable[Part], block: Block, panel: int | None
     ) -> tuple[list[ir.Value], tuple[Operand, ...]]:
         """Addresses of weights, operands and lists, and what they look like."""
-        w, rows = self.writer, self.rows
+        w, own = self.writer, self.sweeping
         addresses: list[ir.Value] = []
         found: list[Operand] = []
         for part in parts:
             size = part.words * len(self.slots) * w.lanes
             start = part.panel + size // self.sweep.panels * (panel or 0)
             operand, lists = part.pairs or part.location, 0
-            addresses.append(w.at(rows.panels, w.times(self.tile, size), start))
-            addresses.append(rows.address(operand, block.first))
-            ahead = rows.fetch_panels and self.sweep.panels == 1
-            if rows.by_lists and part.listing is not None:
-                lists, ahead = rows.strides[part.listing.place.place], False
-                addresses.append(rows.address(part.listing.place, block.first))
+            addresses.append(w.at(own.panels, w.times(self.tile, size), start))
+            addresses.append(own.address(operand, block.first))
+            ahead = own.fetch_panels and self.sweep.panels == 1
+            ahead = ahead and not own.tiles.matrices
+            if own.by_lists and part.listing is not None:
+                lists, ahead = own.strides[part.listing.place.place], False
+                addresses.append(own.address(part.listing.place, block.first))
             elif ahead:
                 following = w.times(self._following(), size)
                 lines = w.times(block.number, part.words * w.lanes)
-                addresses.append(w.at(rows.panels, following, lines, start))
-            stride = rows.strides[operand.place]
+                addresses.append(w.at(own.panels, following, lines, start))
+            stride = own.strides[operand.place]
             found.append(Operand(stride, part.words, part.zeros, lists, ahead))
         return addresses, tuple(found)
 
@@ -147,13 +155,13 @@ class Products:
         for place in places:
             member, vector = divmod(place, self.sweep.vectors)
             accumulator = self.batch.members[member].accumulator
-            start = self.rows.group.accumulators[accumulator].init
+            start = self.sweeping.group.accumulators[accumulator].init
             if held or accumulator in self.begun:
                 kinds.append(HELD)
             elif start is None:
                 kinds.append(ZERO)
             else:
-                source = source_of(self.rows, start)
+                source = source_of(self.sweeping, start)
                 assert source is not None, "what lies nowhere is copied first"
                 base, stride, offset = source
                 kinds.append(stride)
@@ -162,10 +170,22 @@ class Products:
                 addresses.append(w.at(base, line, self.first, column))
         return tuple(kinds), addresses
 
+    def _configure(self, height: ir.Value) -> None:
+        """Give the processor's tiles so many rows, unless they have them."""
+        builder, place = self.builder, self.sweeping.configured
+        other = builder.icmp_signed("!=", builder.load(place, typ=INDEX), height)
+        with builder.if_then(other):
+            configure(self.writer, height)
+            builder.store(height, place)
+
     def _call_for_height(
         self, shape: TileShape, height: ir.Value, arguments: list[ir.Value]
     ) -> None:
         """Call the tile function of as many rows as there are."""
+        if self.sweeping.tiles.matrices:
+            self._configure(height)
+            self.builder.call(self.sweeping.tiles.function(shape), arguments)
+            return
         function = self.builder.function
         behind = function.append_basic_block("products")
         default = function.append_basic_block("none")
@@ -174,7 +194,7 @@ class Products:
             case = function.append_basic_block(f"rows{rows}")
             switch.add_case(index(rows), case)
             self.builder.position_at_end(case)
-            tile_function = self.rows.tiles.function(replace(shape, rows=rows))
+            tile_function = self.sweeping.tiles.function(replace(shape, rows=rows))
             self.builder.call(tile_function, arguments)
             self.builder.branch(behind)
         self.builder.position_at_end(default)

@@ -185,8 +185,8 @@ def _catch_up(r: _Rows, arguments: Sequence[ir.Value]) -> None:
             row = builder.load(builder.select(given, listed, own), typ=INDEX, align=8)
             builder.store(row, own, align=8)
             stamp = d.at(stamps, row)
-            # At once: the same row a second time has waited for nothing.
             r.fetch(w.at(weight, builder.mul(row, width)), width)
+            # At once: the same row a second time has waited for nothing.
             elapsed = builder.fsub(now, d.number(stamp))
             builder.store(elapsed, d.at(waited, member), align=8)
             builder.store(now, stamp, align=8)

@@ -49,7 +49,9 @@ class SweepWriter:
         draws: Draws | None,
         iteration: ir.Value | None,
         fetch_panels: bool,
+        configured: ir.Value,
     ) -> None:
+        self.configured = configured
         self.draws = draws
         self.fetch_panels = fetch_panels
         self.tiles_of = tiles_of
@@ -162,7 +164,8 @@ class SweepWriter:
         for pairs, part in sorted(rounded.items(), key=lambda item: item[0].start):
             with self.writer.loop(index(0), active) as row:
                 source = self.address(part.location, row)
-                write_row(self.writer, source, self.address(pairs, row), part.terms)
+                target = self.address(pairs, row)
+                write_row(self.writer, source, target, part.terms, part.words)
 
     def _block(self, tile: ir.Value, first: ir.Value, block: Block) -> None:
         w, row, height = self.writer, block.first, block.height

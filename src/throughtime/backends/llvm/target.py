@@ -1,13 +1,18 @@
 """The processor that code is made for: vector width, registers, fused arithmetic."""
 
+import ctypes
+import sys
 from dataclasses import dataclass
 from functools import cache
 
 from llvmlite import binding
 
 AVX512 = "avx512f"
+MATRICES = "amx-bf16"
 AVX2 = "avx2"
 BFLOAT16 = "avx512bf16"
+ARCH_PRCTL, REQUEST_PERMISSION, TILE_DATA = 158, 0x1023, 18
+"""Numbers of Linux on x86-64."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,11 @@ class Target:
         """Whether one instruction multiplies and adds pairs of bfloat16."""
         return self.vector_bytes == 64 and f"+{BFLOAT16}" in self.features.split(",")
 
+    @property
+    def matrices(self) -> bool:
+        """Whether one instruction multiplies tiles of matrices in bfloat16."""
+        return self.bfloat16 and f"+{MATRICES}" in self.features.split(",")
+
     def machine(self) -> binding.TargetMachine:
         """LLVM's code generator for this processor."""
         prepare()
@@ -79,7 +89,24 @@ def host() -> Target:
     """The processor that this process runs on."""
     prepare()
     found = binding.get_host_cpu_features()
+    if found.get(MATRICES) and not matrices_permitted():
+        found[MATRICES] = False
     return target_for(binding.get_host_cpu_name(), found.flatten(), dict(found))
+
+
+def matrices_permitted() -> bool:
+    """Ask the system for the tiles of matrices, which a process has on request alone.
+
+    Linux saves them for each thread from then on (arch_prctl(2), ARCH_REQ_XCOMP_PERM).
+    """
+    try:
+        call = ctypes.CDLL(None, use_errno=True).syscall
+    except (OSError, AttributeError, TypeError):
+        return False
+    if sys.platform != "linux":
+        return False
+    numbers = map(ctypes.c_long, (ARCH_PRCTL, REQUEST_PERMISSION, TILE_DATA))
+    return bool(call(*numbers) == 0)
 
 
 def target_for(cpu: str, features: str, found: dict[str, bool]) -> Target:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
+from throughtime.backends.llvm.matrix_tiles import write_matrix_tile
 from throughtime.backends.llvm.pairs import add_dot
 from throughtime.backends.llvm.patterns import length_of, unit_of
 from throughtime.backends.llvm.vector_math import VectorMath
@@ -52,10 +53,11 @@ class Operand:
 class TileShape:
     """Everything that a tile function is made for.
 
-    ``slots`` are the accumulators it adds to, of ``block`` rows each. ``starts`` say
-    for each slot where it starts from: `HELD`, `ZERO`, or the distance between rows.
-    ``weights`` say for each slot in which of the panels side by side its weights lie,
-    and how many vectors behind the first one.
+    ``rows`` is 0 where the processor's own tiles know them. ``slots`` are the
+    accumulators it adds to, of ``block`` rows each. ``starts`` say for each slot where
+    it starts from: `HELD`, `ZERO`, or the distance between rows. ``weights`` say for
+    each slot in which of the panels side by side its weights lie, and how many vectors
+    behind the first one.
     """
 
     rows: int
@@ -82,8 +84,10 @@ class Tiles:
         math: VectorMath,
         *,
         bfloat16: bool = False,
+        matrices: bool = False,
     ) -> None:
         self.bfloat16 = bfloat16
+        self.matrices = matrices
         self.module = module
         self.element = element
         self.lanes = lanes
@@ -114,6 +118,9 @@ class Tiles:
         sums, *rest = function.args
         given = iter(rest)
         operands = [[next(given) for _ in range(part.pointers)] for part in shape.parts]
+        if self.matrices:
+            self._write_matrices(w, shape, sums, operands, list(given))
+            return
         places = [
             w.at(sums, (slot * shape.block + row) * self.lanes)
             for row in range(shape.rows)
@@ -125,6 +132,27 @@ class Tiles:
         for value, place in zip(totals, places, strict=True):
             builder.store(value, place, align=self.item_bytes)
         builder.ret_void()
+
+    def _write_matrices(
+        self,
+        w: Writer,
+        shape: TileShape,
+        sums: ir.Value,
+        operands: Sequence[Sequence[ir.Value]],
+        addresses: Sequence[ir.Value],
+    ) -> None:
+        given = iter(addresses)
+        starts: list[tuple[ir.Value, int] | None] = []
+        for slot, start in zip(shape.slots, shape.starts, strict=True):
+            if start == ZERO:
+                starts.append(None)
+            elif start == HELD:
+                place = w.at(sums, slot * shape.block * self.lanes)
+                starts.append((place, self.lanes))
+            else:
+                starts.append((next(given), start))
+        write_matrix_tile(w, shape, sums, operands, starts)
+        w.builder.ret_void()
 
     def _start(
         self,

@@ -96,10 +96,11 @@ def tiling_of(
     thin_height = target.rows(thin_width)
     if may:
         step = lcm(height, thin_height)
-    panel = step * max(1, PANEL_BYTES // (right.size * item_bytes * step))
+    far = copy and widths[left.buffer] * item_bytes >= PAGE_BYTES
+    most = right.size if not far else max(right.size, BLOCK)
+    panel = step * max(1, PANEL_BYTES // (most * item_bytes * step))
     most = min(panel, -(-left.size // step) * step)
     lanes = target.lanes(item_bytes)
-    far = widths[left.buffer] * item_bytes >= PAGE_BYTES
     return Tiling(
         left.size,
         right.size,
@@ -110,7 +111,7 @@ def tiling_of(
         width,
         step,
         panel,
-        _odd_lines(most, item_bytes) if copy and far else 0,
+        _odd_lines(most, item_bytes) if far else 0,
         _thin(thin_height, thin_width, most, right.size, lanes, item_bytes)
         if may
         else None,

@@ -15,6 +15,8 @@ PER_MEETING = 1.3e11
 """Multiply-adds that pay for a meeting of threads, for each second that it takes: what
 one thread does in that time, twice to halve it, and the time that the others' units
 take to come from their caches."""
+SOONEST = 2e-8
+"""Seconds that no two cores meet within."""
 
 
 def hoists(batch: int) -> bool:
@@ -31,8 +33,10 @@ def shares_units(batch: int, work: int) -> bool:
 
     ``work`` is what `step_work` says of the half that runs.
     """
-    if batch >= torch.get_num_threads() or not work or give_up() is None:
+    if batch >= torch.get_num_threads() or give_up() is None:
         return False
+    if batch * work < PER_MEETING * SOONEST:
+        return False  # whatever a meeting takes here
     # Needs llvmlite, which the other backends do without.
     from throughtime.backends.llvm.meeting import seconds_to_meet
 
