@@ -6,9 +6,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.backends.layers import Case, draw, engine_of, through_engine, ways
+from tests.backends.layers import (
+    Case,
+    assert_equal_bits,
+    draw,
+    engine_of,
+    through_engine,
+    ways,
+)
 from tests.backends.test_llvm_determinism import CELLS, Normed
-from throughtime.backends.llvm import target
+from throughtime.backends.llvm import kernel
 from throughtime.backends.llvm.target import host
 from throughtime.cells import GRU, LSTM, LayerNormLSTM
 from throughtime.graph import Cell, StepGraph, trace
@@ -94,9 +101,8 @@ def test_rows_do_not_depend_on_others() -> None:
 
 def without_matrices(made: Engine) -> Engine:
     """The same engine by instructions of vectors, as other processors have them."""
-    weaker = [f for f in host().features.split(",") if not f.startswith("+amx")]
-    other = replace(host(), features=",".join(weaker))
-    assert not other.matrices
+    other = host().without_matrices()
+    assert other.bfloat16 and not other.matrices
     for way in (*ways(split_units=False), *ways(split_units=True)):
         made.kernels[way] = made.compile(way, other)
     return made
@@ -152,10 +158,11 @@ def test_the_number_of_rows_changes_no_row() -> None:
 def test_a_system_that_refuses_tiles_gets_vectors(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(target, "matrices_permitted", lambda: False)
-    weaker = target.host.__wrapped__()
-    assert weaker.bfloat16 and not weaker.matrices
-    assert weaker.key != host().key
+    graph = trace(LSTM(), 17, 33)
+    case = draw(graph, 4, 18, weights=0.2).to(torch.float32)
+    expected = through_engine(without_matrices(with_pairs(graph)), case)
+    monkeypatch.setattr(kernel, "matrices_permitted", lambda: False)
+    assert_equal_bits(through_engine(with_pairs(graph), case), expected)
 
 
 @needs_matrices

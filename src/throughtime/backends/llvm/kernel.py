@@ -31,7 +31,7 @@ from throughtime.backends.llvm.profile import (
     watching,
 )
 from throughtime.backends.llvm.rows import ONCE, Again, Rows, sum_shift
-from throughtime.backends.llvm.target import Target, host
+from throughtime.backends.llvm.target import Target, host, matrices_permitted
 from throughtime.backends.llvm.threads import OpenMP, give_up, run_in_pool
 from throughtime.graph.programs import Plan
 
@@ -307,6 +307,8 @@ def compile_half(
         The processor; by default the one this process runs on.
     """
     chosen = target or host()
+    if settings.bfloat16 and chosen.matrices and not matrices_permitted():
+        chosen = chosen.without_matrices()
     programs = plan.backward if backward else plan.forward
     contractions = plan.contractions if backward else ()
     shapes = [plan.nodes[index].shape for index in plan.operands]

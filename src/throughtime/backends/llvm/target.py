@@ -2,7 +2,7 @@
 
 import ctypes
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from llvmlite import binding
@@ -63,6 +63,12 @@ class Target:
         """Whether one instruction multiplies tiles of matrices in bfloat16."""
         return self.bfloat16 and f"+{MATRICES}" in self.features.split(",")
 
+    def without_matrices(self) -> "Target":
+        """The same processor without tiles of matrices."""
+        features = self.features.split(",")
+        kept = [f"-{MATRICES}" if f == f"+{MATRICES}" else f for f in features]
+        return replace(self, features=",".join(kept))
+
     def machine(self) -> binding.TargetMachine:
         """LLVM's code generator for this processor."""
         prepare()
@@ -89,15 +95,15 @@ def host() -> Target:
     """The processor that this process runs on."""
     prepare()
     found = binding.get_host_cpu_features()
-    if found.get(MATRICES) and not matrices_permitted():
-        found[MATRICES] = False
     return target_for(binding.get_host_cpu_name(), found.flatten(), dict(found))
 
 
+@cache
 def matrices_permitted() -> bool:
     """Ask the system for the tiles of matrices, which a process has on request alone.
 
-    Linux saves them for each thread from then on (arch_prctl(2), ARCH_REQ_XCOMP_PERM).
+    Linux saves them for each thread from then on, and wants larger stacks for signals
+    (arch_prctl(2), ARCH_REQ_XCOMP_PERM): who does not need them does not ask.
     """
     try:
         call = ctypes.CDLL(None, use_errno=True).syscall
