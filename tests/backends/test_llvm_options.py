@@ -59,20 +59,6 @@ def test_sums_of_many_terms_are_those_of_the_reference(cell: Cell) -> None:
     assert_near(through_engine(made, case), results(graph, case, "reference"), 1e-12)
 
 
-def test_our_own_pool_packs_large_panels() -> None:
-    graph = trace(Elman(), 64, 450)
-    case = draw(graph, 3, 9, weights=0.05).to(torch.float32)
-    made = Engine(text_of(graph), True, " ".join(case.inputs), torch.float32)
-    expected, before = through_engine(made, case), torch.get_num_threads()
-    made.library = None
-    try:
-        for threads in (1, 2, 3):
-            torch.set_num_threads(threads)
-            assert_equal_bits(through_engine(made, case), expected)
-    finally:
-        torch.set_num_threads(before)
-
-
 def same_bits_without(
     cell: Cell, option: str, shapes: Sequence[Shape] = SHAPES
 ) -> None:

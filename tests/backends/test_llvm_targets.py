@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from tests.backends.layers import (
+    Case,
     assert_equal_bits,
     assert_near,
     draw,
@@ -20,8 +21,8 @@ from tests.backends.layers import (
 from tests.backends.test_llvm_determinism import BATCH, CELLS, SIZE, STEPS
 from tests.covering import crossed
 from throughtime.backends.llvm.target import forced, host
-from throughtime.cells import GRU, LSTM
-from throughtime.graph import Cell, trace
+from throughtime.cells import GRU, LSTM, Elman
+from throughtime.graph import Cell, StepGraph, trace
 from throughtime.nn.compiled.engine import Engine
 
 X86 = pytest.mark.skipif(
@@ -66,7 +67,15 @@ def test_fused_arithmetic_has_the_same_bits_in_vectors_of_any_width(cell: Cell) 
 @crossed(cell=CELLS, lengths=[None, [STEPS] * 30 + [2] * 31])
 def test_our_own_pool_of_threads(cell: Cell, lengths: list[int] | None) -> None:
     graph = trace(cell, *SIZE)
-    case = draw(graph, STEPS, BATCH, lengths=lengths, weights=0.2)
+    same_by_our_own_pool(graph, draw(graph, STEPS, BATCH, lengths=lengths, weights=0.2))
+
+
+def test_our_own_pool_packs_large_panels() -> None:
+    graph = trace(Elman(), 64, 450)
+    same_by_our_own_pool(graph, draw(graph, 3, 9, weights=0.05))
+
+
+def same_by_our_own_pool(graph: StepGraph, case: Case) -> None:
     made = engine_of(graph, torch.float64, training=True)
     expected, before = through_engine(made, case), torch.get_num_threads()
     made.library = None
