@@ -2,8 +2,9 @@
 
 Where a processor has them (Intel's AMX), one instruction multiplies sixteen rows of 32
 numbers in bfloat16 by 32 terms of the weights of sixteen units, and adds the products
-in float32, term after term. Panels and rounded rows lie as it wants them already. It
-takes smaller numbers than float32's normal ones for 0.
+in float32, in an order of its own that is the same for every row. Panels and rounded
+rows lie as it wants them already. It takes smaller numbers than float32's normal ones
+for 0.
 """
 
 from collections.abc import Sequence
@@ -26,8 +27,6 @@ SUMS, OPERAND, WEIGHTS = 4, 4, (5, 6, 7)
 """Tiles of sums, from the first one on; the one of the operand; those of weights."""
 CONFIGURATION = 64
 """Bytes that say how large each tile is."""
-
-
 INSTRUCTIONS: dict[str, list[ir.Type]] = {
     "ldtilecfg": [POINTER],
     "tilerelease": [],

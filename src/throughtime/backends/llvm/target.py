@@ -103,7 +103,8 @@ def matrices_permitted() -> bool:
     """Ask the system for the tiles of matrices, which a process has on request alone.
 
     Linux saves them for each thread from then on, and wants larger stacks for signals
-    (arch_prctl(2), ARCH_REQ_XCOMP_PERM): who does not need them does not ask.
+    (arch_prctl(2), ARCH_REQ_XCOMP_PERM): who does not need them does not ask. A refusal
+    holds for the rest of the process.
     """
     try:
         call = ctypes.CDLL(None, use_errno=True).syscall
