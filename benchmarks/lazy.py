@@ -19,8 +19,7 @@ from torch import Tensor, nn
 
 import throughtime as tt
 from benchmarks.measuring import Timing, measure_in_turn
-from benchmarks.update_loops import update_loop
-from throughtime.optim.flow import time_of_fobos
+from benchmarks.update_loops import fobos, update_loop
 
 RATE, L1, L2 = 0.1, 1e-5, 1e-5
 EXAMPLES = 64
@@ -55,9 +54,7 @@ class Weights:
 def kernel(name: str, on: Weights) -> Run:
     """Give updates of all examples, ``"lazy"`` or ``"dense"`` ones."""
     slopes = [(rows, on.gradient[: len(rows)]) for rows in on.rows]
-    step = RATE, RATE * L1, 1 / (1 + RATE * L2)
-    settings = time_of_fobos(RATE, L2), L1, L2, *step
-    return update_loop(name, on.weight, on.stamps, slopes, settings)
+    return update_loop(name, on.weight, on.stamps, slopes, fobos(RATE, L1, L2))
 
 
 def whole_step(on: Weights, sparse: bool) -> Run:

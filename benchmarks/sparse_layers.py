@@ -20,7 +20,7 @@ from torch import Tensor, nn
 import throughtime as tt
 from benchmarks.lazy import table_of
 from benchmarks.measuring import Timing, measure_in_turn
-from benchmarks.update_loops import update_loop
+from benchmarks.update_loops import fobos, update_loop
 from throughtime.backends.llvm.row_updates import row_kernels
 from throughtime.nn.sparse_inputs import look_up, of_weight
 from throughtime.optim.flow import time_of_fobos
@@ -68,11 +68,9 @@ class Layer:
 
     def updates(self, name: str) -> Run:
         """Give updates with the gradients of all batches, ``"lazy"`` or dense ones."""
-        step = RATE, RATE * L1, 1 / (1 + RATE * L2)
-        settings = time_of_fobos(RATE, L2), L1, L2, *step
         examples = [(b.named.features, of_weight(self.error, b)) for b in self.batches]
         stamps = torch.zeros(len(self.weight), dtype=torch.float64)
-        return update_loop(name, self.weight, stamps, examples, settings)
+        return update_loop(name, self.weight, stamps, examples, fobos(RATE, L1, L2))
 
     def lazy(self) -> None:
         """Catch up, look up, the gradient of the rows, update."""

@@ -15,6 +15,7 @@ from torch import Tensor
 from throughtime.backends.llvm.compile import Code, load, object_code
 from throughtime.backends.llvm.row_updates import row_kernels
 from throughtime.backends.llvm.target import host
+from throughtime.optim.flow import time_of_fobos
 
 EXAMPLE_WORDS = 3
 """Words of an example: addresses of its rows and of their gradient, rows."""
@@ -75,6 +76,11 @@ def _compiled() -> Code:
         for name, body in bodies.items()
     )
     return load(object_code(text, host()), host())
+
+
+def fobos(rate: float, l1: float, l2: float) -> tuple[float, ...]:
+    """What `update_loop` needs for steps of FOBOS with a constant rate."""
+    return time_of_fobos(rate, l2), l1, l2, rate, rate * l1, 1 / (1 + rate * l2)
 
 
 def update_loop(

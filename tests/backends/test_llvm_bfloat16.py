@@ -11,6 +11,7 @@ from tests.backends.layers import (
     assert_equal_bits,
     draw,
     engine_of,
+    select,
     through_engine,
     ways,
 )
@@ -86,15 +87,7 @@ def test_rows_do_not_depend_on_others() -> None:
     case = draw(graph, 4, 26, weights=0.2).to(torch.float32)
     made = with_pairs(graph)
     whole = through_engine(made, case)["output"].view(4, 26, 33)
-    rows = case.inputs["x"].view(4, 26, 17)[:, :9].reshape(36, 17)
-    part = replace(
-        case,
-        inputs={"x": rows},
-        initial=[state[:9] for state in case.initial],
-        gradient=case.gradient.view(4, 26, 33)[:, :9].reshape(36, 33),
-        state_gradients=[value[:9] for value in case.state_gradients],
-        batch=9,
-    )
+    part = select(case, torch.arange(9))
     found = through_engine(made, part)["output"].view(4, 9, 33)
     assert torch.equal(found, whole[:, :9])
 
@@ -140,16 +133,7 @@ def test_the_number_of_rows_changes_no_row() -> None:
     whole = draw(graph, 3, 40, weights=0.2).to(torch.float32)
     expected = through_engine(made, whole)["output"].view(3, 40, 33)
     for batch in (1, 2, 15, 16, 17, 31, 33):
-        rows = whole.inputs["x"].view(3, 40, 17)[:, :batch].contiguous()
-        error = whole.gradient.view(3, 40, 33)[:, :batch]
-        part = replace(
-            whole,
-            inputs={"x": rows.view(3 * batch, 17)},
-            initial=[state[:batch] for state in whole.initial],
-            gradient=error.contiguous().view(3 * batch, 33),
-            state_gradients=[value[:batch] for value in whole.state_gradients],
-            batch=batch,
-        )
+        part = select(whole, torch.arange(batch))
         found = through_engine(made, part)["output"].view(3, batch, 33)
         assert torch.equal(found, expected[:, :batch])
 

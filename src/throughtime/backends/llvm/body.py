@@ -156,11 +156,8 @@ class BodyWriter:
 
     def _share(self, whole: ir.Value) -> tuple[ir.Value, ir.Value]:
         """Give this thread's part of so many things."""
-        builder = self.writer.builder
         _, thread, team = self.function.args
-        low = builder.sdiv(builder.mul(whole, thread), team)
-        following = builder.mul(whole, builder.add(thread, index(1)))
-        return low, builder.sdiv(following, team)
+        return self.writer.share(whole, thread, team)
 
     def _meet(self) -> None:
         """Prepare the barrier behind every sweep."""

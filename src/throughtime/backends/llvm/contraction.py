@@ -127,11 +127,8 @@ class ContractionWriter:
 
     def _share(self, whole: int, step: int) -> tuple[ir.Value, ir.Value]:
         """Give this thread's part of ``whole`` rows of the result, in whole steps."""
-        builder = self.writer.builder
         _, thread, team = self.function.args
-        pieces = index(-(-whole // step))
-        low = builder.sdiv(builder.mul(pieces, thread), team)
-        high = builder.sdiv(builder.mul(pieces, builder.add(thread, index(1))), team)
+        low, high = self.writer.share(index(-(-whole // step)), thread, team)
         last = self.writer.minimum(self.writer.times(high, step), index(whole))
         return self.writer.times(low, step), last
 

@@ -307,7 +307,7 @@ def compile_half(
         The processor; by default the one this process runs on.
     """
     chosen = target or host()
-    if settings.bfloat16 and chosen.matrices and not matrices_permitted():
+    if settings.matrices(chosen) and not matrices_permitted():
         chosen = chosen.without_matrices()
     programs = plan.backward if backward else plan.forward
     contractions = plan.contractions if backward else ()
@@ -323,7 +323,7 @@ def compile_half(
             "scratch_width": source.scratch_width,
             "regions": [asdict(work) for work in source.regions],
             # A square of pairs may be packed past the last word of its tile.
-            "packs_apart": not settings.bfloat16 or chosen.matrices,
+            "packs_apart": not settings.bfloat16 or settings.matrices(chosen),
         }
         code = object_code(source.text, chosen)
         half = "backward" if backward else "forward"

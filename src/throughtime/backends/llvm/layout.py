@@ -105,7 +105,7 @@ class Sweep:
     panels: int = 1
     """Tiles of panels that lie side by side in one of these tiles."""
     row_by_row: bool = False
-    """Whether what goes by lists is added for one row after the other."""
+    """Whether lists are added for one row of a block after the other."""
 
     def slots(self, batch: Batch) -> tuple[int, ...]:
         """Accumulators of a row in a batch, vector by vector."""
@@ -149,7 +149,7 @@ class Layout:
         self.options = settings.options
         self.split_units = settings.split_units and splittable(program)
         self.bfloat16 = settings.bfloat16
-        self.matrices = settings.bfloat16 and target.matrices
+        self.matrices = settings.matrices(target)
         self.scratch_width = schedule.scratch_width
         self._pairs: dict[tuple[Location, int], Location] = {}
         self._item_bytes = settings.item_bytes
@@ -220,10 +220,9 @@ class Layout:
         """
         if not sweep.leaves_out:
             return (sweep,)
-        pairs = self._side_by_side(sweep, 2)
-        block = sweep.block if _lists_last(sweep) else 1
-        own = replace(self._side_by_side(sweep, 2), block=block, row_by_row=True)
-        return sweep, pairs, own
+        pairs, last = self._side_by_side(sweep, 2), _lists_last(sweep)
+        block = sweep.block if last else 1
+        return sweep, pairs, replace(pairs, block=block, row_by_row=last)
 
     def _side_by_side(self, sweep: Sweep, panels: int) -> Sweep:
         """So many tiles in one, or fewer where those do not divide them."""

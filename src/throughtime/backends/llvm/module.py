@@ -113,7 +113,7 @@ class _ModuleWriter:
         self.element = ELEMENTS[self.item_bytes]
         self.target = target
         self.lanes = target.lanes(self.item_bytes)
-        self.matrices = settings.bfloat16 and target.matrices
+        self.matrices = settings.matrices(target)
         self.widths = dict(widths)
         self.columns = columns
         self.arguments = Arguments()
@@ -228,12 +228,7 @@ class _ModuleWriter:
         table, thread, team = function.args
 
         def share(tiles: int) -> tuple[ir.Value, ir.Value]:
-            whole, following = index(tiles), builder.add(thread, index(1))
-            low, high = (
-                builder.sdiv(builder.mul(whole, number), team)
-                for number in (thread, following)
-            )
-            return low, high
+            return writer.share(index(tiles), thread, team)
 
         for layout in layouts:
             PanelWriter(

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from throughtime.backends.llvm.target import Target
+
 
 @dataclass(frozen=True)
 class Options:
@@ -46,3 +48,7 @@ class Settings:
     """Let threads of a loop share the units of every row rather than the rows: for
     fewer rows than threads. The numbers are the same."""
     options: Options = Options()
+
+    def matrices(self, target: Target) -> bool:
+        """Whether products run on tiles of matrices, which are of bfloat16 alone."""
+        return self.bfloat16 and target.matrices

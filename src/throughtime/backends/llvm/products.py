@@ -47,8 +47,8 @@ class Products:
 
     def write(self, block: Block) -> None:
         """Add all products of the rows there are."""
-        parts, lists = self.batch.parts, self.sweeping.by_lists
-        if not (lists and self.sweep.row_by_row) or self.sweep.block == 1:
+        parts = self.batch.parts
+        if not self.sweep.row_by_row:
             self._call(parts, block)
             return
         alone = self.builder.icmp_signed("==", block.height, index(1))

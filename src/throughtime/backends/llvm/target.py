@@ -106,11 +106,11 @@ def matrices_permitted() -> bool:
     (arch_prctl(2), ARCH_REQ_XCOMP_PERM): who does not need them does not ask. A refusal
     holds for the rest of the process.
     """
-    try:
-        call = ctypes.CDLL(None, use_errno=True).syscall
-    except (OSError, AttributeError, TypeError):
-        return False
     if sys.platform != "linux":
+        return False
+    try:
+        call = ctypes.CDLL(None).syscall
+    except (OSError, AttributeError):
         return False
     numbers = map(ctypes.c_long, (ARCH_PRCTL, REQUEST_PERMISSION, TILE_DATA))
     return bool(call(*numbers) == 0)

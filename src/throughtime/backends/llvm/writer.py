@@ -82,6 +82,17 @@ class Writer:
         """Larger of two indices."""
         return self.builder.select(self.builder.icmp_signed("<", a, b), b, a)
 
+    def share(
+        self, whole: ir.Value, thread: ir.Value, team: ir.Value
+    ) -> tuple[ir.Value, ir.Value]:
+        """A thread's part of so many things: its first one and the next thread's."""
+        builder, following = self.builder, self.builder.add(thread, index(1))
+        low, high = (
+            builder.sdiv(builder.mul(whole, number), team)
+            for number in (thread, following)
+        )
+        return low, high
+
     def at(self, base: ir.Value, *offsets: ir.Value | int) -> ir.Value:
         """Address of the number that lies the sum of offsets behind the base."""
         total: ir.Value | None = None

@@ -112,10 +112,9 @@ class Engine:
     ) -> Half:
         """The compiled half that serves so many sequences."""
         few = hoists(batch) or not self.options.project_in_loop
-        over, split = overwrite and self.overlay is not None, self._splits
-        way = Way(
-            backward, not backward and few, split(batch, backward), over, contract
-        )
+        over = overwrite and self.overlay is not None
+        split = self._splits(batch, backward)
+        way = Way(backward, not backward and few, split, over, contract)
         if way not in self.kernels:
             with _compiling:
                 if way not in self.kernels:
