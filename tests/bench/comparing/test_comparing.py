@@ -174,8 +174,8 @@ def test_a_model_that_fails_is_a_row_that_says_why() -> None:
 
 
 def test_ctrl_c_keeps_what_was_measured() -> None:
-    text = text_dataset(SENTENCE * 300, "text")
-    timer = threading.Timer(2.0, os.kill, (os.getpid(), signal.SIGINT))
+    text = text_dataset(SENTENCE * 2000, "text")
+    timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
 
     def say(line: str) -> None:
         if line.startswith("marginal"):

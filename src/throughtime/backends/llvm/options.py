@@ -1,8 +1,10 @@
 """What compiled code does for the sake of speed alone; each can be left out."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from throughtime.backends.llvm.target import Target
+if TYPE_CHECKING:  # options are read where llvmlite is missing
+    from throughtime.backends.llvm.target import Target
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,6 @@ class Settings:
     fewer rows than threads. The numbers are the same."""
     options: Options = Options()
 
-    def matrices(self, target: Target) -> bool:
+    def matrices(self, target: "Target") -> bool:
         """Whether products run on tiles of matrices, which are of bfloat16 alone."""
         return self.bfloat16 and target.matrices
