@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from tests.compare import assert_close
-from throughtime.cells import GRU, LSTM, Elman, Feedforward, PeepholeLSTM
+from throughtime.cells import GRU, LSTM, Elman, Feedforward, PeepholeLSTM, Zoneout
 from throughtime.errors import BadResets, ResetsOfPacked
 from throughtime.graph import Cell, Input, Parameter, State, Value
 from throughtime.math import sigmoid, tanh
 from throughtime.nn import Recurrent
+from throughtime.nn.beginning_anew import begins_in_step
+from throughtime.nn.watching import watch
 
 F, H = 3, 5
 
@@ -217,6 +219,58 @@ def test_a_cell_without_states_has_nothing_to_reset(backend: str) -> None:
     module = build(Feedforward(), backend)
     x, resets = torch.randn(4, 2, F, dtype=torch.float64), torch.ones(4, 2).bool()
     assert_close(module(x, resets=resets)[0], module(x)[0])
+
+
+@pytest.mark.parametrize("lengths", [None, [9, 0, 4, 9]])
+@pytest.mark.parametrize("settings", [{}, {"bidirectional": True, "num_layers": 2}])
+@pytest.mark.parametrize("cell", [Elman("relu"), LSTM(), GRU(reset_after=False)])
+def test_inside_the_step_and_as_parts(
+    cell: Cell, settings: dict[str, Any], lengths: list[int] | None
+) -> None:
+    module = build(cell, "llvm", **settings)
+    x = torch.randn(9, 4, F, dtype=torch.float64, requires_grad=True)
+    runs = module.num_layers * module.directions
+    state = [torch.randn(runs, 4, H, dtype=torch.float64) for _ in module.state_names]
+    call: dict[str, Any] = {"lengths": lengths, "resets": torch.rand(9, 4) < 0.3}
+    assert begins_in_step(module, x)
+    inside = module(x, state, **call)
+    packed = module(x, state, **call, return_all=True)
+    assert torch.equal(inside[0], packed[0])
+    for own, other in zip(inside[1], packed[1], strict=True):
+        assert torch.equal(own, other)
+    wanted = x, *module.parameters()
+    found = (torch.autograd.grad(y[0].square().sum(), wanted) for y in (inside, packed))
+    for own, other in zip(*found, strict=True):
+        assert_close(own, other)
+
+
+def test_who_wants_parts_gets_them() -> None:
+    x = torch.zeros(3, 2, F, dtype=torch.float64)
+    assert begins_in_step(build(LSTM(), "llvm"), x)
+    assert not begins_in_step(build(LSTM(), "reference"), x)
+    assert not begins_in_step(build(Feedforward(), "llvm"), x)
+    assert not begins_in_step(build(LSTM(), "llvm", checkpoint="1MB"), x)
+    assert not begins_in_step(build(Zoneout(LSTM(), h=0.1), "llvm"), x)
+    watched = build(LSTM(), "llvm")
+    with watch(watched):
+        assert not begins_in_step(watched, x)
+    assert begins_in_step(watched, x)
+
+
+def test_a_nan_stays_in_its_part(backend: str) -> None:
+    module = build(LSTM(), backend)
+    x = torch.randn(6, 2, F, dtype=torch.float64)
+    x[1, 0] = torch.nan
+    x.requires_grad_()
+    resets = torch.zeros(6, 2, dtype=torch.bool)
+    resets[3, 0] = True
+    output, _ = module(x, resets=resets)
+    bad = torch.zeros(6, 2, dtype=torch.bool)
+    bad[1:3, 0] = True
+    assert torch.equal(output.isnan().any(-1), bad)
+    (gradient,) = torch.autograd.grad(output.sum(), x)
+    bad[0, 0] = True
+    assert torch.equal(gradient.isnan().any(-1), bad)
 
 
 @pytest.mark.parametrize("threads", [1, 3])

@@ -159,7 +159,7 @@ def layer_bounds(module: Layers) -> dict[tuple[int, int], GradientBounds]:
     found = {}
     for place, (_, parameters) in enumerate(module.weights()):
         layer, direction = divmod(place, module.directions)
-        read = _Reading(module.evaluated[layer], parameters)
+        read = _Reading(module.variants.evaluated[layer], parameters)
         found[layer, direction] = gradient_bounds(*read.step())
     return found
 

@@ -171,11 +171,11 @@ def _passage(
         torch.cat([start[None], own[:-1]])[: len(own)]
         for start, own in zip(first, after, strict=True)
     ]
-    x, graphs = inputs["x"], [one.graph for one in module._exposed]
+    x, graphs = inputs["x"], [one.graph for one in module.variants.exposed]
     return Passage(
         layer,
         direction,
-        module.evaluated[layer],
+        module.variants.evaluated[layer],
         module._parameters_of(layer, direction),
         inputs,
         tuple(before),

@@ -142,8 +142,11 @@ def _is_zero_often(nodes: Sequence[Node], node: Node, found: set[int]) -> bool:
         case "maximum" | "minimum":
             return all(given) or any(_is_zero(nodes[a]) for a in node.arguments)
         case "where":
-            ways = node.arguments[1:]
-            return all(given[1:]) or any(_is_zero(nodes[a]) for a in ways)
+            chosen, *ways = node.arguments
+            zero = [a in found or _is_zero(nodes[a]) for a in ways]
+            # One choice for all units says nothing of how many of them are 0.
+            apart = nodes[chosen].size == node.size > 1
+            return all(zero) or (apart and any(_is_zero(nodes[a]) for a in ways))
         case "multiply":
             return any(given)
         case "divide" | "slice":

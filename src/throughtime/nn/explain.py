@@ -344,7 +344,7 @@ def _of_module(
     like = next(module.parameters(), torch.empty(0))
     return Explanation(
         title=title,
-        graphs=module.running if module.training else module.evaluated,
+        graphs=module.running if module.training else module.variants.evaluated,
         choice=module.choice(like.dtype, like.device),
         dtype=like.dtype,
         module=module,

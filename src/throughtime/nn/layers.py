@@ -1,5 +1,6 @@
 """A stack of recurrent layers: its parameters, and rows through all of them."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
@@ -9,11 +10,10 @@ from torch.nn import functional
 
 from throughtime.errors import BackendCannotServe
 from throughtime.graph import StepGraph
-from throughtime.graph.evaluation import evaluated
-from throughtime.graph.exposing import exposed
 from throughtime.graph.random_values import is_random
-from throughtime.graph.serialize import text_of
+from throughtime.graph.resetting import RESETS, start_name
 from throughtime.graph.zeros import tell_layers, zero_values
+from throughtime.nn import beginning_anew
 from throughtime.nn.checkpointing import Checkpoint, Spacing
 from throughtime.nn.choice import Choice, check_backend, choose, plain_operation
 from throughtime.nn.execution import flatten, run_layer
@@ -32,6 +32,7 @@ from throughtime.nn.settings import (
 )
 from throughtime.nn.sparse_inputs import SparseInputs
 from throughtime.nn.states import state_class
+from throughtime.nn.variants import Variants
 
 if TYPE_CHECKING:
     from throughtime.nn.watching import WatchedCall, Watching
@@ -113,29 +114,23 @@ class Layers(SparseInputs):
         self.learns_starts = any(state.learned for state in self.graphs[0].states)
         self._derive_graphs()
         # By layer, direction and name in the running graph: the name in the module.
-        self._names: dict[tuple[int, int], dict[str, str]] = {}
+        self._names = defaultdict[tuple[int, int], dict[str, str]](dict)
+        self._starts = defaultdict[tuple[int, int], dict[str, str]](dict)
         self._register_parameters(device, dtype)
         self.flatten_parameters()
         self.reset_parameters()
 
     def _derive_graphs(self) -> None:
-        """What follows from the graphs, and graphs for other calls than training's."""
         operations = {plain_operation(graph) for graph in self.running}
         self._operation = operations.pop() if len(operations) == 1 else ""
         self._draws = tuple(is_random(graph) for *_, graph in self._runs())
         self.random = any(self._draws)
-        # What runs in evaluation: every random value is at its mean.
-        self.evaluated = tuple(map(evaluated, self.running))
-        self._exposed = tuple(map(exposed, self.running))
-        self._exposed_means = tuple(map(exposed, self.evaluated))
-        shown = (one.graph for one in (*self._exposed, *self._exposed_means))
-        for graph in (*self.running, *self.evaluated, *shown):
-            text_of(graph)  # a program that torch compiles can read it, not write it
+        self.variants = Variants(self.running)
 
     def _register_parameters(self, device: Device, dtype: torch.dtype | None) -> None:
         for layer, direction, graph in self._runs():
-            names: dict[str, str] = {}
-            self._names[layer, direction] = names
+            names = self._names[layer, direction]
+            starts = self._starts[layer, direction]
             for declared in graph.parameters:
                 check_initialisation(declared, graph.cell)
                 name = self._parameter_name(declared.name, layer, direction)
@@ -152,6 +147,7 @@ class Layers(SparseInputs):
                     empty = torch.empty(state.size, device=device, dtype=dtype)
                     name = self._start_name(state.name, layer, direction)
                     self.register_parameter(name, nn.Parameter(empty))
+                    starts[start_name(state.name)] = name
 
     @property
     def directions(self) -> int:
@@ -209,12 +205,18 @@ class Layers(SparseInputs):
         found = self._parameters_of(layer, direction)
         return found if layer else {**found, **self.matrices(direction)}
 
-    def _parameters_of(self, layer: int, direction: int) -> dict[str, Tensor]:
+    def _parameters_of(
+        self, layer: int, direction: int, *, starts: bool = False
+    ) -> dict[str, Tensor]:
+        """By their names in the graph; with ``starts`` those that are learned, too."""
         # By name at each call: they may be replaced, or computed from others.
         known: dict[str, Any] = self._parameters
+        names = self._names[layer, direction]
+        if starts:
+            names = {**names, **self._starts[layer, direction]}
         return {
             name: known[own] if own in known else getattr(self, own)
-            for name, own in self._names[layer, direction].items()
+            for name, own in names.items()
         }
 
     def draw_keys(self, device: torch.device) -> tuple[Tensor | None, ...] | None:
@@ -229,12 +231,8 @@ class Layers(SparseInputs):
         each = zip(keys.to(device).split(1), self._draws, strict=True)
         return tuple(key if draws else None for key, draws in each)
 
-    def running_graph(self, layer: int, key: Tensor | None) -> StepGraph:
-        """The graph of a layer: with a key as it was traced, else at its means."""
-        return (self.evaluated if key is None else self.running)[layer]
-
     def _start_name(self, state: str, layer: int, direction: int) -> str:
-        return self._parameter_name(f"{state}_init", layer, direction)
+        return self._parameter_name(start_name(state), layer, direction)
 
     def own_starts(self, like: Tensor) -> list[Tensor]:
         """Where the cell's states begin, ``(L·D, 1, n)`` each."""
@@ -280,7 +278,8 @@ class Layers(SparseInputs):
         choice = self.choice(x.dtype, x.device)
         call = self._watched_call(steps, batch, packing)
         if not (values is None and call is None and self.recorder is None):
-            shown = self.graphs if values is None else [s.graph for s in self._exposed]
+            named = self.variants.exposed
+            shown = self.graphs if values is None else [one.graph for one in named]
             choice = choose(self.backend, shown, "", x.dtype, x.device)
         extent = steps, batch, packing, self._segment(choice, x, steps, batch)
         with own_precision(x.device):
@@ -348,9 +347,8 @@ class Layers(SparseInputs):
                 outputs.append(value)
             if layer and self.residual:
                 value = value + below
-        if self.num_layers * self.directions == 1:
-            return value, [final[0].unsqueeze(0) for final in finals]
-        return value, [torch.stack(final) for final in finals]
+        joined = [f[0].unsqueeze(0) if len(f) == 1 else torch.stack(f) for f in finals]
+        return value, joined
 
     def _direction(
         self,
@@ -371,8 +369,10 @@ class Layers(SparseInputs):
             inputs = self.of_direction(direction, inputs)
         if mirror is not None:
             inputs = {n: taken(own, mirror) for n, own in inputs.items()}
-        shown = (self._exposed_means if key is None else self._exposed)[layer]
-        graph = self.running_graph(layer, key) if values is None else shown.graph
+        inputs = beginning_anew.of_direction(direction, inputs)
+        graph = self.variants.graph(layer, draws=key is not None, inputs=inputs)
+        shown = self.variants.shown(layer, draws=key is not None)
+        graph = graph if values is None else shown.graph
         if call is not None:
             graph, inputs = call.watch(layer, direction, graph, inputs)
         run = run_layer if self.recorder is None else self.recorder.runner(packing)
@@ -380,7 +380,7 @@ class Layers(SparseInputs):
             graph,
             inputs,
             initial,
-            self._parameters_of(layer, direction),
+            self._parameters_of(layer, direction, starts=RESETS in inputs),
             steps=steps,
             batch=batch,
             counts=None if packing is None else packing.counts,

@@ -65,7 +65,7 @@ def _of_rows(
         for direction in range(module.directions):
             run = layer * module.directions + direction
             key = None if keys is None else keys[run]
-            graph = module.running_graph(layer, key)
+            graph = module.variants.graph(layer, draws=key is not None)
             values = _direction(
                 graph,
                 rows if layer else module.of_direction(direction, rows),
@@ -139,7 +139,7 @@ def _layer_inputs(
                 inputs = module.of_direction(direction, inputs)
             inputs = _mirrored(inputs, back)
             output, _ = run_layer(
-                module.running_graph(layer, key),
+                module.variants.graph(layer, draws=key is not None),
                 inputs,
                 [one[run] for one in start],
                 module._parameters_of(layer, direction),

@@ -9,6 +9,7 @@ values, stands behind all parts and is never read.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -61,90 +62,146 @@ def pack(
     resets
         Where sequences begin anew, ``(T, B)``.
     """
-    step = torch.arange(steps, device=lengths.device)[:, None]
-    living = step < lengths
-    begins = (step == 0).expand_as(living)
+    parts, marks = _whole(lengths), None
     if resets is not None:
-        begins = begins | (resets.to(lengths.device) & living)
-    parts = _Parts(begins, living, several=resets is not None)
-    places, given = parts.places(), None
-    if resets is not None:
+        living = _numbers(steps, lengths)[:, None] < lengths
+        marks = resets.to(lengths.device) & living
+        captured = torch.compiler.is_compiling()
+        parts = (_every_place if captured else _begun)(marks, lengths)
+    order = torch.argsort(parts.length, descending=True, stable=True)
+    rank, given = _inverse(order), None
+    if marks is not None:
         # Without steps there is no mark.
-        anew = (resets.to(lengths.device) & living)[:1].any(0)
-        given = parts.given(anew).to(device)
+        given = parts.given(rank, marks[:1].any(0)).to(device)
+    rows = _rows(parts.length[order], steps, steps * lengths.shape[0])
     return Packing(
-        counts=parts.counts.cpu(),
-        size=parts.size,
-        sequences=parts.sequences().to(device),
-        ends=(parts.last.to(device), parts.first.to(device)),
+        counts=rows.counts.cpu(),
+        size=order.shape[0],
+        sequences=parts.sequence[order].to(device),
+        ends=(rank[parts.last].to(device), rank[parts.first].to(device)),
         given=given,
-        gather=_inverse(places)[: parts.rows].to(device),
-        mirror=parts.mirror(places)[: parts.rows].to(device) if mirrored else None,
+        gather=rows.gather(parts, order, lengths).to(device),
+        mirror=rows.mirror().to(device) if mirrored else None,
     )
 
 
-class _Parts:
-    """Parts of sequences ``(T, B)``, numbered by sequence and then by time.
+class _Parts(NamedTuple):
+    """Parts of sequences, numbered by sequence and then by time."""
 
-    Shapes depend on no value where a graph is captured: there are then as many parts
-    as rows, most of them without a step.
-    """
+    sequence: Tensor
+    start: Tensor
+    """The first step of each part, ``(P,)``."""
+    length: Tensor
+    """0 is that of the only part of a sequence without steps."""
+    first: Tensor
+    """The first part of each sequence, ``(B,)``."""
+    last: Tensor
 
-    def __init__(self, begins: Tensor, living: Tensor, several: bool) -> None:
-        steps, batch = living.shape
-        self.living = living
-        step = torch.arange(steps, device=living.device)[:, None]
-        # Without any step each sequence has a part all the same.
-        each = begins.sum(0).clamp(min=1)
-        self.behind = each.cumsum(0)
-        self.several = several
-        self.size = batch
-        if several:
-            captured = torch.compiler.is_compiling()
-            self.size = steps * batch if captured else int(each.sum())
-        self.part = begins.cumsum(0) - 1 + self.behind - each
-        self.step = step - torch.where(begins, step, 0).cummax(0).values
-        alive = living.to(torch.int64)
-        self.lengths = _added(self.part, alive, self.size)
-        self.counts = _added(self.step, alive, steps)
-        self.starts = self.counts.cumsum(0) - self.counts
-        captured = torch.compiler.is_compiling()
-        self.rows = steps * batch if captured else int(self.counts.sum())
-        self.order = torch.argsort(self.lengths, descending=True, stable=True)
-        self.rank = _inverse(self.order)
-        self.first, self.last = (
-            self.rank[self.behind - each],
-            self.rank[self.behind - 1],
-        )
-
-    def places(self) -> Tensor:
-        """Packed row of each step and sequence: the dead behind the living."""
-        dead = torch.logical_not(self.living).view(-1).cumsum(0).view(self.part.shape)
-        own = self.starts[self.step] + self.rank[self.part]
-        return torch.where(self.living, own, self.living.sum() + dead - 1).view(-1)
-
-    def mirror(self, places: Tensor) -> Tensor:
-        """Packed row of the opposite step of each packed row's part."""
-        opposite = self.lengths[self.part] - 1 - self.step
-        found = self.starts[opposite.clamp(min=0)] + self.rank[self.part]
-        found = torch.where(self.living.view(-1), found.view(-1), places)
-        return torch.empty_like(found).scatter(0, places, found)
-
-    def sequences(self) -> Tensor:
-        """Sequence of each part, in the order of rows."""
-        if not self.several:
-            return self.order
-        found = torch.searchsorted(self.behind, self.order, right=True)
-        return found.clamp(max=self.behind.shape[0] - 1)
-
-    def given(self, anew: Tensor) -> Tensor:
+    def given(self, rank: Tensor, anew: Tensor) -> Tensor:
         """Whether each part begins with the given state, in both directions.
 
-        ``anew`` says which sequences begin with a state of their own, ``(B,)``.
+        ``rank`` is the place of each part among the packed ones; ``anew`` says which
+        sequences begin with a state of their own, ``(B,)``.
         """
-        none = torch.zeros(self.size, dtype=torch.bool, device=anew.device)
-        forward = none.scatter(0, self.first, torch.logical_not(anew))
-        return torch.stack([forward, none.scatter(0, self.last, True)])
+        none = torch.zeros(rank.shape[0], dtype=torch.bool, device=anew.device)
+        forward = none.scatter(0, rank[self.first], torch.logical_not(anew))
+        return torch.stack([forward, none.scatter(0, rank[self.last], True)])
+
+
+def _whole(lengths: Tensor) -> _Parts:
+    """Each sequence is one part."""
+    each = _numbers(lengths.shape[0], lengths)
+    return _Parts(each, torch.zeros_like(each), lengths, each, each)
+
+
+def _begun(marks: Tensor, lengths: Tensor) -> _Parts:
+    """A part begins with each sequence and at each mark ``(T, B)``."""
+    if not marks.shape[0]:
+        return _whole(lengths)
+    begins = marks.T.clone(memory_format=torch.contiguous_format)
+    begins[:, 0] = True
+    sequence, start = begins.nonzero(as_tuple=True)
+    end = lengths[sequence]
+    end[:-1] = torch.where(sequence[1:] == sequence[:-1], start[1:], end[:-1])
+    each = begins.sum(1)
+    behind = each.cumsum(0)
+    return _Parts(sequence, start, end - start, behind - each, behind - 1)
+
+
+def _every_place(marks: Tensor, lengths: Tensor) -> _Parts:
+    """The same in shapes that depend on no value: as many parts as there are places.
+
+    Where none begins there is one without steps.
+    """
+    steps, batch = marks.shape
+    step = _numbers(steps, lengths)
+    begins = marks.T | (step == 0)
+    ends = lengths[:, None]
+    stops = torch.cat([torch.where(begins, step, ends), ends], 1)
+    end = stops.flip(1).cummin(1).values.flip(1)[:, 1:]
+    length = torch.where(begins, end - step, 0).reshape(-1)
+    place = _numbers(steps * batch, lengths)
+    first = _numbers(batch, lengths) * steps
+    last = first + torch.where(begins, step, 0).amax(1)
+    return _Parts(place // steps, place % steps, length, first, last)
+
+
+class _Rows(NamedTuple):
+    """Packed rows of parts, of which the longest come first."""
+
+    counts: Tensor
+    starts: Tensor
+    """First row of each step."""
+    length: Tensor
+    """Of each part."""
+    step: Tensor
+    """Step of each row within its part."""
+    part: Tensor
+    """Part of each row."""
+    dead: Tensor | None
+    """Whether a row stands behind all parts; None: none does."""
+
+    def gather(self, parts: _Parts, order: Tensor, lengths: Tensor) -> Tensor:
+        """Row in time order of each packed row."""
+        batch = lengths.shape[0]
+        begin = (parts.start * batch + parts.sequence)[order]
+        found = begin[self.part] + self.step * batch
+        if self.dead is None:
+            return found
+        step = _numbers(self.counts.shape[0], lengths)[:, None]
+        living = (step < lengths).reshape(-1).to(torch.int8)
+        # The others in their order, behind those of sequences.
+        rest = torch.argsort(living, descending=True, stable=True)
+        return torch.where(self.dead, rest, found)
+
+    def mirror(self) -> Tensor:
+        """Packed row of the opposite step of each packed row's part."""
+        opposite = self.length[self.part] - 1 - self.step
+        found = self.starts[opposite.clamp(min=0)] + self.part
+        if self.dead is None:
+            return found
+        return torch.where(self.dead, _numbers(found.shape[0], found), found)
+
+
+def _rows(length: Tensor, steps: int, places: int) -> _Rows:
+    """Rows of parts with these lengths, which fall.
+
+    ``places`` is T·B, the number of rows where it must not depend on values.
+    """
+    # A part without steps is behind all others: who looks for it finds their number.
+    counts = torch.searchsorted(-length, -_numbers(steps, length))
+    behind = counts.cumsum(0)
+    starts, dead = behind - counts, None
+    if torch.compiler.is_compiling():
+        row = _numbers(places, length)
+        dead = row >= counts.sum()
+        step = torch.searchsorted(behind, row, right=True).clamp(max=steps - 1)
+        part = torch.where(dead, 0, row - starts[step])
+        return _Rows(counts, starts, length, step, part, dead)
+    row = _numbers(int(length.sum()), length)
+    # `repeat_interleave` would wake threads, however few the rows.
+    step = torch.searchsorted(behind, row, right=True)
+    return _Rows(counts, starts, length, step, row - starts[step], None)
 
 
 def packed(counts: Tensor, rows: int, device: torch.device, mirrored: bool) -> Packing:
@@ -152,20 +209,18 @@ def packed(counts: Tensor, rows: int, device: torch.device, mirrored: bool) -> P
     size = int(counts[0])
     if not mirrored:
         return Packing(counts, size)
-    living = torch.arange(size) < counts[:, None]
-    step = torch.arange(len(counts))[:, None]
-    parts = _Parts((step == 0).expand_as(living), living, several=False)
-    return Packing(counts, size, mirror=parts.mirror(parts.places())[:rows].to(device))
+    length = torch.searchsorted(-counts, -_numbers(size, counts))
+    mirror = _rows(length, len(counts), rows).mirror()
+    return Packing(counts, size, mirror=mirror[:rows].to(device))
 
 
-def _added(places: Tensor, values: Tensor, size: int) -> Tensor:
-    """Sum of the values of each place."""
-    zeros = torch.zeros(size, dtype=values.dtype, device=values.device)
-    return zeros.scatter_add(0, places.reshape(-1), values.reshape(-1))
+def _numbers(count: int, like: Tensor) -> Tensor:
+    """Count from 0."""
+    return torch.arange(count, device=like.device)
 
 
 def _inverse(permutation: Tensor) -> Tensor:
-    numbers = torch.arange(permutation.shape[0], device=permutation.device)
+    numbers = _numbers(permutation.shape[0], permutation)
     return torch.empty_like(permutation).scatter(0, permutation, numbers)
 
 

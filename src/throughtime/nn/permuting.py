@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from throughtime.nn.compiled.pool import POOL
+
 
 def taken(rows: Tensor, places: Tensor) -> Tensor:
     """The rows ``(M, n)`` at different places of ``(N, n)``."""
@@ -30,9 +32,19 @@ def _filled(rows: Tensor, places: Tensor, size: int) -> Tensor:
     shape = (size, rows.shape[1])
     if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
         return torch.index_copy(rows.new_zeros(shape), 0, places, rows)
-    # Every place is taken if there are as many.
-    whole = rows.new_empty(shape) if size == len(rows) else rows.new_zeros(shape)
-    return whole.index_copy_(0, places, rows)
+    if size == len(rows):
+        # Every place is taken, and to read in no order is quicker than to write.
+        numbers = torch.arange(size, device=places.device)
+        return _selected(rows, torch.empty_like(places).scatter_(0, places, numbers))
+    return rows.new_zeros(shape).index_copy_(0, places, rows)
+
+
+def _selected(rows: Tensor, places: Tensor) -> Tensor:
+    transformed = torch._C._are_functorch_transforms_active()
+    if transformed or type(rows) is not Tensor or not rows.is_cpu:
+        return rows.index_select(0, places)
+    room = POOL.empty((len(places), *rows.shape[1:]), rows.dtype)
+    return torch.index_select(rows, 0, places, out=room)
 
 
 class _Taken(torch.autograd.Function):
@@ -40,7 +52,7 @@ class _Taken(torch.autograd.Function):
 
     @staticmethod
     def forward(rows: Tensor, places: Tensor) -> Tensor:  # type: ignore[bad-override]
-        return rows.index_select(0, places)
+        return _selected(rows, places)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:

@@ -208,7 +208,7 @@ class Recurrent(Layers):
             the form of ``output``, before dropout and what ``residual`` adds. Error
             flows through them, too.
         """
-        batch = read(self, input, inputs, lengths, resets)
+        batch = read(self, input, inputs, lengths, resets, in_step=not return_all)
         labels = [f"state.{name}" for name in self.state_names]
         start = read_states(self, batch, state, "state", labels)
         inside: Values | None = {} if return_all else None

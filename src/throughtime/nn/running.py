@@ -32,7 +32,7 @@ def run_steps(
     states
         ``(L·D, B, n)`` each.
     """
-    batch = read(module, x, {}, lengths, resets)
+    batch = read(module, x, {}, lengths, resets, in_step=True)
     labels = [f"state.{name}" for name in module.state_names]
     start = read_states(module, batch, state, "state", labels)
     rows, finals = module.run_rows(

@@ -23,6 +23,7 @@ from throughtime.errors import (
     UnknownInput,
 )
 from throughtime.errors.base import did_you_mean
+from throughtime.nn.beginning_anew import begins_in_step, marks_of
 from throughtime.nn.carrying import CarriedState
 from throughtime.nn.layers import Layers
 from throughtime.nn.packing import (
@@ -120,8 +121,13 @@ def read(
     inputs: Mapping[str, Sequences],
     lengths: Lengths | None,
     resets: Tensor | None = None,
+    *,
+    in_step: bool = False,
 ) -> Batch:
-    """The rows of one call, after every check that needs no computing."""
+    """The rows of one call, after every check that needs no computing.
+
+    ``in_step`` lets states begin anew inside the step where that is possible.
+    """
     if module.sparse_input or isinstance(input, SparseSequences):
         lengths = module.lengths_of(input, lengths)
         input = module.look_up(input)
@@ -145,7 +151,7 @@ def read(
             given=f"{input.dim()}D tensor",
             axes=f"{axes}, or (T, F) for one sequence",
         )
-    return _read_padded(module, tensors, lengths, resets)
+    return _read_padded(module, tensors, lengths, resets, in_step)
 
 
 def _read_padded(
@@ -153,6 +159,7 @@ def _read_padded(
     given: dict[str, Tensor],
     lengths: Lengths | None,
     resets: Tensor | None,
+    in_step: bool,
 ) -> Batch:
     batched = given["x"].dim() == 3
     leading = given["x"].shape[:-1]
@@ -165,7 +172,20 @@ def _read_padded(
         if batched and module.batch_first:
             value = value.transpose(0, 1).contiguous()
         rows[name] = value
-    packing = _packing(module, leading, steps, size, (lengths, resets), rows["x"])
+    known = None if lengths is None else checked_lengths(lengths, steps, size)
+    if resets is not None:
+        resets = checked_resets(resets, leading, batch_first=module.batch_first)
+        if in_step and begins_in_step(module, rows["x"]):
+            marks = marks_of(resets, known, rows["x"], both_ways=module.bidirectional)
+            rows |= {n: m if batched else m.squeeze(1) for n, m in marks.items()}
+            resets = None
+    if known is None and resets is not None:
+        # Of all steps; a captured graph keeps their number open.
+        known = torch.ones(size, dtype=torch.int64) * steps
+    packing = None
+    if known is not None:
+        device, both = rows["x"].device, module.bidirectional
+        packing = pack(known, steps, device, both, resets)
     if packing is not None and packing.gather is not None:
         places = packing.gather
         rows = {
@@ -173,29 +193,6 @@ def _read_padded(
             for name, value in rows.items()
         }
     return Batch(rows, steps, size, packing, batched, module.batch_first)
-
-
-def _packing(
-    module: Layers,
-    leading: torch.Size,
-    steps: int,
-    size: int,
-    given: tuple[Lengths | None, Tensor | None],
-    like: Tensor,
-) -> Packing | None:
-    """How rows are packed, if lengths or resets are given."""
-    lengths, resets = given
-    marks = None
-    if resets is not None:
-        marks = checked_resets(resets, leading, batch_first=module.batch_first)
-    elif lengths is None:
-        return None
-    if lengths is None:
-        # Of all steps; a captured graph keeps their number open.
-        known = torch.ones(size, dtype=torch.int64) * steps
-    else:
-        known = checked_lengths(lengths, steps, size)
-    return pack(known, steps, like.device, module.bidirectional, marks)
 
 
 def _read_packed(

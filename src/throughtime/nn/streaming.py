@@ -247,7 +247,7 @@ def _compiled(
     output: Tensor,
 ) -> Callable[[], object]:
     """A step of one layer in machine code, which reads and writes this memory."""
-    graph = module.evaluated[layer]
+    graph = module.variants.evaluated[layer]
     text, dtype = text_of(graph), output.dtype
     made = engine(text, False, "", dtype, choice.bfloat16)
     own = module._parameters_of(layer, 0)
@@ -270,7 +270,7 @@ def _interpreted(
     def call() -> None:
         with own_precision(output.device):
             answer, after = run_layer(
-                module.evaluated[layer],
+                module.variants.evaluated[layer],
                 inputs,
                 states,
                 module._parameters_of(layer, 0),

@@ -78,8 +78,8 @@ def _ragged_extent(batch: int, counts: Tensor) -> Extent:
     starts = counts.cumsum(0) - counts
     table = _table(starts, counts, batch)
     segments = table.T[1:].contiguous()
-    sequences = torch.arange(batch, device=CPU)
-    lengths = (counts[:, None] > sequences).sum(0)
+    # They fall: where a sequence's number would stand among them, it ends.
+    lengths = torch.searchsorted(-counts, -torch.arange(batch, device=CPU))
     return _extent(batch, int(counts.sum()), table, segments, lengths)
 
 

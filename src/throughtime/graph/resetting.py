@@ -1,0 +1,63 @@
+"""A step that begins anew where one more input says so.
+
+Each state is read as where its declaration says it starts, wherever that input is not
+0. It is a choice between two values: nothing flows over from before, no error flows
+back, and a NaN stays where it was.
+"""
+
+from dataclasses import replace
+
+from throughtime.graph.builder import Builder
+from throughtime.graph.nodes import (
+    InputDeclaration,
+    ParameterDeclaration,
+    StepGraph,
+)
+
+RESETS = "_begins_anew"
+"""The input, of one number."""
+
+
+def start_name(state: str) -> str:
+    """The parameter that a state's learned start is."""
+    return f"{state}_init"
+
+
+def resettable(graph: StepGraph) -> StepGraph | None:
+    """The same step with that input; None if it has no state to begin anew.
+
+    Behind its parameters it has those states' starts that are learned, by `start_name`.
+    """
+    if not graph.states:
+        return None
+    builder = Builder()
+    mark = builder.leaf("input", RESETS, (1,))
+    begins = builder.emit("not_equal", mark, builder.constant(0.0))
+    learned = tuple(
+        ParameterDeclaration(start_name(state.name), (state.size,), state.number)
+        for state in graph.states
+        if state.learned
+    )
+    starts = {
+        state.name: builder.leaf("parameter", start_name(state.name), (state.size,))
+        if state.learned
+        else builder.constant(state.number)
+        for state in graph.states
+    }
+    positions: list[int] = []
+    for node in graph.nodes:
+        moved = tuple(positions[argument] for argument in node.arguments)
+        position = builder.place(replace(node, arguments=moved))
+        if node.operation == "state":
+            start = starts[str(node.attributes[0])]
+            position = builder.emit("where", begins, start, position)
+        positions.append(position)
+    return replace(
+        graph,
+        parameters=(*graph.parameters, *learned),
+        inputs=(*graph.inputs, InputDeclaration(RESETS, 1)),
+        nodes=tuple(builder.nodes),
+        output=positions[graph.output],
+        new_states=tuple(positions[index] for index in graph.new_states),
+        names=tuple((name, positions[index]) for name, index in graph.names),
+    )
