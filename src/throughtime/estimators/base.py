@@ -14,12 +14,13 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from throughtime.data import Dataset, Missing, Per, Question
+from throughtime.data import Column, Dataset, Missing, Per, Question
 from throughtime.data.types import IntegerArray, Split
 from throughtime.errors import (
     BadSampleWeight,
     NothingCounts,
     OtherKindOfRun,
+    SparseInputExpected,
     TargetNeeded,
     TargetsChanged,
 )
@@ -31,6 +32,7 @@ from throughtime.estimators.datasets import (
     schema_of,
     split_whole,
 )
+from throughtime.estimators.items import columns_named, item_columns, width_of
 from throughtime.estimators.keeping import ESTIMATOR, Kept
 from throughtime.estimators.parameters import SETTINGS, cell_of
 from throughtime.estimators.sequences import Array, Sequences, read_first, read_more
@@ -67,10 +69,17 @@ class SequenceEstimator(BaseEstimator):
         question: Question,
         splits: Mapping[Split, IntegerArray],
         sample_weight: Any = None,
+        items: tuple[Column, ...] | None = None,
         **changed: Any,
     ) -> Self:
-        """Train on X and y, and keep the run; some settings may be others."""
-        schema = schema_of(sequences, targets.columns, self._given("inputs"))
+        """Train on X and y, and keep the run; some settings may be others.
+
+        Sparse X names items: those of its training part, if others are not given.
+        """
+        if items is None and sequences.matrices is not None:
+            items = item_columns(sequences.matrices, splits["train"])
+        given = targets.columns, self._given("inputs")
+        schema = schema_of(sequences, *given, items or ())
         dataset = make_dataset(
             sequences,
             schema,
@@ -111,12 +120,15 @@ class SequenceEstimator(BaseEstimator):
         """Learn from the first part of the data, in one pass."""
         self._draw_seed()
         splits = split_whole(sequences.lengths, None, validation=0, seed=0)
+        every = columns_named(np.arange(sequences.width))
         return self._learn(
             sequences,
             targets,
             question,
             splits,
             sample_weight,
+            # What the first part does not name may come later.
+            items=every if sequences.matrices is not None else None,
             **ONE_PASS,
         )
 
@@ -209,13 +221,21 @@ class SequenceEstimator(BaseEstimator):
         return sequences, answers
 
     def _read_more(self, X: Any) -> Sequences:
-        return read_more(
+        sparse = bool(self._model.schema.items)
+        found = read_more(
             self,
             X,
             gaps=self._model.reader.missing != "error",
-            width=len(places_in(self._model.schema)),
+            width=self.n_features_in_ if sparse else len(places_in(self._model.schema)),
             rows=self._of_rows,
         )
+        if sparse != (found.matrices is not None):
+            kinds = ["arrays", "sparse matrices"]
+            given, expected = kinds if sparse else kinds[::-1]
+            raise SparseInputExpected(
+                given=given, expected=f"{expected}, as in `fit`", advice="give these"
+            )
+        return found
 
     @property
     def model_(self) -> Model:
@@ -325,7 +345,9 @@ class SequenceEstimator(BaseEstimator):
         if not facts:
             self.missing = self._model.reader.missing
         self._of_rows = facts.get("rows", False)
-        width = len(places_in(self._model.schema))
+        schema = self._model.schema
+        items, columns = schema.items, len(places_in(schema))
+        width = width_of(items[0]) if items else columns
         self.n_features_in_ = facts.get("n_features_in", width)
         self.metrics_, self._optimizer = self._kept.metrics(), None
 

@@ -68,7 +68,8 @@ class SequenceClassifier(ClassifierMixin, Answering):
         ----------
         X
             A list or an object array of N arrays ``(T_i, F)``; an array ``(N, T, F)``;
-            or a matrix ``(N, T)``, whose rows are sequences of one feature.
+            a matrix ``(N, T)``, whose rows are sequences of one feature; or a list of
+            N sparse matrices ``(T_i, F)`` of SciPy or torch, read as `SparseSequences`.
         y
             ``(N,)``, classes of any type; or ``(N, K)``, 0 or 1 for each label.
         sample_weight

@@ -19,8 +19,14 @@ from throughtime.data import (
 from throughtime.data.sources.arrays import SEQUENCE
 from throughtime.data.tables.splitting import CONTEXT, hold_out
 from throughtime.data.types import IntegerArray, Split
-from throughtime.errors import NothingToHoldOut, NumberOutOfRange, UnknownColumn
+from throughtime.errors import (
+    NothingToHoldOut,
+    NumberOutOfRange,
+    UnknownColumn,
+    UnusedSetting,
+)
 from throughtime.errors.base import did_you_mean
+from throughtime.estimators.items import items_of
 from throughtime.estimators.sequences import Array, Sequences
 
 # So many sequences make a draw worth having; fewer are cut by time.
@@ -52,6 +58,7 @@ def schema_of(
     sequences: Sequences,
     targets: tuple[Column, ...],
     inputs: Mapping[str, Any] | None,
+    items: tuple[Column, ...] = (),
 ) -> Schema:
     """Name the columns of X `x0`, `x1`, …, and say what each is for.
 
@@ -63,12 +70,21 @@ def schema_of(
         The columns that are predicted.
     inputs
         For each further input of the cell its column, or columns: `"x3"`, or 3.
+    items
+        What the steps of sparse matrices name, which has no other columns.
 
     Raises
     ------
     UnknownColumn
         X has no such column.
+    UnusedSetting
+        X is sparse: its columns are read as items.
     """
+    if items:
+        if inputs:
+            reason = "sparse X, whose columns are all items"
+            raise UnusedSetting(argument="inputs", given=inputs, reason=reason)
+        return Schema((), targets, sequence=SEQUENCE, items=items)
     kind = "boolean" if sequences.arrays[0].dtype == bool else "number"
     columns = tuple(Column(f"x{place}", kind) for place in range(sequences.width))
     further = {
@@ -121,6 +137,7 @@ def make_dataset(
     separate = [one for one in schema.targets if one not in schema.features]
     order = list(places_in(schema).values())
     values = targets.values if targets is not None else None
+    matrices = sequences.matrices
     frames: list[Array] = []
     for place, array in enumerate(sequences.arrays):
         read = array[:, order]
@@ -137,8 +154,10 @@ def make_dataset(
         frames=FramesInMemory(frames),
         keys=[str(place) for place in range(len(frames))],
         splits=splits,
-        missing=missing,
+        # A step of a sparse matrix may name nothing.
+        missing="zero" if schema.items else missing,
         weights=weights,
+        items=None if matrices is None else items_of(matrices, schema.items),
     )
 
 

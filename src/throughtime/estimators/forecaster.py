@@ -6,10 +6,11 @@ from typing import Any, Self
 import numpy as np
 
 from throughtime.data import Question
+from throughtime.errors import ContradictoryQuestion
 from throughtime.estimators.base import SequenceEstimator
 from throughtime.estimators.datasets import Targets, places_in, split_steps
 from throughtime.estimators.parameters import parameters
-from throughtime.estimators.sequences import Array
+from throughtime.estimators.sequences import Array, Sequences
 from throughtime.train.asking.settings import check_count
 from throughtime.train.preparing.outputs import Forecast
 
@@ -61,6 +62,17 @@ class Forecaster(SequenceEstimator):
             return self._go_on(self._read_more(X), Targets(), None)
         sequences = self._read(X, "none is needed")
         return self._begin(sequences, Targets(), self._question(), None)
+
+    def _read(self, X: Any, y: Any) -> Sequences:
+        sequences = super()._read(X, y)
+        if sequences.matrices is not None:
+            raise ContradictoryQuestion(
+                argument="X",
+                given="sparse matrices",
+                fact="which items come next is not learned",
+                advice="arrays",
+            )
+        return sequences
 
     def _question(self) -> Question:
         horizon, difference = self._given("horizon"), self._given("difference")

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from sklearn.utils import validation
 
 from throughtime.data.sources.arrays import array_source
+from throughtime.data.sources.items import is_sparse, sparse_matrices
 from throughtime.errors import BadArrays, FeatureCountMismatch
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -29,11 +30,15 @@ class Sequences:
         Whether they came as one array, and answers per step go back as one.
     rows
         Whether it was a matrix, whose rows are sequences of one feature.
+    matrices
+        N sparse matrices `(T_i, F)` of which the arrays are empty, `(T_i, 0)`; None:
+        they came as arrays.
     """
 
     arrays: Sequence[Array]
     stacked: bool
     rows: bool
+    matrices: Sequence[Any] | None = None
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
@@ -43,6 +48,8 @@ class Sequences:
     @property
     def width(self) -> int:
         """F."""
+        if self.matrices is not None:
+            return int(self.matrices[0].shape[1])
         return self.arrays[0].shape[1]
 
     def shaped(self, answers: list[Array]) -> Any:
@@ -68,6 +75,10 @@ def read_first(estimator: Any, X: Any, *, gaps: bool) -> Sequences:
         They are no sequences.
     """
     many = _several(X)
+    if many is not None and is_sparse(many):
+        found = _of_matrices(many)
+        estimator.n_features_in_ = found.width
+        return found
     if many is None:
         rows = _checks.validate_data(estimator, X, ensure_all_finite=_finite(gaps))
         return _of_rows(rows)
@@ -101,6 +112,8 @@ def read_more(
             estimator, X, reset=False, ensure_all_finite=_finite(gaps)
         )
         found = _of_rows(checked)
+    elif many is not None and is_sparse(many):
+        found = _of_matrices(many)
     elif many is None:
         found = _of_rows(_checks.check_array(X, ensure_all_finite=_finite(gaps)))
     else:
@@ -116,6 +129,8 @@ def _several(X: Any) -> list[Any] | None:
     if _is_cube(X):
         return list(np.asarray(X))
     listed = isinstance(X, (list, tuple))
+    if listed and is_sparse(X):
+        return list(X)
     if not listed and not (isinstance(X, np.ndarray) and X.dtype == object):
         return None
     if not listed and X.ndim != 1:
@@ -146,6 +161,14 @@ def _of_arrays(arrays: list[Any], gaps: bool, *, stacked: bool) -> Sequences:
     for place, one in enumerate(found):
         _checks.assert_all_finite(one, allow_nan=gaps, input_name=f"X[{place}]")
     return Sequences(found, stacked=stacked, rows=False)
+
+
+def _of_matrices(many: list[Any]) -> Sequences:
+    matrices = sparse_matrices("X", many)
+    for place, one in enumerate(matrices):
+        _checks.assert_all_finite(one.data, input_name=f"X[{place}]")
+    nothing = [np.empty((one.shape[0], 0), np.float32) for one in matrices]
+    return Sequences(nothing, stacked=False, rows=False, matrices=matrices)
 
 
 def _finite(gaps: bool) -> Any:

@@ -44,15 +44,34 @@ def sparse_source(name: str, data: Sequence[Any], target: Any) -> FrameSource:
     # Loaded here: it takes a moment that other data can do without.
     from scipy.sparse import vstack
 
+    matrices = sparse_matrices(name, data)
+    steps = [np.arange(one.shape[0])[:, None] for one in matrices]
+    dense = replace(array_source(name, steps, target), names=(STEP,))
+    frames = [batch.frame for batch in dense.batches(list(dense.dtypes))]
+    return FrameSource(name, with_items(name, pl.concat(frames), vstack(matrices)))
+
+
+def sparse_matrices(name: str, data: Sequence[Any]) -> list[Any]:
+    """Read sparse matrices and tensors as CSR of SciPy, all of one width.
+
+    Parameters
+    ----------
+    name
+        What messages call them.
+    data
+        N matrices `(T_i, d)`.
+
+    Raises
+    ------
+    BadArrays
+        Something is no matrix, damaged, without a step, or of another width.
+    """
     matrices = [_matrix(name, place, one) for place, one in enumerate(data)]
     widths = {one.shape[1] for one in matrices}
     if len(widths) > 1:
         given = "matrices of " + " and ".join(f"{k}" for k in sorted(widths))
         raise BadArrays(source=name, given=f"{given} columns")
-    steps = [np.arange(one.shape[0])[:, None] for one in matrices]
-    dense = replace(array_source(name, steps, target), names=(STEP,))
-    frames = [batch.frame for batch in dense.batches(list(dense.dtypes))]
-    return FrameSource(name, with_items(name, pl.concat(frames), vstack(matrices)))
+    return matrices
 
 
 def with_items(name: str, steps: pl.DataFrame, matrix: Any) -> pl.DataFrame:
