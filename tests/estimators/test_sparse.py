@@ -5,18 +5,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from scipy import sparse
 from sklearn.model_selection import cross_val_score
 
 import throughtime as tt
+from throughtime.baselines import Autoregression, Marginal, Persistence, Summary
 from throughtime.errors import (
-    BadArrays,
+    BadMatrices,
     ContradictoryQuestion,
     FeatureCountMismatch,
     NoItems,
-    SparseInputExpected,
+    OtherKindOfX,
     UnusedSetting,
 )
 from throughtime.estimators import (
@@ -68,11 +70,23 @@ def test_a_run_of_the_same_matrices_is_an_estimator(tmp_path: Path) -> None:
     settings = {k: v for k, v in SETTINGS.items() if k != "random_state"}
     out = tmp_path / "run"
     run = tt.fit(tt.cells.GRU(), X, target=y, seed=0, quiet=True, out=out, **settings)
-    names = run.model.schema.items[0].categories
+    assert all(map(str.isdecimal, run.model.schema.items[0].categories))
     loaded = SequenceClassifier.load(out)
-    assert loaded.n_features_in_ == 1 + max(map(int, names))
-    needed = [one[:, : loaded.n_features_in_] for one in X]
-    assert loaded.score(needed, y) > 0.9
+    assert loaded.score(X, y) > 0.9
+
+
+def test_names_are_not_numbers_of_columns(tmp_path: Path) -> None:
+    names = ["007", "7", "4006381333931", "9" * 20]
+    rows = [(s, t, names[(s + t) % 4], s % 2) for s in range(20) for t in range(3)]
+    table = pl.DataFrame(rows, schema=["who", "when", "code", "ill"], orient="row")
+    out, ask = tmp_path / "run", {"sequence": "who", "time": "when", "target": "ill"}
+    tt.fit(tt.cells.GRU(), table, items="code", out=out, epochs=1, quiet=True, **ask)
+    loaded = SequenceClassifier.load(out)
+    assert loaded.n_features_in_ == len(names)
+    X = [sparse.csr_array(np.eye(len(names)))]
+    assert loaded.predict_proba(X).shape == (1, 2)
+    with pytest.raises(BadMatrices, match="other values than 1"):
+        loaded.predict([2 * X[0]])
 
 
 def test_files_pickle_and_cross_validation(tmp_path: Path) -> None:
@@ -123,25 +137,36 @@ def test_what_is_no_such_x_is_refused() -> None:
     model = SequenceClassifier("gru", **SETTINGS)
     with pytest.raises(UnusedSetting, match="inputs"):
         SequenceClassifier("gru", inputs={"gap": 3}, **SETTINGS).fit(X, y)
-    with pytest.raises(BadArrays, match="columns"):
+    with pytest.raises(ContradictoryQuestion, match="missing"):
+        SequenceClassifier("gru", missing="forward", **SETTINGS).fit(X, y)
+    with pytest.raises(BadMatrices, match="columns"):
         model.fit([*X[:-1], X[-1][:, :7]], y)
-    with pytest.raises(BadArrays, match="no sparse matrix"):
+    with pytest.raises(BadMatrices, match="something else"):
         model.fit([*X[:-1], np.zeros((3, WIDTH))], y)
+    with pytest.raises(BadMatrices, match="complex"):
+        model.fit([one * 1j for one in X], y)
     wrong = X[0].copy()
     wrong.data[0] = np.nan
     with pytest.raises(ValueError, match="NaN"):
         model.fit([wrong, *X[1:]], y)
     with pytest.raises(NoItems):
         model.fit([sparse.csr_array((2, WIDTH))] * 20, y)
-    with pytest.raises(ContradictoryQuestion, match="which items come next"):
-        Forecaster("gru", **SETTINGS).fit(X)
     model.fit(X, y)
     with pytest.raises(FeatureCountMismatch):
         model.predict([one[:, :7] for one in X])
-    with pytest.raises(SparseInputExpected, match="expected sparse matrices"):
+    with pytest.raises(OtherKindOfX, match="X are arrays, expected sparse"):
         model.predict([one.toarray() for one in X])
     narrow = [one[:, :7] for one in X]
     dense = SequenceClassifier("gru", **SETTINGS)
     dense.fit([one.toarray() for one in narrow], y)
-    with pytest.raises(SparseInputExpected, match="expected arrays"):
+    with pytest.raises(OtherKindOfX, match="expected arrays"):
         dense.predict(narrow)
+
+
+@pytest.mark.parametrize(
+    "kind", [Forecaster, Persistence, Marginal, Summary, Autoregression]
+)
+def test_who_reads_arrays_alone_says_so(kind: Any) -> None:
+    X, y = events(12)
+    with pytest.raises(OtherKindOfX, match="sparse matrices, expected arrays"):
+        kind().fit(X, y)

@@ -98,3 +98,24 @@ def test_the_operator_itself() -> None:
 def test_the_operator_refuses_what_does_not_fit(changed: dict[str, object]) -> None:
     with pytest.raises((LayerMismatch, IndexError)):
         operator(**changed)
+
+
+def test_a_tensor_in_the_list_beside_its_own() -> None:
+    """Where all have one shape, their number alone says where each belongs."""
+    graph = tt.nn.Recurrent(tt.cells.Elman(), 5, 5, bias=False).graphs[0]
+    x, state = torch.randn(5, 5), torch.zeros(5, 5)
+    weights = [torch.zeros(d.shape) for d in graph.parameters]
+
+    def run(inputs: object, initial: object, parameters: object) -> None:
+        where = None, 1, 5, False, 0, False
+        given = inputs, initial, parameters
+        torch.ops.throughtime.layer(to_json(graph), False, "", *given, *where)
+
+    run([x], [state], weights)
+    for wrong in (
+        ([x, state], [], weights),
+        ([x], [state, *weights[:1]], weights[1:]),
+        ([x], [], [state, *weights]),
+    ):
+        with pytest.raises(LayerMismatch, match="tensors, expected"):
+            run(*wrong)

@@ -205,6 +205,29 @@ def test_batched_gradients_of_autograd(create_graph: bool) -> None:
         assert all(value.isfinite().all() and value.any() for value in second[:5])
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        {"lengths": [STEPS, 0, *[2] * (BATCH - 2)]},
+        {"resets": torch.arange(STEPS * BATCH).view(STEPS, BATCH) % 3 == 0},
+        {
+            "resets": torch.arange(STEPS * BATCH).view(STEPS, BATCH) % 3 == 0,
+            "return_all": True,
+        },
+    ],
+    ids=["lengths", "resets", "parts"],
+)
+def test_batched_gradients_of_packed_rows(call: dict[str, Any]) -> None:
+    module, _ = built(LSTM())
+    x = draw(STEPS, BATCH, F).requires_grad_()
+    output = module(x, **call)[0]
+    errors = draw(2, *output.shape)
+    (found,) = torch.autograd.grad(output, x, errors, is_grads_batched=True)
+    for number, error in enumerate(errors):
+        (alone,) = torch.autograd.grad(module(x, **call)[0], x, error)
+        assert_close(found[number], alone)
+
+
 def test_the_number_of_threads_does_not_matter() -> None:
     module, weights = built(LSTM())
     x, threads, found = draw(BATCH, STEPS, F), torch.get_num_threads(), []

@@ -16,6 +16,12 @@ class TargetNeeded(EstimatorError):
     )
 
 
+class OtherKindOfX(EstimatorError, TypeError):
+    """Sparse matrices where arrays are read, or the reverse."""
+
+    message = "X are {given}, expected {expected}: give each sequence in that form."
+
+
 class BadSampleWeight(EstimatorError):
     """Weights that are not one number for each sequence."""
 

@@ -112,6 +112,16 @@ class BadArrays(DataError):
     )
 
 
+class BadMatrices(BadArrays):
+    """Sparse matrices that are no sequences."""
+
+    message = (
+        "{source} are sparse matrices {given}, expected a list of matrices (T, d) of "
+        "one width and of finite numbers: give each sequence as its own matrix, a row "
+        "for each step."
+    )
+
+
 class TargetShapeMismatch(DataError):
     """Targets that do not fit the sequences."""
 

@@ -15,12 +15,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from throughtime.data import Column, Dataset, Missing, Per, Question
+from throughtime.data.tables.roles import check_missing_items
 from throughtime.data.types import IntegerArray, Split
 from throughtime.errors import (
     BadSampleWeight,
     NothingCounts,
     OtherKindOfRun,
-    SparseInputExpected,
+    OtherKindOfX,
     TargetNeeded,
     TargetsChanged,
 )
@@ -32,7 +33,7 @@ from throughtime.estimators.datasets import (
     schema_of,
     split_whole,
 )
-from throughtime.estimators.items import columns_named, item_columns, width_of
+from throughtime.estimators.items import columns_named, item_columns
 from throughtime.estimators.keeping import ESTIMATOR, Kept
 from throughtime.estimators.parameters import SETTINGS, cell_of
 from throughtime.estimators.sequences import Array, Sequences, read_first, read_more
@@ -43,6 +44,8 @@ from throughtime.train.files.folder import passing, write
 from throughtime.train.streaming import ModelStream
 from throughtime.train.tasks import OfSequences
 from throughtime.train.threads import using_threads
+
+KINDS = {True: "sparse matrices", False: "arrays"}
 
 
 class SequenceEstimator(BaseEstimator):
@@ -61,6 +64,8 @@ class SequenceEstimator(BaseEstimator):
     _tasks: ClassVar[tuple[str, ...]]
     """What runs of this kind may be about."""
     _per: ClassVar[Per]
+    _any_width = False
+    """Whether sparse X may have any number of columns."""
 
     def _learn(
         self,
@@ -90,6 +95,7 @@ class SequenceEstimator(BaseEstimator):
             missing=self._given("missing"),
         )
         self._of_rows, self._optimizer = sequences.rows, None
+        self._any_width = False
         return self._train(dataset, **changed)
 
     def _train(self, dataset: Dataset, **changed: Any) -> Self:
@@ -120,15 +126,17 @@ class SequenceEstimator(BaseEstimator):
         """Learn from the first part of the data, in one pass."""
         self._draw_seed()
         splits = split_whole(sequences.lengths, None, validation=0, seed=0)
-        every = columns_named(np.arange(sequences.width))
+        items = None
+        if sequences.matrices is not None:
+            # What the first part does not name may come later.
+            items = columns_named(np.arange(sequences.width))
         return self._learn(
             sequences,
             targets,
             question,
             splits,
             sample_weight,
-            # What the first part does not name may come later.
-            items=every if sequences.matrices is not None else None,
+            items=items,
             **ONE_PASS,
         )
 
@@ -195,7 +203,11 @@ class SequenceEstimator(BaseEstimator):
         if y is None:
             raise TargetNeeded(estimator=type(self).__name__)
         check_choice("missing", self._given("missing"), get_args(Missing))
-        return read_first(self, X, gaps=self._given("missing") != "error")
+        missing = self._given("missing")
+        found = read_first(self, X, gaps=missing != "error", sparse=True)
+        if found.matrices is not None:
+            check_missing_items("X", missing)
+        return found
 
     def _answers(self, X: Any) -> tuple[Sequences, list[Array]]:
         """Return X, and the answers to each sequence, `(K,)` or `(T_i, K)`."""
@@ -221,20 +233,19 @@ class SequenceEstimator(BaseEstimator):
         return sequences, answers
 
     def _read_more(self, X: Any) -> Sequences:
-        sparse = bool(self._model.schema.items)
+        schema = self._model.schema
+        width = self.n_features_in_ if schema.items else len(places_in(schema))
         found = read_more(
             self,
             X,
             gaps=self._model.reader.missing != "error",
-            width=self.n_features_in_ if sparse else len(places_in(self._model.schema)),
+            width=None if self._any_width else width,
             rows=self._of_rows,
+            sparse=True,
         )
-        if sparse != (found.matrices is not None):
-            kinds = ["arrays", "sparse matrices"]
-            given, expected = kinds if sparse else kinds[::-1]
-            raise SparseInputExpected(
-                given=given, expected=f"{expected}, as in `fit`", advice="give these"
-            )
+        sparse = found.matrices is not None
+        if sparse != bool(schema.items):
+            raise OtherKindOfX(given=KINDS[sparse], expected=KINDS[not sparse])
         return found
 
     @property
@@ -261,6 +272,8 @@ class SequenceEstimator(BaseEstimator):
         ------
         TwoDirections
             The network is bidirectional.
+        SparseInputElsewhere
+            It was learned from sparse matrices.
         """
         return ModelStream(self.model_, batch, dtype=torch.float64)
 
@@ -346,8 +359,11 @@ class SequenceEstimator(BaseEstimator):
             self.missing = self._model.reader.missing
         self._of_rows = facts.get("rows", False)
         schema = self._model.schema
-        items, columns = schema.items, len(places_in(schema))
-        width = width_of(items[0]) if items else columns
+        # Nobody noted how many columns the matrices had that were learned from.
+        self._any_width = bool(schema.items) and "n_features_in" not in facts
+        width = len(places_in(schema))
+        if schema.items:
+            width = len(schema.items[0].categories)
         self.n_features_in_ = facts.get("n_features_in", width)
         self.metrics_, self._optimizer = self._kept.metrics(), None
 

@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from throughtime.data import Question
-from throughtime.errors import ContradictoryQuestion
+from throughtime.errors import OtherKindOfX
 from throughtime.estimators.base import SequenceEstimator
 from throughtime.estimators.datasets import Targets, places_in, split_steps
 from throughtime.estimators.parameters import parameters
@@ -64,15 +64,10 @@ class Forecaster(SequenceEstimator):
         return self._begin(sequences, Targets(), self._question(), None)
 
     def _read(self, X: Any, y: Any) -> Sequences:
-        sequences = super()._read(X, y)
-        if sequences.matrices is not None:
-            raise ContradictoryQuestion(
-                argument="X",
-                given="sparse matrices",
-                fact="which items come next is not learned",
-                advice="arrays",
-            )
-        return sequences
+        found = super()._read(X, y)
+        if found.matrices is not None:  # which items come next is not learned
+            raise OtherKindOfX(given="sparse matrices", expected="arrays")
+        return found
 
     def _question(self) -> Question:
         horizon, difference = self._given("horizon"), self._given("difference")

@@ -1,7 +1,8 @@
 """Sparse matrices as X: sequences whose steps name a few of very many columns."""
 
 from collections.abc import Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 import numpy as np
 
@@ -11,7 +12,10 @@ from throughtime.data.pieces import SEQUENCE, START, STOP
 from throughtime.data.sources.items import ITEM, VALUE
 from throughtime.data.store import MemoryStore
 from throughtime.data.types import FloatArray, IntegerArray
-from throughtime.errors import NoItems
+from throughtime.errors import BadMatrices, NoItems
+
+MOST_DIGITS: Final = 19
+"""Fewer are a number of 64 bits, whatever they are."""
 
 
 def item_columns(matrices: Sequence[Any], pieces: IntegerArray) -> tuple[Column, ...]:
@@ -54,6 +58,11 @@ def items_of(matrices: Sequence[Any], columns: Sequence[Column]) -> Items:
     columns
         What it gave, or what a run says: names that are no numbers stand for the
         columns of X in their order.
+
+    Raises
+    ------
+    BadMatrices
+        They have values, and items have none.
     """
     known = numbers_of(columns[0])
     lengths = [one.shape[0] for one in matrices]
@@ -61,28 +70,32 @@ def items_of(matrices: Sequence[Any], columns: Sequence[Column]) -> Items:
     # A step that names nothing has a row that says so.
     counts = np.maximum(entries, 1)
     firsts = np.append(0, np.cumsum(counts))
+    values = np.concatenate([one.data for one in matrices])
     rows: FloatArray = np.full((int(firsts[-1]), len(columns)), np.nan)
     given = np.repeat(entries > 0, counts)
     rows[given, 0] = _places(np.concatenate([one.indices for one in matrices]), known)
     if len(columns) > 1:
-        rows[given, 1] = np.concatenate([one.data for one in matrices])
+        rows[given, 1] = values
+    elif (values != 1).any():
+        raise BadMatrices(source="X", given="of other values than 1")
     store = MemoryStore(len(rows), len(columns), rows.dtype)
     store.write(0, rows)
     starts = np.cumsum(lengths) - lengths
     return Items(store, firsts, starts, len(known))
 
 
-def width_of(column: Column) -> int:
-    """Return how many columns of X a run needs at least."""
-    return int(numbers_of(column).max()) + 1
-
-
+@lru_cache(maxsize=4)
 def numbers_of(column: Column) -> IntegerArray:
     """Return which column of X each item is."""
     names = column.categories
-    if all(name.isdecimal() for name in names):
+    if column.name == ITEM and all(map(_is_number, names)):
         return np.array(names, np.int64)
     return np.arange(len(names))
+
+
+def _is_number(name: str) -> bool:
+    """Whether a name is how the number of a column is written."""
+    return name.isdecimal() and len(name) < MOST_DIGITS and str(int(name)) == name
 
 
 def _places(columns: IntegerArray, known: IntegerArray) -> FloatArray:

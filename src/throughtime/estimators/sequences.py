@@ -10,7 +10,12 @@ from sklearn.utils import validation
 
 from throughtime.data.sources.arrays import array_source
 from throughtime.data.sources.items import is_sparse, sparse_matrices
-from throughtime.errors import BadArrays, FeatureCountMismatch
+from throughtime.errors import (
+    BadArrays,
+    BadMatrices,
+    FeatureCountMismatch,
+    OtherKindOfX,
+)
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -57,7 +62,9 @@ class Sequences:
         return np.stack(answers) if self.stacked else answers
 
 
-def read_first(estimator: Any, X: Any, *, gaps: bool) -> Sequences:
+def read_first(
+    estimator: Any, X: Any, *, gaps: bool, sparse: bool = False
+) -> Sequences:
     """Read the sequences to learn from, and note what scikit-learn asks to be noted.
 
     Parameters
@@ -68,6 +75,8 @@ def read_first(estimator: Any, X: Any, *, gaps: bool) -> Sequences:
         As `Sequences` says.
     gaps
         Whether NaN may stand for what is missing.
+    sparse
+        Whether sparse matrices are taken.
 
     Raises
     ------
@@ -76,7 +85,7 @@ def read_first(estimator: Any, X: Any, *, gaps: bool) -> Sequences:
     """
     many = _several(X)
     if many is not None and is_sparse(many):
-        found = _of_matrices(many)
+        found = _of_matrices(many, sparse)
         estimator.n_features_in_ = found.width
         return found
     if many is None:
@@ -88,16 +97,22 @@ def read_first(estimator: Any, X: Any, *, gaps: bool) -> Sequences:
 
 
 def read_more(
-    estimator: Any, X: Any, *, gaps: bool, width: int, rows: bool
+    estimator: Any,
+    X: Any,
+    *,
+    gaps: bool,
+    width: int | None,
+    rows: bool,
+    sparse: bool = False,
 ) -> Sequences:
     """Read sequences like those that were learned from.
 
     Parameters
     ----------
-    estimator, X, gaps
+    estimator, X, gaps, sparse
         As in `read_first`.
     width
-        The F of those.
+        The F of those; None: any.
     rows
         Whether they were a matrix: then another one has rows as long.
 
@@ -113,12 +128,12 @@ def read_more(
         )
         found = _of_rows(checked)
     elif many is not None and is_sparse(many):
-        found = _of_matrices(many)
+        found = _of_matrices(many, sparse)
     elif many is None:
         found = _of_rows(_checks.check_array(X, ensure_all_finite=_finite(gaps)))
     else:
         found = _of_arrays(many, gaps, stacked=_is_cube(X))
-    if found.width != width:
+    if width is not None and found.width != width:
         shape = ("T", "N", found.width)
         raise FeatureCountMismatch(given=shape, expected=width)
     return found
@@ -163,9 +178,13 @@ def _of_arrays(arrays: list[Any], gaps: bool, *, stacked: bool) -> Sequences:
     return Sequences(found, stacked=stacked, rows=False)
 
 
-def _of_matrices(many: list[Any]) -> Sequences:
+def _of_matrices(many: list[Any], taken: bool) -> Sequences:
+    if not taken:
+        raise OtherKindOfX(given="sparse matrices", expected="arrays")
     matrices = sparse_matrices("X", many)
     for place, one in enumerate(matrices):
+        if one.dtype.kind not in "fiub":
+            raise BadMatrices(source="X", given=f"of {one.dtype} at {place}")
         _checks.assert_all_finite(one.data, input_name=f"X[{place}]")
     nothing = [np.empty((one.shape[0], 0), np.float32) for one in matrices]
     return Sequences(nothing, stacked=False, rows=False, matrices=matrices)

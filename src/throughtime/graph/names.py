@@ -10,6 +10,11 @@ FUNCTIONS = frozenset({*UNARY, "power", "clip", "softmax"} - {"negate"})
 """Functions of one argument; what they take is their incoming activation."""
 
 
+def start_name(state: str) -> str:
+    """The parameter that a state's learned start is."""
+    return f"{state}_init"
+
+
 def value_names(graph: StepGraph) -> dict[str, int]:
     """Node of every named value; an activation without a name is ``tanh#1``.
 

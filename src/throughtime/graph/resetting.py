@@ -8,6 +8,7 @@ back, and a NaN stays where it was.
 from dataclasses import replace
 
 from throughtime.graph.builder import Builder
+from throughtime.graph.names import start_name
 from throughtime.graph.nodes import (
     InputDeclaration,
     ParameterDeclaration,
@@ -16,11 +17,6 @@ from throughtime.graph.nodes import (
 
 RESETS = "_begins_anew"
 """The input, of one number."""
-
-
-def start_name(state: str) -> str:
-    """The parameter that a state's learned start is."""
-    return f"{state}_init"
 
 
 def resettable(graph: StepGraph) -> StepGraph | None:

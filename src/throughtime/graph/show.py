@@ -12,6 +12,7 @@ from throughtime.graph.drawn_letters import drawn_letters
 from throughtime.graph.expressions import Expression, SizeText, parameter, text, value
 from throughtime.graph.letters import letters, merge
 from throughtime.graph.lines import Lines, choose_lines
+from throughtime.graph.names import start_name
 from throughtime.graph.nodes import StepGraph
 from throughtime.graph.reader import Reader
 from throughtime.graph.show_adjoint import AdjointLines
@@ -72,7 +73,8 @@ def equations(graph: StepGraph, size_text: SizeText = str) -> Equations:
 def _starts(graph: StepGraph) -> Iterator[str]:
     for state in graph.states:
         if state.learned:
-            yield f"{state.name} starts where it is learned, at {state.name}_init"
+            start = start_name(state.name)
+            yield f"{state.name} starts where it is learned, at {start}"
         elif state.number:
             yield f"{state.name} starts at {state.number:g}"
 

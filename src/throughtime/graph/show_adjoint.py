@@ -16,7 +16,7 @@ from throughtime.graph.expressions import (
     whole,
 )
 from throughtime.graph.lines import Lines, consumers, costs
-from throughtime.graph.names import FUNCTIONS, value_names
+from throughtime.graph.names import FUNCTIONS, start_name, value_names
 from throughtime.graph.nodes import StepGraph, ancestors, dependents
 from throughtime.graph.operations import Attribute, Kind
 from throughtime.graph.reader import Reader
@@ -121,7 +121,8 @@ class AdjointLines:
         for state, index in states:
             if state.learned:
                 right = text(self.reader.read(index), size_text)
-                yield f"∂L/∂{state.name}_init = {right} at each sequence's first step"
+                start = start_name(state.name)
+                yield f"∂L/∂{start} = {right} at each sequence's first step"
 
     def notes(self) -> Iterator[str]:
         yield (

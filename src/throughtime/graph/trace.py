@@ -17,6 +17,7 @@ from throughtime.graph.declarations import (
     removed,
     title_of,
 )
+from throughtime.graph.names import start_name
 from throughtime.graph.nodes import (
     InputDeclaration,
     ParameterDeclaration,
@@ -165,7 +166,7 @@ class _Tracer:
 
     def _check_starts(self) -> None:
         """Refuse parameters that are named like where a state starts."""
-        starts = {f"{state.name}_init" for state in self.states if state.learned}
+        starts = {start_name(state.name) for state in self.states if state.learned}
         for parameter in self.parameters:
             if parameter.name in starts:
                 raise CellError(

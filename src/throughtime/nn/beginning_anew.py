@@ -29,7 +29,7 @@ def begins_in_step(module: "Layers", like: Tensor) -> bool:
     if seen or module.random or module.spacing.budget:
         return False
     choice = module.choice(like.dtype, like.device)
-    return choice.backend == "llvm" and module.variants.begin_anew
+    return choice.backend == "llvm" and module.variants.can_begin_anew
 
 
 def marks_of(

@@ -1,6 +1,5 @@
 """A stack of recurrent layers: its parameters, and rows through all of them."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
@@ -10,8 +9,9 @@ from torch.nn import functional
 
 from throughtime.errors import BackendCannotServe
 from throughtime.graph import StepGraph
+from throughtime.graph.names import start_name
 from throughtime.graph.random_values import is_random
-from throughtime.graph.resetting import RESETS, start_name
+from throughtime.graph.resetting import RESETS
 from throughtime.graph.zeros import tell_layers, zero_values
 from throughtime.nn import beginning_anew
 from throughtime.nn.checkpointing import Checkpoint, Spacing
@@ -114,8 +114,8 @@ class Layers(SparseInputs):
         self.learns_starts = any(state.learned for state in self.graphs[0].states)
         self._derive_graphs()
         # By layer, direction and name in the running graph: the name in the module.
-        self._names = defaultdict[tuple[int, int], dict[str, str]](dict)
-        self._starts = defaultdict[tuple[int, int], dict[str, str]](dict)
+        self._names: dict[tuple[int, int], dict[str, str]] = {}
+        self._starts: dict[tuple[int, int], dict[str, str]] = {}
         self._register_parameters(device, dtype)
         self.flatten_parameters()
         self.reset_parameters()
@@ -129,8 +129,8 @@ class Layers(SparseInputs):
 
     def _register_parameters(self, device: Device, dtype: torch.dtype | None) -> None:
         for layer, direction, graph in self._runs():
-            names = self._names[layer, direction]
-            starts = self._starts[layer, direction]
+            names = self._names.setdefault((layer, direction), {})
+            starts = self._starts.setdefault((layer, direction), {})
             for declared in graph.parameters:
                 check_initialisation(declared, graph.cell)
                 name = self._parameter_name(declared.name, layer, direction)
@@ -347,8 +347,7 @@ class Layers(SparseInputs):
                 outputs.append(value)
             if layer and self.residual:
                 value = value + below
-        joined = [f[0].unsqueeze(0) if len(f) == 1 else torch.stack(f) for f in finals]
-        return value, joined
+        return value, [f[0][None] if len(f) == 1 else torch.stack(f) for f in finals]
 
     def _direction(
         self,
@@ -367,11 +366,12 @@ class Layers(SparseInputs):
         mirror = packing.mirror if packing is not None and direction else None
         if not layer:
             inputs = self.of_direction(direction, inputs)
+        inputs = beginning_anew.of_direction(direction, inputs)
         if mirror is not None:
             inputs = {n: taken(own, mirror) for n, own in inputs.items()}
-        inputs = beginning_anew.of_direction(direction, inputs)
-        graph = self.variants.graph(layer, draws=key is not None, inputs=inputs)
-        shown = self.variants.shown(layer, draws=key is not None)
+        anew, draws = RESETS in inputs, key is not None
+        graph = self.variants.graph(layer, draws=draws, anew=anew)
+        shown = self.variants.shown(layer, draws=draws)
         graph = graph if values is None else shown.graph
         if call is not None:
             graph, inputs = call.watch(layer, direction, graph, inputs)
@@ -380,7 +380,7 @@ class Layers(SparseInputs):
             graph,
             inputs,
             initial,
-            self._parameters_of(layer, direction, starts=RESETS in inputs),
+            self._parameters_of(layer, direction, starts=anew),
             steps=steps,
             batch=batch,
             counts=None if packing is None else packing.counts,

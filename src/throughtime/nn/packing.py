@@ -188,7 +188,7 @@ def _rows(length: Tensor, steps: int, places: int) -> _Rows:
 
     ``places`` is T·B, the number of rows where it must not depend on values.
     """
-    # A part without steps is behind all others: who looks for it finds their number.
+    # The lengths fall: before the place of a step's number stand those that have it.
     counts = torch.searchsorted(-length, -_numbers(steps, length))
     behind = counts.cumsum(0)
     starts, dead = behind - counts, None
@@ -211,7 +211,7 @@ def packed(counts: Tensor, rows: int, device: torch.device, mirrored: bool) -> P
         return Packing(counts, size)
     length = torch.searchsorted(-counts, -_numbers(size, counts))
     mirror = _rows(length, len(counts), rows).mirror()
-    return Packing(counts, size, mirror=mirror[:rows].to(device))
+    return Packing(counts, size, mirror=mirror.to(device))
 
 
 def _numbers(count: int, like: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from throughtime.nn.compiled.folding import batched_by_autograd
 from throughtime.nn.compiled.pool import POOL
 
 
@@ -41,7 +42,9 @@ def _filled(rows: Tensor, places: Tensor, size: int) -> Tensor:
 
 def _selected(rows: Tensor, places: Tensor) -> Tensor:
     transformed = torch._C._are_functorch_transforms_active()
-    if transformed or type(rows) is not Tensor or not rows.is_cpu:
+    transformed = transformed or batched_by_autograd([rows, places])
+    watched = torch._C._len_torch_dispatch_stack() > 0 or type(rows) is not Tensor
+    if transformed or watched or not rows.is_cpu:
         return rows.index_select(0, places)
     room = POOL.empty((len(places), *rows.shape[1:]), rows.dtype)
     return torch.index_select(rows, 0, places, out=room)

@@ -44,8 +44,8 @@ class Batch(NamedTuple):
     """Sequences as rows, and what is needed to give rows their form again."""
 
     rows: dict[str, Tensor]
-    """``x`` and each further input, ``(N, n)``, or ``(T, B, n)`` where all of them
-    have all steps."""
+    """``x``, each further input, and marks where the step begins anew, ``(N, n)``, or
+    ``(T, B, n)`` where all of them have all steps."""
     steps: int
     size: int
     packing: Packing | None
@@ -55,12 +55,12 @@ class Batch(NamedTuple):
 
     @property
     def parts(self) -> int:
-        """P, the sequences that layers run over: B, or more where some begin anew."""
+        """P, the sequences that layers run over: B, or more where they are in parts."""
         return self.size if self.packing is None else self.packing.size
 
     @property
-    def begins_anew(self) -> bool:
-        """Whether sequences may begin anew in the middle."""
+    def in_parts(self) -> bool:
+        """Whether sequences that begin anew run as sequences of their own."""
         return self.packing is not None and self.packing.given is not None
 
     def states(self, states: Sequence[Tensor], own: Sequence[Tensor]) -> list[Tensor]:
@@ -93,7 +93,7 @@ class Batch(NamedTuple):
         return list(states) if self.batched else [state.squeeze(1) for state in states]
 
     def _ends(self, states: Tensor, last: Tensor, first: Tensor) -> Tensor:
-        if not self.begins_anew or self.packing is None or self.packing.mirror is None:
+        if not self.in_parts or self.packing is None or self.packing.mirror is None:
             return states.index_select(1, last)
         ways = [states[0::2].index_select(1, last), states[1::2].index_select(1, first)]
         return torch.stack(ways, 1).flatten(0, 1)
@@ -360,7 +360,7 @@ def read_states(
     Messages call all of them ``argument``, each by its ``labels``.
     """
     declared = module.graphs[0].states
-    needed = module.learns_starts if state is None else batch.begins_anew
+    needed = module.learns_starts if state is None else batch.in_parts
     own = module.own_starts(batch.rows["x"]) if needed else []
     if state is None:
         return [value.expand(-1, batch.parts, -1) for value in own]

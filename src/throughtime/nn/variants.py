@@ -1,11 +1,11 @@
 """Graphs of the same layers for other calls than training's."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 
 from throughtime.graph import StepGraph
 from throughtime.graph.evaluation import evaluated
 from throughtime.graph.exposing import Exposed, exposed
-from throughtime.graph.resetting import RESETS, resettable
+from throughtime.graph.resetting import resettable
 from throughtime.graph.serialize import text_of
 
 
@@ -19,12 +19,14 @@ class Variants:
 
     Attributes
     ----------
+    running
+        Those that were given.
     evaluated
         What runs in evaluation: every random value is at its mean.
     exposed, exposed_means
         Those that give out every named value, in training and in evaluation.
     resettable
-        Those that read where to begin anew, see `resettable`.
+        Those that read where to begin anew; None where there is no state.
     """
 
     def __init__(self, running: Sequence[StepGraph]) -> None:
@@ -39,16 +41,14 @@ class Variants:
             text_of(graph)  # a program that torch compiles can read it, not write it
 
     @property
-    def begin_anew(self) -> bool:
+    def can_begin_anew(self) -> bool:
         """Whether all layers can begin anew inside the step."""
         return None not in self.resettable
 
-    def graph(
-        self, layer: int, *, draws: bool, inputs: Container[str] = ()
-    ) -> StepGraph:
-        """The one of a call that draws or not, and reads these inputs."""
-        anew = self.resettable[layer] if RESETS in inputs else None
-        return anew or (self.running if draws else self.evaluated)[layer]
+    def graph(self, layer: int, *, draws: bool, anew: bool = False) -> StepGraph:
+        """The one of a call that draws or not, or reads where to begin anew."""
+        resettable = self.resettable[layer] if anew else None
+        return resettable or (self.running if draws else self.evaluated)[layer]
 
     def shown(self, layer: int, *, draws: bool) -> Exposed:
         """The one that gives out its values."""

@@ -10,7 +10,7 @@ import torch
 
 from throughtime.data.sources.arrays import array_source
 from throughtime.data.sources.source import FrameSource
-from throughtime.errors import BadArrays, ValueMissing
+from throughtime.errors import BadMatrices, ValueMissing
 
 #: The columns beside the sequence and the target.
 STEP: Final = "step"
@@ -38,7 +38,7 @@ def sparse_source(name: str, data: Sequence[Any], target: Any) -> FrameSource:
 
     Raises
     ------
-    BadArrays, TargetShapeMismatch, ValueMissing
+    BadMatrices, TargetShapeMismatch, ValueMissing
         Something is no matrix, has another shape, or a value that is no number.
     """
     # Loaded here: it takes a moment that other data can do without.
@@ -63,14 +63,14 @@ def sparse_matrices(name: str, data: Sequence[Any]) -> list[Any]:
 
     Raises
     ------
-    BadArrays
+    BadMatrices
         Something is no matrix, damaged, without a step, or of another width.
     """
     matrices = [_matrix(name, place, one) for place, one in enumerate(data)]
     widths = {one.shape[1] for one in matrices}
     if len(widths) > 1:
-        given = "matrices of " + " and ".join(f"{k}" for k in sorted(widths))
-        raise BadArrays(source=name, given=f"{given} columns")
+        given = "of " + " and ".join(f"{k}" for k in sorted(widths))
+        raise BadMatrices(source=name, given=f"{given} columns")
     return matrices
 
 
@@ -122,16 +122,17 @@ def _matrix(name: str, place: int, given: Any) -> Any:
     from scipy.sparse import csr_array
 
     if not _is_matrix(given) or given.ndim != 2:
-        raise BadArrays(source=name, given=f"at {place} no sparse matrix (T, d)")
+        raise BadMatrices(source=name, given=f"and at {place} something else")
     if isinstance(given, torch.Tensor):
         coo = given.detach().cpu().to_sparse_coo().coalesce()
         entries = coo.values().numpy(), tuple(coo.indices().numpy())
         given = csr_array(entries, shape=tuple(given.shape))
     if not given.shape[0]:
-        raise BadArrays(source=name, given=f"at {place} a sequence without a step")
+        raise BadMatrices(source=name, given=f"without a step at {place}")
     csr = csr_array(given)
     try:
         csr.check_format()
     except ValueError as error:
-        raise BadArrays(source=name, given=f"at {place} damaged: {error}") from None
+        given = f"of which that at {place} is damaged ({error})"
+        raise BadMatrices(source=name, given=given) from None
     return csr

@@ -111,11 +111,13 @@ class Door:
         One question after the other, each with its answer, takes as long as a small
         layer runs.
         """
-        if self._keys or not inputs:
+        starts = len(self._states) if initial or self._needs_starts else 0
+        counts = len(self._inputs), starts, len(self._shapes)
+        if self._keys or (len(inputs), len(initial), len(parameters)) != counts:
             return False
         leading, dtype = inputs[0].shape[:-1], inputs[0].dtype
         shapes = [(*leading, size) for _, size in self._inputs]
-        if initial or self._needs_starts:
+        if starts:
             shapes += [(batch, size) for _, size in self._states]
         tensors = *inputs, *initial, *parameters
         return (
