@@ -145,9 +145,9 @@ def test_time_is_kept_in_the_middle_of_an_epoch(name: str) -> None:
     found = learn(name, dataset, settings, seconds=3.0)
     assert 0 < found.seconds < 3.0 + LATE
     assert 0 < found.epochs < 1000
-    assert found.epochs % 1
+    # Three seconds may end with an epoch, one update cannot.
     none = learn(name, dataset, settings, seconds=1e-3)
-    assert 0 < none.epochs < 0.1  # one update
+    assert 0 < none.epochs < 0.1
 
 
 def test_the_same_seed_gives_the_same_weights_and_the_caller_keeps_its_own() -> None:
