@@ -64,8 +64,8 @@ class SequenceEstimator(BaseEstimator):
     _tasks: ClassVar[tuple[str, ...]]
     """What runs of this kind may be about."""
     _per: ClassVar[Per]
-    _any_width = False
-    """Whether sparse X may have any number of columns."""
+    _reads_sparse: ClassVar = True
+    """Whether X may be sparse matrices."""
 
     def _learn(
         self,
@@ -95,7 +95,6 @@ class SequenceEstimator(BaseEstimator):
             missing=self._given("missing"),
         )
         self._of_rows, self._optimizer = sequences.rows, None
-        self._any_width = False
         return self._train(dataset, **changed)
 
     def _train(self, dataset: Dataset, **changed: Any) -> Self:
@@ -202,9 +201,10 @@ class SequenceEstimator(BaseEstimator):
         """Read X to learn from; that there is a y is all that is asked of it here."""
         if y is None:
             raise TargetNeeded(estimator=type(self).__name__)
-        check_choice("missing", self._given("missing"), get_args(Missing))
         missing = self._given("missing")
-        found = read_first(self, X, gaps=missing != "error", sparse=True)
+        check_choice("missing", missing, get_args(Missing))
+        sparse = self._reads_sparse
+        found = read_first(self, X, gaps=missing != "error", sparse=sparse)
         if found.matrices is not None:
             check_missing_items("X", missing)
         return found
@@ -234,14 +234,17 @@ class SequenceEstimator(BaseEstimator):
 
     def _read_more(self, X: Any) -> Sequences:
         schema = self._model.schema
-        width = self.n_features_in_ if schema.items else len(places_in(schema))
+        width: int | None = len(places_in(schema))
+        if schema.items:
+            # No estimator: nobody noted how many columns the matrices had.
+            width = self._kept.facts().get("n_features_in")
         found = read_more(
             self,
             X,
             gaps=self._model.reader.missing != "error",
-            width=None if self._any_width else width,
+            width=width,
             rows=self._of_rows,
-            sparse=True,
+            sparse=self._reads_sparse,
         )
         sparse = found.matrices is not None
         if sparse != bool(schema.items):
@@ -359,8 +362,6 @@ class SequenceEstimator(BaseEstimator):
             self.missing = self._model.reader.missing
         self._of_rows = facts.get("rows", False)
         schema = self._model.schema
-        # Nobody noted how many columns the matrices had that were learned from.
-        self._any_width = bool(schema.items) and "n_features_in" not in facts
         width = len(places_in(schema))
         if schema.items:
             width = len(schema.items[0].categories)

@@ -6,11 +6,10 @@ from typing import Any, Self
 import numpy as np
 
 from throughtime.data import Question
-from throughtime.errors import OtherKindOfX
 from throughtime.estimators.base import SequenceEstimator
 from throughtime.estimators.datasets import Targets, places_in, split_steps
 from throughtime.estimators.parameters import parameters
-from throughtime.estimators.sequences import Array, Sequences
+from throughtime.estimators.sequences import Array
 from throughtime.train.asking.settings import check_count
 from throughtime.train.preparing.outputs import Forecast
 
@@ -33,6 +32,7 @@ class Forecaster(SequenceEstimator):
 
     _tasks = ("forecast",)
     _per = "step"
+    _reads_sparse = False  # which items come next is not learned
 
     def fit(self, X: Any, y: None = None) -> Self:
         """Learn from sequences.
@@ -62,12 +62,6 @@ class Forecaster(SequenceEstimator):
             return self._go_on(self._read_more(X), Targets(), None)
         sequences = self._read(X, "none is needed")
         return self._begin(sequences, Targets(), self._question(), None)
-
-    def _read(self, X: Any, y: Any) -> Sequences:
-        found = super()._read(X, y)
-        if found.matrices is not None:  # which items come next is not learned
-            raise OtherKindOfX(given="sparse matrices", expected="arrays")
-        return found
 
     def _question(self) -> Question:
         horizon, difference = self._given("horizon"), self._given("difference")

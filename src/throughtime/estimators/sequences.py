@@ -144,8 +144,6 @@ def _several(X: Any) -> list[Any] | None:
     if _is_cube(X):
         return list(np.asarray(X))
     listed = isinstance(X, (list, tuple))
-    if listed and is_sparse(X):
-        return list(X)
     if not listed and not (isinstance(X, np.ndarray) and X.dtype == object):
         return None
     if not listed and X.ndim != 1:

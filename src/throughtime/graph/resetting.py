@@ -40,14 +40,14 @@ def resettable(graph: StepGraph) -> StepGraph | None:
         else builder.constant(state.number)
         for state in graph.states
     }
-    positions: list[int] = []
-    for node in graph.nodes:
-        moved = tuple(positions[argument] for argument in node.arguments)
-        position = builder.place(replace(node, arguments=moved))
-        if node.operation == "state":
-            start = starts[str(node.attributes[0])]
-            position = builder.emit("where", begins, start, position)
-        positions.append(position)
+    chosen = {
+        index: builder.emit(
+            "where", begins, starts[str(node.attributes[0])], builder.place(node)
+        )
+        for index, node in enumerate(graph.nodes)
+        if node.operation == "state"
+    }
+    positions = builder.copy(graph.nodes, chosen)
     return replace(
         graph,
         parameters=(*graph.parameters, *learned),

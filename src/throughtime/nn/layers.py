@@ -115,7 +115,6 @@ class Layers(SparseInputs):
         self._derive_graphs()
         # By layer, direction and name in the running graph: the name in the module.
         self._names: dict[tuple[int, int], dict[str, str]] = {}
-        self._starts: dict[tuple[int, int], dict[str, str]] = {}
         self._register_parameters(device, dtype)
         self.flatten_parameters()
         self.reset_parameters()
@@ -129,8 +128,8 @@ class Layers(SparseInputs):
 
     def _register_parameters(self, device: Device, dtype: torch.dtype | None) -> None:
         for layer, direction, graph in self._runs():
-            names = self._names.setdefault((layer, direction), {})
-            starts = self._starts.setdefault((layer, direction), {})
+            names: dict[str, str] = {}
+            self._names[layer, direction] = names
             for declared in graph.parameters:
                 check_initialisation(declared, graph.cell)
                 name = self._parameter_name(declared.name, layer, direction)
@@ -147,7 +146,6 @@ class Layers(SparseInputs):
                     empty = torch.empty(state.size, device=device, dtype=dtype)
                     name = self._start_name(state.name, layer, direction)
                     self.register_parameter(name, nn.Parameter(empty))
-                    starts[start_name(state.name)] = name
 
     @property
     def directions(self) -> int:
@@ -213,7 +211,9 @@ class Layers(SparseInputs):
         known: dict[str, Any] = self._parameters
         names = self._names[layer, direction]
         if starts:
-            names = {**names, **self._starts[layer, direction]}
+            states, run = self.graphs[layer].states, (layer, direction)
+            learned = [start_name(state.name) for state in states if state.learned]
+            names = names | {one: self._parameter_name(one, *run) for one in learned}
         return {
             name: known[own] if own in known else getattr(self, own)
             for name, own in names.items()

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 
 from throughtime.errors import BadLengths, BadResets
+from throughtime.nn.compiled.extents import exceeding, places_of_rows
+from throughtime.nn.permuting import inverse
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def pack(
         captured = torch.compiler.is_compiling()
         parts = (_every_place if captured else _begun)(marks, lengths)
     order = torch.argsort(parts.length, descending=True, stable=True)
-    rank, given = _inverse(order), None
+    rank, given = inverse(order), None
     if marks is not None:
         # Without steps there is no mark.
         given = parts.given(rank, marks[:1].any(0)).to(device)
@@ -188,20 +190,16 @@ def _rows(length: Tensor, steps: int, places: int) -> _Rows:
 
     ``places`` is T·B, the number of rows where it must not depend on values.
     """
-    # The lengths fall: before the place of a step's number stand those that have it.
-    counts = torch.searchsorted(-length, -_numbers(steps, length))
+    counts = exceeding(length, steps)
     behind = counts.cumsum(0)
-    starts, dead = behind - counts, None
-    if torch.compiler.is_compiling():
-        row = _numbers(places, length)
-        dead = row >= counts.sum()
-        step = torch.searchsorted(behind, row, right=True).clamp(max=steps - 1)
-        part = torch.where(dead, 0, row - starts[step])
-        return _Rows(counts, starts, length, step, part, dead)
-    row = _numbers(int(length.sum()), length)
-    # `repeat_interleave` would wake threads, however few the rows.
-    step = torch.searchsorted(behind, row, right=True)
-    return _Rows(counts, starts, length, step, row - starts[step], None)
+    starts = behind - counts
+    if not torch.compiler.is_compiling():
+        return _Rows(counts, starts, length, *places_of_rows(counts), None)
+    row = _numbers(places, length)
+    dead = row >= counts.sum()
+    step = torch.searchsorted(behind, row, right=True).clamp(max=steps - 1)
+    part = torch.where(dead, 0, row - starts[step])
+    return _Rows(counts, starts, length, step, part, dead)
 
 
 def packed(counts: Tensor, rows: int, device: torch.device, mirrored: bool) -> Packing:
@@ -209,19 +207,13 @@ def packed(counts: Tensor, rows: int, device: torch.device, mirrored: bool) -> P
     size = int(counts[0])
     if not mirrored:
         return Packing(counts, size)
-    length = torch.searchsorted(-counts, -_numbers(size, counts))
-    mirror = _rows(length, len(counts), rows).mirror()
+    mirror = _rows(exceeding(counts, size), len(counts), rows).mirror()
     return Packing(counts, size, mirror=mirror.to(device))
 
 
 def _numbers(count: int, like: Tensor) -> Tensor:
     """Count from 0."""
     return torch.arange(count, device=like.device)
-
-
-def _inverse(permutation: Tensor) -> Tensor:
-    numbers = _numbers(permutation.shape[0], permutation)
-    return torch.empty_like(permutation).scatter(0, permutation, numbers)
 
 
 def checked_resets(

@@ -29,14 +29,19 @@ def put(rows: Tensor, places: Tensor, size: int) -> Tensor:
     return result
 
 
+def inverse(permutation: Tensor) -> Tensor:
+    """At each place where it is taken to."""
+    numbers = torch.arange(permutation.shape[0], device=permutation.device)
+    return torch.empty_like(permutation).scatter(0, permutation, numbers)
+
+
 def _filled(rows: Tensor, places: Tensor, size: int) -> Tensor:
     shape = (size, rows.shape[1])
     if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
         return torch.index_copy(rows.new_zeros(shape), 0, places, rows)
     if size == len(rows):
         # Every place is taken, and to read in no order is quicker than to write.
-        numbers = torch.arange(size, device=places.device)
-        return _selected(rows, torch.empty_like(places).scatter_(0, places, numbers))
+        return _selected(rows, inverse(places))
     return rows.new_zeros(shape).index_copy_(0, places, rows)
 
 

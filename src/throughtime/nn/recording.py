@@ -11,6 +11,7 @@ from torch import Tensor
 from throughtime.graph import StepGraph
 from throughtime.graph.probing import probed
 from throughtime.graph.random_values import is_random
+from throughtime.nn.compiled.extents import places_of_rows
 from throughtime.nn.execution import Result, first_states, run_layer
 from throughtime.nn.packing import Packing
 from throughtime.nn.precision import own_precision
@@ -210,8 +211,7 @@ def _extent(rows: int, batch: int, packing: Packing | None) -> _Extent:
     if packing is None:
         every = torch.arange(batch).repeat(rows // max(batch, 1))
         return _Extent(rows, batch, batch, every, None)
-    parts = [torch.arange(count) for count in packing.counts.tolist()]
-    part = torch.cat([torch.arange(0), *parts])
+    _, part = places_of_rows(packing.counts)
     if packing.sequences is None or packing.ends is None:  # torch has packed them
         return _Extent(len(part), packing.size, packing.size, part, packing.counts)
     sequences = packing.sequences.cpu()[part]

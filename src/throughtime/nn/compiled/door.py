@@ -57,7 +57,6 @@ class Door:
         self._parameters = [
             (declared.name, declared.shape) for declared in graph.parameters
         ]
-        self._shapes = [declared.shape for declared in graph.parameters]
         self._keys = ["key"] if is_random(graph) else []
 
     def check_layer(
@@ -80,8 +79,6 @@ class Door:
         batch
             B.
         """
-        if self._fits(inputs, initial, parameters, batch):
-            return
         self._check_count("inputs", inputs, len(self._inputs))
         states = self._states if initial or self._needs_starts else []
         self._check_count("states", initial, len(states))
@@ -98,34 +95,6 @@ class Door:
             self._check(name, value, shape, dtype)
         for name in self._keys:
             self._check(name, parameters[-1], (1,), torch.int64)
-
-    def _fits(
-        self,
-        inputs: Sequence[Tensor],
-        initial: Sequence[Tensor],
-        parameters: Sequence[Tensor],
-        batch: int,
-    ) -> bool:
-        """Whether nothing is to be refused, where that is soon said.
-
-        One question after the other, each with its answer, takes as long as a small
-        layer runs.
-        """
-        starts = len(self._states) if initial or self._needs_starts else 0
-        counts = len(self._inputs), starts, len(self._shapes)
-        if self._keys or (len(inputs), len(initial), len(parameters)) != counts:
-            return False
-        leading, dtype = inputs[0].shape[:-1], inputs[0].dtype
-        shapes = [(*leading, size) for _, size in self._inputs]
-        if starts:
-            shapes += [(batch, size) for _, size in self._states]
-        tensors = *inputs, *initial, *parameters
-        return (
-            [value.shape for value in tensors] == [*shapes, *self._shapes]
-            and {value.dtype for value in tensors} == {dtype}
-            and dtype in DTYPES
-            and all(value.is_cpu for value in tensors)
-        )
 
     def check_rows(self, rows: int, steps: int, batch: int) -> None:
         """Refuse fewer rows than T·B."""

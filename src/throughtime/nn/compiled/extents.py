@@ -78,9 +78,7 @@ def _ragged_extent(batch: int, counts: Tensor) -> Extent:
     starts = counts.cumsum(0) - counts
     table = _table(starts, counts, batch)
     segments = table.T[1:].contiguous()
-    # They fall: where a sequence's number would stand among them, it ends.
-    lengths = torch.searchsorted(-counts, -torch.arange(batch, device=CPU))
-    return _extent(batch, int(counts.sum()), table, segments, lengths)
+    return _extent(batch, int(counts.sum()), table, segments, exceeding(counts, batch))
 
 
 def extent_of(
@@ -115,7 +113,7 @@ def extent_of(
     if counts is None:
         table = dense_sequences(steps, batch)
     else:
-        table = ragged_sequences(counts)
+        _, table = places_of_rows(counts)
     return replace(found, sequences=table, first=first)
 
 
@@ -140,13 +138,22 @@ def dense_sequences(steps: int, batch: int) -> Tensor:
     return torch.arange(batch, dtype=WORD, device=CPU).repeat(steps)
 
 
-def ragged_sequences(counts: Tensor) -> Tensor:
-    """The sequence of each row, where so many are alive at each step."""
+def places_of_rows(counts: Tensor) -> tuple[Tensor, Tensor]:
+    """Step and sequence of each row, where so many are alive at each step."""
     behind = counts.cumsum(0)
-    rows = torch.arange(int(counts.sum()), dtype=WORD, device=CPU)
+    rows = torch.arange(int(counts.sum()), dtype=WORD, device=counts.device)
     # `repeat_interleave` would wake threads, however few the rows.
     steps = torch.searchsorted(behind, rows, right=True)
-    return rows - (behind - counts)[steps]
+    return steps, rows - (behind - counts)[steps]
+
+
+def exceeding(falling: Tensor, count: int) -> Tensor:
+    """How many of the numbers are more than 0, than 1, …, ``(count,)``.
+
+    Of the sequences alive at each step these are the lengths, and the reverse.
+    """
+    numbers = torch.arange(count, device=falling.device)
+    return torch.searchsorted(-falling, -numbers)
 
 
 def _table(starts: Tensor, counts: Tensor, batch: int) -> Tensor:
