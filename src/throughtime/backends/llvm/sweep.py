@@ -177,8 +177,20 @@ class SweepWriter:
         for batch in self.sweep.batches:
             Products(self, batch, begun, tile, first).write(block)
             begun |= {member.accumulator for member in batch.members}
-        with w.loop(index(0), height) as inner:
+        with w.loop(index(0), height) as number:
+            inner = self._apart(number, height)
             self._row(first, self.builder.add(row, inner), inner)
+
+    def _apart(self, number: ir.Value, height: ir.Value) -> ir.Value:
+        """Take rows of a block in the order 1, 0, 3, 2, ….
+
+        Of rows in order the processor fetches those that follow, which behind the last
+        one another thread writes: each would take the other's lines away.
+        """
+        if any(write.place == SUMS for write in self.group.writes):
+            return number  # the order of a sum must not depend on blocks
+        builder, last = self.builder, self.builder.sub(height, index(1))
+        return self.writer.minimum(builder.xor(number, index(1)), last)
 
     def sum_place(self, accumulator: int, vector: int, inner: ir.Value) -> ir.Value:
         """Address of one row's vector of an accumulator."""
