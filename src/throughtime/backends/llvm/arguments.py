@@ -24,7 +24,9 @@ from dataclasses import dataclass, field
     AGAIN,
     SHIFT,
     PACKERS,
-) = range(18)
+    PARTS,
+    PARTIAL,
+) = range(20)
 """Fixed words: time steps, sequences, rows of all steps, the table of rows (starts,
 starts of the step before, counts), addresses of three OpenMP functions, workspaces,
 the segments of rows behind the first step that contractions with the step before run
@@ -32,8 +34,9 @@ over, for a barrier the flags of all threads and the address of a function that 
 the processor up, the rows in which sequences end, how many steps the sequences before
 each one have, whether an earlier call has packed the panels and left sums of gradients
 of parameters, to which those are added, by how many bits a sequence's number is shifted
-to give the row of sums that it adds to, and how many threads pack."""
-FIXED = 18
+to give the row of sums that it adds to, how many threads pack, in how many parts weight
+gradients are summed, a power of two, and where the sums of all but the first lie."""
+FIXED = 20
 
 
 @dataclass

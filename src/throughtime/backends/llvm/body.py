@@ -30,6 +30,7 @@ from throughtime.backends.llvm.layout import (
 )
 from throughtime.backends.llvm.matrix_tiles import release
 from throughtime.backends.llvm.options import Options
+from throughtime.backends.llvm.parts import first_row
 from throughtime.backends.llvm.random_numbers import Draws
 from throughtime.backends.llvm.rows import KEY, SEQUENCES
 from throughtime.backends.llvm.schedule import Schedule
@@ -120,15 +121,16 @@ class BodyWriter:
         return self.function
 
     def _own_rows(self) -> tuple[ir.Value, ir.Value]:
-        """Give this thread's rows: its part of all rows of all steps, or nearly so.
-
-        Sequences that end early leave less to do than others.
-        """
+        """Give this thread's rows: its part of all rows of all steps, or nearly so."""
         if not self.program.recurrent:
             return self._share(self.rows)
-        builder, thread = self.writer.builder, self.function.args[1]
-        following = builder.add(thread, index(1))
-        low, high = self._first_row(thread), self._first_row(following)
+        w, (_, thread, team) = self.writer, self.function.args
+        loads = w.pointer(self.table, LOADS)
+        following = w.builder.add(thread, index(1))
+        low, high = (
+            first_row(w, loads, self.rows, number, team)
+            for number in (thread, following)
+        )
         if self.program.sums:
             low, high = self._whole_sums(low), self._whole_sums(high)
         return low, high
@@ -139,20 +141,6 @@ class BodyWriter:
         most = builder.sub(builder.shl(index(1), shift), index(1))
         group = builder.lshr(builder.add(row, most), shift)
         return self.writer.minimum(builder.shl(group, shift), self.rows)
-
-    def _first_row(self, thread: ir.Value) -> ir.Value:
-        """Count the sequences of the threads before one."""
-        w, builder = self.writer, self.writer.builder
-        team = self.function.args[2]
-        loads = w.pointer(self.table, LOADS)
-        goal = builder.mul(w.count(loads, self.rows), thread)
-        found = builder.alloca(INDEX)
-        builder.store(index(0), found)
-        with w.loop(index(0), self.rows) as row:
-            reached = builder.mul(w.count(loads, row), team)
-            before = builder.zext(builder.icmp_signed("<", reached, goal), INDEX)
-            builder.store(builder.add(builder.load(found), before), found)
-        return builder.load(found)
 
     def _share(self, whole: ir.Value) -> tuple[ir.Value, ir.Value]:
         """Give this thread's part of so many things."""

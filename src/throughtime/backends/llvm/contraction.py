@@ -6,11 +6,12 @@ divided among threads, and long sums lose little accuracy.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from llvmlite import ir
 
 from throughtime.backends.llvm.arguments import (
+    BATCH,
     COUNT,
     ROWS,
     SCRATCH,
@@ -19,10 +20,12 @@ from throughtime.backends.llvm.arguments import (
     TABLE,
     Arguments,
 )
-from throughtime.backends.llvm.edges import sum_rows
+from throughtime.backends.llvm.edges import Edges, sum_rows
 from throughtime.backends.llvm.options import Options
 from throughtime.backends.llvm.outer import BLOCK, OuterShape, OuterTiles
+from throughtime.backends.llvm.parts import Parts
 from throughtime.backends.llvm.row_copies import copy_rows
+from throughtime.backends.llvm.row_lists import RowLists, Runs
 from throughtime.backends.llvm.sums_beside import is_shifted, is_sum, turned
 from throughtime.backends.llvm.target import Target
 from throughtime.backends.llvm.thin_contraction import ThinWriter
@@ -30,19 +33,8 @@ from throughtime.backends.llvm.tiling import Tiling, strips, tiling_of
 from throughtime.backends.llvm.writer import INDEX, POINTER, VOID, Writer, index
 from throughtime.graph.programs import OUTPUT, SUMS, Contraction, Source, Span, meet
 
-
-@dataclass(frozen=True)
-class Segment:
-    """Rows that follow each other, and those of the steps before.
-
-    The first row of both, and their number; whether the steps before are the initial
-    states.
-    """
-
-    own: ir.Value
-    before: ir.Value
-    rows: ir.Value
-    starts: bool = False
+Side = tuple[ir.Value, ir.Value]
+"""One side of a contraction: its columns of row 0, and the list of a block's rows."""
 
 
 class ContractionWriter:
@@ -57,6 +49,7 @@ class ContractionWriter:
         widths: dict[str, int],
         columns: Sequence[int],
         options: Options,
+        edges: Edges,
     ) -> None:
         self.options = options
         self.tiles = tiles
@@ -69,12 +62,22 @@ class ContractionWriter:
         self.function = ir.Function(tiles.module, kind, name)
         builder = ir.IRBuilder(self.function.append_basic_block("entry"))
         self.writer = Writer(builder, tiles.element, tiles.lanes, tiles.item_bytes)
+        self.parts = Parts(self.writer, arguments, edges)
+        self.lists = RowLists(self.writer)
 
     def write(self, contractions: Sequence[Contraction]) -> ir.Function:
         self._all = contractions
         products = [c for c in contractions if not is_sum(c)]
         self.room = max((self._tiling(one).room for one in products), default=0)
-        sums = [c for c in contractions if is_sum(c)]
+        with self.parts.own() as self.part:
+            self.own_rows = self.parts.rows(self.part)
+            self._one_part(products, [c for c in contractions if is_sum(c)])
+        self.writer.builder.ret_void()
+        return self.function
+
+    def _one_part(
+        self, products: Sequence[Contraction], sums: Sequence[Contraction]
+    ) -> None:
         for product in products:
             # Rows that a product has just read are at hand for a sum as well.
             self._beside = [
@@ -82,12 +85,10 @@ class ContractionWriter:
             ]
             beside = [(c.operand, c.rows) for c in self._beside]
             sums = [c for c in sums if (c.operand, c.rows) not in beside]
-            self._over_segments(product)
+            self._over_rows(product)
         self._beside = []
         for contraction in sums:
-            self._over_segments(contraction)
-        self.writer.builder.ret_void()
-        return self.function
+            self._over_rows(contraction)
 
     def _rivals(self, contraction: Contraction) -> list[Contraction]:
         """Others that add to some of the same numbers.
@@ -118,78 +119,107 @@ class ContractionWriter:
         self, contraction: Contraction, step: int
     ) -> tuple[ir.Value, ir.Value]:
         """Give this thread's rows of a product, in whole tiles."""
-        builder, size = self.writer.builder, contraction.left.span.size
+        size = contraction.left.span.size
         alike = (contraction.rows, contraction.columns)
         if all((c.rows, c.columns) == alike for c in self._rivals(contraction)):
             return self._share(size, step)
-        first = builder.icmp_signed("==", self.function.args[1], index(0))
-        return index(0), builder.select(first, index(size), index(0))
+        return self._share(size, size)
 
     def _share(self, whole: int, step: int) -> tuple[ir.Value, ir.Value]:
-        """Give this thread's part of ``whole`` rows of the result, in whole steps."""
-        _, thread, team = self.function.args
-        low, high = self.writer.share(index(-(-whole // step)), thread, team)
+        """Give this thread's share of ``whole`` rows of the result, in whole steps."""
+        low, high = self.parts.share(index(-(-whole // step)))
         last = self.writer.minimum(self.writer.times(high, step), index(whole))
         return self.writer.times(low, step), last
 
-    def _result(self, contraction: Contraction) -> ir.Value:
-        word = self.arguments.position(f"gradient operand {contraction.operand}")
-        return self.writer.pointer(self.function.args[0], word)
+    def _over_rows(self, contraction: Contraction) -> None:
+        """Take a contraction over all rows of a part.
 
-    def _over_segments(self, contraction: Contraction) -> None:
-        """Take a contraction over all rows, in segments if it reads a step before."""
+        Where it reads a step before, rows of the first step come by themselves: the
+        output has none before them.
+        """
+        if is_shifted(contraction):
+            self._over_runs(contraction, self._steps(index(1)), starts=True)
+            self._over_runs(contraction, self._behind_the_first())
+        else:
+            self._over_runs(contraction, self._every_row(contraction))
+
+    def _steps(self, number: ir.Value, first: int = 0) -> Runs:
+        """Runs of so many steps: a part's rows of each of them."""
         w, table = self.writer, self.function.args[0]
-        if not is_shifted(contraction):
-            zero, rows = index(0), w.count(table, ROWS)
-            if contraction.left.span.buffer == SUMS:
-                rows = sum_rows(w, table)
-            self._segment(contraction, Segment(zero, zero, rows))
-            return
-        numbers, steps = w.pointer(table, TABLE), w.count(table, STEPS)
-        places = index(0), steps, w.builder.add(steps, steps)
-        own, before, rows = (w.count(numbers, place) for place in places)
-        self._segment(contraction, Segment(own, before, rows, starts=True))
-        segments = w.pointer(table, SEGMENTS)
-        with w.loop(index(0), w.count(table, COUNT)) as segment:
-            place = w.times(segment, 3)
-            numbered = (w.builder.add(place, index(number)) for number in range(3))
-            own, before, rows = (w.count(segments, word) for word in numbered)
-            self._segment(contraction, Segment(own, before, rows))
+        steps = w.count(table, STEPS)
+        start = _word(w, w.pointer(table, TABLE), index(first))
+        before = _word(w, start, steps)
+        counts = _word(w, before, steps)
+        return Runs(start, before, counts, index(1), number, *self.own_rows)
 
-    def _rows_of(self, source: Source, segment: Segment) -> ir.Value:
-        """Where one side of a contraction has its columns of a segment's first row."""
+    def _behind_the_first(self) -> Runs:
+        """All steps but the first; as few runs as there can be, if there is one part.
+
+        So steps of few sequences are not looked at one by one.
+        """
+        w, table = self.writer, self.function.args[0]
+        steps = self._steps(w.builder.sub(w.count(table, STEPS), index(1)), first=1)
+        whole = w.pointer(table, SEGMENTS)
+        first, before, counts = (_word(w, whole, index(n)) for n in range(3))
+        count, rows = w.count(table, COUNT), w.count(table, ROWS)
+        joined = Runs(first, before, counts, index(3), count, index(0), rows)
+        return self._either(joined, steps)
+
+    def _every_row(self, contraction: Contraction) -> Runs:
+        """All rows, or those of sums, which the first part takes."""
+        w, table = self.writer, self.function.args[0]
+        rows = w.count(table, ROWS)
+        of_sums = contraction.left.span.buffer == SUMS
+        if of_sums:
+            first = w.builder.icmp_signed("==", self.part, index(0))
+            rows = w.builder.select(first, sum_rows(w, table), index(0))
+        joined = self.lists.single(rows)
+        if of_sums:
+            return joined
+        return self._either(joined, self._steps(w.count(table, STEPS)))
+
+    def _either(self, joined: Runs, steps: Runs) -> Runs:
+        """The first if there is one part, else the second."""
+        builder = self.writer.builder
+        alone = builder.icmp_signed("==", self.parts.count, index(1))
+        pairs = zip(joined, steps, strict=True)
+        return Runs(*(builder.select(alone, *pair) for pair in pairs))
+
+    def _rows_of(self, source: Source, *, starts: bool) -> tuple[ir.Value, ir.Value]:
+        """Where one side of a contraction has its columns of row 0, and its list."""
         w, span, table = self.writer, source.span, self.function.args[0]
-        if source.state is not None and segment.starts and span.buffer == OUTPUT:
-            # The output has no rows before its first step.
+        listed = self.lists.own if source.state is None else self.lists.before
+        if source.state is not None and starts and span.buffer == OUTPUT:
+            # Rows before the first are counted from -B on.
             word = self.arguments.position(f"start {source.state}")
-            return w.at(w.pointer(table, word), span.start)
+            behind = w.times(w.count(table, BATCH), self.widths[OUTPUT])
+            return w.at(w.pointer(table, word), behind, span.start), listed
         base = w.pointer(table, self.arguments.position(f"buffer {span.buffer}"))
-        row = segment.own if source.state is None else segment.before
-        return w.at(base, w.times(row, self.widths[span.buffer]), span.start)
+        return w.at(base, span.start), listed
 
-    def _segment(self, contraction: Contraction, segment: Segment) -> None:
-        """Add the rows of one segment, block by block."""
+    def _over_runs(
+        self, contraction: Contraction, runs: Runs, *, starts: bool = False
+    ) -> None:
+        """Add the rows of some runs, block by block."""
         w, builder = self.writer, self.writer.builder
-        lefts = self._rows_of(contraction.left, segment)
-        if contraction.right is None or contraction.unitwise:
-            self._sum_alone(contraction, lefts, segment)
+        left = self._rows_of(contraction.left, starts=starts)
+        if is_sum(contraction):
+            low, high = self._share_of_sum(contraction)
+            with self.lists.blocks(runs) as count:
+                self._add_sums(contraction, left, (low, high, count), starts=starts)
             return
-        left = contraction.left.span
-        rights = self._rows_of(contraction.right, segment)
+        assert contraction.right is not None, "a product has two sides"
+        sides = left, self._rows_of(contraction.right, starts=starts)
         tiling = self._tiling(contraction)
         first, last = self._share_of_product(contraction, tiling.step)
         with (
             w.loop(first, last, tiling.panel) as low,
-            w.loop(index(0), segment.rows, BLOCK) as block,
+            self.lists.blocks(runs) as count,
         ):
             high = w.minimum(builder.add(low, index(tiling.panel)), last)
-            count = w.minimum(builder.sub(segment.rows, block), index(BLOCK))
-            own_left = w.at(lefts, w.times(block, tiling.left_stride))
-            own_right = w.at(rights, w.times(block, tiling.right_stride))
             extent = (low, high, count)
-            self._sums_beside(left, (own_left, block), segment, extent)
-            own = (own_left, own_right, self._result(contraction))
-            self._product(contraction, own, extent)
+            self._sums_beside(contraction.left.span, left, extent, starts=starts)
+            self._product(contraction, sides, extent)
 
     def _tiling(self, contraction: Contraction) -> Tiling:
         return tiling_of(
@@ -205,7 +235,7 @@ class ContractionWriter:
     def _product(
         self,
         contraction: Contraction,
-        addresses: tuple[ir.Value, ir.Value, ir.Value],
+        sides: tuple[Side, Side],
         extent: tuple[ir.Value, ir.Value, ir.Value],
     ) -> None:
         """Add one block of rows to a part of the result, whole or by lists."""
@@ -213,79 +243,77 @@ class ContractionWriter:
         memory = w.pointer(self.function.args[0], SCRATCH)
         memory = w.at(memory, w.times(self.function.args[1], self.room))
         if tiling.thin is None:
-            self._whole(contraction, addresses, extent, memory)
+            self._whole(contraction, sides, extent, memory)
             return
-        lists = ThinWriter(w, self.tiles, tiling, tiling.thin, memory)
-        lefts, rights, _ = addresses
-        most = self.options.most_by_pattern
-        chosen = lists.chosen(lefts, rights, extent, most)
+        thin = ThinWriter(w, self.tiles, tiling, tiling.thin, memory)
+        chosen = thin.chosen(*sides, extent, self.options.most_by_pattern)
         with w.builder.if_else(chosen) as (then, otherwise):
             with then:
-                stride = tiling.left_stride
-                self._block(contraction, addresses, extent, stride, lists)
+                self._block(contraction, sides, extent, tiling.left_stride, thin)
             with otherwise:
-                self._whole(contraction, addresses, extent, memory)
+                self._whole(contraction, sides, extent, memory)
 
     def _whole(
         self,
         contraction: Contraction,
-        addresses: tuple[ir.Value, ir.Value, ir.Value],
+        sides: tuple[Side, Side],
         extent: tuple[ir.Value, ir.Value, ir.Value],
         memory: ir.Value,
     ) -> None:
         """Add a block by all of its rows, copied where they lie far apart."""
         w, tiling = self.writer, self._tiling(contraction)
         if not tiling.copy_stride:
-            stride = tiling.left_stride
-            self._block(contraction, addresses, extent, stride)
+            self._block(contraction, sides, extent, tiling.left_stride)
             return
-        lefts, rights, result = addresses
+        (lefts, listed), rights = sides
         low, high, count = extent
         source = w.at(lefts, low), tiling.left_stride
         target = memory, tiling.copy_stride
-        copy_rows(w, source, target, count, w.builder.sub(high, low))
-        own = w.at(memory, w.builder.neg(low)), rights, result
-        self._block(contraction, own, extent, tiling.copy_stride)
+        copy_rows(w, source, target, count, w.builder.sub(high, low), listed)
+        copied = w.at(memory, w.builder.neg(low)), self.lists.in_order
+        self._block(contraction, (copied, rights), extent, tiling.copy_stride)
 
     def _block(
         self,
         contraction: Contraction,
-        addresses: tuple[ir.Value, ir.Value, ir.Value],
+        sides: tuple[Side, Side],
         extent: tuple[ir.Value, ir.Value, ir.Value],
         left_stride: int,
-        lists: ThinWriter | None = None,
+        thin: ThinWriter | None = None,
     ) -> None:
         """Add a block tile by tile."""
         w, builder = self.writer, self.writer.builder
-        own_left, own_right, result = addresses
+        (lefts, listed), (rights, right_listed) = sides
         low, high, count = extent
         tiling = self._tiling(contraction)
         fetch = self.options.fetch_ahead and left_stride == tiling.left_stride
-        sizes = tiling if lists is None else lists.thin
+        # Of every step one part takes its rows: so many lie between two blocks.
+        ahead = w.times(self.parts.count, BLOCK * left_stride)
+        sizes = tiling if thin is None else thin.thin
         columns = tiling.result_stride
         corner = contraction.rows[0] * columns + contraction.columns[0]
-        target = w.at(result, corner)
+        target = w.at(self.parts.sums(contraction.operand, self.part), corner)
         strides = left_stride, tiling.right_stride, columns
         for strip in strips(tiling.columns, sizes.width, self.lanes):
             columns_of = w.loop(index(strip.start), index(strip.stop), strip.step)
             with columns_of as column, w.loop(low, high, sizes.height) as row:
                 own = w.at(target, w.times(row, columns), column)
                 left = builder.sub(index(tiling.columns), column)
-                places = w.at(own_left, row), w.at(own_right, column), own
+                place = w.at(lefts, row)
+                places = place, w.at(rights, column), own, listed, right_listed
+                given = *places, w.at(place, ahead), count, left
 
                 def call(
                     shape: OuterShape,
                     row: ir.Value = row,
                     column: ir.Value = column,
-                    places: tuple[ir.Value, ...] = places,
-                    left: ir.Value = left,
+                    given: tuple[ir.Value, ...] = given,
                 ) -> None:
-                    if lists is None:
-                        tile = self.tiles.function(shape)
-                        builder.call(tile, [*places, count, left])
+                    if thin is None:
+                        builder.call(self.tiles.function(shape), given)
                     else:
                         unit = builder.sub(row, low)
-                        lists.call_tile(shape, unit, column, places[2], left)
+                        thin.call_tile(shape, unit, column, given[2], given[-1])
 
                 shape = OuterShape(
                     sizes.height, strip.vectors, strip.masked, *strides, fetch
@@ -315,65 +343,49 @@ class ContractionWriter:
     def _sums_beside(
         self,
         left: Span,
-        place: tuple[ir.Value, ir.Value],
-        segment: Segment,
+        side: Side,
         extent: tuple[ir.Value, ir.Value, ir.Value],
+        *,
+        starts: bool,
     ) -> None:
-        """Add sums over the columns of a product's left side that are just at hand.
-
-        ``place`` is where these are, and the row of the segment.
-        """
+        """Add sums over the columns of a product's left side that are just at hand."""
         w, builder = self.writer, self.writer.builder
-        rows, block = place
+        rows, listed = side
         low, high, count = extent
         for contraction in self._beside:
             span = contraction.left.span
             offset = span.start - left.start
             begin = builder.sub(w.maximum(low, index(offset)), index(offset))
             end = builder.sub(w.minimum(high, index(offset + span.size)), index(offset))
-            own = w.at(rows, offset)
-            others = self._others(contraction, segment, block)
-            self._add_sums(contraction, (own, others), (begin, end, count))
-
-    def _sum_alone(
-        self, contraction: Contraction, lefts: ir.Value, segment: Segment
-    ) -> None:
-        """A sum over columns that no product reads."""
-        w, span = self.writer, contraction.left.span
-        low, high = self._share_of_sum(contraction)
-        with w.loop(index(0), segment.rows, BLOCK) as block:
-            count = w.minimum(w.builder.sub(segment.rows, block), index(BLOCK))
-            own = w.at(lefts, w.times(block, self.widths[span.buffer]))
-            others = self._others(contraction, segment, block)
-            self._add_sums(contraction, (own, others), (low, high, count))
-
-    def _others(
-        self, contraction: Contraction, segment: Segment, block: ir.Value
-    ) -> ir.Value | None:
-        """Where the factors of a sum lie, from a row of a segment on."""
-        if contraction.right is None:
-            return None
-        rights = self._rows_of(contraction.right, segment)
-        stride = self.widths[contraction.right.span.buffer]
-        return self.writer.at(rights, self.writer.times(block, stride))
+            own, within = (w.at(rows, offset), listed), (begin, end, count)
+            self._add_sums(contraction, own, within, starts=starts)
 
     def _add_sums(
         self,
         contraction: Contraction,
-        rows: tuple[ir.Value, ir.Value | None],
+        side: Side,
         extent: tuple[ir.Value, ir.Value, ir.Value],
+        *,
+        starts: bool,
     ) -> None:
-        """Add up columns, from a first one to a last one, over so many rows."""
-        w, span = self.writer, contraction.left.span
-        own, others = rows
+        """Add up columns, from a first one to a last one, over the rows of a block."""
+        w, span, right = self.writer, contraction.left.span, contraction.right
+        own, listed = side
         low, high, count = extent
+        others, stride = side, None
+        if right is not None:
+            others = self._rows_of(right, starts=starts)
+            stride = self.widths[right.span.buffer]
         vectors = min(self.target.largest_tile, -(-span.size // self.lanes))
-        right = contraction.right
-        stride = None if right is None else self.widths[right.span.buffer]
         sums = self.tiles.sums(vectors, self.widths[span.buffer], stride)
-        result = w.at(self._result(contraction), contraction.rows[0])
+        result = self.parts.sums(contraction.operand, self.part)
+        result = w.at(result, contraction.rows[0])
         with w.loop(low, high, vectors * self.lanes) as column:
             left = w.builder.sub(high, column)
-            factors = w.at(own if others is None else others, column)
-            places = [w.at(own, column), w.at(result, column), factors]
-            w.builder.call(sums, [*places, count, left])
+            places = [w.at(place, column) for place in (own, others[0], result)]
+            w.builder.call(sums, [*places, listed, others[1], count, left])
+
+
+def _word(w: Writer, table: ir.Value, place: ir.Value) -> ir.Value:
+    """Address of a number of a table."""
+    return w.builder.gep(table, [place], source_etype=INDEX)

@@ -12,7 +12,6 @@ from math import prod
 from llvmlite import ir
 
 from throughtime.backends.llvm.arguments import (
-    AGAIN,
     BATCH,
     ENDS,
     SHIFT,
@@ -79,7 +78,7 @@ class EdgeWriter:
         self.widths = widths
         self.edges = edges
         self.batch = writer.count(table, BATCH)
-        self.copy = _copy_function(writer)
+        self.copy = copy_function(writer)
 
     def begin(self) -> None:
         """Put states, or the errors of final states, where the loop looks for them."""
@@ -96,10 +95,6 @@ class EdgeWriter:
         elif SUMS in self.widths:
             count = w.times(sum_rows(w, self.table), self.widths[SUMS])
             self._copy(self._word(f"buffer {SUMS}"), None, count)
-        anew = w.builder.icmp_signed("==", w.count(self.table, AGAIN), index(0))
-        with w.builder.if_then(anew):
-            for number, size in enumerate(self.edges.gradients):
-                self._copy(self._word(f"gradient operand {number}"), None, index(size))
         w.builder.ret_void()
 
     def end(self) -> None:
@@ -206,7 +201,7 @@ def _is_null(w: Writer, address: ir.Value) -> ir.Value:
     return w.builder.icmp_unsigned("==", address, ir.Constant(POINTER, None))
 
 
-def _copy_function(w: Writer) -> ir.Function:
+def copy_function(w: Writer) -> ir.Function:
     """``copy(target, source, count, otherwise)``, made once in a module."""
     module: ir.Module = w.builder.module
     if "copy" in module.globals:

@@ -15,6 +15,7 @@ from throughtime.backends.llvm.edges import edges_of
 from throughtime.backends.llvm.layout import CHUNK
 from throughtime.backends.llvm.module import (
     PACK_BODY,
+    Kind,
     Source,
     Work,
     body_name,
@@ -30,7 +31,7 @@ from throughtime.backends.llvm.profile import (
     timed,
     watching,
 )
-from throughtime.backends.llvm.rows import ONCE, Again, Rows, sum_shift
+from throughtime.backends.llvm.rows import ONCE, Again, Rows, parts_of, sum_shift
 from throughtime.backends.llvm.target import Target, host, matrices_permitted
 from throughtime.backends.llvm.threads import OpenMP, give_up, run_in_pool
 from throughtime.graph.programs import Plan
@@ -41,6 +42,8 @@ SMALLEST_SHARE = 4_000_000
 long to wake."""
 LEAST_PACKED = 100_000
 """Numbers of panels that are worth a thread, some 45 µs."""
+PIECE = 16
+"""Numbers; pieces of scratch memory begin on multiples of them."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ class Facts:
     panel_size: int
     scratch_width: int
     regions: tuple[Work, ...]
+    sums: int
+    """Numbers of all gradients of parameters, as a part sums them."""
     packs_apart: bool
     """Whether threads may pack the tiles of a panel at once."""
 
@@ -85,7 +90,6 @@ class Kernel:
         self,
         facts: Facts,
         code: Code,
-        programs: int,
         region_names: Sequence[str],
         *,
         apart: bool,
@@ -94,10 +98,9 @@ class Kernel:
         self.facts = facts
         self._code = code
         self._run = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(code.address("run"))
-        self._programs = programs
         self._region_names = region_names
         self.thread_words = tuple(map(threads_word, range(len(facts.regions))))
-        self._shares = lru_cache(maxsize=64)(partial(_shares, facts.regions))
+        self._shares = lru_cache(maxsize=64)(partial(_shares, facts))
 
     def threads(self, rows: Rows, most: int) -> list[int]:
         """Threads of each region: no more than rows, none for too little work."""
@@ -115,9 +118,19 @@ class Kernel:
         worth = self.facts.panel_size // LEAST_PACKED if self.facts.packs_apart else 1
         return max(1, min(max(threads), worth))
 
-    def workspace(self, threads: int) -> int:
+    def _parts_of(self, rows: Rows) -> int:
+        """Parts of the rows over which weight gradients are summed apart."""
+        return 1 if self._apart else parts_of(rows.total, rows.batch, self.facts.sums)
+
+    def workspace(self, rows: Rows, threads: int) -> int:
         """Numbers of scratch memory for a call with so many threads."""
-        return self.facts.panel_size + CHUNK * threads * self.facts.scratch_width
+        partial_sums = (self._parts_of(rows) - 1) * self.facts.sums
+        return self._partial_sums(threads) + partial_sums
+
+    def _partial_sums(self, threads: int) -> int:
+        """Where in scratch memory the sums of parts begin."""
+        own = self.facts.panel_size + CHUNK * threads * self.facts.scratch_width
+        return -(-own // PIECE) * PIECE
 
     def run(
         self,
@@ -205,6 +218,8 @@ class Kernel:
             again.packed,
             self._shift(rows.batch),
             self._packers(threads),
+            self._parts_of(rows),
+            workspace + self._partial_sums(max(threads)) * item_bytes,
         ]
         assert len(fixed) == FIXED, "the table of arguments and its layout differ"
         table = array("q", (*fixed, *words))
@@ -239,16 +254,23 @@ class Kernel:
                 entry = once(self._code.address(f"region.{region}"))
                 yield name, partial(entry, address)
                 continue
-            body = shared(self._code.address(body_name(region, self._programs)))
+            body = shared(self._code.address(body_name(region)))
             task = partial(_share, body, address, threads)
             yield name, partial(run_in_pool, task, threads)
         yield EDGES, partial(once(self._code.address("end")), address)
 
 
-def _shares(regions: Sequence[Work], total: int, batch: int, most: int) -> list[int]:
+def _shares(facts: Facts, total: int, batch: int, most: int) -> list[int]:
     """Threads of each region, for so many rows of so many sequences."""
     found = []
-    for work in regions:
+    parts = parts_of(total, batch, facts.sums)
+    for work in facts.regions:
+        if parts == 1 and (
+            work.kind == Kind.TOTAL
+            or (work.kind == Kind.CLEARING and facts.sums < LEAST_PACKED)
+        ):
+            found.append(1)
+            continue
         several = work.per_row * total // SMALLEST_SHARE
         limit = work.parts or (batch if work.recurrent else total)
         found.append(max(1, min(most, several, limit)))
@@ -322,6 +344,7 @@ def compile_half(
             "panel_size": source.panel_size,
             "scratch_width": source.scratch_width,
             "regions": [asdict(work) for work in source.regions],
+            "sums": source.sums,
             # A square of pairs may be packed past the last word of its tile.
             "packs_apart": not settings.bfloat16 or settings.matrices(chosen),
         }
@@ -333,10 +356,9 @@ def compile_half(
 
     own = programs, contractions, edges, shapes, sorted(widths.items()), settings
     facts, code = cached(f"{own} {chosen.key} {version()}", make)
-    names = region_names(programs, contractions, backward=backward)
-    return Kernel(
-        _facts(facts), load(code, chosen), len(programs), names, apart=not contractions
-    )
+    found = _facts(facts)
+    names = region_names(programs, len(found.regions), backward=backward)
+    return Kernel(found, load(code, chosen), names, apart=not contractions)
 
 
 def _facts(stored: dict[str, object]) -> Facts:
@@ -348,5 +370,6 @@ def _facts(stored: dict[str, object]) -> Facts:
         panel_size=int(str(stored["panel_size"])),
         scratch_width=int(str(stored["scratch_width"])),
         regions=tuple(Work(**work) for work in regions),
+        sums=int(str(stored["sums"])),
         packs_apart=bool(stored["packs_apart"]),
     )

@@ -1,7 +1,8 @@
 """A whole module: programs, contractions and the one function that callers enter."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum, auto
 from functools import partial
 
 from llvmlite import ir
@@ -32,6 +33,7 @@ from throughtime.backends.llvm.pairs import (
     write_pack_pairs_across,
     write_pack_pairs_along,
 )
+from throughtime.backends.llvm.parts import Parts, places_of_sums
 from throughtime.backends.llvm.schedule import schedule
 from throughtime.backends.llvm.target import Target
 from throughtime.backends.llvm.tiles import Tiles
@@ -44,17 +46,28 @@ SMALL = ir.IntType(32)
 PACK_BODY = "body.pack"
 
 
+class Kind(StrEnum):
+    """What a region does: one program, or something about gradients of parameters."""
+
+    PROGRAM = auto()
+    CLEARING = auto()
+    CONTRACTIONS = auto()
+    TOTAL = auto()
+
+
 @dataclass(frozen=True)
 class Work:
     """What decides on the threads of a region.
 
-    Multiply-adds per row; whether steps follow each other; and the parts into which
-    the units of a row are divided among threads, 0 if rows are.
+    Multiply-adds per row; whether steps follow each other; the parts into which
+    the units of a row are divided among threads, 0 if rows are; and its kind. What is
+    done about the contractions has their multiply-adds: the same threads do it.
     """
 
     per_row: int
     recurrent: bool
     parts: int = 0
+    kind: Kind = Kind.PROGRAM
 
 
 @dataclass(frozen=True)
@@ -67,6 +80,8 @@ class Source:
     panel_size: int
     scratch_width: int
     regions: tuple[Work, ...]
+    sums: int
+    """Numbers of all gradients of parameters, as a part sums them."""
 
 
 def write_module(
@@ -139,12 +154,13 @@ class _ModuleWriter:
         layouts = self._layouts(programs)
         if self.settings.split_units:
             self._barrier()
-        for region in range(len(programs) + bool(contractions)):
+        behind = _regions_behind(contractions, edges)
+        for region in range(len(programs) + len(behind)):
             self.arguments.position(threads_word(region))
         bodies = [
             BodyWriter(
                 self.module,
-                f"body.{number}",
+                body_name(number),
                 program,
                 layout,
                 self.arguments,
@@ -158,9 +174,14 @@ class _ModuleWriter:
             )
         ]
         work = [_work(layout) for layout in layouts]
-        if contractions:
-            bodies.append(self._contractions(contractions))
-            work.append(_contraction_work(contractions))
+        for kind in behind:
+            name = body_name(len(bodies))
+            if kind is Kind.CONTRACTIONS:
+                body = self._contractions(name, contractions, edges)
+            else:
+                body = self._sums(name, kind, edges)
+            bodies.append(body)
+            work.append(replace(_contraction_work(contractions), kind=kind))
         self._enter(self._pack(layouts), self._edges(edges), bodies)
         return Source(
             text=str(self.module),
@@ -168,6 +189,7 @@ class _ModuleWriter:
             panel_size=max((layout.panel_end for layout in layouts), default=0),
             scratch_width=self.scratch_width,
             regions=tuple(work),
+            sums=places_of_sums(edges.gradients, self.item_bytes)[1],
         )
 
     def _barrier(self) -> None:
@@ -187,20 +209,37 @@ class _ModuleWriter:
             layouts.append(layout)
         return layouts
 
-    def _contractions(self, contractions: Sequence[Contraction]) -> ir.Function:
+    def _contractions(
+        self, name: str, contractions: Sequence[Contraction], edges: Edges
+    ) -> ir.Function:
         writer = ContractionWriter(
             OuterTiles(self.module, self.element, self.lanes, self.math),
-            "body.contractions",
+            name,
             self.target,
             self.arguments,
             self.widths,
             self.columns,
             self.settings.options,
+            edges,
         )
         body = writer.write(contractions)
         # A thread has `CHUNK` rows of scratch memory.
         self.scratch_width = max(self.scratch_width, -(-writer.room // CHUNK))
         return body
+
+    def _sums(self, name: str, kind: Kind, edges: Edges) -> ir.Function:
+        """What comes before the contractions, or behind them."""
+        function = ir.Function(
+            self.module, ir.FunctionType(VOID, [POINTER, INDEX, INDEX]), name
+        )
+        builder = ir.IRBuilder(function.append_basic_block("entry"))
+        writer = Writer(builder, self.element, self.lanes, self.item_bytes)
+        parts = Parts(writer, self.arguments, edges)
+        if kind is Kind.CLEARING:
+            parts.begin()
+        else:
+            parts.total()
+        return function
 
     def _pack(self, layouts: Sequence[Layout]) -> ir.Function:
         """Give the function of a thread's part of all panels."""
@@ -334,9 +373,15 @@ def threads_word(region: int) -> str:
     return f"threads {region}"
 
 
-def body_name(region: int, programs: int) -> str:
-    """Name of a region's function; the last region may be the contractions."""
-    return f"body.{region}" if region < programs else "body.contractions"
+def body_name(region: int) -> str:
+    """Name of a region's function."""
+    return f"body.{region}"
+
+
+def _regions_behind(contractions: Sequence[Contraction], edges: Edges) -> list[Kind]:
+    """What runs behind all programs."""
+    cleared = [Kind.CLEARING] if edges.gradients else []
+    return cleared + ([Kind.CONTRACTIONS, Kind.TOTAL] if contractions else [])
 
 
 def _work(layout: Layout) -> Work:

@@ -4,7 +4,7 @@ A tile adds ``Σ_row left[row, unit] * right[row, column]`` over some rows to it
 of the result, one fused multiply-add after the other in order of the rows.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from llvmlite import ir
@@ -19,7 +19,8 @@ from throughtime.backends.llvm.writer import (
     internal_function,
 )
 
-ARGUMENTS = [POINTER, POINTER, POINTER, INDEX, INDEX]
+TILE = [POINTER] * 6 + [INDEX, INDEX]
+SUM = [POINTER] * 5 + [INDEX, INDEX]
 BLOCK = 128
 """Rows that are summed in registers before the sum is added to the result."""
 
@@ -86,10 +87,15 @@ class OuterTiles:
         self._made: dict[OuterShape, ir.Function] = {}
 
     def function(self, shape: OuterShape) -> ir.Function:
-        """``tile(left, right, result, rows, columns)``; columns of a masked one."""
+        """``tile(left, right, result, lists of both, ahead, rows, columns)``.
+
+        Lists say where rows of the left and of the right lie. Ahead is where the left
+        side of the next block begins, if it is fetched; columns are those of a masked
+        tile.
+        """
         if shape not in self._made:
             name = f"outer.{len(self._made)}.{shape.height}x{shape.vectors}"
-            function = internal_function(self.module, name, ARGUMENTS, apart=3)
+            function = internal_function(self.module, name, TILE, apart=3)
             self._made[shape] = function
             self._write(function, shape)
         return self._made[shape]
@@ -152,17 +158,18 @@ class OuterTiles:
     def sums(
         self, vectors: int, stride: int, other_stride: int | None = None
     ) -> ir.Function:
-        """``sums(left, result, right, rows, columns)``: at most so many vectors.
+        """``sums(left, right, result, lists of both, rows, columns)``.
 
-        Columns of the left are added up, times those of the right if that has rows.
+        Columns of the left are added up, at most so many vectors of them, times those
+        of the right if that has rows.
         """
         name = f"sums.{vectors}.{stride}.{other_stride}"
         if name in self.module.globals:
             return self.module.globals[name]
-        function = internal_function(self.module, name, ARGUMENTS)
+        function = internal_function(self.module, name, SUM)
         builder = ir.IRBuilder(function.append_basic_block("entry"))
         w = Writer(builder, self.element, self.lanes, self.item_bytes)
-        left, result, right, rows, columns = function.args
+        left, right, result, lefts, rights, rows, columns = function.args
         masks = [
             w.mask(builder.sub(index((v + 1) * self.lanes), columns), self.lanes)
             for v in range(vectors)
@@ -171,12 +178,14 @@ class OuterTiles:
         def added(row: ir.Value, totals: list[ir.Value]) -> list[ir.Value]:
             found = []
             for v, (total, mask) in enumerate(zip(totals, masks, strict=True)):
-                place = w.at(left, w.times(row, stride), v * self.lanes)
+                line = w.times(w.count(lefts, row), stride)
+                place = w.at(left, line, v * self.lanes)
                 value = w.load(place, mask)
                 if other_stride is None:
                     found.append(builder.fadd(total, value))
                     continue
-                place = w.at(right, w.times(row, other_stride), v * self.lanes)
+                line = w.times(w.count(rights, row), other_stride)
+                place = w.at(right, line, v * self.lanes)
                 factor = w.load(place, mask)
                 found.append(self.math.fma(builder, value, factor, total))
             return found
@@ -191,13 +200,18 @@ class OuterTiles:
     def _write(self, function: ir.Function, shape: OuterShape) -> None:
         builder = ir.IRBuilder(function.append_basic_block("entry"))
         w = Writer(builder, self.element, self.lanes, self.item_bytes)
-        left, right, result, rows, columns = function.args
+        left, right, result, *lists, ahead, rows, columns = function.args
         mask = None
         if shape.masked:
             mask = w.mask(builder.sub(index(self.lanes), columns), self.lanes)
 
         def added(row: ir.Value, totals: list[ir.Value]) -> list[ir.Value]:
-            return self._terms(w, shape, left, right, row, totals, mask)
+            places = [w.count(list_, row) for list_ in lists]
+            if shape.fetch:
+                line = w.times(places[0], shape.left_stride)
+                # The processor finds no pattern in lines so far apart.
+                w.prefetch(w.at(ahead, line))
+            return self._terms(w, shape, (left, right), places, totals, mask)
 
         totals = _over_rows(w, rows, shape.height * shape.vectors, added)
         self._add(w, shape, result, totals, columns)
@@ -207,20 +221,19 @@ class OuterTiles:
         self,
         w: Writer,
         shape: OuterShape,
-        left: ir.Value,
-        right: ir.Value,
-        row: ir.Value,
+        sides: tuple[ir.Value, ir.Value],
+        rows: Sequence[ir.Value],
         totals: list[ir.Value],
         mask: ir.Value | None,
     ) -> list[ir.Value]:
-        line, across = w.times(row, shape.right_stride), w.times(row, shape.left_stride)
+        """What one row adds to all sums; ``rows`` is its place on either side."""
+        left, right = sides
+        across = w.times(rows[0], shape.left_stride)
+        line = w.times(rows[1], shape.right_stride)
         vectors = [
             w.load(w.at(right, line, v * self.lanes), mask)
             for v in range(shape.vectors)
         ]
-        # The next block: the processor finds no pattern in lines so far apart.
-        if shape.fetch:
-            w.prefetch(w.at(left, across, BLOCK * shape.left_stride))
         added = []
         for unit in range(shape.height):
             repeated = w.splat(w.number(w.at(left, across, unit)))

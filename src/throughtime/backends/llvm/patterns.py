@@ -79,7 +79,7 @@ def count_function(w: Writer) -> ir.Function:
         _over_units(own, source, terms, visit)
         own.builder.ret(own.builder.load(total))
 
-    return _made_once(w, "count", [POINTER, INDEX], write)
+    return made_once(w, "count", [POINTER, INDEX], write)
 
 
 def list_function(w: Writer) -> ir.Function:
@@ -96,7 +96,7 @@ def list_function(w: Writer) -> ir.Function:
         set_length(own, target, found)
         own.builder.ret(found)
 
-    return _made_once(w, "list", [POINTER, POINTER, INDEX], write)
+    return made_once(w, "list", [POINTER, POINTER, INDEX], write)
 
 
 def _list_by_vectors(
@@ -114,7 +114,7 @@ def _list_by_vectors(
 
     def visit(unit: ir.Value, mask: ir.Value | None) -> None:
         found = _not_zero(w, w.load(w.at(source, unit), mask))
-        first = _repeated(builder, builder.trunc(unit, ENTRY), kind)
+        first = w.repeated(builder.trunc(unit, ENTRY), kind)
         units = builder.call(compress, [builder.add(first, numbers), found, nothing])
         place = builder.load(length)
         builder.store(units, _entry(w, target, place), align=ENTRY_BYTES)
@@ -143,7 +143,7 @@ def _list_by_groups(
             places = builder.load(line, typ=narrow, align=GROUP)
             start = builder.trunc(builder.add(first, index(group)), ENTRY)
             units = builder.add(
-                builder.zext(places, numbers), _repeated(builder, start, numbers)
+                builder.zext(places, numbers), w.repeated(start, numbers)
             )
             place = builder.load(length)
             entry = _entry(w, target, place)
@@ -169,19 +169,14 @@ def _table(module: ir.Module) -> ir.GlobalVariable:
     return table
 
 
-def _repeated(builder: ir.IRBuilder, number: ir.Value, kind: ir.VectorType) -> ir.Value:
-    """A vector with one number in every lane."""
-    undefined, lane = ir.Constant(kind, ir.Undefined), ir.IntType(32)
-    first = builder.insert_element(undefined, number, ir.Constant(lane, 0))
-    order = ir.Constant(ir.VectorType(lane, kind.count), None)
-    return builder.shuffle_vector(first, undefined, order)
-
-
 def turn_function(w: Writer, source_stride: int, target_stride: int) -> ir.Function:
-    """``turn(source, target, units, rows)``: rows of units become units of rows."""
+    """``turn(source, target, listed, units, rows)``: rows become units of rows.
+
+    The list says where each row lies.
+    """
 
     def write(own: Writer, function: ir.Function) -> None:
-        source, target, units, rows = function.args
+        source, target, listed, units, rows = function.args
         builder, lanes = own.builder, own.lanes
         whole = own.times(builder.sdiv(rows, index(lanes)), lanes)
         with own.loop(index(0), units, lanes) as unit:
@@ -195,15 +190,16 @@ def turn_function(w: Writer, source_stride: int, target_stride: int) -> ir.Funct
                         mask = inside
                         if rest:
                             mask = builder.and_(mask, own.only(place, rows))
-                        line = own.at(columns, own.times(place, source_stride))
+                        line = own.count(listed, place)
+                        line = own.at(columns, own.times(line, source_stride))
                         square.append(own.load(line, mask))
                     for number, line in enumerate(own.turned(square)):
                         place = own.at(target, lines, row, number * target_stride)
                         own.store(line, place)
         builder.ret(rows)
 
-    arguments = [POINTER, POINTER, INDEX, INDEX]
-    return _made_once(w, f"turn.{source_stride}.{target_stride}", arguments, write)
+    arguments = [POINTER, POINTER, POINTER, INDEX, INDEX]
+    return made_once(w, f"turn.{source_stride}.{target_stride}", arguments, write)
 
 
 def lengthen_function(w: Writer) -> ir.Function:
@@ -226,10 +222,10 @@ def lengthen_function(w: Writer) -> ir.Function:
         set_length(own, list_, length)
         builder.ret(length)
 
-    return _made_once(w, "lengthen", [POINTER, INDEX], write)
+    return made_once(w, "lengthen", [POINTER, INDEX], write)
 
 
-def _made_once(
+def made_once(
     w: Writer,
     name: str,
     arguments: Sequence[ir.Type],

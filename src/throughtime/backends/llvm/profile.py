@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from throughtime.graph.programs import GRADIENT, Contraction, Program
+from throughtime.graph.programs import GRADIENT, Program
 
 PACKING = "packing"
 EDGES = "first and last states"
@@ -56,15 +56,15 @@ def timed(name: str, part: Callable[[], None]) -> None:
 
 
 def region_names(
-    programs: Sequence[Program], contractions: Sequence[Contraction], *, backward: bool
+    programs: Sequence[Program], regions: int, *, backward: bool
 ) -> tuple[str, ...]:
-    """What the regions of a kernel do, in the order in which they run."""
+    """What so many regions of a kernel do, in the order in which they run."""
     loops = [place for place, one in enumerate(programs) if one.recurrent]
     names = [
         _name(one, place, loops[0] if loops else None, backward=backward)
         for place, one in enumerate(programs)
     ]
-    return (*names, *([WEIGHT_GRADIENTS] if contractions else []))
+    return (*names, *[WEIGHT_GRADIENTS] * (regions - len(names)))
 
 
 def _name(program: Program, place: int, loop: int | None, *, backward: bool) -> str:

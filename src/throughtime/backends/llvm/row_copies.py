@@ -12,15 +12,16 @@ def copy_rows(
     target: tuple[ir.Value, int],
     rows: ir.Value,
     columns: ir.Value,
+    listed: ir.Value,
 ) -> None:
-    """Copy so many columns of rows.
+    """Copy so many columns of the rows of a list, which then follow each other.
 
     Both sides are an address and the distance between rows.
     """
     whole = w.times(w.builder.sdiv(columns, index(w.lanes)), w.lanes)
     with w.loop(index(0), rows) as row:
         (first, distance), (place, stride) = source, target
-        own = w.at(first, w.times(row, distance))
+        own = w.at(first, w.times(w.count(listed, row), distance))
         copy = w.at(place, w.times(row, stride))
         with w.loop(index(0), whole, w.lanes) as column:
             w.store(w.load(w.at(own, column)), w.at(copy, column))

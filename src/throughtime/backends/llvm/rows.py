@@ -53,6 +53,26 @@ each other, and more would not stay in the caches."""
 LARGEST_SHIFT = 6
 
 
+MOST_PARTS = 4
+LEAST_ROWS = 1024
+"""Rows of a part: fewer are not worth the numbers that are added up for it."""
+LEAST_SEQUENCES = 8
+"""Of a part: rows of fewer would hardly follow each other."""
+MOST_PARTIAL = 1 << 20
+"""Numbers of sums of a part: more would not stay in the caches."""
+
+
+def parts_of(rows: int, batch: int, sums: int) -> int:
+    """In how many parts of the rows weight gradients are summed, a power of two.
+
+    It follows from sizes alone, so that bits do not depend on the threads.
+    """
+    if sums > MOST_PARTIAL:
+        return 1
+    most = min(MOST_PARTS, rows // LEAST_ROWS, batch // LEAST_SEQUENCES)
+    return 1 << max(most, 1).bit_length() - 1
+
+
 def sum_shift(batch: int) -> int:
     """How many sequences share a row of sums, as a power of two.
 

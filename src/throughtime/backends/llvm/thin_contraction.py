@@ -51,15 +51,19 @@ class ThinWriter:
 
     def chosen(
         self,
-        lefts: ir.Value,
-        rights: ir.Value,
+        left: tuple[ir.Value, ir.Value],
+        right: tuple[ir.Value, ir.Value],
         extent: tuple[ir.Value, ir.Value, ir.Value],
         most: float,
     ) -> ir.Value:
-        """Whether lists pay for units from a first to a last one; if so, write them."""
+        """Whether lists pay for units from a first to a last one; if so, write them.
+
+        A side is its columns of row 0, and a list of where a block's rows lie.
+        """
         w, builder = self.writer, self.builder
         low, high, count = extent
         units = builder.sub(high, low)
+        (lefts, self._lefts), (rights, self._rights) = left, right
         lefts = w.at(lefts, low)
         few = self._few(lefts, units, count, most)
         builder.store(index(0), self._number)
@@ -77,7 +81,8 @@ class ThinWriter:
         w, builder = self.writer, self.builder
         builder.store(index(0), self._number)
         with w.loop(index(0), count, SELDOM) as row:
-            place = w.at(lefts, w.times(row, self.tiling.left_stride))
+            line = w.times(w.count(self._lefts, row), self.tiling.left_stride)
+            place = w.at(lefts, line)
             found = builder.call(count_function(w), [place, units])
             total = builder.add(builder.load(self._number), found)
             builder.store(total, self._number)
@@ -111,7 +116,8 @@ class ThinWriter:
         columns = self.tiling.columns
         whole = columns // self.thin.strip * self.thin.strip
         with w.loop(index(0), count) as row:
-            source = w.at(rights, w.times(row, self.tiling.right_stride))
+            line = w.times(w.count(self._rights, row), self.tiling.right_stride)
+            source = w.at(rights, line)
             with w.loop(index(0), index(whole), self.thin.strip) as column:
                 copy(row, source, column, self.thin.strip)
             if whole < columns:
@@ -125,7 +131,7 @@ class ThinWriter:
         """Write each unit's list of rows, of one length within a tile."""
         w, builder, thin = self.writer, self.builder, self.thin
         turn = turn_function(w, self.tiling.left_stride, BLOCK)
-        builder.call(turn, [lefts, self.turned, units, count])
+        builder.call(turn, [lefts, self.turned, self._lefts, units, count])
         with w.loop(index(0), units, thin.height) as tile:
             end = w.minimum(builder.add(tile, index(thin.height)), units)
             builder.store(index(0), self._number)

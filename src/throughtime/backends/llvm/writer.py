@@ -166,11 +166,14 @@ class Writer:
 
     def splat(self, number: ir.Value) -> ir.Value:
         """A vector with one number in every lane."""
-        undefined = ir.Constant(self.vector, ir.Undefined)
-        zero = ir.Constant(ir.IntType(32), 0)
-        first = self.builder.insert_element(undefined, number, zero)
-        lanes = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), None)
-        return self.builder.shuffle_vector(first, undefined, lanes)
+        return self.repeated(number, self.vector)
+
+    def repeated(self, number: ir.Value, kind: ir.VectorType) -> ir.Value:
+        """The same of another kind of numbers."""
+        undefined, lane = ir.Constant(kind, ir.Undefined), ir.IntType(32)
+        first = self.builder.insert_element(undefined, number, ir.Constant(lane, 0))
+        order = ir.Constant(ir.VectorType(lane, kind.count), None)
+        return self.builder.shuffle_vector(first, undefined, order)
 
     def constant(self, value: float) -> ir.Constant:
         return ir.Constant(self.vector, [ir.Constant(self.element, value)] * self.lanes)

@@ -101,7 +101,7 @@ class Half:
         self, addresses: Sequence[int], rows: Rows, library: OpenMP | None
     ) -> "tuple[Prepared, Tensor]":
         """A call by one thread, to be made again and again, and memory to hold."""
-        sizes = [*self._sizes(rows), self._kernel.workspace(1)]
+        sizes = [*self._sizes(rows), self._kernel.workspace(rows, 1)]
         pieces = private(self._dtype, sizes)
         *own, workspace = pieces.addresses
         alone = [1] * len(self._kernel.thread_words)
@@ -126,7 +126,9 @@ class Half:
         """Compute, on the rows at these addresses."""
         kernel, most = self._kernel, torch.get_num_threads()
         threads = kernel.threads(rows, most)
-        pieces = scratch(self._dtype, [*self._sizes(rows), kernel.workspace(most)])
+        pieces = scratch(
+            self._dtype, [*self._sizes(rows), kernel.workspace(rows, most)]
+        )
         *own, workspace = pieces.addresses
         words = self._words((*addresses, *own, *threads))
         size = self._dtype.itemsize
