@@ -107,3 +107,18 @@ def test_few_sequences_and_much_work_share_units(
 
 def test_threads_meet_within_microseconds() -> None:
     assert 1e-9 < meeting.seconds_to_meet() < 1e-3
+
+
+def test_where_threads_run_may_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = iter([5e-8, 3e-7])
+    monkeypatch.setattr(meeting, "measured", lambda: next(found))
+    monkeypatch.setattr(meeting, "_known", meeting._Known())
+    assert meeting.seconds_to_meet() == 5e-8
+    assert meeting.seconds_to_meet() == 5e-8
+    monkeypatch.setattr(meeting, "HOLDS", 0.0)
+    assert meeting.seconds_to_meet() == 3e-7
+
+
+def test_a_pool_meets_where_there_is_no_openmp(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(meeting, "openmp", lambda: None)
+    assert 1e-9 < meeting.measured() <= meeting.LONGEST

@@ -38,11 +38,19 @@ from throughtime.backends.llvm.schedule import schedule
 from throughtime.backends.llvm.target import Target
 from throughtime.backends.llvm.tiles import Tiles
 from throughtime.backends.llvm.vector_math import VectorMath
-from throughtime.backends.llvm.writer import INDEX, POINTER, VOID, Writer, index
+from throughtime.backends.llvm.writer import (
+    INDEX,
+    POINTER,
+    SMALL,
+    VOID,
+    Writer,
+    callable_at,
+    index,
+    numbers_of_thread,
+)
 from throughtime.graph.programs import Contraction, Program, multiply_adds
 
 ELEMENTS = {4: ir.FloatType(), 8: ir.DoubleType()}
-SMALL = ir.IntType(32)
 PACK_BODY = "body.pack"
 
 
@@ -339,7 +347,7 @@ class _ModuleWriter:
         """``GOMP_parallel(task, arguments, threads, 0)``, its address being given."""
         builder = writer.builder
         kind = ir.FunctionType(VOID, [POINTER, POINTER, SMALL, SMALL])
-        parallel = _callable(writer.pointer(table, PARALLEL), kind)
+        parallel = callable_at(writer.pointer(table, PARALLEL), kind)
         team = builder.trunc(threads, SMALL)
         flags = ir.Constant(SMALL, 0)
         builder.call(parallel, [task, table, team, flags])
@@ -349,23 +357,9 @@ class _ModuleWriter:
         function, builder = self._entry(f"task.{region}")
         writer = Writer(builder, self.element, self.lanes, self.item_bytes)
         table = function.args[0]
-        asking = ir.FunctionType(SMALL, [])
-        numbers = [
-            builder.sext(
-                builder.call(_callable(writer.pointer(table, word), asking), []),
-                INDEX,
-            )
-            for word in (THREAD, TEAM)
-        ]
-        builder.call(body, [table, *numbers])
+        builder.call(body, [table, *numbers_of_thread(writer, table, (THREAD, TEAM))])
         builder.ret_void()
         return function
-
-
-def _callable(address: ir.NamedValue, kind: ir.FunctionType) -> ir.NamedValue:
-    """An address as a function: llvmlite wants the type on the value itself."""
-    address.type = kind.as_pointer()
-    return address
 
 
 def threads_word(region: int) -> str:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from llvmlite import ir
 
 BYTE = ir.IntType(8)
+SMALL = ir.IntType(32)
 INDEX = ir.IntType(64)
 POINTER = ir.PointerType()
 VOID = ir.VoidType()
@@ -233,3 +234,21 @@ class Writer:
         where = index(position) if isinstance(position, int) else position
         place = self.builder.gep(arguments, [where], source_etype=INDEX)
         return self.builder.load(place, typ=INDEX, align=8)
+
+
+def callable_at(address: ir.NamedValue, kind: ir.FunctionType) -> ir.NamedValue:
+    """An address as a function: llvmlite wants the type on the value itself."""
+    address.type = kind.as_pointer()
+    return address
+
+
+def numbers_of_thread(
+    w: Writer, table: ir.Value, words: tuple[int, int]
+) -> list[ir.Value]:
+    """A thread's number and the size of its team, from who knows them.
+
+    The words of a table are the addresses of two functions of OpenMP.
+    """
+    asking = ir.FunctionType(SMALL, [])
+    functions = [callable_at(w.pointer(table, word), asking) for word in words]
+    return [w.builder.sext(w.builder.call(one, []), INDEX) for one in functions]
