@@ -1,5 +1,6 @@
 """What compiled code reads of parameters: they themselves, sums, other expressions."""
 
+import ctypes
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -94,7 +95,7 @@ class Operands:
         for positions, gradient in zip(self._sums, gradients, strict=True):
             for number, position in enumerate(positions or ()):
                 # Parameters may not share the memory of their gradients.
-                other = gradient.clone() if number else gradient
+                other = _copy(gradient) if number else gradient
                 before = found[position]
                 found[position] = other if before is None else before + other
         if self._composed:
@@ -159,6 +160,15 @@ def _total(positions: Sequence[int], parameters: Sequence[Tensor]) -> Tensor:
     for position in others:
         total = total + parameters[position]
     return total
+
+
+def _copy(value: Tensor) -> Tensor:
+    """A copy; through torch it takes 50 µs where its code is no longer in the caches."""
+    if not value.is_contiguous():
+        return value.clone()
+    copy = POOL.empty(value.shape, value.dtype)
+    ctypes.memmove(copy.data_ptr(), value.data_ptr(), value.nbytes)
+    return copy
 
 
 @contextmanager
