@@ -5,11 +5,11 @@ over all its time steps. `available` says whether code can be compiled here at a
 where it cannot, the reference backend serves. In order: ``schedule`` (phases of a
 step), ``layout`` (tiles, panels, the table of arguments), ``body`` and ``sweep`` (the
 loop over time), ``tiles``, ``pointwise`` and ``vector_math`` (what stays in
-registers), ``contraction`` and ``tiling`` (gradients of parameters), ``patterns``,
-``by_pattern`` and ``thin_contraction`` (zeros left out), ``edges`` (first and last
-states), ``overlay`` (δ over what was stored), ``module``, ``compile``,
+registers), ``contraction``, ``tiling``, ``parts`` and ``row_lists`` (gradients of parameters),
+``patterns``, ``by_pattern`` and ``thin_contraction`` (zeros left out), ``edges`` (first
+and last states), ``overlay`` (δ over what was stored), ``module``, ``compile``,
 ``object_cache``, and ``kernel``, which callers use; ``row_updates`` (optimisers of
-sparse tables), ``profile`` (times the parts).
+sparse tables), ``profile`` (times the parts), ``meeting`` (of two threads).
 
 May import: ``math``, ``graph``, ``errors`` and llvmlite; no torch, no other backend.
 Next: ``kernel``; ``nn``, which gives it the addresses of tensors.

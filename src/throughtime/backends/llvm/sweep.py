@@ -53,6 +53,7 @@ class SweepWriter:
     ) -> None:
         self.configured = configured
         self.draws = draws
+        self.iteration = iteration
         self.fetch_panels = fetch_panels
         self.tiles_of = tiles_of
         self.rows_ahead = rows_ahead
@@ -134,8 +135,22 @@ class SweepWriter:
         low, high = index(0), index(self.sweep.tiles)
         if self.tiles_of is not None:
             low, high = self.tiles_of(high)
-        with self.writer.loop(low, high) as tile:
+        with self.writer.loop(low, high) as number:
+            tile = self._to_and_fro(number, low, high)
             yield tile, self.writer.times(tile, self.sweep.vectors * self.writer.lanes)
+
+    def _to_and_fro(self, number: ir.Value, low: ir.Value, high: ir.Value) -> ir.Value:
+        """Take tiles of every other step from the last one to the first.
+
+        A step then begins with the weights that the one before it has just used.
+        """
+        ordered = self.group.reductions or self.fetch_panels
+        if self.iteration is None or ordered or not has_products(self.sweep):
+            return number
+        builder = self.builder
+        odd = builder.trunc(self.iteration, ir.IntType(1))
+        last = builder.sub(builder.add(low, high), index(1))
+        return builder.select(odd, builder.sub(last, number), number)
 
     def blocks(self, active: ir.Value) -> Iterator[Block]:
         """Blocks of rows, within a loop over them.
