@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tests.backends.layers import (
+    Case,
     assert_equal_bits,
     draw,
     engine_of,
@@ -21,6 +22,7 @@ from throughtime.backends.llvm.threads import give_up, run_in_pool
 from throughtime.cells import LSTM
 from throughtime.graph import Cell, trace
 from throughtime.nn.compiled.engine import Engine
+from throughtime.nn.compiled.extents import dense_extent
 
 pytestmark = pytest.mark.skipif(give_up() is None, reason="no sched_yield here")
 BATCHES = [(1, None), (3, None), (3, [40, 40, 7])]
@@ -122,3 +124,28 @@ def test_where_threads_run_may_change(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_pool_meets_where_there_is_no_openmp(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(meeting, "openmp", lambda: None)
     assert 1e-9 < meeting.measured() <= meeting.LONGEST
+
+
+def test_one_thread_keeps_its_rows_where_others_are_far(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    graph = trace(LSTM(), 16, 64)
+    made = engine_of(graph, torch.float32, training=True)
+    wide = engine_of(trace(LSTM(), 256, 256), torch.float32, training=True)
+    one, many = (draw(graph, 2000, batch).to(torch.float32) for batch in (1, 2))
+
+    def most(engine: Engine, case: Case) -> list[int]:
+        rows = dense_extent(case.steps, case.batch, False).rows
+        halves = (engine.kernel(case.batch, backward=way) for way in (False, True))
+        return [max(half._kernel.threads(rows, 2)) for half in halves]
+
+    torch.set_num_threads(2)
+
+    monkeypatch.setattr(meeting, "seconds_to_meet", lambda: 3e-7)
+    alone = through_engine(made, one)
+    assert most(made, one) == [1, 1]
+    assert most(made, many) == [2, 2]  # two threads run the loop
+    assert most(wide, one)[1] == 2  # much to multiply for each number
+    monkeypatch.setattr(meeting, "seconds_to_meet", lambda: 1e-7)
+    assert most(made, one)[1] == 2
+    assert_equal_bits(through_engine(made, one), alone)

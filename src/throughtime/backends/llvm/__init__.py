@@ -5,7 +5,7 @@ over all its time steps. `available` says whether code can be compiled here at a
 where it cannot, the reference backend serves. In order: ``schedule`` (phases of a
 step), ``layout`` (tiles, panels, the table of arguments), ``body`` and ``sweep`` (the
 loop over time), ``tiles``, ``pointwise`` and ``vector_math`` (what stays in
-registers), ``contraction``, ``tiling``, ``parts`` and ``row_lists`` (gradients of parameters),
+registers), ``contraction``, ``tiling``, ``parts``, ``row_lists`` (weight gradients),
 ``patterns``, ``by_pattern`` and ``thin_contraction`` (zeros left out), ``edges`` (first
 and last states), ``overlay`` (δ over what was stored), ``module``, ``compile``,
 ``object_cache``, and ``kernel``, which callers use; ``row_updates`` (optimisers of

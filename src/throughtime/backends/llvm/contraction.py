@@ -150,7 +150,7 @@ class ContractionWriter:
         start = _word(w, w.pointer(table, TABLE), index(first))
         before = _word(w, start, steps)
         counts = _word(w, before, steps)
-        return Runs(start, before, counts, index(1), number, *self.own_rows)
+        return Runs(start, before, counts, index(1), number, *self.own_rows, index(1))
 
     def _behind_the_first(self) -> Runs:
         """All steps but the first; as few runs as there can be, if there is one part.
@@ -161,8 +161,8 @@ class ContractionWriter:
         steps = self._steps(w.builder.sub(w.count(table, STEPS), index(1)), first=1)
         whole = w.pointer(table, SEGMENTS)
         first, before, counts = (_word(w, whole, index(n)) for n in range(3))
-        count, rows = w.count(table, COUNT), w.count(table, ROWS)
-        joined = Runs(first, before, counts, index(3), count, index(0), rows)
+        count, rows, none = w.count(table, COUNT), w.count(table, ROWS), index(0)
+        joined = Runs(first, before, counts, index(3), count, none, rows, none)
         return self._either(joined, steps)
 
     def _every_row(self, contraction: Contraction) -> Runs:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache, partial
 
+from throughtime.backends.llvm import meeting
 from throughtime.backends.llvm.arguments import AGAIN, FIXED, FLAGS
 from throughtime.backends.llvm.barrier import LINE, WORD_BYTES
 from throughtime.backends.llvm.compile import Code, load, object_code
@@ -24,6 +25,7 @@ from throughtime.backends.llvm.module import (
 )
 from throughtime.backends.llvm.object_cache import cached, version
 from throughtime.backends.llvm.options import Settings
+from throughtime.backends.llvm.parts import LINE_BYTES
 from throughtime.backends.llvm.profile import (
     EDGES,
     PACKING,
@@ -40,6 +42,9 @@ LOG = logging.getLogger(__name__)
 SMALLEST_SHARE = 4_000_000
 """Multiply-adds that are worth another thread: some 70 µs, for one that sleeps needs as
 long to wake."""
+PER_LINE = 2000
+"""Multiply-adds that pay for each line of rows that a core far away reads: it has to
+fetch them, and the next step's writes to take them back."""
 LEAST_PACKED = 100_000
 """Numbers of panels that are worth a thread, some 45 µs."""
 PIECE = 16
@@ -56,6 +61,8 @@ class Facts:
     regions: tuple[Work, ...]
     sums: int
     """Numbers of all gradients of parameters, as a part sums them."""
+    row_bytes: int
+    """Of the columns of all buffers."""
     packs_apart: bool
     """Whether threads may pack the tiles of a panel at once."""
 
@@ -63,6 +70,12 @@ class Facts:
     def splits(self) -> bool:
         """Whether threads share the units of a row somewhere."""
         return any(work.parts for work in self.regions)
+
+    @cached_property
+    def moves_rows(self) -> bool:
+        """Whether a region that shares rows computes little for each of their bytes."""
+        shared = [work.per_row for work in self.regions if not work.recurrent]
+        return LINE_BYTES * max(shared, default=0) < PER_LINE * self.row_bytes
 
 
 class Prepared:
@@ -103,7 +116,12 @@ class Kernel:
         self._shares = lru_cache(maxsize=64)(partial(_shares, facts))
 
     def threads(self, rows: Rows, most: int) -> list[int]:
-        """Threads of each region: no more than rows, none for too little work."""
+        """Threads of each region: no more than rows, none for too little work.
+
+        Rows that one thread takes through a loop it keeps, where others are far.
+        """
+        if rows.batch < most and self.facts.moves_rows and not self.facts.splits:
+            most = 1 if meeting.seconds_to_meet() > meeting.FAR else most
         return self._shares(rows.total, rows.batch, most)
 
     def sum_rows(self, batch: int) -> int:
@@ -345,6 +363,7 @@ def compile_half(
             "scratch_width": source.scratch_width,
             "regions": [asdict(work) for work in source.regions],
             "sums": source.sums,
+            "row_bytes": sum(widths.values()) * settings.item_bytes,
             # A square of pairs may be packed past the last word of its tile.
             "packs_apart": not settings.bfloat16 or settings.matrices(chosen),
         }
@@ -371,5 +390,6 @@ def _facts(stored: dict[str, object]) -> Facts:
         scratch_width=int(str(stored["scratch_width"])),
         regions=tuple(Work(**work) for work in regions),
         sums=int(str(stored["sums"])),
+        row_bytes=int(str(stored["row_bytes"])),
         packs_apart=bool(stored["packs_apart"]),
     )

@@ -34,6 +34,8 @@ SAMPLES = 2
 """Of short ones the best: what disturbs makes a sample longer, nothing shorter."""
 LONGEST = 5e-7
 """Seconds; who needs more has met other programs on the way, not a distant core."""
+FAR = 1.5e-7
+"""Seconds from which on two cores that meet have no cache in common."""
 HOLDS = 2.0
 """Seconds after which it is measured again: the system, or that of a virtual machine,
 may have moved a thread to a core that lies nearer to the other, or farther away."""

@@ -23,7 +23,9 @@ class Runs(NamedTuple):
 
     ``first``, ``before`` and ``counts`` are addresses of the first row of each run, of
     that row's row of the step before, and of the number of rows, ``distance`` words
-    apart. Of each of the ``number`` runs the rows from ``low`` to ``high`` are taken.
+    apart. Of each of the ``number`` runs the rows from ``low`` to ``high`` are taken,
+    where ``turned`` is 1 in the order 1, 0, 3, 2, … as `SweepWriter` takes them and for
+    the same reason, where it is 0 in their own.
     """
 
     first: ir.Value
@@ -33,6 +35,7 @@ class Runs(NamedTuple):
     number: ir.Value
     low: ir.Value
     high: ir.Value
+    turned: ir.Value
 
 
 class RowLists:
@@ -62,7 +65,7 @@ class RowLists:
         )
         for word, value in ((first, index(0)), (before, index(0)), (count, rows)):
             self.writer.builder.store(value, word)
-        return Runs(first, before, count, index(0), index(1), index(0), rows)
+        return Runs(first, before, count, index(0), index(1), index(0), rows, index(0))
 
     @contextmanager
     def blocks(self, runs: Runs) -> Iterator[ir.Value]:
@@ -124,7 +127,7 @@ def _fill_function(w: Writer) -> ir.Function:
         builder.position_at_end(behind)
         builder.ret(builder.load(filled, typ=INDEX))
 
-    return made_once(w, "fill", [POINTER] * 6 + [INDEX] * 4, write)
+    return made_once(w, "fill", [POINTER] * 6 + [INDEX] * 5, write)
 
 
 def _take_run(
@@ -144,8 +147,8 @@ def _take_run(
     count = w.maximum(w.minimum(left, room), index(0))
     behind = builder.add(runs.low, taken)
     kind = ir.VectorType(INDEX, TOGETHER)
-    # In the order 1, 0, 3, 2, …, as `SweepWriter` takes them and for the same reason.
-    numbers = ir.Constant(kind, [index(lane ^ 1) for lane in range(TOGETHER)])
+    numbers = ir.Constant(kind, [index(lane) for lane in range(TOGETHER)])
+    numbers = builder.xor(numbers, w.repeated(runs.turned, kind))
     last = w.repeated(builder.sub(count, index(1)), kind)
     firsts = (w.count(table, word) for table in (runs.first, runs.before))
     rows_of = [builder.add(first, behind) for first in firsts]

@@ -163,7 +163,7 @@ def _total(positions: Sequence[int], parameters: Sequence[Tensor]) -> Tensor:
 
 
 def _copy(value: Tensor) -> Tensor:
-    """A copy; through torch it takes 50 µs where its code is no longer in the caches."""
+    """A copy; torch takes 50 µs for it when its code has left the caches."""
     if not value.is_contiguous():
         return value.clone()
     copy = POOL.empty(value.shape, value.dtype)
