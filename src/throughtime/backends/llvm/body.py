@@ -353,6 +353,7 @@ class BodyWriter:
             draws=self.draws,
             iteration=self.iteration,
             configured=self.configured,
+            to_and_fro=self.layout.stays_near,
             fetch_panels=self.options.fetch_ahead and self.layout.outgrows_cache,
         )
 

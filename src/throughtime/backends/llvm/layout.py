@@ -31,6 +31,8 @@ nearest cache."""
 
 CACHE_BYTES = 512 * 1024
 """Panels larger than this may not stay in the L2 cache from step to step."""
+NEAR_BYTES = 128 * 1024
+"""Of panels no larger than this a good part stays in the L1 cache from step to step."""
 LONG_SUM = 1024
 """Terms from which on tiles are narrow and high: panels are so large that a tile had
 better read little of them for each of its rows."""
@@ -165,8 +167,16 @@ class Layout:
     @property
     def outgrows_cache(self) -> bool:
         """Whether the weights of a step may come from farther away than L2."""
-        numbers = self.panel_end - self.panel_start
-        return numbers * self._item_bytes > CACHE_BYTES
+        return self._panel_bytes > CACHE_BYTES
+
+    @property
+    def stays_near(self) -> bool:
+        """Whether a step may find weights where the step before has left them."""
+        return self._panel_bytes <= NEAR_BYTES
+
+    @property
+    def _panel_bytes(self) -> int:
+        return (self.panel_end - self.panel_start) * self._item_bytes
 
     def operand_location(self, index: int) -> Location:
         """Where the vector of a product lies."""

@@ -48,12 +48,13 @@ class SweepWriter:
         options: Options,
         draws: Draws | None,
         iteration: ir.Value | None,
+        to_and_fro: bool,
         fetch_panels: bool,
         configured: ir.Value,
     ) -> None:
         self.configured = configured
         self.draws = draws
-        self.iteration = iteration
+        self.iteration = iteration if to_and_fro else None
         self.fetch_panels = fetch_panels
         self.tiles_of = tiles_of
         self.rows_ahead = rows_ahead
@@ -144,8 +145,8 @@ class SweepWriter:
 
         A step then begins with the weights that the one before it has just used.
         """
-        ordered = self.group.reductions or self.fetch_panels
-        if self.iteration is None or ordered or not has_products(self.sweep):
+        ordered = self.group.reductions or not has_products(self.sweep)
+        if self.iteration is None or ordered:
             return number
         builder = self.builder
         odd = builder.trunc(self.iteration, ir.IntType(1))
