@@ -362,6 +362,8 @@ def test_it_says_which_way_each_product_goes_and_why() -> None:
         title = "\nBackward, behind the loop, over all steps at once\n"
         sums = "gradients of weights: each one sum over all rows"
         assert f"{title}  ∂L/∂x_t\n  {sums}{rows}\n\n" in text
+    long = str(explain(module, time=200, batch=32))
+    assert f"{sums}, T·B = 6400, in 4 parts of some sequences each\n" in long
 
 
 @pytest.mark.parametrize("batch", [2, 7, 8, 30])

@@ -24,7 +24,7 @@ from throughtime.graph.show_plan import PlanText, plan_text
 from throughtime.graph.size_names import HIDDEN_STAND_IN, INPUT_STAND_IN, size_letters
 from throughtime.nn.choice import Choice, choose, plain_operation
 from throughtime.nn.compiled.ways import FEW_SEQUENCES, hoists
-from throughtime.nn.explain_threads import thread_lines
+from throughtime.nn.explain_threads import parts_text, thread_lines
 from throughtime.nn.finding import recurrent_module
 from throughtime.nn.layers import Layers
 from throughtime.nn.node_deltas import Deltas, node_deltas
@@ -84,7 +84,7 @@ class Explanation:
         ends = list(found.gradients)
         if graph.parameters:
             ends.append(
-                "gradients of weights: each one sum over all rows" + self._rows()
+                "gradients of weights: each one sum over all rows" + self._rows(graph)
             )
         after = "behind the loop, " if graph.states else ""
         blocks = (
@@ -131,10 +131,13 @@ class Explanation:
             "computed where it is used)"
         )
 
-    def _rows(self) -> str:
+    def _rows(self, graph: StepGraph) -> str:
         if self.time is None or self.batch is None:
             return ""
-        return f", T·B = {self.time * self.batch}"
+        extent = self.time, self.batch
+        whole = self.module is None or self.module.checkpoint is not None
+        parts = "" if whole else parts_text(graph, *extent, self.dtype.itemsize)
+        return f", T·B = {self.time * self.batch}{parts}"
 
     def deltas(
         self,

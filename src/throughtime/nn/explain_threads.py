@@ -1,9 +1,11 @@
 """Who computes how much of a call, in words."""
 
 from collections.abc import Sequence
+from math import prod
 
 import torch
 
+from throughtime.backends.llvm.rows import parts_of, places_of_sums
 from throughtime.graph import StepGraph
 from throughtime.graph.plan import plan
 from throughtime.nn.compiled.ways import shares_units, step_work
@@ -23,8 +25,27 @@ def thread_lines(
     found = [f"at most torch's {most}; one for every {SMALLEST_SHARE:,} multiply-adds"]
     if any(graph.states for graph in graphs):
         found.append(f"loops: {_loops(graphs, batch, most, sized)}")
-    divided = "rows are divided; of weight gradients the result's"
-    return [*found, f"all steps at once: {divided}"]
+    found.append(
+        "all steps at once: rows are divided; of weight gradients parts of the rows, "
+        "then columns of the result"
+    )
+    if batch is None or batch < most:
+        found.append(
+            f"fewer sequences than {most}: where cores are far apart and rows are "
+            "little work, one thread keeps them all"
+        )
+    return found
+
+
+def parts_text(graph: StepGraph, steps: int, batch: int, item_bytes: int) -> str:
+    """In how many parts of the rows weight gradients are summed, if in several."""
+    made = plan(graph, training=True)
+    sizes = [prod(made.nodes[index].shape) for index in made.operands]
+    _, sums = places_of_sums(sizes, item_bytes)
+    rows = steps * batch
+    parts = parts_of(rows, batch if graph.states else rows, sums)
+    of = "sequences" if graph.states else "rows"
+    return "" if parts == 1 else f", in {parts} parts of some {of} each"
 
 
 def _loops(

@@ -5,27 +5,25 @@ import logging
 import time
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import cached_property, lru_cache, partial
+from functools import lru_cache, partial
 
 from throughtime.backends.llvm import meeting
 from throughtime.backends.llvm.arguments import AGAIN, FIXED, FLAGS
 from throughtime.backends.llvm.barrier import LINE, WORD_BYTES
 from throughtime.backends.llvm.compile import Code, load, object_code
 from throughtime.backends.llvm.edges import edges_of
+from throughtime.backends.llvm.facts import Facts, facts_of
 from throughtime.backends.llvm.layout import CHUNK
 from throughtime.backends.llvm.module import (
     PACK_BODY,
     Kind,
     Source,
-    Work,
     body_name,
     threads_word,
     write_module,
 )
 from throughtime.backends.llvm.object_cache import cached, version
 from throughtime.backends.llvm.options import Settings
-from throughtime.backends.llvm.parts import LINE_BYTES
 from throughtime.backends.llvm.profile import (
     EDGES,
     PACKING,
@@ -42,40 +40,10 @@ LOG = logging.getLogger(__name__)
 SMALLEST_SHARE = 4_000_000
 """Multiply-adds that are worth another thread: some 70 µs, for one that sleeps needs as
 long to wake."""
-PER_LINE = 2000
-"""Multiply-adds that pay for each line of rows that a core far away reads: it has to
-fetch them, and the next step's writes to take them back."""
 LEAST_PACKED = 100_000
 """Numbers of panels that are worth a thread, some 45 µs."""
 PIECE = 16
 """Numbers; pieces of scratch memory begin on multiples of them."""
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What a caller must know of a compiled half."""
-
-    names: tuple[str, ...]
-    panel_size: int
-    scratch_width: int
-    regions: tuple[Work, ...]
-    sums: int
-    """Numbers of all gradients of parameters, as a part sums them."""
-    row_bytes: int
-    """Of the columns of all buffers."""
-    packs_apart: bool
-    """Whether threads may pack the tiles of a panel at once."""
-
-    @cached_property
-    def splits(self) -> bool:
-        """Whether threads share the units of a row somewhere."""
-        return any(work.parts for work in self.regions)
-
-    @cached_property
-    def moves_rows(self) -> bool:
-        """Whether a region that shares rows computes little for each of their bytes."""
-        shared = [work.per_row for work in self.regions if not work.recurrent]
-        return LINE_BYTES * max(shared, default=0) < PER_LINE * self.row_bytes
 
 
 class Prepared:
@@ -357,39 +325,24 @@ def compile_half(
     def make() -> tuple[dict[str, object], bytes]:
         start = time.perf_counter()
         source = write_half(plan, backward, widths, settings, chosen)
-        facts: dict[str, object] = {
-            "names": list(source.names),
-            "panel_size": source.panel_size,
-            "scratch_width": source.scratch_width,
-            "regions": [asdict(work) for work in source.regions],
-            "sums": source.sums,
-            "row_bytes": sum(widths.values()) * settings.item_bytes,
+        facts = Facts(
+            names=source.names,
+            panel_size=source.panel_size,
+            scratch_width=source.scratch_width,
+            regions=source.regions,
+            sums=source.sums,
+            row_bytes=sum(widths.values()) * settings.item_bytes,
             # A square of pairs may be packed past the last word of its tile.
-            "packs_apart": not settings.bfloat16 or settings.matrices(chosen),
-        }
+            packs_apart=not settings.bfloat16 or settings.matrices(chosen),
+        )
         code = object_code(source.text, chosen)
         half = "backward" if backward else "forward"
         seconds = time.perf_counter() - start
         LOG.info("%s: compiled %s in %.1f s", plan.graph.title, half, seconds)
-        return facts, code
+        return facts.to_json(), code
 
     own = programs, contractions, edges, shapes, sorted(widths.items()), settings
-    facts, code = cached(f"{own} {chosen.key} {version()}", make)
-    found = _facts(facts)
+    stored, code = cached(f"{own} {chosen.key} {version()}", make)
+    found = facts_of(stored)
     names = region_names(programs, len(found.regions), backward=backward)
     return Kernel(found, load(code, chosen), names, apart=not contractions)
-
-
-def _facts(stored: dict[str, object]) -> Facts:
-    regions = stored["regions"]
-    names = stored["names"]
-    assert isinstance(regions, list) and isinstance(names, list)
-    return Facts(
-        names=tuple(str(name) for name in names),
-        panel_size=int(str(stored["panel_size"])),
-        scratch_width=int(str(stored["scratch_width"])),
-        regions=tuple(Work(**work) for work in regions),
-        sums=int(str(stored["sums"])),
-        row_bytes=int(str(stored["row_bytes"])),
-        packs_apart=bool(stored["packs_apart"]),
-    )

@@ -33,7 +33,8 @@ from throughtime.backends.llvm.pairs import (
     write_pack_pairs_across,
     write_pack_pairs_along,
 )
-from throughtime.backends.llvm.parts import Parts, places_of_sums
+from throughtime.backends.llvm.parts import Parts
+from throughtime.backends.llvm.rows import places_of_sums
 from throughtime.backends.llvm.schedule import schedule
 from throughtime.backends.llvm.target import Target
 from throughtime.backends.llvm.tiles import Tiles

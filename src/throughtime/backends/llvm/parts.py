@@ -6,7 +6,7 @@ step's writes need not take lines away from it. The parts follow from the sizes 
 and their sums are added in a fixed order, so bits do not depend on the threads.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from llvmlite import ir
@@ -21,6 +21,7 @@ from throughtime.backends.llvm.arguments import (
 )
 from throughtime.backends.llvm.edges import Edges, copy_function
 from throughtime.backends.llvm.patterns import first_lanes, made_once
+from throughtime.backends.llvm.rows import places_of_sums
 from throughtime.backends.llvm.writer import (
     INDEX,
     POINTER,
@@ -28,21 +29,8 @@ from throughtime.backends.llvm.writer import (
     index,
 )
 
-LINE_BYTES = 64
 Share = Callable[[ir.Value], tuple[ir.Value, ir.Value]]
 """Gives a thread's part of so many things."""
-
-
-def places_of_sums(sizes: Sequence[int], item_bytes: int) -> tuple[list[int], int]:
-    """Where each gradient of so many numbers lies among those of a part, and the end.
-
-    Each starts on a line of the cache.
-    """
-    unit = LINE_BYTES // item_bytes
-    places = [0]
-    for size in sizes:
-        places.append(places[-1] + -(-size // unit) * unit)
-    return places[:-1], places[-1]
 
 
 def first_row(

@@ -1,5 +1,6 @@
 """Where the rows of a call lie, and what earlier calls leave to it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -53,6 +54,7 @@ each other, and more would not stay in the caches."""
 LARGEST_SHIFT = 6
 
 
+LINE_BYTES = 64
 MOST_PARTS = 4
 LEAST_ROWS = 1024
 """Rows of a part: fewer are not worth the numbers that are added up for it."""
@@ -71,6 +73,18 @@ def parts_of(rows: int, batch: int, sums: int) -> int:
         return 1
     most = min(MOST_PARTS, rows // LEAST_ROWS, batch // LEAST_SEQUENCES)
     return 1 << max(most, 1).bit_length() - 1
+
+
+def places_of_sums(sizes: Sequence[int], item_bytes: int) -> tuple[list[int], int]:
+    """Where each gradient of so many numbers lies among those of a part, and the end.
+
+    Each starts on a line of the cache.
+    """
+    unit = LINE_BYTES // item_bytes
+    places = [0]
+    for size in sizes:
+        places.append(places[-1] + -(-size // unit) * unit)
+    return places[:-1], places[-1]
 
 
 def sum_shift(batch: int) -> int:
