@@ -411,7 +411,12 @@ def test_it_says_what_threads_do_with_few_sequences(
     assert f"{fewer}they divide the units" in str(explain(large, batch=1))
     monkeypatch.setattr(meeting, "seconds_to_meet", lambda: 3e-7)
     assert "each step forward, not backward" in str(explain(large, batch=1))
+    far = "; all of it by one thread if it is little and other cores are far"
     assert "too little to divide" in str(explain(small, batch=1))
+    assert far in str(explain(small, batch=1))
+    for text in (explain(large, batch=1), explain(small, batch=2)):
+        assert far not in str(text)
+    assert far not in str(explain(cells.Feedforward(), time=9, batch=1))
     assert "B = 4 sequences are divided" in str(explain(large, batch=4))
 
 

@@ -10,6 +10,8 @@ from throughtime.graph import StepGraph
 from throughtime.graph.plan import plan
 from throughtime.nn.compiled.ways import shares_units, step_work
 
+ALONE = "one for each sequence"
+
 
 def thread_lines(
     graphs: Sequence[StepGraph], batch: int | None, *, sized: bool
@@ -23,18 +25,16 @@ def thread_lines(
 
     most = torch.get_num_threads()
     found = [f"at most torch's {most}; one for every {SMALLEST_SHARE:,} multiply-adds"]
-    if any(graph.states for graph in graphs):
-        found.append(f"loops: {_loops(graphs, batch, most, sized)}")
-    found.append(
+    once = (
         "all steps at once: rows are divided; of weight gradients parts of the rows, "
         "then columns of the result"
     )
-    if batch is None or batch < most:
-        found.append(
-            f"fewer sequences than {most}: where cores are far apart and rows are "
-            "little work, one thread keeps them all"
-        )
-    return found
+    if any(graph.states for graph in graphs):
+        loops = _loops(graphs, batch, most, sized)
+        found.append(f"loops: {loops}")
+        if batch == 1 < most and ALONE in loops:
+            once += "; all of it by one thread if it is little and other cores are far"
+    return [*found, once]
 
 
 def parts_text(graph: StepGraph, steps: int, batch: int, item_bytes: int) -> str:
@@ -66,4 +66,4 @@ def _loops(
     if forward == {True} and backward == {False}:
         return f"{fewer}: they divide the units of each step forward, not backward"
     where = "some layers have" if True in forward else "there is"
-    return f"{fewer}: one for each sequence, {where} too little to divide"
+    return f"{fewer}: {ALONE}, {where} too little to divide"

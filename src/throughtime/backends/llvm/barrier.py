@@ -23,7 +23,7 @@ PATIENCE = 512
 WORD_BYTES = 8
 
 
-def write_barrier(module: ir.Module, w: Writer, *, x86: bool) -> None:
+def write_barrier(w: Writer, *, x86: bool) -> None:
     """Fill in ``barrier(flags, thread, team, count, give_up)``.
 
     ``count`` is that of this barrier, ``give_up`` the address of a function that
@@ -32,10 +32,10 @@ def write_barrier(module: ir.Module, w: Writer, *, x86: bool) -> None:
     builder = w.builder
     flags, thread, team, count, give_up = builder.function.args
     own = builder.gep(flags, [w.times(thread, LINE)], source_etype=INDEX)
-    builder.store_atomic(count, _typed(own), "release", WORD_BYTES)
+    builder.store_atomic(count, typed(own), "release", WORD_BYTES)
     with w.loop(index(0), team) as other:
         flag = builder.gep(flags, [w.times(other, LINE)], source_etype=INDEX)
-        _wait(w, module, flag, count, give_up, x86=x86)
+        _wait(w, flag, count, give_up, x86=x86)
     builder.ret_void()
 
 
@@ -47,7 +47,6 @@ def declare_barrier(module: ir.Module) -> ir.Function:
 
 def _wait(
     w: Writer,
-    module: ir.Module,
     flag: ir.Value,
     count: ir.Value,
     give_up: ir.NamedValue,
@@ -67,10 +66,7 @@ def _wait(
     builder.cbranch(builder.icmp_signed(">=", seen, count), behind, again)
     builder.position_at_end(again)
     if x86:
-        pause = module.globals.get("llvm.x86.sse2.pause") or ir.Function(
-            module, ir.FunctionType(VOID, []), "llvm.x86.sse2.pause"
-        )
-        builder.call(pause, [])
+        pause(builder)
     tired = builder.icmp_signed(">=", looks, index(PATIENCE))
     with builder.if_then(tired, likely=False):
         kind = ir.FunctionType(ir.IntType(32), [])
@@ -82,7 +78,14 @@ def _wait(
     builder.position_at_end(behind)
 
 
-def _typed(address: ir.NamedValue) -> ir.NamedValue:
+def pause(builder: ir.IRBuilder) -> None:
+    """Let the processor know that one only waits."""
+    name, module = "llvm.x86.sse2.pause", builder.module
+    kind = ir.FunctionType(VOID, [])
+    builder.call(module.globals.get(name) or ir.Function(module, kind, name), [])
+
+
+def typed(address: ir.NamedValue) -> ir.NamedValue:
     """An address of a word: llvmlite wants the type on the value itself."""
     address.type = INDEX.as_pointer()
     return address

@@ -85,10 +85,10 @@ class ContractionWriter:
             ]
             beside = [(c.operand, c.rows) for c in self._beside]
             sums = [c for c in sums if (c.operand, c.rows) not in beside]
-            self._over_rows(product)
+            self._all_rows(product)
         self._beside = []
         for contraction in sums:
-            self._over_rows(contraction)
+            self._all_rows(contraction)
 
     def _rivals(self, contraction: Contraction) -> list[Contraction]:
         """Others that add to some of the same numbers.
@@ -131,7 +131,7 @@ class ContractionWriter:
         last = self.writer.minimum(self.writer.times(high, step), index(whole))
         return self.writer.times(low, step), last
 
-    def _over_rows(self, contraction: Contraction) -> None:
+    def _all_rows(self, contraction: Contraction) -> None:
         """Take a contraction over all rows of a part.
 
         Where it reads a step before, rows of the first step come by themselves: the

@@ -30,13 +30,16 @@ class Facts:
     @cached_property
     def splits(self) -> bool:
         """Whether threads share the units of a row somewhere."""
-        return any(work.parts for work in self.regions)
+        return any(work.shares for work in self.regions)
 
     @cached_property
     def moves_rows(self) -> bool:
-        """Whether a region that shares rows computes little for each of their bytes."""
+        """Whether some region shares rows, and none computes much for their bytes."""
         shared = [work.per_row for work in self.regions if not work.recurrent]
-        return LINE_BYTES * max(shared, default=0) < PER_LINE * self.row_bytes
+        if len(shared) == len(self.regions):
+            return False  # there is no loop that one thread runs
+        most = max(shared, default=0)
+        return 0 < LINE_BYTES * most < PER_LINE * self.row_bytes
 
     def to_json(self) -> dict[str, object]:
         """Give all of it."""

@@ -16,7 +16,7 @@ from throughtime.backends.llvm.facts import Facts, facts_of
 from throughtime.backends.llvm.layout import CHUNK
 from throughtime.backends.llvm.module import (
     PACK_BODY,
-    Kind,
+    Region,
     Source,
     body_name,
     threads_word,
@@ -86,10 +86,13 @@ class Kernel:
     def threads(self, rows: Rows, most: int) -> list[int]:
         """Threads of each region: no more than rows, none for too little work.
 
-        Rows that one thread takes through a loop it keeps, where others are far.
+        A single sequence goes through the loop in one thread, or in all that share its
+        units. The one keeps its rows if there is little to do for them and cores are
+        far from each other.
         """
-        if rows.batch < most and self.facts.moves_rows and not self.facts.splits:
-            most = 1 if meeting.seconds_to_meet() > meeting.FAR else most
+        alone = rows.batch == 1 < most and not self.facts.splits
+        if alone and self.facts.moves_rows and meeting.seconds_to_meet() > meeting.FAR:
+            most = 1
         return self._shares(rows.total, rows.batch, most)
 
     def sum_rows(self, batch: int) -> int:
@@ -109,12 +112,12 @@ class Kernel:
         return 1 if self._apart else parts_of(rows.total, rows.batch, self.facts.sums)
 
     def workspace(self, rows: Rows, threads: int) -> int:
-        """Numbers of scratch memory for a call with so many threads."""
-        partial_sums = (self._parts_of(rows) - 1) * self.facts.sums
-        return self._partial_sums(threads) + partial_sums
+        """Numbers of memory for a call: panels, scratch, sums of all parts but one."""
+        sums = (self._parts_of(rows) - 1) * self.facts.sums
+        return self._behind_scratch(threads) + sums
 
-    def _partial_sums(self, threads: int) -> int:
-        """Where in scratch memory the sums of parts begin."""
+    def _behind_scratch(self, threads: int) -> int:
+        """Numbers up to the sums of parts, which begin on a line of the cache."""
         own = self.facts.panel_size + CHUNK * threads * self.facts.scratch_width
         return -(-own // PIECE) * PIECE
 
@@ -152,10 +155,10 @@ class Kernel:
         address, _ = table.buffer_info()
         pooled = library is None and max(threads) > 1
         if watching():
-            for name, part in self._parts(address, threads, again, pooled=pooled):
+            for name, part in self._pieces(address, threads, again, pooled=pooled):
                 timed(name, part)
         elif pooled:
-            for _, part in self._parts(address, threads, again, pooled=True):
+            for _, part in self._pieces(address, threads, again, pooled=True):
                 part()
         else:
             self._run(address)
@@ -205,7 +208,7 @@ class Kernel:
             self._shift(rows.batch),
             self._packers(threads),
             self._parts_of(rows),
-            workspace + self._partial_sums(max(threads)) * item_bytes,
+            workspace + self._behind_scratch(max(threads)) * item_bytes,
         ]
         assert len(fixed) == FIXED, "the table of arguments and its layout differ"
         table = array("q", (*fixed, *words))
@@ -218,7 +221,7 @@ class Kernel:
             table[FLAGS] = -(-behind // line) * line
         return table
 
-    def _parts(
+    def _pieces(
         self, address: int, counts: list[int], again: Again, *, pooled: bool
     ) -> Iterator[tuple[str, Callable[[], None]]]:
         """All that ``run`` does, one after the other, by name."""
@@ -252,13 +255,13 @@ def _shares(facts: Facts, total: int, batch: int, most: int) -> list[int]:
     parts = parts_of(total, batch, facts.sums)
     for work in facts.regions:
         if parts == 1 and (
-            work.kind == Kind.TOTAL
-            or (work.kind == Kind.CLEARING and facts.sums < LEAST_PACKED)
+            work.kind == Region.TOTAL
+            or (work.kind == Region.CLEARING and facts.sums < LEAST_PACKED)
         ):
             found.append(1)
             continue
         several = work.per_row * total // SMALLEST_SHARE
-        limit = work.parts or (batch if work.recurrent else total)
+        limit = work.shares or (batch if work.recurrent else total)
         found.append(max(1, min(most, several, limit)))
     return found
 

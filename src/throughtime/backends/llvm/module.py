@@ -55,7 +55,7 @@ ELEMENTS = {4: ir.FloatType(), 8: ir.DoubleType()}
 PACK_BODY = "body.pack"
 
 
-class Kind(StrEnum):
+class Region(StrEnum):
     """What a region does: one program, or something about gradients of parameters."""
 
     PROGRAM = auto()
@@ -68,15 +68,15 @@ class Kind(StrEnum):
 class Work:
     """What decides on the threads of a region.
 
-    Multiply-adds per row; whether steps follow each other; the parts into which
+    Multiply-adds per row; whether steps follow each other; the shares into which
     the units of a row are divided among threads, 0 if rows are; and its kind. What is
     done about the contractions has their multiply-adds: the same threads do it.
     """
 
     per_row: int
     recurrent: bool
-    parts: int = 0
-    kind: Kind = Kind.PROGRAM
+    shares: int = 0
+    kind: Region = Region.PROGRAM
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ class _ModuleWriter:
         work = [_work(layout) for layout in layouts]
         for kind in behind:
             name = body_name(len(bodies))
-            if kind is Kind.CONTRACTIONS:
+            if kind is Region.CONTRACTIONS:
                 body = self._contractions(name, contractions, edges)
             else:
                 body = self._sums(name, kind, edges)
@@ -205,7 +205,7 @@ class _ModuleWriter:
         function = declare_barrier(self.module)
         builder = ir.IRBuilder(function.append_basic_block("entry"))
         writer = Writer(builder, self.element, self.lanes, self.item_bytes)
-        write_barrier(self.module, writer, x86=self.target.x86)
+        write_barrier(writer, x86=self.target.x86)
 
     def _layouts(self, programs: Sequence[Program]) -> list[Layout]:
         layouts: list[Layout] = []
@@ -236,7 +236,7 @@ class _ModuleWriter:
         self.scratch_width = max(self.scratch_width, -(-writer.room // CHUNK))
         return body
 
-    def _sums(self, name: str, kind: Kind, edges: Edges) -> ir.Function:
+    def _sums(self, name: str, kind: Region, edges: Edges) -> ir.Function:
         """What comes before the contractions, or behind them."""
         function = ir.Function(
             self.module, ir.FunctionType(VOID, [POINTER, INDEX, INDEX]), name
@@ -244,7 +244,7 @@ class _ModuleWriter:
         builder = ir.IRBuilder(function.append_basic_block("entry"))
         writer = Writer(builder, self.element, self.lanes, self.item_bytes)
         parts = Parts(writer, self.arguments, edges)
-        if kind is Kind.CLEARING:
+        if kind is Region.CLEARING:
             parts.begin()
         else:
             parts.total()
@@ -373,18 +373,18 @@ def body_name(region: int) -> str:
     return f"body.{region}"
 
 
-def _regions_behind(contractions: Sequence[Contraction], edges: Edges) -> list[Kind]:
+def _regions_behind(contractions: Sequence[Contraction], edges: Edges) -> list[Region]:
     """What runs behind all programs."""
-    cleared = [Kind.CLEARING] if edges.gradients else []
-    return cleared + ([Kind.CONTRACTIONS, Kind.TOTAL] if contractions else [])
+    cleared = [Region.CLEARING] if edges.gradients else []
+    return cleared + ([Region.CONTRACTIONS, Region.TOTAL] if contractions else [])
 
 
 def _work(layout: Layout) -> Work:
     program = layout.program
     nodes = program.nodes
     others = sum(8 * node.size for node in nodes if len(node.shape) == 1)
-    parts = max(sweep.tiles for sweep in layout.sweeps) if layout.split_units else 0
-    return Work(multiply_adds(program) + others, program.recurrent, parts)
+    shares = max(sweep.tiles for sweep in layout.sweeps) if layout.split_units else 0
+    return Work(multiply_adds(program) + others, program.recurrent, shares)
 
 
 def _contraction_work(contractions: Sequence[Contraction]) -> Work:

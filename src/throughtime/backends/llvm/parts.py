@@ -1,9 +1,10 @@
 """Parts of all rows, over which weight gradients are summed apart.
 
-The rows of a part are those of some sequences. Threads that took these through the loop
-sum them up, too: what a core has written it need not ask another one for, and the next
-step's writes need not take lines away from it. The parts follow from the sizes alone,
-and their sums are added in a fixed order, so bits do not depend on the threads.
+The rows of a part are those of some sequences. If there is an even number of threads,
+those that took these through the loop sum them up, too: what a core has written it need
+not ask another one for, and the next step's writes need not take lines away from it.
+The parts follow from the sizes alone, and their sums are added in a fixed order, so
+bits do not depend on the threads.
 """
 
 from collections.abc import Callable, Iterator

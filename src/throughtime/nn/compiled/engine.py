@@ -15,14 +15,12 @@ from torch import Tensor
 
 from throughtime.backends.llvm.options import Options, Settings
 from throughtime.backends.llvm.overlay import overlay
-from throughtime.backends.llvm.rows import KEY, SEQUENCES
 from throughtime.backends.llvm.threads import openmp
 from throughtime.graph.plan import plan
 from throughtime.graph.programs import (
     DELTA,
     OUTPUT,
     SAVED,
-    SUMS,
     gradient_of,
 )
 from throughtime.graph.random_values import draws_per_sequence, is_random
@@ -30,7 +28,7 @@ from throughtime.graph.serialize import from_json
 from throughtime.nn.compiled.door import Door
 from throughtime.nn.compiled.drawing import placed_key
 from throughtime.nn.compiled.extents import Extent, clear_behind, extent_of
-from throughtime.nn.compiled.half import BUFFER, Half, Series
+from throughtime.nn.compiled.half import Half, Series, words_of
 from throughtime.nn.compiled.operands import Operands
 from throughtime.nn.compiled.pool import POOL
 from throughtime.nn.compiled.ways import Way, hoists, shares_units, step_work
@@ -109,8 +107,18 @@ class Engine:
         backward: bool,
         overwrite: bool = False,
         contract: bool = True,
+        series: Series | None = None,
     ) -> Half:
-        """The compiled half that serves so many sequences."""
+        """The compiled half that serves so many sequences, the same for a series."""
+        known = {} if series is None else series.halves
+        asked = batch, backward, overwrite, contract
+        if asked not in known:
+            known[asked] = self._kernel(*asked)
+        return known[asked]
+
+    def _kernel(
+        self, batch: int, backward: bool, overwrite: bool, contract: bool
+    ) -> Half:
         few = hoists(batch) or not self.options.project_in_loop
         over = overwrite and self.overlay is not None
         split = self._splits(batch, backward)
@@ -147,30 +155,19 @@ class Engine:
         )
         return Half(
             kernel,
-            self._words(way),
+            words_of(
+                way,
+                list(self.input_sizes),
+                self.wanted,
+                states=len(self.plan.states),
+                operands=len(self.plan.operands),
+                random=self.random,
+            ),
             widths,
             [state.size for state in self.graph.states],
             self.dtype,
             over,
         )
-
-    def _words(self, way: Way) -> list[str]:
-        """Of the tensors of a call, in the order in which they are given."""
-        own_deltas = way.overwrite or not way.contract
-        apart = [] if way.contract else [SUMS]
-        buffers = [SAVED, *([DELTA] if own_deltas else []), *apart, OUTPUT]
-        buffers += self.input_sizes
-        kinds = ["initial", "final"]
-        if way.backward:
-            wanted = [name for name in self.input_sizes if name in self.wanted]
-            buffers += map(gradient_of, (OUTPUT, *wanted))
-            kinds = ["initial", "final gradient", "state gradient"]
-        words = [BUFFER + name for name in buffers]
-        words += [f"{kind} {i}" for kind in kinds for i in range(len(self.plan.states))]
-        if way.backward:
-            count = len(self.plan.operands)
-            words += [f"gradient operand {i}" for i in range(count)]
-        return [*words, *([KEY, SEQUENCES] if self.random else [])]
 
     @cached_property
     def overlay(self) -> int | None:
@@ -215,7 +212,8 @@ class Engine:
             return output, finals, saved.zero_()
         clear_behind(saved, self._lead(batch) + extent.alive)
         given = saved, output, *inputs, *self._or_none(initial), *finals
-        self._run(self.kernel(batch, backward=False), given, parameters, extent, series)
+        half = self.kernel(batch, backward=False, series=series)
+        self._run(half, given, parameters, extent, series)
         return output, finals, saved
 
     def prepared(
@@ -332,7 +330,11 @@ class Engine:
                 *(*self._or_none(state_gradients), *operand_gradients),
             )
             half = self.kernel(
-                extent.batch, backward=True, overwrite=overwrite, contract=apart is None
+                extent.batch,
+                backward=True,
+                overwrite=overwrite,
+                contract=apart is None,
+                series=series,
             )
             self._run(half, given, parameters, extent, series)
         else:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from throughtime.backends.llvm.rows import ONCE, Again, Rows
+from throughtime.backends.llvm.rows import KEY, ONCE, SEQUENCES, Again, Rows
 from throughtime.backends.llvm.threads import OpenMP
-from throughtime.graph.programs import SUMS
+from throughtime.graph.programs import DELTA, OUTPUT, SAVED, SUMS, gradient_of
 from throughtime.nn.compiled.pool import POOL
 from throughtime.nn.compiled.scratch import ALIGNMENT, private, scratch
+from throughtime.nn.compiled.ways import Way
 
 if TYPE_CHECKING:
     from throughtime.backends.llvm.kernel import Kernel, Prepared
@@ -26,10 +27,12 @@ class Series:
     """Calls with the same parameters, one after the other.
 
     Only the first of a half packs its weights. The first that runs backward sets the
-    gradients of parameters, the others add to them.
+    gradients of parameters, the others add to them, so all must run the same half.
     """
 
     def __init__(self) -> None:
+        self.halves: dict[tuple[int, bool, bool, bool], Half] = {}
+        """By the number of sequences, and what else `Engine.kernel` was asked for."""
         self._panels: dict[Half, Tensor] = {}
         self.operands: dict[Half, list[Tensor]] = {}
         """What each half reads of the parameters."""
@@ -134,3 +137,27 @@ class Half:
         size = self._dtype.itemsize
         again = ONCE if series is None else series.again(self)
         kernel.run(words, rows, workspace, size, threads, library, again)
+
+
+def words_of(
+    way: Way,
+    inputs: Sequence[str],
+    wanted: Sequence[str],
+    *,
+    states: int,
+    operands: int,
+    random: bool,
+) -> list[str]:
+    """Of the tensors of a call, in the order in which they are given."""
+    own_deltas = way.overwrite or not way.contract
+    apart = [] if way.contract else [SUMS]
+    buffers = [SAVED, *([DELTA] if own_deltas else []), *apart, OUTPUT, *inputs]
+    kinds = ["initial", "final"]
+    if way.backward:
+        buffers += map(gradient_of, (OUTPUT, *(n for n in inputs if n in wanted)))
+        kinds = ["initial", "final gradient", "state gradient"]
+    words = [BUFFER + name for name in buffers]
+    words += [f"{kind} {i}" for kind in kinds for i in range(states)]
+    if way.backward:
+        words += [f"gradient operand {i}" for i in range(operands)]
+    return [*words, *([KEY, SEQUENCES] if random else [])]
