@@ -90,10 +90,11 @@ class Kernel:
         units. The one keeps its rows if there is little to do for them and cores are
         far from each other.
         """
-        alone = rows.batch == 1 < most and not self.facts.splits
+        found = self._shares(rows.total, rows.batch, most)
+        alone = rows.batch == 1 < max(found) and not self.facts.splits
         if alone and self.facts.moves_rows and meeting.seconds_to_meet() > meeting.FAR:
-            most = 1
-        return self._shares(rows.total, rows.batch, most)
+            return [1] * len(found)
+        return found
 
     def sum_rows(self, batch: int) -> int:
         """Rows of sums over all steps; one for each sequence if they stay apart."""
