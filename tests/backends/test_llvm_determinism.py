@@ -65,14 +65,6 @@ EACH = pytest.mark.parametrize("cell", CELLS, ids=repr)
 SIZE = SIZES[6]
 
 
-@pytest.fixture(autouse=True)
-def _threads() -> object:
-    """Give torch its number of threads back."""
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
-
-
 def case_of(cell: Cell, dtype: torch.dtype, lengths: Sequence[int] | None) -> Case:
     graph = trace(cell, *SIZE)
     return draw(graph, STEPS, BATCH, lengths=lengths, weights=0.2).to(dtype)

@@ -52,14 +52,6 @@ CELLS: list[Cell] = [
 EACH = pytest.mark.parametrize("cell", CELLS, ids=repr)
 
 
-@pytest.fixture(autouse=True)
-def _threads() -> object:
-    """Give torch its number of threads back."""
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let few rows be a part."""

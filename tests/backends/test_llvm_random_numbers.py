@@ -1,6 +1,6 @@
 """Compiled code draws what the reference draws, whoever computes it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -41,13 +41,6 @@ from throughtime.graph import Cell, Parameter, State, StepGraph, Value, trace
 
 AGREE = 1e-12
 DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
-
-
-@pytest.fixture(autouse=True)
-def _threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 class Masks(Cell):

@@ -38,13 +38,6 @@ CELLS: list[Cell] = [LayerNormLSTM(0.7), Scaled()]
 EACH = pytest.mark.parametrize("cell", CELLS, ids=repr)
 
 
-@pytest.fixture(autouse=True)
-def _threads() -> object:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.parametrize(
     ("cell", "sums"),
     [(LayerNormLSTM(), 14), (Scaled(), 2), (LSTM(), 0), (PeepholeLSTM(), 0)],

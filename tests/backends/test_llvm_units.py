@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -30,13 +29,6 @@ from throughtime.nn.compiled.extents import dense_extent
 pytestmark = pytest.mark.skipif(give_up() is None, reason="no sched_yield here")
 BATCHES = [(1, None), (3, None), (3, [40, 40, 7])]
 STEPS = 40
-
-
-@pytest.fixture(autouse=True)
-def _threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 def with_split_units(made: Engine) -> Engine:
