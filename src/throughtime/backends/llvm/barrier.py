@@ -5,13 +5,17 @@ come to; it goes on when all flags have got as far. A thread that waits long let
 system run another one: there may be fewer processors than threads.
 """
 
+from collections.abc import Callable
+
 from llvmlite import ir
 
 from throughtime.backends.llvm.writer import (
     INDEX,
     POINTER,
+    SMALL,
     VOID,
     Writer,
+    callable_at,
     index,
     internal_function,
 )
@@ -31,11 +35,16 @@ def write_barrier(w: Writer, *, x86: bool) -> None:
     """
     builder = w.builder
     flags, thread, team, count, give_up = builder.function.args
-    own = builder.gep(flags, [w.times(thread, LINE)], source_etype=INDEX)
+    own = w.word(flags, w.times(thread, LINE))
     builder.store_atomic(count, typed(own), "release", WORD_BYTES)
+
+    def yield_() -> None:
+        kind = ir.FunctionType(SMALL, [])
+        builder.call(callable_at(give_up, kind), [])
+
     with w.loop(index(0), team) as other:
-        flag = builder.gep(flags, [w.times(other, LINE)], source_etype=INDEX)
-        _wait(w, flag, count, give_up, x86=x86)
+        flag = w.word(flags, w.times(other, LINE))
+        wait(w, flag, count, PATIENCE, yield_, x86=x86)
     builder.ret_void()
 
 
@@ -45,14 +54,19 @@ def declare_barrier(module: ir.Module) -> ir.Function:
     return internal_function(module, "barrier", arguments)
 
 
-def _wait(
+def wait(
     w: Writer,
     flag: ir.Value,
     count: ir.Value,
-    give_up: ir.NamedValue,
+    patience: int,
+    tired: Callable[[], None],
     *,
     x86: bool,
 ) -> None:
+    """Look at a flag until it has got as far as a count.
+
+    ``tired`` writes what is done at each look after so many.
+    """
     builder = w.builder
     function, before = builder.function, builder.block
     look, again, behind = (
@@ -66,19 +80,17 @@ def _wait(
     builder.cbranch(builder.icmp_signed(">=", seen, count), behind, again)
     builder.position_at_end(again)
     if x86:
-        pause(builder)
-    tired = builder.icmp_signed(">=", looks, index(PATIENCE))
-    with builder.if_then(tired, likely=False):
-        kind = ir.FunctionType(ir.IntType(32), [])
-        give_up.type = kind.as_pointer()
-        builder.call(give_up, [])
+        _pause(builder)
+    long = builder.icmp_signed(">=", looks, index(patience))
+    with builder.if_then(long, likely=False):
+        tired()
     following = builder.add(looks, index(1))
     looks.add_incoming(following, builder.block)
     builder.branch(look)
     builder.position_at_end(behind)
 
 
-def pause(builder: ir.IRBuilder) -> None:
+def _pause(builder: ir.IRBuilder) -> None:
     """Let the processor know that one only waits."""
     name, module = "llvm.x86.sse2.pause", builder.module
     kind = ir.FunctionType(VOID, [])

@@ -147,9 +147,9 @@ class ContractionWriter:
         """Runs of so many steps: a part's rows of each of them."""
         w, table = self.writer, self.function.args[0]
         steps = w.count(table, STEPS)
-        start = _word(w, w.pointer(table, TABLE), index(first))
-        before = _word(w, start, steps)
-        counts = _word(w, before, steps)
+        start = w.word(w.pointer(table, TABLE), index(first))
+        before = w.word(start, steps)
+        counts = w.word(before, steps)
         return Runs(start, before, counts, index(1), number, *self.own_rows, index(1))
 
     def _behind_the_first(self) -> Runs:
@@ -160,7 +160,7 @@ class ContractionWriter:
         w, table = self.writer, self.function.args[0]
         steps = self._steps(w.builder.sub(w.count(table, STEPS), index(1)), first=1)
         whole = w.pointer(table, SEGMENTS)
-        first, before, counts = (_word(w, whole, index(n)) for n in range(3))
+        first, before, counts = (w.word(whole, index(n)) for n in range(3))
         count, rows, none = w.count(table, COUNT), w.count(table, ROWS), index(0)
         joined = Runs(first, before, counts, index(3), count, none, rows, none)
         return self._either(joined, steps)
@@ -384,8 +384,3 @@ class ContractionWriter:
             left = w.builder.sub(high, column)
             places = [w.at(place, column) for place in (own, others[0], result)]
             w.builder.call(sums, [*places, listed, others[1], count, left])
-
-
-def _word(w: Writer, table: ir.Value, place: ir.Value) -> ir.Value:
-    """Address of a number of a table."""
-    return w.builder.gep(table, [place], source_etype=INDEX)

@@ -18,6 +18,7 @@ from throughtime.backends.llvm.arguments import (
     STEPS,
     Arguments,
 )
+from throughtime.backends.llvm.patterns import first_lanes
 from throughtime.backends.llvm.writer import (
     INDEX,
     POINTER,
@@ -216,16 +217,10 @@ def copy_function(w: Writer) -> ir.Function:
             repeated = own.splat(otherwise)
             with own.loop(index(0), count, own.lanes) as place:
                 left = builder.sub(count, place)
-                own.store(repeated, own.at(target, place), _first(own, left))
+                own.store(repeated, own.at(target, place), first_lanes(own, left))
         with copy, own.loop(index(0), count, own.lanes) as place:
-            mask = _first(own, builder.sub(count, place))
+            mask = first_lanes(own, builder.sub(count, place))
             value = own.load(own.at(source, place), mask)
             own.store(value, own.at(target, place), mask)
     builder.ret_void()
     return function
-
-
-def _first(w: Writer, count: ir.Value) -> ir.Value:
-    """So many lanes from the first one on, or all of them."""
-    lanes = index(w.lanes)  # no more, for masks count in 32 bits
-    return w.mask(w.builder.sub(lanes, w.minimum(count, lanes)), w.lanes)

@@ -90,7 +90,7 @@ class Kernel:
         units. The one keeps its rows if there is little to do for them and cores are
         far from each other.
         """
-        found = self._shares(rows.total, rows.batch, most)
+        found = self._shares(rows.total, rows.batch, self._parts_of(rows), most)
         alone = rows.batch == 1 < max(found) and not self.facts.splits
         if alone and self.facts.moves_rows and meeting.seconds_to_meet() > meeting.FAR:
             return [1] * len(found)
@@ -250,10 +250,9 @@ class Kernel:
         yield EDGES, partial(once(self._code.address("end")), address)
 
 
-def _shares(facts: Facts, total: int, batch: int, most: int) -> list[int]:
-    """Threads of each region, for so many rows of so many sequences."""
+def _shares(facts: Facts, total: int, batch: int, parts: int, most: int) -> list[int]:
+    """Threads of each region, for so many rows, sequences and parts of the rows."""
     found = []
-    parts = parts_of(total, batch, facts.sums)
     for work in facts.regions:
         if parts == 1 and (
             work.kind == Region.TOTAL

@@ -7,6 +7,7 @@ from throughtime.backends.llvm.matrix_tiles import ROWS, WORDS
 from throughtime.backends.llvm.options import Settings
 from throughtime.backends.llvm.pairs import row_words, words_of
 from throughtime.backends.llvm.patterns import room_of_list
+from throughtime.backends.llvm.rows import LINE_BYTES
 from throughtime.backends.llvm.schedule import (
     SCRATCH as SCRATCH_PLACE,
 )
@@ -38,8 +39,6 @@ LONG_SUM = 1024
 better read little of them for each of its rows."""
 LEAST = 32
 """Units on both sides of a product that leaves out zeros: fewer are not worth it."""
-LINE = 64
-"""Bytes of a line of a cache."""
 LISTS = "lists"
 """Place of lists: scratch memory that is a thread's own even where they share rows."""
 
@@ -296,12 +295,12 @@ class Layout:
         if not self.options.most_by_pattern:
             return part
         self._has_lists = True
-        lines = -(-self.scratch_width * self._item_bytes // LINE)
-        start = lines * LINE // self._item_bytes
+        lines = -(-self.scratch_width * self._item_bytes // LINE_BYTES)
+        start = lines * LINE_BYTES // self._item_bytes
         width = start + room_of_list(part.terms, self._item_bytes)
         # An odd number of lines: else rows would fall on the same lines of a cache.
-        lines = -(-width * self._item_bytes // LINE) | 1
-        self.scratch_width = lines * LINE // self._item_bytes
+        lines = -(-width * self._item_bytes // LINE_BYTES) | 1
+        self.scratch_width = lines * LINE_BYTES // self._item_bytes
         listing = Listing(Location(LISTS, start), self.panel_end)
         self.panel_end += tiles * self.lanes
         return replace(part, listing=listing)

@@ -60,8 +60,7 @@ def configure(w: Writer, height: ir.Value) -> None:
     palette = index(1)
     rows = builder.or_(own, index(weights))
     for word, value in enumerate((palette, none, line, line, none, none, rows, none)):
-        own = builder.gep(place, [index(word)], source_etype=INDEX)
-        builder.store(value, own, align=8)
+        builder.store(value, w.word(place, index(word)), align=8)
     _instruction(w, "ldtilecfg", place)
 
 

@@ -10,7 +10,7 @@ from threading import Lock
 
 from llvmlite import ir
 
-from throughtime.backends.llvm.barrier import LINE, WORD_BYTES, pause, typed
+from throughtime.backends.llvm.barrier import LINE, WORD_BYTES, typed, wait
 from throughtime.backends.llvm.compile import Code, load, object_code
 from throughtime.backends.llvm.object_cache import cached, version
 from throughtime.backends.llvm.target import Target, host
@@ -153,36 +153,22 @@ def meeting_module(target: Target) -> ir.Module:
 
 def _write_meetings(w: Writer, flags: ir.Value, thread: ir.Value, *, x86: bool) -> None:
     """Say how often one has come, and look until the other has come as often."""
-    builder, function = w.builder, w.builder.function
+    builder = w.builder
     other = builder.sub(index(1), thread)
     own_flag, other_flag = (
-        builder.gep(flags, [w.times(number, LINE)], source_etype=INDEX)
-        for number in (thread, other)
+        w.word(flags, w.times(number, LINE)) for number in (thread, other)
     )
-    with w.loop(index(1), index(MEETINGS + 1)) as count:
-        before = builder.block
-        builder.store_atomic(count, typed(own_flag), "release", WORD_BYTES)
-        look, again, leave, behind = (
-            function.append_basic_block(name)
-            for name in ("look", "again", "leave", "behind")
-        )
-        builder.branch(look)
-        builder.position_at_end(look)
-        looks = builder.phi(INDEX, "looks")
-        looks.add_incoming(index(0), before)
-        seen = builder.load_atomic(other_flag, "acquire", WORD_BYTES, typ=INDEX)
-        builder.cbranch(builder.icmp_signed(">=", seen, count), behind, again)
-        builder.position_at_end(again)
-        if x86:
-            pause(builder)
-        following = builder.add(looks, index(1))
-        looks.add_incoming(following, again)
-        tired = builder.icmp_signed(">=", following, index(PATIENCE))
-        builder.cbranch(tired, leave, look)
-        builder.position_at_end(leave)
-        builder.store_atomic(index(GONE), typed(own_flag), "release", WORD_BYTES)
+
+    def say(number: ir.Value) -> None:
+        builder.store_atomic(number, typed(own_flag), "release", WORD_BYTES)
+
+    def leave() -> None:
+        say(index(GONE))
         builder.ret_void()
-        builder.position_at_end(behind)
+
+    with w.loop(index(1), index(MEETINGS + 1)) as count:
+        say(count)
+        wait(w, other_flag, count, PATIENCE, leave, x86=x86)
     builder.ret_void()
 
 
@@ -191,7 +177,7 @@ def _write_task(w: Writer, words: ir.Value, often: ir.Function) -> None:
     builder = w.builder
     thread, team = numbers_of_thread(w, words, (0, 1))
     with builder.if_then(builder.icmp_signed("==", thread, index(0))):
-        builder.store(team, builder.gep(words, [index(3)], source_etype=INDEX))
+        builder.store(team, w.word(words, index(3)))
     enough = builder.icmp_signed(">=", team, index(THREADS))
     among = builder.icmp_signed("<", thread, index(THREADS))
     with builder.if_then(builder.and_(enough, among)):

@@ -4,7 +4,7 @@ Rows that one thread takes of every step do not follow each other in memory. A l
 costs a load beside a row's many multiply-adds.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -61,7 +61,7 @@ class RowLists:
     def single(self, rows: ir.Value) -> Runs:
         """So many rows from the first one on, as the one run there is."""
         first, before, count = (
-            _entry(self.writer, self._single, index(word)) for word in range(3)
+            self.writer.word(self._single, index(word)) for word in range(3)
         )
         for word, value in ((first, index(0)), (before, index(0)), (count, rows)):
             self.writer.builder.store(value, word)
@@ -75,7 +75,7 @@ class RowLists:
             function.append_basic_block(name) for name in ("head", "block", "behind")
         )
         for word in range(2):
-            builder.store(index(0), _entry(self.writer, self._state, index(word)))
+            builder.store(index(0), self.writer.word(self._state, index(word)))
         builder.branch(head)
         builder.position_at_end(head)
         lists = self.own, self.before, self._state
@@ -86,10 +86,6 @@ class RowLists:
         yield count
         builder.branch(head)
         builder.position_at_end(behind)
-
-
-def _entry(w: Writer, list_: ir.Value, place: ir.Value) -> ir.Value:
-    return w.builder.gep(list_, [place], source_etype=INDEX)
 
 
 def _numbers_in_order(module: ir.Module) -> ir.Value:
@@ -109,7 +105,7 @@ def _fill_function(w: Writer) -> ir.Function:
 
     def write(own: Writer, function: ir.Function) -> None:
         lists, state, runs = function.args[:2], function.args[2], function.args[3:]
-        places = [_entry(own, state, index(word)) for word in range(2)]
+        places = [own.word(state, index(word)) for word in range(2)]
         builder, filled = own.builder, own.builder.alloca(INDEX)
         builder.store(index(0), filled)
         head, body, behind = (
@@ -133,7 +129,7 @@ def _fill_function(w: Writer) -> ir.Function:
 def _take_run(
     w: Writer,
     lists: tuple[ir.Value, ...],
-    places: list[ir.Value],
+    places: Sequence[ir.Value],
     filled: ir.Value,
     runs: Runs,
 ) -> None:
@@ -157,7 +153,7 @@ def _take_run(
         inside = builder.icmp_signed("<", place, last)
         place = builder.select(inside, place, last)
         for list_, first in zip(lists, rows_of, strict=True):
-            target = _entry(w, list_, builder.add(start, number))
+            target = w.word(list_, builder.add(start, number))
             rows = builder.add(w.repeated(first, kind), place)
             builder.store(rows, target, align=8)
     builder.store(builder.add(start, count), filled)

@@ -115,13 +115,9 @@ class _Rows:
         self.math = VectorMath(module, element, lanes, fused=fused)
         self.math_of_rows = VectorMath(module, DOUBLE, BLOCK, fused=fused)
 
-    def whole_number(self, numbers: ir.Value, place: ir.Value) -> ir.Value:
-        """Address of a whole number in a list."""
-        return self.builder.gep(numbers, [place], source_etype=INDEX)
-
     def outside(self, rows: ir.Value, place: ir.Value, last: ir.Value) -> ir.Value:
         """Whether a listed row does not exist; a negative one is a very large one."""
-        row = self.builder.load(self.whole_number(rows, place), typ=INDEX, align=8)
+        row = self.writer.count(rows, place)
         return self.builder.icmp_unsigned(">=", row, last)
 
     def all_lanes(self, number: ir.Value) -> ir.Value:
@@ -179,9 +175,9 @@ def _catch_up(r: _Rows, arguments: Sequence[ir.Value]) -> None:
         members = d.minimum(builder.sub(count, first), index(BLOCK))
         d.store(ir.Constant(d.vector, None), waited)
         with w.loop(index(0), members) as member:
-            place, own = builder.add(first, member), r.whole_number(numbers, member)
+            place, own = builder.add(first, member), r.writer.word(numbers, member)
             builder.store(place, own, align=8)
-            listed = r.whole_number(rows, place)
+            listed = r.writer.word(rows, place)
             row = builder.load(builder.select(given, listed, own), typ=INDEX, align=8)
             builder.store(row, own, align=8)
             stamp = d.at(stamps, row)
@@ -194,7 +190,7 @@ def _catch_up(r: _Rows, arguments: Sequence[ir.Value]) -> None:
         d.store(keep, kept)
         d.store(lose, lost)
         with w.loop(index(0), members) as member:
-            row = builder.load(r.whole_number(numbers, member), typ=INDEX, align=8)
+            row = r.writer.count(numbers, member)
             base = w.at(weight, builder.mul(row, width))
             keep = r.all_lanes(d.number(d.at(kept, member)))
             lose = r.all_lanes(d.number(d.at(lost, member)))
@@ -236,7 +232,7 @@ def _stale(r: _Rows, arguments: Sequence[ir.Value]) -> None:
     with w.loop(index(0), count) as place:
         with builder.if_then(r.outside(rows, place, last)):
             builder.ret(place)
-        row = builder.load(r.whole_number(rows, place), typ=INDEX, align=8)
+        row = r.writer.count(rows, place)
         behind = builder.fcmp_unordered("!=", d.number(d.at(stamps, row)), now)
         with builder.if_then(behind):
             builder.ret(place)
@@ -248,11 +244,11 @@ def _update(r: _Rows, arguments: Sequence[ir.Value]) -> None:
     settings = [r.all_lanes(number) for number in arguments[7:]]
     builder, w, d = r.builder, r.writer, r.doubles
     with w.loop(index(0), count) as member:
-        row = builder.load(r.whole_number(rows, member), typ=INDEX, align=8)
+        row = r.writer.count(rows, member)
         later = w.minimum(
             builder.add(member, index(AHEAD)), builder.sub(count, index(1))
         )
-        following = builder.load(r.whole_number(rows, later), typ=INDEX, align=8)
+        following = r.writer.count(rows, later)
         r.fetch(w.at(weight, builder.mul(following, width)), width)
         builder.store(now, d.at(stamps, row), align=8)
         base = w.at(weight, builder.mul(row, width))

@@ -55,6 +55,7 @@ LARGEST_SHIFT = 6
 
 
 LINE_BYTES = 64
+"""Of a line of a cache."""
 MOST_PARTS = 4
 LEAST_ROWS = 1024
 """Rows of a part: fewer are not worth the numbers that are added up for it."""

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import lcm
 
-from throughtime.backends.llvm.layout import LEAST, LINE
+from throughtime.backends.llvm.layout import LEAST
 from throughtime.backends.llvm.outer import BLOCK
 from throughtime.backends.llvm.patterns import room_of_list
+from throughtime.backends.llvm.rows import LINE_BYTES
 from throughtime.backends.llvm.target import Target
 from throughtime.graph.programs import Contraction
 
@@ -134,8 +135,8 @@ def _odd_lines(numbers: int, item_bytes: int) -> int:
 
     In numbers.
     """
-    lines = -(-numbers * item_bytes // LINE) | 1
-    return lines * LINE // item_bytes
+    lines = -(-numbers * item_bytes // LINE_BYTES) | 1
+    return lines * LINE_BYTES // item_bytes
 
 
 @dataclass(frozen=True)

@@ -226,14 +226,17 @@ class Writer:
 
     def pointer(self, arguments: ir.Value, position: int) -> ir.NamedValue:
         """An address from the table of arguments."""
-        place = self.builder.gep(arguments, [index(position)], source_etype=INDEX)
+        place = self.word(arguments, index(position))
         return self.builder.load(place, typ=POINTER, align=8)
 
     def count(self, arguments: ir.Value, position: ir.Value | int) -> ir.Value:
         """A whole number from a table of them."""
         where = index(position) if isinstance(position, int) else position
-        place = self.builder.gep(arguments, [where], source_etype=INDEX)
-        return self.builder.load(place, typ=INDEX, align=8)
+        return self.builder.load(self.word(arguments, where), typ=INDEX, align=8)
+
+    def word(self, table: ir.Value, place: ir.Value) -> ir.NamedValue:
+        """Address of a word of a table."""
+        return self.builder.gep(table, [place], source_etype=INDEX)
 
 
 def callable_at(address: ir.NamedValue, kind: ir.FunctionType) -> ir.NamedValue:
