@@ -21,6 +21,7 @@ from throughtime.backends.llvm.arguments import (
     Arguments,
 )
 from throughtime.backends.llvm.edges import Edges, sum_rows
+from throughtime.backends.llvm.next_block import NextBlock, Side
 from throughtime.backends.llvm.options import Options
 from throughtime.backends.llvm.outer import BLOCK, OuterShape, OuterTiles
 from throughtime.backends.llvm.parts import Parts
@@ -32,9 +33,6 @@ from throughtime.backends.llvm.thin_contraction import ThinWriter
 from throughtime.backends.llvm.tiling import Tiling, strips, tiling_of
 from throughtime.backends.llvm.writer import INDEX, POINTER, VOID, Writer, index
 from throughtime.graph.programs import OUTPUT, SUMS, Contraction, Source, Span, meet
-
-Side = tuple[ir.Value, ir.Value]
-"""One side of a contraction: its columns of row 0, and the list of a block's rows."""
 
 
 class ContractionWriter:
@@ -271,7 +269,15 @@ class ContractionWriter:
         target = memory, tiling.copy_stride
         copy_rows(w, source, target, count, w.builder.sub(high, low), listed)
         copied = w.at(memory, w.builder.neg(low)), self.lists.in_order
-        self._block(contraction, (copied, rights), extent, tiling.copy_stride)
+        ahead = None
+        if self.options.fetch_ahead:
+            ahead = NextBlock(w, tiling, sides[0], extent, self._distance())
+        sides = copied, rights
+        self._block(contraction, sides, extent, tiling.copy_stride, ahead=ahead)
+
+    def _distance(self) -> ir.Value:
+        """Rows from a block to the next one: of every step one part takes its own."""
+        return self.writer.times(self.parts.count, BLOCK)
 
     def _block(
         self,
@@ -280,6 +286,7 @@ class ContractionWriter:
         extent: tuple[ir.Value, ir.Value, ir.Value],
         left_stride: int,
         thin: ThinWriter | None = None,
+        ahead: NextBlock | None = None,
     ) -> None:
         """Add a block tile by tile."""
         w, builder = self.writer, self.writer.builder
@@ -287,8 +294,7 @@ class ContractionWriter:
         low, high, count = extent
         tiling = self._tiling(contraction)
         fetch = self.options.fetch_ahead and left_stride == tiling.left_stride
-        # Of every step one part takes its rows: so many lie between two blocks.
-        ahead = w.times(self.parts.count, BLOCK * left_stride)
+        following = w.times(self._distance(), left_stride)
         sizes = tiling if thin is None else thin.thin
         columns = tiling.result_stride
         corner = contraction.rows[0] * columns + contraction.columns[0]
@@ -301,7 +307,9 @@ class ContractionWriter:
                 left = builder.sub(index(tiling.columns), column)
                 place = w.at(lefts, row)
                 places = place, w.at(rights, column), own, listed, right_listed
-                given = *places, w.at(place, ahead), count, left
+                given = *places, w.at(place, following), count, left
+                if ahead is not None:
+                    ahead.fetch()
 
                 def call(
                     shape: OuterShape,

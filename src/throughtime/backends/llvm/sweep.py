@@ -275,19 +275,32 @@ class SweepWriter:
             row = self.builder.lshr(row, self.shift)
         location = Location(write.place, write.start)
         address = self.address(location, row, values.unit)
+        if self.rows_ahead is None:
+            self._fetch_next_tile(address, write=True)
         if write.place == SUMS:
             value = self.builder.fadd(self.writer.load(address, values.mask), value)
         self.writer.store(value, address, values.mask)
 
     def fetch(self, place: str, address: ir.Value) -> None:
-        """Ask for what the next step reads where this one reads an address.
+        """Ask for what is read later where a row reads an address now.
 
-        Steps that go backwards are more than the processor foresees.
+        Steps that go backwards are more than the processor foresees: it is what the
+        next step reads. Forwards, weights that outgrow the cache displace what the
+        step before has left: it is what the next tile reads.
         """
-        if self.rows_ahead is None or place.partition(" ")[0] not in FETCHED:
-            return
-        offset = self.writer.times(self.rows_ahead, self.strides[place])
-        self.writer.prefetch(self.writer.at(address, offset))
+        kind = place.partition(" ")[0]
+        if self.rows_ahead is None:
+            if kind in {*FETCHED, "old"}:
+                self._fetch_next_tile(address)
+        elif kind in FETCHED:
+            offset = self.writer.times(self.rows_ahead, self.strides[place])
+            self.writer.prefetch(self.writer.at(address, offset))
+
+    def _fetch_next_tile(self, address: ir.Value, *, write: bool = False) -> None:
+        """Ask for a row's units behind those of this tile, to read or to write them."""
+        if self.fetch_panels and has_products(self.sweep):
+            following = self.sweep.vectors * self.writer.lanes
+            self.writer.prefetch(self.writer.at(address, following), write=write)
 
     def address(
         self, location: Location, row: ir.Value, unit: ir.Value | None = None

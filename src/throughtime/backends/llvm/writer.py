@@ -152,15 +152,18 @@ class Writer:
             arguments = [self.vector, POINTER, width, self._masks()]
         return ir.Function(module, ir.FunctionType(result, arguments), full)
 
-    def prefetch(self, pointer: ir.Value) -> None:
-        """Ask for the line at an address, which need not be valid, in the L2 cache."""
+    def prefetch(self, pointer: ir.Value, *, write: bool = False) -> None:
+        """Ask for the line at an address, which need not be valid, in the L2 cache.
+
+        Where it will be written, no other core keeps it.
+        """
         module = self.builder.module
         name, kind = "llvm.prefetch.p0", ir.IntType(32)
         function = module.globals.get(name) or ir.Function(
             module, ir.FunctionType(VOID, [POINTER, kind, kind, kind]), name
         )
-        read, locality, data = (ir.Constant(kind, value) for value in (0, 2, 1))
-        self.builder.call(function, [pointer, read, locality, data])
+        access, near, data = (ir.Constant(kind, n) for n in (int(write), 2, 1))
+        self.builder.call(function, [pointer, access, near, data])
 
     def number(self, pointer: ir.Value) -> ir.Value:
         return self.builder.load(pointer, typ=self.element, align=self.item_bytes)
