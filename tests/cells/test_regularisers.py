@@ -246,7 +246,7 @@ def test_an_explanation_shows_chance_and_no_error_that_flows_to_it() -> None:
     assert not any(line.startswith("δu1") for line in deltas)
     stored = explain(VariationalDropout(LSTM(), hidden=0.5)).plan().stored
     assert stored[0] == "h_t: H numbers"
-    assert stored[1].startswith("c_t, i_t, f_t, g_t, o_t, tanh(c_t), h_{t−1} ⊙ (mask")
+    assert stored[1].startswith("c_t, i_t, f_t, g_t, o_t, h_{t−1} ⊙ (mask")
 
 
 def test_every_recurrent_matrix_is_dropped_and_no_other() -> None:

@@ -65,7 +65,7 @@ def _source(source: Source) -> str:
 
 LSTM = [
     "all: 0 @ stream x [12] -> early [12]",
-    "loop: 1 @ previous output [12] -> output [3], saved [18]",
+    "loop: 1 @ previous output [12] -> output [3], saved [15]",
     "back: 1ᵀ @ its own [12] -> delta [12], carry 0, carry 1",
     "all: 0ᵀ @ stream delta [8] -> gradient x [2]",
     "sums: delta [12] ⊗ x [2], delta [12] ⊗ output [3] before, delta [12]",

@@ -29,7 +29,7 @@ def planned(cell: Cell) -> PlanText:
             cells.LSTM(),
             ["W_ih x_t"],
             ["W_hh h_{t−1}"],
-            ["h_t: H numbers", "c_t, i_t, f_t, g_t, o_t, tanh(c_t): 6H numbers"],
+            ["h_t: H numbers", "c_t, i_t, f_t, g_t, o_t: 5H numbers"],
         ),
         (
             cells.GRU(reset_after=False),
@@ -102,7 +102,7 @@ def test_an_output_that_no_state_needs_comes_behind_the_loop() -> None:
 
 def test_what_is_stored_is_counted() -> None:
     found = planned(cells.LSTM())
-    assert size_letters(found.numbers) == "11H"
+    assert size_letters(found.numbers) == "10H"
 
 
 def prints(shared: Fingerprints, graph: StepGraph) -> GraphPrints:

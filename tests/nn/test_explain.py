@@ -336,16 +336,16 @@ def test_it_says_what_leaves_the_loop_and_what_is_stored() -> None:
     module = Recurrent(cells.LSTM(), 3, 4, 2, bidirectional=True, dtype=torch.float64)
     text = str(explain(module, time=100, batch=32))
     assert "At each step\n  W_ih x_t\n  W_hh h_{t−1}\n" in text
-    assert "  c_t, i_t, f_t, g_t, o_t, tanh(c_t): 24 numbers\n" in text
+    assert "  c_t, i_t, f_t, g_t, o_t: 20 numbers\n" in text
     assert "  δ: 16 numbers, over such of these as were read\n" in text
-    # (4 + 24) numbers of 8 bytes, 2 layers, 2 directions, 3200 steps.
-    assert "T = 100, B = 32: 2.7 MiB of torch.float64 in all layers" in text
+    # (4 + 20) numbers of 8 bytes, 2 layers, 2 directions, 3200 steps.
+    assert "T = 100, B = 32: 2.3 MiB of torch.float64 in all layers" in text
     apart = Recurrent(cells.Elman(), 3, 4, dtype=torch.float64)
     text = str(explain(apart, time=100, batch=32))
     assert "  h_t: 4 numbers\n  δ: 4 numbers\n" in text
     assert "T = 100, B = 32: 0.2 MiB of torch.float64 in all layers" in text
     alone = str(explain(cells.LSTM(), time=100, batch=32))
-    assert "T = 100, B = 32: 3200 · (7H) numbers" in alone
+    assert "T = 100, B = 32: 3200 · (6H) numbers" in alone
 
 
 def test_it_says_which_way_each_product_goes_and_why() -> None:

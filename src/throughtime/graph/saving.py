@@ -11,6 +11,9 @@ CHEAP = frozenset(
     "less less_equal greater greater_equal equal not_equal slice expand mask".split()
 )
 """Operations that cost less than reading their result from memory."""
+OF_STATES = frozenset({"tanh", "sigmoid"})
+"""Operations that cost less than writing and reading their result, if they are of a new
+state: that lies in memory anyway, and the step after this one has just read it."""
 
 Term = tuple[int, int, int | None]
 
@@ -53,7 +56,7 @@ class BackwardPlan:
         node = self.nodes[index]
         if index in cheap or index in saved or _free(node, index, graph):
             return
-        if node.operation in CHEAP:
+        if _cheap(node, graph):
             if all(self._at_hand(a, graph, saved, cheap) for a in node.arguments):
                 cheap.add(index)
                 return
@@ -69,12 +72,18 @@ class BackwardPlan:
         node = self.nodes[index]
         if index in saved or index in cheap or _free(node, index, graph):
             return True
-        found = node.operation in CHEAP and all(
+        found = _cheap(node, graph) and all(
             self._at_hand(argument, graph, saved, cheap) for argument in node.arguments
         )
         if found:
             cheap.add(index)
         return found
+
+
+def _cheap(node: Node, graph: StepGraph) -> bool:
+    """Whether to compute a value again, if all that it depends on is at hand."""
+    states = node.operation in OF_STATES and {*node.arguments} <= {*graph.new_states}
+    return node.operation in CHEAP or states
 
 
 def _free(node: Node, index: int, graph: StepGraph) -> bool:
