@@ -24,6 +24,7 @@ from tests.backends.test_llvm_determinism import CELLS
 from tests.compare import assert_close
 from tests.graph.wild_cells import Recipe, WildCell, recipes
 from tests.sizes import SIZES
+from throughtime.cells import LSTM
 from throughtime.graph import Cell, StepGraph, trace
 from throughtime.nn.compiled.scratch import release
 
@@ -147,6 +148,16 @@ def test_nothing_beside_and_nothing_unset(
     case = draw(graph, 5, 7, lengths=lengths, weights=0.2)
     guard(graph, case.to(dtype))
     guard(graph, replace(case, reverse=lengths is None).to(dtype))
+
+
+@BOTH
+@pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["full", "ragged"])
+@pytest.mark.usefixtures("_unset_is_nan")
+def test_between_rows_that_lie_apart_nothing_is_read(
+    dtype: torch.dtype, lengths: list[int] | None
+) -> None:
+    graph = trace(LSTM(), 3, 128)
+    guard(graph, draw(graph, 5, 7, lengths=lengths, weights=0.1).to(dtype))
 
 
 @settings(max_examples=5)

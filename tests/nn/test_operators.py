@@ -51,10 +51,11 @@ def arguments(
     wanted: str = "x",
     reverse: bool = False,
     segment: int = 0,
+    hidden: int = H,
 ) -> tuple[Any, ...]:
     """What ``throughtime::layer`` is called with."""
     torch.manual_seed(0)
-    graph = trace(cell, F, H)
+    graph = trace(cell, F, hidden)
     x = draw(STEPS * BATCH, F, gradient=training and bool(wanted))
     initial = [draw(BATCH, state.size, gradient=training) for state in graph.states]
     weights = [draw(*p.shape, gradient=training) for p in graph.parameters]
@@ -81,6 +82,20 @@ def test_opcheck_forward(cell: Cell, extent: dict[str, Any]) -> None:
     given = arguments(cell, **extent)
     passed = torch.library.opcheck(OPERATORS.layer.default, given, test_utils=CHECKS)
     assert passed == dict.fromkeys(CHECKS, "SUCCESS")
+
+
+def test_between_rows_that_lie_apart_nothing_is_left_to_chance() -> None:
+    given = arguments(LSTM(), hidden=64)
+    torch.use_deterministic_algorithms(True)  # fresh memory is NaN
+    try:
+        with torch.no_grad():
+            saved = OPERATORS.layer(*given)[-1]
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert saved.shape[1] == 8 * 41  # 5 · 64 numbers are 40 lines of a cache
+    assert not saved[:, 5 * 64 :].any()
+    checked = torch.library.opcheck(OPERATORS.layer.default, given, test_utils=CHECKS)
+    assert checked == dict.fromkeys(CHECKS, "SUCCESS")
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=repr)

@@ -188,10 +188,10 @@ def columns(cell: Cell) -> tuple[int | None, int, int]:
 @pytest.mark.parametrize(
     ("cell", "expected"),
     [
-        (LSTM(), (1, 4, 6)),
+        (LSTM(), (1, 4, 5)),
         (GRU(), (0, 4, 4)),
         (GRU(reset_after=False), (0, 3, 4)),
-        (PeepholeLSTM(), (1, 4, 6)),
+        (PeepholeLSTM(), (1, 4, 5)),
         (Elman(), (None, 1, 0)),
         (Late(), (None, 2, 3)),
     ],

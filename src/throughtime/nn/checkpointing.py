@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from throughtime.backends.llvm.overlay import overlay
+from throughtime.backends.llvm.rows import row_width
 from throughtime.errors import BadSetting, BadSettingType, BudgetTooSmall
 from throughtime.graph import StepGraph
 from throughtime.graph.plan import plan
@@ -132,5 +133,7 @@ def _row(graph: StepGraph) -> int:
     """Numbers that a step of one sequence stores for its backward pass."""
     inputs = ["x", *(declared.name for declared in graph.inputs)]
     made = plan(graph, training=True, input_gradients=inputs)
-    names = [SAVED, OUTPUT, *([DELTA] if overlay(made) is None else [])]
-    return sum(made.widths.get(name, 0) for name in names)
+    names = [SAVED, *([DELTA] if overlay(made) is None else [])]
+    stored = [made.widths.get(name, 0) for name in names]
+    apart = [max(row_width(width, size) for size in (4, 8)) for width in stored]
+    return made.widths.get(OUTPUT, 0) + sum(apart)

@@ -21,11 +21,9 @@ from throughtime.backends.llvm.arguments import (
     Arguments,
 )
 from throughtime.backends.llvm.edges import Edges, sum_rows
-from throughtime.backends.llvm.next_block import NextBlock, Side
 from throughtime.backends.llvm.options import Options
 from throughtime.backends.llvm.outer import BLOCK, OuterShape, OuterTiles
 from throughtime.backends.llvm.parts import Parts
-from throughtime.backends.llvm.row_copies import copy_rows
 from throughtime.backends.llvm.row_lists import RowLists, Runs
 from throughtime.backends.llvm.sums_beside import is_shifted, is_sum, turned
 from throughtime.backends.llvm.target import Target
@@ -33,6 +31,9 @@ from throughtime.backends.llvm.thin_contraction import ThinWriter
 from throughtime.backends.llvm.tiling import Tiling, strips, tiling_of
 from throughtime.backends.llvm.writer import INDEX, POINTER, VOID, Writer, index
 from throughtime.graph.programs import OUTPUT, SUMS, Contraction, Source, Span, meet
+
+Side = tuple[ir.Value, ir.Value]
+"""One side of a contraction: its columns of row 0, and the list of a block's rows."""
 
 
 class ContractionWriter:
@@ -227,7 +228,6 @@ class ContractionWriter:
             self.target,
             self.tiles.item_bytes,
             thin=bool(self.options.most_by_pattern),
-            copy=self.options.copy_rows,
         )
 
     def _product(
@@ -238,68 +238,38 @@ class ContractionWriter:
     ) -> None:
         """Add one block of rows to a part of the result, whole or by lists."""
         w, tiling = self.writer, self._tiling(contraction)
+        if tiling.thin is None:
+            self._block(contraction, sides, extent)
+            return
         memory = w.pointer(self.function.args[0], SCRATCH)
         memory = w.at(memory, w.times(self.function.args[1], self.room))
-        if tiling.thin is None:
-            self._whole(contraction, sides, extent, memory)
-            return
         thin = ThinWriter(w, self.tiles, tiling, tiling.thin, memory)
         chosen = thin.chosen(*sides, extent, self.options.most_by_pattern)
         with w.builder.if_else(chosen) as (then, otherwise):
             with then:
-                self._block(contraction, sides, extent, tiling.left_stride, thin)
+                self._block(contraction, sides, extent, thin)
             with otherwise:
-                self._whole(contraction, sides, extent, memory)
-
-    def _whole(
-        self,
-        contraction: Contraction,
-        sides: tuple[Side, Side],
-        extent: tuple[ir.Value, ir.Value, ir.Value],
-        memory: ir.Value,
-    ) -> None:
-        """Add a block by all of its rows, copied where they lie far apart."""
-        w, tiling = self.writer, self._tiling(contraction)
-        if not tiling.copy_stride:
-            self._block(contraction, sides, extent, tiling.left_stride)
-            return
-        (lefts, listed), rights = sides
-        low, high, count = extent
-        source = w.at(lefts, low), tiling.left_stride
-        target = memory, tiling.copy_stride
-        copy_rows(w, source, target, count, w.builder.sub(high, low), listed)
-        copied = w.at(memory, w.builder.neg(low)), self.lists.in_order
-        ahead = None
-        if self.options.fetch_ahead:
-            ahead = NextBlock(w, tiling, sides[0], extent, self._distance())
-        sides = copied, rights
-        self._block(contraction, sides, extent, tiling.copy_stride, ahead=ahead)
-
-    def _distance(self) -> ir.Value:
-        """Rows from a block to the next one: of every step one part takes its own."""
-        return self.writer.times(self.parts.count, BLOCK)
+                self._block(contraction, sides, extent)
 
     def _block(
         self,
         contraction: Contraction,
         sides: tuple[Side, Side],
         extent: tuple[ir.Value, ir.Value, ir.Value],
-        left_stride: int,
         thin: ThinWriter | None = None,
-        ahead: NextBlock | None = None,
     ) -> None:
         """Add a block tile by tile."""
         w, builder = self.writer, self.writer.builder
         (lefts, listed), (rights, right_listed) = sides
         low, high, count = extent
         tiling = self._tiling(contraction)
-        fetch = self.options.fetch_ahead and left_stride == tiling.left_stride
-        following = w.times(self._distance(), left_stride)
+        # Of every step one part takes its rows: so many lie between two blocks.
+        ahead = w.times(self.parts.count, BLOCK * tiling.left_stride)
         sizes = tiling if thin is None else thin.thin
         columns = tiling.result_stride
         corner = contraction.rows[0] * columns + contraction.columns[0]
         target = w.at(self.parts.sums(contraction.operand, self.part), corner)
-        strides = left_stride, tiling.right_stride, columns
+        strides = tiling.left_stride, tiling.right_stride, columns
         for strip in strips(tiling.columns, sizes.width, self.lanes):
             columns_of = w.loop(index(strip.start), index(strip.stop), strip.step)
             with columns_of as column, w.loop(low, high, sizes.height) as row:
@@ -307,9 +277,7 @@ class ContractionWriter:
                 left = builder.sub(index(tiling.columns), column)
                 place = w.at(lefts, row)
                 places = place, w.at(rights, column), own, listed, right_listed
-                given = *places, w.at(place, following), count, left
-                if ahead is not None:
-                    ahead.fetch()
+                given = *places, w.at(place, ahead), count, left
 
                 def call(
                     shape: OuterShape,
@@ -324,7 +292,11 @@ class ContractionWriter:
                         thin.call_tile(shape, unit, column, given[2], given[-1])
 
                 shape = OuterShape(
-                    sizes.height, strip.vectors, strip.masked, *strides, fetch
+                    sizes.height,
+                    strip.vectors,
+                    strip.masked,
+                    *strides,
+                    self.options.fetch_ahead,
                 )
                 rows = builder.sub(high, row)
                 self._call_tiles(shape, tiling.units, rows, call)

@@ -28,8 +28,6 @@ class Options:
     fetch_ahead: bool = True
     """Ask for weights that outgrow the cache, and for rows of weight gradients, before
     they are needed."""
-    copy_rows: bool = True
-    """Copy rows of weight gradients that lie far apart, so that they lie together."""
     overwrite_saved: bool = True
     """Write δ over stored values that nobody will read again."""
     most_by_pattern: float = 0.34

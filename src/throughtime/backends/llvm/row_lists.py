@@ -39,14 +39,10 @@ class Runs(NamedTuple):
 
 
 class RowLists:
-    """The two lists of a function: ``own`` rows, and those ``before`` them.
-
-    There is one of rows ``in_order`` as well: 0, 1, 2, …, for copies of a block.
-    """
+    """The two lists of a function: ``own`` rows, and those ``before`` them."""
 
     def __init__(self, writer: Writer) -> None:
         self.writer = writer
-        self.in_order = _numbers_in_order(writer.builder.module)
         with writer.builder.goto_entry_block():
             self.own, self.before, self._state, self._single = (
                 self._numbers(size) for size in (*(BLOCK + TOGETHER,) * 2, 2, 3)
@@ -86,15 +82,6 @@ class RowLists:
         yield count
         builder.branch(head)
         builder.position_at_end(behind)
-
-
-def _numbers_in_order(module: ir.Module) -> ir.Value:
-    kind = ir.ArrayType(INDEX, BLOCK)
-    table = ir.GlobalVariable(module, kind, "rows.in.order")
-    table.initializer = ir.Constant(kind, [index(row) for row in range(BLOCK)])
-    table.linkage, table.global_constant = "internal", True
-    table.align = 64
-    return table.bitcast(POINTER)
 
 
 def _fill_function(w: Writer) -> ir.Function:

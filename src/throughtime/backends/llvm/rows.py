@@ -56,6 +56,8 @@ LARGEST_SHIFT = 6
 
 LINE_BYTES = 64
 """Of a line of a cache."""
+WIDE_BYTES = 2048
+"""Rows of so many bytes are worth a line of their own beside them."""
 MOST_PARTS = 4
 LEAST_ROWS = 1024
 """Rows of a part: fewer are not worth the numbers that are added up for it."""
@@ -63,6 +65,22 @@ LEAST_SEQUENCES = 8
 """Of a part: rows of fewer would hardly follow each other."""
 MOST_PARTIAL = 1 << 20
 """Numbers of sums of a part: more would not stay in the caches."""
+
+
+def odd_lines(numbers: int, item_bytes: int) -> int:
+    """Numbers that fill an odd number of lines of a cache, at least so many.
+
+    What lies an even number of them apart, above all a page, falls on the same few
+    places of the nearest cache.
+    """
+    lines = -(-numbers * item_bytes // LINE_BYTES) | 1
+    return lines * LINE_BYTES // item_bytes
+
+
+def row_width(columns: int, item_bytes: int) -> int:
+    """Numbers from a stored row to the next one: more than there are, if it is wide."""
+    wide = columns * item_bytes >= WIDE_BYTES
+    return odd_lines(columns, item_bytes) if wide else columns
 
 
 def parts_of(rows: int, batch: int, sums: int) -> int:

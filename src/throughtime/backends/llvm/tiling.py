@@ -7,18 +7,13 @@ from math import lcm
 from throughtime.backends.llvm.layout import LEAST
 from throughtime.backends.llvm.outer import BLOCK
 from throughtime.backends.llvm.patterns import room_of_list
-from throughtime.backends.llvm.rows import LINE_BYTES
+from throughtime.backends.llvm.rows import odd_lines
 from throughtime.backends.llvm.target import Target
 from throughtime.graph.programs import Contraction
 
 PANEL_BYTES = 200_000
 """Of the result, taken through all rows before the next part: it stays in the L2
 cache, beside the rows of two blocks."""
-
-
-PAGE_BYTES = 4096
-"""Rows that lie so far apart fall on the same few lines of the nearest cache, and each
-takes an entry of the table of pages: they are copied before tiles read them."""
 
 
 @dataclass(frozen=True)
@@ -59,16 +54,13 @@ class Tiling:
     width: int
     step: int
     panel: int
-    copy_stride: int
-    """Distance of rows in a copy of a block of the left side; 0: it is not copied."""
     thin: Thin | None
     """None if zeros are not left out."""
 
     @property
     def room(self) -> int:
         """Numbers of a thread's own memory."""
-        listed = self.thin.size if self.thin else 0
-        return max(listed, BLOCK * self.copy_stride)
+        return self.thin.size if self.thin else 0
 
 
 def tiling_of(
@@ -79,12 +71,10 @@ def tiling_of(
     item_bytes: int,
     *,
     thin: bool,
-    copy: bool,
 ) -> Tiling:
     """That of a contraction with a right side.
 
-    ``thin`` says whether products may go by lists, ``copy`` whether rows of the left
-    side may be copied.
+    ``thin`` says whether products may go by lists.
     """
     assert contraction.right is not None, "a sum has no right side"
     left, right = contraction.left.span, contraction.right.span
@@ -97,9 +87,7 @@ def tiling_of(
     thin_height = target.rows(thin_width)
     if may:
         step = lcm(height, thin_height)
-    far = copy and widths[left.buffer] * item_bytes >= PAGE_BYTES
-    most = right.size if not far else max(right.size, BLOCK)
-    panel = step * max(1, PANEL_BYTES // (most * item_bytes * step))
+    panel = step * max(1, PANEL_BYTES // (right.size * item_bytes * step))
     most = min(panel, -(-left.size // step) * step)
     lanes = target.lanes(item_bytes)
     return Tiling(
@@ -112,7 +100,6 @@ def tiling_of(
         width,
         step,
         panel,
-        _odd_lines(most, item_bytes) if far else 0,
         _thin(thin_height, thin_width, most, right.size, lanes, item_bytes)
         if may
         else None,
@@ -125,18 +112,9 @@ def _thin(
     strip = width * lanes
     packed = -(-columns // strip) * strip * BLOCK
     turned = -(-units // lanes) * lanes * BLOCK
-    stride = _odd_lines(room_of_list(BLOCK, item_bytes), item_bytes)
+    stride = odd_lines(room_of_list(BLOCK, item_bytes), item_bytes)
     size = packed + turned + units * stride
     return Thin(height, width, strip, packed, turned, stride, size)
-
-
-def _odd_lines(numbers: int, item_bytes: int) -> int:
-    """An odd number of lines of a cache: else what lies so far apart would share some.
-
-    In numbers.
-    """
-    lines = -(-numbers * item_bytes // LINE_BYTES) | 1
-    return lines * LINE_BYTES // item_bytes
 
 
 @dataclass(frozen=True)

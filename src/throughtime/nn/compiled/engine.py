@@ -19,7 +19,6 @@ from throughtime.backends.llvm.threads import openmp
 from throughtime.graph.plan import plan
 from throughtime.graph.programs import (
     DELTA,
-    OUTPUT,
     SAVED,
     gradient_of,
 )
@@ -28,7 +27,7 @@ from throughtime.graph.serialize import from_json
 from throughtime.nn.compiled.door import Door
 from throughtime.nn.compiled.drawing import placed_key
 from throughtime.nn.compiled.extents import Extent, clear_behind, extent_of
-from throughtime.nn.compiled.half import Half, Series, words_of
+from throughtime.nn.compiled.half import Half, Series, widths_of, words_of
 from throughtime.nn.compiled.operands import Operands
 from throughtime.nn.compiled.pool import POOL
 from throughtime.nn.compiled.ways import Way, hoists, shares_units, step_work
@@ -85,7 +84,6 @@ class Engine:
         self.graph = graph
         self.random = is_random(graph)
         self.draws_per_sequence = draws_per_sequence(graph)
-        self.door = Door(graph, self.saved_width)
         self.dtype = dtype
         # Whose threads run it; None: those of a small pool of our own.
         self.library = openmp()
@@ -93,12 +91,8 @@ class Engine:
         sizes = {"x": graph.input_size}
         sizes |= {declared.name: declared.size for declared in graph.inputs}
         self.input_sizes = sizes
-        self.widths = {
-            **sizes,
-            **{gradient_of(name): size for name, size in sizes.items()},
-            gradient_of(OUTPUT): graph.output_size,
-            **self.hoisted.widths,
-        }
+        self.widths = widths_of(self.hoisted, sizes, dtype.itemsize)
+        self.door = Door(graph, self.saved_width)
 
     def kernel(
         self,
@@ -184,8 +178,8 @@ class Engine:
 
     @property
     def saved_width(self) -> int:
-        """Columns of what the backward pass reads; 0 if that is the output alone."""
-        return self.plan.widths.get(SAVED, 0)
+        """From a row of what the backward pass reads to the next; 0: it needs none."""
+        return self.widths.get(SAVED, 0)
 
     def forward(
         self,

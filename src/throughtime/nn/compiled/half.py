@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from throughtime.backends.llvm.rows import KEY, ONCE, SEQUENCES, Again, Rows
+from throughtime.backends.llvm.rows import (
+    KEY,
+    ONCE,
+    SEQUENCES,
+    Again,
+    Rows,
+    row_width,
+)
 from throughtime.backends.llvm.threads import OpenMP
-from throughtime.graph.programs import DELTA, OUTPUT, SAVED, SUMS, gradient_of
+from throughtime.graph.programs import DELTA, OUTPUT, SAVED, SUMS, Plan, gradient_of
 from throughtime.nn.compiled.pool import POOL
 from throughtime.nn.compiled.scratch import ALIGNMENT, private, scratch
 from throughtime.nn.compiled.ways import Way
@@ -56,7 +63,7 @@ class Half:
         Words that every call has the addresses of, in its order; behind them come
         those of `operands`.
     widths
-        Columns of all buffers; those that are not given are scratch memory.
+        Of the rows of all buffers; those that are not given are scratch memory.
     sizes
         Units of each state.
     dtype
@@ -137,6 +144,19 @@ class Half:
         size = self._dtype.itemsize
         again = ONCE if series is None else series.again(self)
         kernel.run(words, rows, workspace, size, threads, library, again)
+
+
+def widths_of(plan: Plan, sizes: Mapping[str, int], item_bytes: int) -> dict[str, int]:
+    """Numbers from a row of each buffer to the next; ``sizes`` are those of inputs."""
+    widths = {
+        **sizes,
+        **{gradient_of(name): size for name, size in sizes.items()},
+        gradient_of(OUTPUT): plan.graph.output_size,
+        **plan.widths,
+    }
+    for name in {SAVED, DELTA}.intersection(widths):
+        widths[name] = row_width(widths[name], item_bytes)
+    return widths
 
 
 def words_of(

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from throughtime.errors import CapturedWithoutGradient
+from throughtime.graph.programs import SAVED
 from throughtime.nn.compiled.calls import backward, forward
 from throughtime.nn.compiled.door import saved_shape
 from throughtime.nn.compiled.elements import BackwardCall
@@ -44,6 +45,18 @@ def backward_call(ctx: Any) -> BackwardCall:
 def filled(gradient: Tensor | None, result: Tensor) -> Tensor:
     """The gradient of a result; 0 if nothing depends on it."""
     return torch.zeros_like(result) if gradient is None else gradient
+
+
+def _forward(
+    graph: str, training: bool, wanted: str, inputs: Sequence[Tensor], *rest: Any
+) -> list[Tensor]:
+    """`calls.forward`; nothing of what an operator returns is left to chance."""
+    found = forward(graph, training, wanted, inputs, *rest)
+    where = Where(*rest[2:])
+    made = engine(graph, training, wanted, inputs[0].dtype, where.bfloat16)
+    if not where.segment:
+        found[-1][:, made.plan.widths.get(SAVED, 0) :].zero_()
+    return found
 
 
 def _fake_forward(
@@ -122,7 +135,7 @@ def _differentiate_backward(
     return None, None, *groups, *(None,) * FIELDS, *behind[:3], behind[3:]
 
 
-LIBRARY.impl("layer", forward, "CPU")
+LIBRARY.impl("layer", _forward, "CPU")
 LIBRARY.impl("layer_backward", backward, "CPU")
 torch.library.register_fake("throughtime::layer", _fake_forward, lib=LIBRARY)
 torch.library.register_fake("throughtime::layer_backward", _fake_backward, lib=LIBRARY)
