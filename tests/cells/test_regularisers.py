@@ -265,7 +265,7 @@ def test_every_recurrent_matrix_is_dropped_and_no_other() -> None:
 
 def test_a_probability_of_zero_changes_nothing() -> None:
     plain = trace(LSTM(), 2, 3)
-    for cell in (Zoneout(LSTM(), h=0, c=0.0), VariationalDropout(LSTM())):
+    for cell in (Zoneout(LSTM(), h=0, c=0.0), VariationalDropout(LSTM(), hidden=0)):
         graph = trace(cell, 2, 3)
         assert not random_nodes(graph.nodes)
         assert graph.nodes == plain.nodes
@@ -280,7 +280,14 @@ def test_without_biases() -> None:
     assert module(torch.randn(4, 2, 2))[0].shape == (4, 2, 3)
 
 
+def test_one_probability_of_all_states() -> None:
+    first, second = Zoneout(LSTM(), 0.1, c=0.5), Zoneout(LSTM(), h=0.1, c=0.5)
+    assert trace(first, 2, 3) == trace(second, 2, 3)
+    assert trace(Zoneout(GRU(), 0.1), 2, 3) == trace(Zoneout(GRU(), h=0.1), 2, 3)
+
+
 WRONG: dict[str, tuple[Callable[[], Any], str]] = {
+    "no probability": (lambda: VariationalDropout(LSTM()), "input=…, hidden=…"),
     "no state": (lambda: Zoneout(LSTM()), "needs the probability of a state.*h, c"),
     "state": (lambda: Zoneout(LSTM(), hh=0.5), r"no state 'hh' \(did you mean 'h'\?\)"),
     "stateless": (lambda: Zoneout(Feedforward(), h=0.5), "it has: none"),

@@ -45,6 +45,23 @@ def test_a_mismatch_names_cell_line_and_both_shapes() -> None:
         traced(Wrong())
 
 
+def test_numbers_of_numpy_are_numbers() -> None:
+    def step(self: Any, x: Value, h: Value) -> Value:
+        left, right = np.float32(0.5), np.int64(2)
+        return left * h + h / right + (right - x)
+
+    def plain(self: Any, x: Value, h: Value) -> Value:
+        return 0.5 * h + h / 2 + (2 - x)
+
+    found, expected = (trace(with_state(one), 4, 4) for one in (step, plain))
+    assert [n.operation for n in found.nodes] == [n.operation for n in expected.nodes]
+    assert [n.attributes for n in found.nodes] == [n.attributes for n in expected.nodes]
+    compared = trace(
+        with_state(lambda _, x, h: math.where(np.float32(2) < h, h, x)), 4, 4
+    )
+    assert "less" in [node.operation for node in compared.nodes]
+
+
 @pytest.mark.parametrize(
     ("wrong", "advice"),
     [
@@ -104,7 +121,9 @@ REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
     "NumPy function": (lambda x, h: np.tanh(h), "of NumPy.*throughtime.math"),
     "NumPy on the left": (lambda x, h: np.ones(4) + h, "NumPy"),
     "NumPy on the right": (lambda x, h: h + np.ones(4), "ndarray of numpy"),
-    "NumPy number": (lambda x, h: np.float32(2) * h, "NumPy"),
+    "NumPy function of two": (lambda x, h: np.maximum(np.float32(2), h), "NumPy"),
+    "a list": (lambda x, h: h * [1.0, 2.0], "list.*numbers times the parts"),
+    "joined list": (lambda x, h: math.concat([x, h]), r"list.*concat\(\*parts\)"),
     "np.array": (lambda x, h: np.array(h), "NumPy"),
     "torch function": (lambda x, h: torch.tanh(h), "of torch.*throughtime.math"),
     "torch on the left": (lambda x, h: torch.ones(4) + h, "torch"),

@@ -12,6 +12,7 @@ from tests.graph.oracle import cell_of, traced
 from throughtime import cells, math
 from throughtime.graph import Cell, Parameter, State, StepGraph, Value, trace
 from throughtime.graph.plan import plan
+from throughtime.graph.programs import SAVED
 from throughtime.graph.reductions import part_ends, split_reductions
 from throughtime.graph.simplify import simplify
 
@@ -70,7 +71,7 @@ def test_a_normalised_product_is_computed_once() -> None:
     graph = simplify(trace(cells.LayerNormLSTM(), 3, 4))
     rows = [n.shape[0] for n in graph.nodes if n.operation == "product"]
     assert rows == [4] * 8  # four gates, of x and of h
-    stored = plan(trace(cells.LayerNormLSTM(), 3, 4), training=True).widths["saved"]
+    stored = plan(trace(cells.LayerNormLSTM(), 3, 4), training=True).widths[SAVED]
     assert stored == 14 * 4 + 9 + 3  # with the sums of each part
 
 

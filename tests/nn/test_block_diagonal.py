@@ -150,6 +150,15 @@ class Transposed(Cell):
         return self.weight_ih @ x + self.weight_hh.T @ h
 
 
+class Antisymmetric(Cell):
+    weight_ih = Parameter("hidden", "input")
+    weight_hh = Parameter("hidden", "hidden")
+    h = State("hidden")
+
+    def step(self, x: Value, h: Value) -> Value:
+        return self.weight_ih @ x + (self.weight_hh - self.weight_hh.T) @ h
+
+
 class Shared(Cell):
     weight_hh = Parameter("hidden", "hidden")
     h = State("hidden")
@@ -166,7 +175,9 @@ class Shared(Cell):
         (tt.cells.Feedforward(), 2, "multiplies no state by a matrix"),
         (tt.cells.LeakyElman(excitatory=0.75), 5, "cannot be divided into 5"),
         (tt.cells.ProjectedLSTM(5), 2, "5 units cannot be divided into 2"),
-        (Transposed(), 2, "transpose"),
+        (Transposed(), 2, "transpose.*any other number"),
+        (Transposed(), 4, "transpose"),
+        (Antisymmetric(), 2, "joins blocks with something else.*any other number"),
         (Shared(), 2, "weight_hh multiplies a state, and the input as well"),
         (
             tt.cells.DropConnect(Shared(), 0.5),

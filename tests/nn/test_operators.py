@@ -114,6 +114,37 @@ def test_opcheck_backward(cell: Cell, extent: dict[str, Any]) -> None:
     assert passed == dict.fromkeys(CHECKS, "SUCCESS")
 
 
+NAMES = "delta saved early late output sums key sequences panels gradient".split()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("size", [5, 512])
+def test_an_input_may_have_any_name(name: str, size: int) -> None:
+    """That of what a layer stores, too, whose wide rows lie apart."""
+
+    def step(self: Any, x: Value, h: Value, **given: Value) -> Value:
+        return tanh(self.w @ x + self.u @ h + self.v @ given[name])
+
+    weights = [Parameter("hidden", s) for s in ("input", "hidden", name + "_size")]
+    declared = dict(zip("wuv", weights, strict=True))
+    body = {**declared, "h": State("hidden"), name: Input(size), "step": step}
+    cell = type("Named", (Cell,), {**body, name + "_size": size})()
+    torch.manual_seed(0)
+    one = Recurrent(cell, F, H, dtype=torch.float64, backend="llvm")
+    other = Recurrent(cell, F, H, dtype=torch.float64, backend="reference")
+    other.load_state_dict(one.state_dict())
+    x, given = draw(STEPS, BATCH, F), draw(STEPS, BATCH, size, gradient=True)
+    with torch.no_grad():
+        pair = (module(x, **{name: given})[0] for module in (one, other))
+        assert_close(*pair)
+    slopes = []
+    for module in (one, other):
+        error = module(x, **{name: given})[0].sin().sum()
+        slopes.append(torch.autograd.grad(error, [given, *module.parameters()]))
+    for found, expected in zip(*slopes, strict=True):
+        assert_close(found, expected)
+
+
 def test_further_inputs_go_by_name(backend: str) -> None:
     torch.manual_seed(0)
     module = Recurrent(TwoInputs(), F, H, backend=backend, dtype=torch.float64)

@@ -22,23 +22,27 @@ from throughtime.graph.simplify import product_of_concat
 from throughtime.graph.trace import check_instance
 
 
-def Zoneout(cell: Cell, **probabilities: float) -> Cell:
+def Zoneout(cell: Cell, p: float | None = None, /, **probabilities: float) -> Cell:
     """A cell whose units keep their last value now and then (Krueger et al. 2017).
 
     Each unit of a state takes its new value with probability ``1 - p`` and else stays
     as it was: ``h_t = z * new_h_t + (1 - z) * h_{t-1}``, a mask ``z`` being drawn at
     every step. Evaluation mixes both by these probabilities. An output that is the
-    first state is zoned out with it.
+    first state is zoned out with it; another one is made of the new values.
 
     Parameters
     ----------
     cell
         Any cell with states.
+    p
+        That of every state that is not named.
     **probabilities
         By the names of states, each from 0 up to but not 1: ``h=0.05, c=0.5``.
     """
     check_instance(cell)
     states = _names(cell, State)
+    if p is not None:
+        probabilities = {**dict.fromkeys(states, p), **probabilities}
     if not probabilities:
         known = ", ".join(states) or "none"
         raise CellError(
@@ -81,7 +85,9 @@ def DropConnect(
     return _rewritten(cell, made, papers.DROP_CONNECT)
 
 
-def VariationalDropout(cell: Cell, input: float = 0.0, hidden: float = 0.0) -> Cell:
+def VariationalDropout(
+    cell: Cell, input: float | None = None, hidden: float | None = None
+) -> Cell:
     """A cell with one dropout mask for all steps of a sequence (Gal & Ghahramani 2016).
 
     Each sequence of a call has a mask of its own. What is not dropped is divided by
@@ -92,15 +98,21 @@ def VariationalDropout(cell: Cell, input: float = 0.0, hidden: float = 0.0) -> C
     cell
         Any cell.
     input
-        Probability, from 0 up to but not 1, that a unit of ``x`` is dropped.
+        Probability, from 0 up to but not 1, that a unit of ``x`` is dropped. None: 0,
+        if there is the other one.
     hidden
         The same of each vector made of a state, where a matrix multiplies it on its
         way to a new state: the recurrent connections. What a state does unit by unit,
         such as the cell state of an LSTM, is not dropped.
     """
     check_instance(cell)
+    if input is None and hidden is None:
+        raise CellError(
+            cell="VariationalDropout",
+            reason="it needs a probability: input=…, hidden=…, or both",
+        )
     chances = [
-        _probability("VariationalDropout", name, p)
+        _probability("VariationalDropout", name, 0.0 if p is None else p)
         for name, p in (("input", input), ("hidden", hidden))
     ]
     return _rewritten(cell, _VariationalDropout(*chances), papers.VARIATIONAL_DROPOUT)

@@ -137,7 +137,7 @@ class _Backward:
         adds them up.
         """
         self.deltas: dict[int, Span] = {}
-        output = gradient_of(OUTPUT_GRADIENT)
+        output = gradient_of(OUTPUT)
         products: list[int] = []
         terms = self._sorted_terms()
         self.read = cut | {delta for _, delta, operand in terms if operand is not None}
@@ -204,7 +204,7 @@ class _Backward:
     def _leaf(self, builder: Builder, node: Node) -> int:
         name, role = str(node.attributes[0]), self._role(node)
         if role == "stream":
-            buffer = gradient_of(name) if node.operation == "gradient" else name
+            buffer = gradient_of(OUTPUT) if node.operation == "gradient" else name
             return builder.emit("stream", attributes=(buffer, 0, node.size))
         position = self.state_names.index(name.removeprefix("state "))
         if role == "carry":

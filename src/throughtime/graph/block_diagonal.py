@@ -18,6 +18,9 @@ from throughtime.graph.nodes import Node, StepGraph, ancestors, dependents, veri
 from throughtime.graph.operations import OPERATIONS, Attribute, ShapeError
 from throughtime.graph.simplify import SPLITTING
 
+ANOTHER = "give another number of heads, or 1"
+NONE_HELPS = "nor is any other number of heads but 1"
+
 
 def with_heads(graph: StepGraph, heads: int) -> StepGraph:
     """The graph of the same cell with so many heads; one changes nothing.
@@ -73,7 +76,8 @@ class _Divider:
     def _place(self, index: int, node: Node, arguments: list[int]) -> int:
         if index in self.recurrent:
             matrix, vector = arguments
-            return self._blocks(matrix, vector, node.source)
+            columns = self.whole.nodes[node.arguments[0]].shape[1]
+            return self._blocks(matrix, vector, columns, node.source)
         attributes = node.attributes
         if index in self.divided:
             attributes = (*attributes[:-1], self._part(node.shape[1]))
@@ -82,17 +86,22 @@ class _Divider:
                 node.operation, *arguments, attributes=attributes, source=node.source
             )
         except ShapeError:
-            reason = f"{node.operation} cannot join its blocks"
-            raise self._refusal(reason, node.source) from None
+            reason = f"{node.operation} joins blocks with something else"
+            raise self._refusal(reason, node.source, NONE_HELPS) from None
 
-    def _blocks(self, matrix: int, vector: int, source: str) -> int:
-        """A product of each gate and head, joined in the order of the rows."""
-        rows, columns = self.builder.size(matrix), self.builder.size(vector)
+    def _blocks(self, matrix: int, vector: int, columns: int, source: str) -> int:
+        """A product of each gate and head, joined in the order of the rows.
+
+        The matrix had so many columns before it was divided.
+        """
+        width = self._part(columns)
+        rows, own = self.builder.nodes[matrix].shape
+        if own != width:
+            reason = "a state is multiplied by a transpose or by columns"
+            raise self._refusal(reason, source, NONE_HELPS)
         gates, rest = divmod(rows, self.whole.hidden_size)
         gate = rows if rest or not gates else self.whole.hidden_size
-        height, width = self._part(gate), self._part(columns)
-        if self.builder.nodes[matrix].shape != (rows, width):
-            raise self._refusal("a state is multiplied by a transpose or by columns")
+        height = self._part(gate)
         parts = [
             self.builder.emit(
                 "product",
@@ -125,12 +134,13 @@ class _Divider:
             i for i in made_of if not nodes[i].arguments and len(nodes[i].shape) == 2
         }
 
-    def _refusal(self, reason: str, source: str = "") -> CellError:
+    def _refusal(
+        self, reason: str, source: str = "", advice: str = ANOTHER
+    ) -> CellError:
         place = f"{source}: " if source else ""
         return CellError(
             cell=self.whole.cell,
-            reason=f"{place}heads={self.heads} is not possible, {reason}; "
-            "give another number of heads, or 1",
+            reason=f"{place}heads={self.heads} is not possible, {reason}; {advice}",
         )
 
 

@@ -5,16 +5,19 @@ from dataclasses import dataclass
 
 from throughtime.graph.nodes import Node, StepGraph
 
-OUTPUT = "output"
-SAVED = "saved"
-EARLY = "early"
-LATE = "late"
-DELTA = "delta"
-EARLY_DELTA = "early delta"
-SUMS = "sums"
+OUTPUT = "output rows"
+SAVED = "saved rows"
+EARLY = "early rows"
+LATE = "late rows"
+DELTA = "delta rows"
+EARLY_DELTA = "early delta rows"
+SUMS = "sum rows"
 GRADIENT = "gradient"
-"""Buffers; ``gradient NAME`` is the gradient of an input or of the output. A row of
-``sums`` is that of one sequence or of several, over all of their steps."""
+"""Buffers beside those of inputs, of which none can have such a name.
+
+``gradient NAME`` is the gradient of an input or of the output. A row of sums is that of
+one sequence or of several, over all of their steps.
+"""
 
 
 def gradient_of(name: str) -> str:

@@ -13,7 +13,7 @@ CHEAP = frozenset(
 """Operations that cost less than reading their result from memory."""
 OF_STATES = frozenset({"tanh", "sigmoid"})
 """Operations that cost less than writing and reading their result, if they are of a new
-state: that lies in memory anyway, and the step after this one has just read it."""
+state: that lies in memory anyway, and a backward step mostly has just read it."""
 
 Term = tuple[int, int, int | None]
 

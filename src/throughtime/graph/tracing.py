@@ -4,6 +4,7 @@ import inspect
 import sys
 from collections.abc import Sequence
 from contextvars import ContextVar
+from numbers import Real
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any, NoReturn
@@ -72,19 +73,20 @@ class Tracing:
         index = getattr(operand, "index", None)
         if isinstance(index, int) and getattr(operand, "_tracing", None) is self:
             return index
-        if isinstance(operand, (int, float)) and not isinstance(operand, bool):
-            return self.builder.constant(operand)
+        if isinstance(operand, Real) and not isinstance(operand, bool):
+            return self.builder.constant(float(operand))
         if operand is None and self.removed:
             self.outside(
                 f"`{operation}` was given None; the cell sets "
                 f"{' and '.join(self.removed)} to None, which removes the declaration",
                 "Write a step that does without, or leave it",
             )
-        described = _describe(operand)
         self.outside(
-            f"`{operation}` was given {described}",
+            f"`{operation}` was given {_describe(operand)}",
             "Only arguments of step, parameters of the cell, numbers and what is "
-            "made from them can stand in an equation",
+            "made from them can stand in an equation. A vector of numbers is a "
+            "Parameter, or several numbers times the parts that split gives; parts are "
+            "joined by concat(*parts)",
         )
 
     def outside(self, reason: str, advice: str) -> NoReturn:

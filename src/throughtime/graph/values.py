@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from numbers import Real
 from typing import Any, NoReturn
 
 from throughtime.graph.operations import OPERATIONS, Attribute, Kind, Shape
@@ -11,6 +12,11 @@ Number = int | float
 Operand = "Value | Number"
 NOWHERE = -1
 """Position of a value that no node stands for yet."""
+OF_NUMPY = frozenset(
+    "add subtract multiply divide less less_equal greater greater_equal equal "
+    "not_equal".split()
+)
+"""Operations that NumPy's numbers ask NumPy for, by its names, which are ours."""
 
 
 class Value:
@@ -165,7 +171,14 @@ class Value:
     def __array__(self, *_: object, **__: object) -> NoReturn:
         _foreign("NumPy")
 
-    def __array_ufunc__(self, *_: object, **__: object) -> NoReturn:
+    def __array_ufunc__(
+        self, ufunc: Any, method: str, *inputs: Any, **_: object
+    ) -> "Value":
+        # A number of NumPy's on the left; before a comparison it is made an array.
+        operands = [o.item() if getattr(o, "shape", None) == () else o for o in inputs]
+        plain = all(isinstance(one, Value | Real) for one in operands)
+        if plain and ufunc.__name__ in OF_NUMPY:
+            return apply(ufunc.__name__, *operands)
         _foreign("NumPy")
 
     @classmethod

@@ -270,6 +270,7 @@ class ContractionWriter:
         corner = contraction.rows[0] * columns + contraction.columns[0]
         target = w.at(self.parts.sums(contraction.operand, self.part), corner)
         strides = tiling.left_stride, tiling.right_stride, columns
+        shared = *strides, self.options.fetch_ahead
         for strip in strips(tiling.columns, sizes.width, self.lanes):
             columns_of = w.loop(index(strip.start), index(strip.stop), strip.step)
             with columns_of as column, w.loop(low, high, sizes.height) as row:
@@ -291,13 +292,7 @@ class ContractionWriter:
                         unit = builder.sub(row, low)
                         thin.call_tile(shape, unit, column, given[2], given[-1])
 
-                shape = OuterShape(
-                    sizes.height,
-                    strip.vectors,
-                    strip.masked,
-                    *strides,
-                    self.options.fetch_ahead,
-                )
+                shape = OuterShape(sizes.height, strip.vectors, strip.masked, *shared)
                 rows = builder.sub(high, row)
                 self._call_tiles(shape, tiling.units, rows, call)
 

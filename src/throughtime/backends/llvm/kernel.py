@@ -310,8 +310,8 @@ def compile_half(
     backward
         Which half.
     widths
-        Columns of all buffers, the caller's own included. Where δ are written over
-        what is saved, as `overlay` says, they are as wide as that.
+        Numbers from a row to the next one in all buffers, the caller's own included.
+        Where δ are written over what is saved, as `overlay` says, as many as there.
     settings
         Numbers and ways.
     target

@@ -111,7 +111,7 @@ def write_module(
     edges
         What comes before and behind them.
     widths
-        Columns of every buffer.
+        Numbers from a row to the next one in every buffer.
     columns
         Columns of every operand; 1 for a vector.
     target

@@ -275,7 +275,7 @@ class SweepWriter:
             row = self.builder.lshr(row, self.shift)
         location = Location(write.place, write.start)
         address = self.address(location, row, values.unit)
-        if self.rows_ahead is None:
+        if self.rows_ahead is None and self.tiles_of is None:
             self._fetch_next_tile(address, write=True)
         if write.place == SUMS:
             value = self.builder.fadd(self.writer.load(address, values.mask), value)
@@ -285,8 +285,9 @@ class SweepWriter:
         """Ask for what is read later where a row reads an address now.
 
         Steps that go backwards are more than the processor foresees: it is what the
-        next step reads. Forwards, weights that outgrow the cache displace what the
-        step before has left: it is what the next tile reads.
+        next step reads. Elsewhere weights that outgrow the cache displace what lies
+        ready, such as what a step has left for the next one: it is what the next tile
+        reads.
         """
         kind = place.partition(" ")[0]
         if self.rows_ahead is None:

@@ -41,7 +41,7 @@ class Door:
     graph
         The step.
     saved_width
-        Columns of what a forward pass saves.
+        Numbers from a row of what a forward pass saves to the next one.
     """
 
     def __init__(self, graph: StepGraph, saved_width: int) -> None:

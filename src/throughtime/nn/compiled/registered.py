@@ -53,8 +53,8 @@ def _forward(
     """`calls.forward`; nothing of what an operator returns is left to chance."""
     found = forward(graph, training, wanted, inputs, *rest)
     where = Where(*rest[2:])
-    made = engine(graph, training, wanted, inputs[0].dtype, where.bfloat16)
-    if not where.segment:
+    if training and not where.segment:
+        made = engine(graph, True, wanted, inputs[0].dtype, where.bfloat16)
         found[-1][:, made.plan.widths.get(SAVED, 0) :].zero_()
     return found
 

@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from throughtime.cells import DropConnect, KWinners, VariationalDropout, Zoneout
-from throughtime.graph import Cell, State
-from throughtime.graph.declarations import declarations
+from throughtime.graph import Cell
 from throughtime.train.asking.settings import Settings, check_choice
 
 _PLACES = ("input", "hidden")
@@ -31,9 +30,9 @@ def regularised(cell: Cell, settings: Settings) -> Cell:
             check_choice("variational_dropout", name, _PLACES)
         cell = VariationalDropout(cell, **chances)
     if settings.zoneout is not None:
-        found = declarations(cell).items()
-        states = [name for name, value in found if isinstance(value, State)]
-        cell = Zoneout(cell, **_each(settings.zoneout, states))
+        chances = settings.zoneout
+        named = isinstance(chances, Mapping)
+        cell = Zoneout(cell, **chances) if named else Zoneout(cell, chances)
     if settings.k_winners is not None:
         cell = KWinners(cell, settings.k_winners)
     return cell
