@@ -36,8 +36,8 @@ def test_both_ways_side_by_side() -> None:
     plain, bounded = row["ways"].values()
     assert list(row["ways"]) == ["everything is stored", "checkpoint='sqrt'"]
     assert min(plain["seconds"], bounded["seconds"]) > 0
-    # Six numbers of every unit and step are stored, or two of every twentieth step.
-    assert plain["bytes"] > 0.9 * 6 * 4 * 400 * 8 * 64
+    # Five numbers of every unit and step are stored, or two of every twentieth step.
+    assert plain["bytes"] > 0.9 * 5 * 4 * 400 * 8 * 64
     assert bounded["bytes"] < plain["bytes"]
 
 
