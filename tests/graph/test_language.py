@@ -122,6 +122,8 @@ REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
     "NumPy on the left": (lambda x, h: np.ones(4) + h, "NumPy"),
     "NumPy on the right": (lambda x, h: h + np.ones(4), "ndarray of numpy"),
     "NumPy function of two": (lambda x, h: np.maximum(np.float32(2), h), "NumPy"),
+    "NumPy sum": (lambda x, h: np.add.reduce(h), "of NumPy"),
+    "NumPy into": (lambda x, h: np.add(h, 2.0, out=np.ones(4)), "of NumPy"),
     "a list": (lambda x, h: h * [1.0, 2.0], "list.*numbers times the parts"),
     "joined list": (lambda x, h: math.concat([x, h]), r"list.*concat\(\*parts\)"),
     "np.array": (lambda x, h: np.array(h), "NumPy"),

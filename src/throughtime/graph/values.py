@@ -172,12 +172,12 @@ class Value:
         _foreign("NumPy")
 
     def __array_ufunc__(
-        self, ufunc: Any, method: str, *inputs: Any, **_: object
+        self, ufunc: Any, method: str, *inputs: Any, **options: object
     ) -> "Value":
         # A number of NumPy's on the left; before a comparison it is made an array.
         operands = [o.item() if getattr(o, "shape", None) == () else o for o in inputs]
-        plain = all(isinstance(one, Value | Real) for one in operands)
-        if plain and ufunc.__name__ in OF_NUMPY:
+        operator = method == "__call__" and not options and ufunc.__name__ in OF_NUMPY
+        if operator and all(isinstance(one, Value | Real) for one in operands):
             return apply(ufunc.__name__, *operands)
         _foreign("NumPy")
 
